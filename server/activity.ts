@@ -1,0 +1,98 @@
+/** How a request ended, as the log and the panel say it. */
+export type Outcome = 'ok' | 'client_gone' | 'cancelled' | (string & {});
+
+/** One request, from its admission to its end. Times are epoch milliseconds. */
+export interface RequestRecord {
+  readonly id: string;
+  readonly kind: 'vision' | 'text';
+  /** Streaming requests do not queue (the seed). */
+  readonly stream: boolean;
+  readonly client: string;
+  readonly arrivedAt: number;
+  startedAt?: number;
+  firstTokenAt?: number;
+  endedAt?: number;
+  tokens: number;
+  outcome?: Outcome;
+}
+
+/** Why a request ends that a person cancelled. */
+export class RequestCancelledError extends Error {
+  override name = 'RequestCancelledError';
+
+  constructor() {
+    super('The request was cancelled in Sightglass.');
+  }
+}
+
+interface Entry {
+  record: RequestRecord;
+  abort: (reason: Error) => void;
+}
+
+/** Everything the service is doing and has just done: what the log, the panel and a drain go by. */
+export class Activity {
+  readonly #keep: number;
+  readonly #active = new Map<string, Entry>();
+  readonly #recent: RequestRecord[] = [];
+  readonly #idle: (() => void)[] = [];
+
+  /** @param keep number of ended requests to remember */
+  constructor(keep = 100) {
+    this.#keep = keep;
+  }
+
+  /** Streams being served, all of which are running. */
+  get streams(): number {
+    return [...this.#active.values()].filter(({ record }) => record.stream).length;
+  }
+
+  has(id: string): boolean {
+    return this.#active.has(id);
+  }
+
+  active(): readonly Readonly<RequestRecord>[] {
+    return [...this.#active.values()].map(({ record }) => record);
+  }
+
+  /** The last ended requests, the newest first. */
+  recent(): readonly Readonly<RequestRecord>[] {
+    return this.#recent;
+  }
+
+  /** Enters a request; `abort` is what cancels it. */
+  begin(
+    request: Pick<RequestRecord, 'id' | 'kind' | 'stream' | 'client'>,
+    abort: (reason: Error) => void,
+  ): RequestRecord {
+    const record: RequestRecord = { ...request, arrivedAt: Date.now(), tokens: 0 };
+    this.#active.set(record.id, { record, abort });
+    return record;
+  }
+
+  end(record: RequestRecord, outcome: Outcome): void {
+    record.endedAt = Date.now();
+    record.outcome = outcome;
+    this.#active.delete(record.id);
+    this.#recent.unshift(record);
+    if (this.#recent.length > this.#keep) this.#recent.pop();
+    if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Whether there was such a request to cancel. */
+  cancel(id: string): boolean {
+    const entry = this.#active.get(id);
+    entry?.abort(new RequestCancelledError());
+    return entry !== undefined;
+  }
+
+  cancelAll(): void {
+    for (const id of [...this.#active.keys()]) this.cancel(id);
+  }
+
+  /** Resolves when no request is left. */
+  idle(): Promise<void> {
+    if (this.#active.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+}

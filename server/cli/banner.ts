@@ -1,0 +1,27 @@
+import { modelIdOf } from '../http/model-id.ts';
+import type { Settings } from '../settings.ts';
+import { exampleRequest } from './example-request.ts';
+
+/** What a person reads once the service answers: where it is, a request to paste, the logs. */
+export function banner(settings: Settings, port: number, logFile: string): string {
+  return [
+    '',
+    `Sightglass serves ${modelIdOf(settings.modelPath)} on http://localhost:${port}/v1`,
+    '',
+    'Try it:',
+    `  ${exampleRequest({ port, apiKey: settings.apiKey })}`,
+    '',
+    `Logs: ${logFile}`,
+    '',
+  ].join('\n');
+}
+
+/** Said when others on the network can use the model, and there is no key; else nothing. */
+export function exposureWarning({ host, apiKey }: Settings): string | undefined {
+  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
+  if (isLoopback || apiKey !== undefined) return undefined;
+  return (
+    `Listening on ${host} without an API key: everybody on this network can use the model. ` +
+    'Use --host 127.0.0.1 to stay on this machine, or set SIGHTGLASS_API_KEY.'
+  );
+}

@@ -1,0 +1,20 @@
+/** A red circle on white, 64 by 64, small enough for a command line. */
+const RED_CIRCLE_PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEX/////AADrWueTAAAACXBIWXMAAAsTAAALEwEAmpwYAAAAZ0lEQVQoz2NgGCDA/wHKqP8HoRn//28AM9j//38AUfL/P0SR/P//P8AM+////0A0/f8P0fYfCFAYjCBGAzKDGcQ4gJXBDmI8oJyBxwpM92C6GeEduAfhXoYHAjxY4AEFDzpEYNIdAAB2mY7DK3+25wAAAABJRU5ErkJggg==';
+
+/** A curl line that works as it is when pasted into a shell on this machine. */
+export function exampleRequest({ port, apiKey }: { port: number; apiKey?: string | undefined }) {
+  const body = {
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'What is in this image?' },
+          { type: 'image_url', image_url: { url: `data:image/png;base64,${RED_CIRCLE_PNG}` } },
+        ],
+      },
+    ],
+  };
+  const key = apiKey === undefined ? '' : ` -H "Authorization: Bearer $SIGHTGLASS_API_KEY"`;
+  return `curl http://localhost:${port}/v1/chat/completions -H "Content-Type: application/json"${key} -d '${JSON.stringify(body)}'`;
+}

@@ -1,0 +1,97 @@
+import { Command, CommanderError, Option } from 'commander';
+import { z } from 'zod';
+import { type SettingMeta, Settings } from '../settings.ts';
+
+/** What was wrong with the command line, in one line; or nothing, when help was asked for. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Defaults that only the host of the service knows. */
+export type FlagDefaults = Partial<Settings>;
+
+/**
+ * Reads the command line (without node and script) into settings. Help goes to stdout.
+ * @throws UsageError with exit code 2, or 0 once help has been shown
+ */
+export function parseFlags(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  defaults: FlagDefaults,
+): Settings {
+  const command = new Command('sightglass')
+    .description('Serves a local vision-language model through the OpenAI API.')
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureOutput({ writeErr: () => {} })
+    .allowExcessArguments(false);
+  const shape = Settings.shape;
+  const shown: Readonly<Record<string, unknown>> = defaults;
+  for (const [name, schema] of Object.entries(shape)) {
+    command.addOption(toOption(schema, shown[name]));
+  }
+  try {
+    command.parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) throw new UsageError('', 0);
+    throw new UsageError(`${error.message} (see --help)`, 2);
+  }
+  const given = command.opts();
+  return Settings.parse({
+    ...defaults,
+    ...(env['SIGHTGLASS_API_KEY'] ? { apiKey: env['SIGHTGLASS_API_KEY'] } : {}),
+    ...Object.fromEntries(
+      Object.entries(shape).flatMap(([name, schema]) => {
+        const value = given[attributeOf(schema)];
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
+  });
+}
+
+function toOption(schema: z.ZodType, shownDefault: unknown): Option {
+  const { flag, description } = metaOf(schema);
+  const option = new Option(flag, description);
+  const fallback = shownDefault ?? schema.safeParse(undefined).data;
+  if (fallback !== undefined && fallback !== false) {
+    option.description += ` (default: ${fallback})`;
+  }
+  if (option.isBoolean()) return option;
+  return option.argParser((text: string) => parseValue(schema, text, flag));
+}
+
+/** The value of a flag. Numbers come as text; anything else is judged as it is. */
+function parseValue(schema: z.ZodType, text: string, flag: string): unknown {
+  const number = text.trim() === '' ? Number.NaN : Number(text);
+  const parsed = schema.safeParse(isNumeric(schema) ? number : text);
+  if (parsed.success) return parsed.data;
+  const problem = parsed.error.issues[0]?.message ?? 'not a valid value';
+  throw new CommanderError(
+    2,
+    'sightglass.invalidValue',
+    `error: ${flag.split(' ')[0]} ${text}: ${problem.charAt(0).toLowerCase()}${problem.slice(1)}`,
+  );
+}
+
+function isNumeric(schema: z.ZodType): boolean {
+  let inner: unknown = schema;
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) inner = inner.unwrap();
+  return inner instanceof z.ZodNumber;
+}
+
+function attributeOf(schema: z.ZodType): string {
+  return new Option(metaOf(schema).flag).attributeName();
+}
+
+function metaOf(schema: z.ZodType): SettingMeta {
+  const meta = schema.meta();
+  if (typeof meta?.['flag'] !== 'string') throw new TypeError('A setting has no flag.');
+  return meta as unknown as SettingMeta;
+}

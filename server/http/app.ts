@@ -1,0 +1,37 @@
+import Router from '@koa/router';
+import Koa from 'koa';
+import { createChatCompletions } from './chat-completions.ts';
+import type { Deps, State } from './deps.ts';
+import { answerErrors } from './error-response.ts';
+import { createHealth } from './health.ts';
+import { parseJsonBody } from './json-body.ts';
+import { createModelList, createModelLookup } from './models.ts';
+import { createQueueStats } from './queue-stats.ts';
+import { assignRequestId } from './request-id.ts';
+import { requireApiKey } from './require-api-key.ts';
+import { refuseUnknownRoutes } from './unknown-route.ts';
+
+/** The HTTP surface: what is served where. Every path is there with and without `/v1`. */
+export function createApp(deps: Deps): Koa<State> {
+  const router = new Router<State>();
+  const health = createHealth(deps);
+  const open = new Router<State>().get('/health', health).get('/v1/health', health);
+  for (const prefix of ['', '/v1']) {
+    router.get(`${prefix}/models`, createModelList(deps));
+    router.get(`${prefix}/models/:id{/:name}`, createModelLookup(deps));
+    router.get(`${prefix}/queue/stats`, createQueueStats(deps));
+    router.post(
+      `${prefix}/chat/completions`,
+      parseJsonBody(deps.settings.maxBodyMegabytes),
+      createChatCompletions(deps),
+    );
+  }
+  const app = new Koa<State>();
+  app.use(assignRequestId());
+  app.use(answerErrors(deps));
+  app.use(open.routes());
+  app.use(requireApiKey(deps.settings.apiKey));
+  app.use(router.routes());
+  app.use(refuseUnknownRoutes(router));
+  return app;
+}

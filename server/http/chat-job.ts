@@ -1,0 +1,88 @@
+import type { RequestRecord } from '../activity.ts';
+import { ImageError } from '../images/image-error.ts';
+import type { LoadedImage } from '../images/image-loader.ts';
+import { InvalidRequestError } from '../openai/api-error.ts';
+import type { ChatCompletionRequest } from '../openai/chat-request.ts';
+import { type ImageReference, imagesOf, refuseMediaTokens } from '../openai/conversation.ts';
+import { toRuntimeRequest } from '../openai/runtime-request.ts';
+import type { ChatChunk } from '../runtime/chat-protocol.ts';
+import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
+import type { Deps } from './deps.ts';
+
+/** What takes the chunks of one answer: OpenAI's whole completion or its stream. */
+export interface Sink {
+  /** Whether the answer is complete though the model would go on. */
+  stopped: () => boolean;
+  tokens: () => number;
+  add: (chunks: readonly ChatChunk[]) => void | Promise<void>;
+}
+
+/** A chat request on its way: what was asked, its images, and its line in the log and panel. */
+export interface ChatJob {
+  request: ChatCompletionRequest;
+  record: RequestRecord;
+  images: Promise<readonly LoadedImage[]>;
+}
+
+/**
+ * Begins to load every image of the conversation. Each failure names the part that it stands in.
+ * The promise may be left alone: nobody has to handle its rejection.
+ */
+export function loadImages(
+  { images }: Pick<Deps, 'images'>,
+  request: ChatCompletionRequest,
+  signal: AbortSignal,
+): Promise<readonly LoadedImage[]> {
+  const references = imagesOf(request.messages);
+  const loading = images
+    .loadAll(
+      references.map(({ url }) => url),
+      signal,
+    )
+    .catch((error: unknown) => {
+      throw error instanceof ImageError ? toImageApiError(error, references) : error;
+    });
+  loading.catch(() => {});
+  return loading;
+}
+
+/** Has the runtime answer into `sink`. Returns when the runtime has really ended. */
+export async function generate(
+  connection: RuntimeConnection,
+  { request, record, images }: ChatJob,
+  sink: Sink,
+  signal: AbortSignal,
+): Promise<void> {
+  refuseMediaTokens(request.messages, connection.model.media_tokens);
+  const dataUrls = (await images).map(({ dataUrl }) => dataUrl);
+  const body = toRuntimeRequest(request, dataUrls, connection.model);
+  for await (const chunks of connection.chat(body, {
+    id: record.id,
+    signal,
+    enough: sink.stopped,
+  })) {
+    record.firstTokenAt ??= Date.now();
+    await sink.add(chunks);
+    record.tokens = sink.tokens();
+  }
+}
+
+/** For a response header: which images were scaled down, and to what. */
+export function describeScaling(
+  request: ChatCompletionRequest,
+  images: readonly LoadedImage[],
+): string {
+  return imagesOf(request.messages)
+    .flatMap(({ param }, at) => {
+      const { scaledFrom, width, height } = images[at] ?? {};
+      if (scaledFrom === undefined) return [];
+      return [`${param} ${scaledFrom.width}x${scaledFrom.height} to ${width}x${height}`];
+    })
+    .join(', ');
+}
+
+function toImageApiError(error: ImageError, references: readonly ImageReference[]) {
+  const { status, code } = error;
+  const param = references[error.index ?? 0]?.param ?? null;
+  return new InvalidRequestError(error.message, { status, code, param, cause: error });
+}

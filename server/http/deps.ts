@@ -1,0 +1,24 @@
+import type { Context } from 'koa';
+import type { Logger } from 'pino';
+import type { Activity } from '../activity.ts';
+import type { ImageLoader } from '../images/image-loader.ts';
+import type { RequestQueue } from '../queue/request-queue.ts';
+import type { RuntimeSupervisor } from '../runtime/runtime-supervisor.ts';
+import type { Settings } from '../settings.ts';
+
+/** The parts of the service that the HTTP surface puts to use. */
+export interface Deps {
+  settings: Settings;
+  queue: RequestQueue;
+  runtime: RuntimeSupervisor;
+  images: ImageLoader;
+  activity: Activity;
+  log: Logger;
+}
+
+/** What a request carries from one middleware to the next. */
+export interface State {
+  requestId: string;
+}
+
+export type HttpContext = Context & { state: State };

@@ -1,0 +1,18 @@
+import type { Middleware } from 'koa';
+import type { Deps, State } from './deps.ts';
+import { toApiError } from './to-api-error.ts';
+
+/** Turns whatever was thrown into OpenAI's error body; what nobody expected is logged whole. */
+export function answerErrors({ log, queue }: Deps): Middleware<State> {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (thrown) {
+      const error = toApiError(thrown, queue);
+      if (error.status === 500) log.error({ id: ctx.state.requestId, err: thrown }, error.message);
+      ctx.status = error.status;
+      ctx.set(error.headers);
+      ctx.body = error.toBody();
+    }
+  };
+}

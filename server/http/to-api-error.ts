@@ -1,0 +1,62 @@
+import { RequestCancelledError } from '../activity.ts';
+import {
+  ApiError,
+  AtCapacityError,
+  DeadlineError,
+  ModelNotReadyError,
+  RuntimeCrashedError,
+} from '../openai/api-error.ts';
+import { toGenerationError } from '../openai/generation-error.ts';
+import {
+  JobCancelledError,
+  QueueClosedError,
+  QueueFullError,
+  QueueTimeoutError,
+} from '../queue/queue-errors.ts';
+import type { RequestQueue } from '../queue/request-queue.ts';
+import {
+  GenerationFailedError,
+  RuntimeDiedError,
+  RuntimeFailedError,
+  RuntimeRefusedError,
+  RuntimeStoppedError,
+} from '../runtime/runtime-errors.ts';
+
+/** The design's error table: what a client is told of what went wrong inside. */
+export function toApiError(error: unknown, queue: RequestQueue): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof QueueFullError) {
+    return new AtCapacityError('queue_full', retryAfterSeconds(queue));
+  }
+  if (error instanceof QueueTimeoutError) return new DeadlineError(error.timeoutMs);
+  if (error instanceof QueueClosedError) {
+    return new ModelNotReadyError('Sightglass is shutting down and takes no more requests.');
+  }
+  if (error instanceof JobCancelledError || error instanceof RequestCancelledError) {
+    return new ApiError(error.message, {
+      status: 503,
+      type: 'server_error',
+      code: 'request_cancelled',
+      headers: { 'x-should-retry': 'false' },
+    });
+  }
+  if (error instanceof RuntimeFailedError || error instanceof RuntimeStoppedError) {
+    return new ModelNotReadyError(error.message, error);
+  }
+  if (error instanceof RuntimeDiedError) {
+    return new RuntimeCrashedError(
+      'The model runtime ended while it worked on the request, and again when it was tried anew. ' +
+        'Try a smaller image or fewer tokens; the log has what the runtime said last.',
+      error,
+    );
+  }
+  if (error instanceof RuntimeRefusedError || error instanceof GenerationFailedError) {
+    return toGenerationError(error);
+  }
+  return new ApiError('internal error', { status: 500, type: 'server_error', cause: error });
+}
+
+/** What the queue's measured pace says about when to come back, in whole seconds. */
+export function retryAfterSeconds(queue: RequestQueue): number {
+  return Math.max(1, Math.ceil((queue.estimatedWaitMs() ?? 0) / 1000));
+}

@@ -1,0 +1,65 @@
+import type { Outcome, RequestRecord } from '../activity.ts';
+import { abortWhenGone, ClientGoneError } from './client-gone.ts';
+import type { Deps, HttpContext } from './deps.ts';
+import { assignFreshId } from './request-id.ts';
+import { apiKeyOf } from './require-api-key.ts';
+import { toApiError } from './to-api-error.ts';
+
+/**
+ * Runs the work of one request with its record in the activity, a signal that aborts when its
+ * client goes away or a person cancels it, and its one line in the log.
+ */
+export async function track(
+  { activity, queue, settings, log }: Deps,
+  ctx: HttpContext,
+  what: Pick<RequestRecord, 'kind' | 'stream'>,
+  work: (record: RequestRecord, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  if (activity.has(ctx.state.requestId)) assignFreshId(ctx);
+  const controller = new AbortController();
+  const abort = (reason: Error) => controller.abort(reason);
+  const client = clientOf(ctx, settings.apiKey);
+  const record = activity.begin({ id: ctx.state.requestId, client, ...what }, abort);
+  abortWhenGone(ctx.res, controller);
+  let outcome: Outcome = 'ok';
+  try {
+    await work(record, controller.signal);
+  } catch (error) {
+    outcome = error instanceof ClientGoneError ? 'client_gone' : toOutcome(error, queue);
+    if (!ctx.headerSent) throw error;
+  } finally {
+    controller.abort(); // whatever is still under way, a download say, is for nothing
+    activity.end(record, outcome);
+    log.info(toLogLine(record), 'request');
+  }
+}
+
+/**
+ * Who takes turns in the fair line: the key a client sends, be it needed or not, since that tells
+ * one app on this machine from another; else its address.
+ */
+function clientOf(ctx: HttpContext, apiKey: string | undefined): string {
+  const key = apiKeyOf(ctx.headers);
+  return key !== '' && key !== apiKey ? `key ${key}` : (ctx.req.socket.remoteAddress ?? '');
+}
+
+function toOutcome(error: unknown, queue: Deps['queue']): Outcome {
+  const { code, type } = toApiError(error, queue);
+  return code ?? type;
+}
+
+function toLogLine(record: RequestRecord) {
+  const { id, kind, stream, arrivedAt, startedAt, firstTokenAt, endedAt = 0, tokens } = record;
+  const generatingMs = firstTokenAt === undefined ? 0 : endedAt - firstTokenAt;
+  return {
+    id,
+    kind,
+    stream,
+    queueWaitMs: (startedAt ?? endedAt) - arrivedAt,
+    firstTokenMs: firstTokenAt === undefined ? null : firstTokenAt - arrivedAt,
+    durationMs: endedAt - arrivedAt,
+    tokens,
+    tokensPerSecond: generatingMs > 0 ? Math.round((tokens / generatingMs) * 10_000) / 10 : null,
+    outcome: record.outcome,
+  };
+}

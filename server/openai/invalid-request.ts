@@ -1,0 +1,90 @@
+import type { z } from 'zod';
+import { InvalidRequestError } from './api-error.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * Turns what zod found wrong into OpenAI's error: the first problem, the field in `param`, and a
+ * message that tells what was expected and what came.
+ */
+export function toInvalidRequest(error: z.ZodError, body: unknown): InvalidRequestError {
+  const { issue, path } = mostTelling(error.issues, []);
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? '';
+    return new InvalidRequestError(`Unrecognized request argument supplied: ${key}`, {
+      param: [...path, key].join('.'),
+    });
+  }
+  const field = path.join('.');
+  const got = describe(path.reduce<unknown>(step, body));
+  return new InvalidRequestError(
+    `Expected ${field === '' ? 'the body' : `\`${field}\``} to be ${expectation(issue)}, got ${got}.`,
+    { param: field === '' ? null : field },
+  );
+}
+
+/** In a union, the branch that got furthest is the one the client meant. */
+function mostTelling(
+  issues: readonly Issue[],
+  prefix: readonly PropertyKey[],
+): { issue: Issue; path: PropertyKey[] } {
+  const issue = issues[0];
+  if (issue === undefined) throw new TypeError('A zod error has no issue.');
+  const path = [...prefix, ...issue.path];
+  if (issue.code !== 'invalid_union') return { issue, path };
+  const branches = issue.errors
+    .filter((branch) => branch.length > 0)
+    .map((branch) => mostTelling(branch, path))
+    .filter((found) => found.path.length > path.length);
+  return branches.sort((a, b) => b.path.length - a.path.length)[0] ?? { issue, path };
+}
+
+function expectation(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.expected === 'int' ? 'an integer' : withArticle(issue.expected);
+    case 'too_small':
+      return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unit(issue.origin)}`;
+    case 'too_big':
+      return `at most ${issue.maximum}${unit(issue.origin)}`;
+    case 'invalid_value':
+      return issue.message.startsWith('Invalid') ? oneOf(issue.values) : issue.message;
+    case 'invalid_union':
+      return issue.errors.length === 0
+        ? oneOf('options' in issue ? (issue.options ?? []) : [])
+        : [...new Set(issue.errors.flatMap((branch) => branch.slice(0, 1).map(expectation)))].join(
+            ' or ',
+          );
+    case 'invalid_format':
+      return issue.message.startsWith('Invalid') ? `of the form ${issue.pattern}` : issue.message;
+    default:
+      return issue.message;
+  }
+}
+
+function withArticle(type: string): string {
+  return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
+}
+
+function unit(origin: string): string {
+  if (origin === 'array') return ' item(s)';
+  return origin === 'string' ? ' character(s)' : '';
+}
+
+function oneOf(values: readonly unknown[]): string {
+  const shown = values.map((value) => JSON.stringify(value));
+  return shown.length === 1 ? `${shown[0]}` : `one of ${shown.join(', ')}`;
+}
+
+function step(value: unknown, key: PropertyKey): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+/** A value as an error may show it: short, and never the payload of an image. */
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return JSON.stringify(value);
+  return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
+}

@@ -1,0 +1,37 @@
+/** What mlx_vlm's `/v1/chat/completions` is sent: OpenAI's body, with mlx_vlm's own extras. */
+export interface RuntimeChatRequest {
+  model: string;
+  stream: true;
+  messages: readonly unknown[];
+  [parameter: string]: unknown;
+}
+
+/** What mlx_vlm streams (`ChatStreamChunk` in `mlx_vlm/server/schemas.py`), as far as we read it. */
+export interface ChatChunk {
+  /** Instead of everything else: the generation failed, and this is why. */
+  error?: unknown;
+  choices: readonly {
+    delta: {
+      content?: string | null;
+      reasoning?: string | null;
+      tool_calls?: readonly RuntimeToolCallDelta[] | null;
+    };
+    logprobs?: { content: readonly unknown[] } | null;
+    finish_reason?: string | null;
+  }[];
+  usage?: RuntimeUsage | null;
+}
+
+export interface RuntimeToolCallDelta {
+  index?: number;
+  id?: string;
+  type?: string;
+  function?: { name?: string; arguments?: string };
+}
+
+export interface RuntimeUsage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details?: { cached_tokens?: number };
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+/** What the launcher says of the model once it serves it. Names are the launcher's, on the wire. */
+export const ReadyLine = z.object({
+  event: z.literal('ready'),
+  model: z.string(),
+  model_type: z.string(),
+  load_seconds: z.number(),
+  memory_bytes: z.number(),
+  context_length: z.int().nullable(),
+  vocab_size: z.int().nullable(),
+  media_tokens: z.array(z.string()),
+  device: z.enum(['cpu', 'gpu']),
+  versions: z.record(z.string(), z.string()),
+});
+export type ReadyLine = z.infer<typeof ReadyLine>;
+
+/** Why the launcher gave up: a reason for programs, a message and a remedy for people. */
+export const FatalLine = z.object({
+  event: z.literal('fatal'),
+  reason: z.string(),
+  message: z.string(),
+  remedy: z.string(),
+});
+export type FatalLine = z.infer<typeof FatalLine>;
+
+/** One line of the launcher's stdout (`resources/runtime/launcher`): its whole protocol. */
+export const LauncherLine = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('loading'), model: z.string(), pid: z.int() }),
+  ReadyLine,
+  FatalLine,
+]);
+export type LauncherLine = z.infer<typeof LauncherLine>;

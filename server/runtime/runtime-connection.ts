@@ -1,0 +1,171 @@
+import { createParser } from 'eventsource-parser';
+import { type Dispatcher, Pool } from 'undici';
+import type { ChatChunk, RuntimeChatRequest, RuntimeUsage } from './chat-protocol.ts';
+import type { HangWatch } from './hang-watch.ts';
+import type { ReadyLine } from './launcher-line.ts';
+import { GenerationFailedError, RuntimeDiedError, RuntimeRefusedError } from './runtime-errors.ts';
+
+export interface ChatOptions {
+  /** The request's id; the launcher knows its generation by it. */
+  id: string;
+  signal: AbortSignal;
+  /** Asked after every read: whether the answer is complete though the model would go on. */
+  enough?: () => boolean;
+}
+
+/** What the launcher tells of the generation thread (`GET /sightglass/progress`). */
+export interface RuntimeProgress {
+  steps: number;
+  active: number;
+  memory_bytes: number;
+}
+
+/**
+ * The HTTP side of one life of the runtime: mlx_vlm's own server on its Unix socket, always asked to
+ * stream, since closing a stream is what cancels a generation there.
+ */
+export class RuntimeConnection {
+  readonly model: ReadyLine;
+  readonly socketPath: string;
+  /** Resolves when this life of the runtime is over. */
+  readonly died: Promise<void>;
+  readonly #pool: Pool;
+  readonly #watch: HangWatch;
+  #generating = 0;
+
+  constructor(options: {
+    model: ReadyLine;
+    socketPath: string;
+    died: Promise<void>;
+    watch: (probe: (signal: AbortSignal) => Promise<number>) => HangWatch;
+  }) {
+    this.model = options.model;
+    this.socketPath = options.socketPath;
+    this.died = options.died;
+    this.#watch = options.watch(async (signal) => (await this.progress(signal)).steps);
+    this.#pool = new Pool('http://runtime', {
+      socketPath: options.socketPath,
+      connections: null,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    void options.died.then(() => {
+      this.#watch.stop();
+      return this.#pool.destroy();
+    });
+  }
+
+  /**
+   * Generates, giving the chunks of each network read together. However it ends, it ends only when
+   * the runtime has really let go of the request, so that a slot is never given on too early.
+   * @throws RuntimeDiedError, RuntimeRefusedError, GenerationFailedError, or the signal's reason
+   */
+  async *chat(request: RuntimeChatRequest, options: ChatOptions): AsyncGenerator<ChatChunk[]> {
+    options.signal.throwIfAborted();
+    const end = this.#watch.begin();
+    this.#generating += 1;
+    const shared = () => this.#generating > 1;
+    let finished = false;
+    try {
+      const response = await this.#post('/v1/chat/completions', request, options);
+      const chunks: ChatChunk[] = [];
+      const parser = createParser({
+        onEvent: ({ data }) => {
+          if (data === '[DONE]') finished = true;
+          else chunks.push(parseChunk(data, shared));
+        },
+      });
+      const decoder = new TextDecoder();
+      for await (const bytes of response.body) {
+        this.#watch.progress();
+        parser.feed(decoder.decode(bytes, { stream: true }));
+        if (chunks.length > 0) yield chunks.splice(0);
+        if (options.enough?.()) break;
+      }
+      if (!finished && options.enough?.()) {
+        const usage = await this.#ended(options.id);
+        finished = true;
+        if (usage !== undefined) yield [{ choices: [], usage }];
+      }
+      if (!finished) throw new RuntimeDiedError('The runtime closed the stream before its end.');
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (isOurs(error)) throw error;
+      throw new RuntimeDiedError('The connection to the runtime was lost.', { cause: error });
+    } finally {
+      if (!finished) await this.#ended(options.id);
+      this.#generating -= 1;
+      end();
+    }
+  }
+
+  async progress(signal?: AbortSignal): Promise<RuntimeProgress> {
+    return (await this.#get('/sightglass/progress', signal)) as RuntimeProgress;
+  }
+
+  /** mlx_vlm's own metrics (`GET /metrics` of `mlx_vlm/server/app.py`). */
+  metrics(): Promise<unknown> {
+    return this.#get('/metrics');
+  }
+
+  /** After a lost connection: waits until it is known whether this life is over. */
+  async settled(): Promise<void> {
+    await this.progress().catch(() => this.died);
+  }
+
+  /** Waits until the generation has really ended; gives what it used, if it had begun. */
+  async #ended(id: string): Promise<RuntimeUsage | undefined> {
+    const path = `/sightglass/requests/${encodeURIComponent(id)}/ended`;
+    return (await this.#get(path).catch(() => this.died)) as RuntimeUsage | undefined;
+  }
+
+  async #get(path: string, signal?: AbortSignal): Promise<unknown> {
+    const response = await this.#pool.request({ method: 'GET', path, signal: signal ?? null });
+    const text = await response.body.text();
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  async #post(
+    path: string,
+    body: RuntimeChatRequest,
+    { id, signal }: ChatOptions,
+  ): Promise<Dispatcher.ResponseData> {
+    const response = await this.#pool.request({
+      method: 'POST',
+      path,
+      headers: { 'content-type': 'application/json', 'x-request-id': id },
+      body: JSON.stringify(body),
+      signal,
+    });
+    if (response.statusCode === 200) return response;
+    throw new RuntimeRefusedError(response.statusCode, toDetail(await response.body.text()));
+  }
+}
+
+function isOurs(error: unknown): boolean {
+  return (
+    error instanceof RuntimeDiedError ||
+    error instanceof RuntimeRefusedError ||
+    error instanceof GenerationFailedError
+  );
+}
+
+function parseChunk(data: string, shared: () => boolean): ChatChunk {
+  const chunk = JSON.parse(data) as ChatChunk;
+  if (chunk.error !== undefined) throw new GenerationFailedError(String(chunk.error), shared());
+  return chunk;
+}
+
+/** The text of FastAPI's `{"detail": ...}`: a string, or pydantic's list of errors. */
+function toDetail(body: string): string {
+  try {
+    const { detail } = JSON.parse(body) as { detail?: unknown };
+    if (typeof detail === 'string') return detail;
+    if (Array.isArray(detail)) {
+      return detail.map(({ loc, msg }) => `${[loc].flat().slice(1).join('.')}: ${msg}`).join('; ');
+    }
+  } catch {
+    // not JSON: the text itself is all there is
+  }
+  return body;
+}

@@ -1,0 +1,53 @@
+import type { FatalLine } from './launcher-line.ts';
+
+/** The runtime cannot be had until a person acts; says why and what to do. */
+export class RuntimeFailedError extends Error {
+  override name = 'RuntimeFailedError';
+  readonly reason: string;
+  readonly remedy: string;
+
+  constructor({ reason, message, remedy }: Omit<FatalLine, 'event'>) {
+    super(`${message} ${remedy}`.trim());
+    this.reason = reason;
+    this.remedy = remedy;
+  }
+}
+
+/** The service is stopping or was stopped; nothing more is started. */
+export class RuntimeStoppedError extends Error {
+  override name = 'RuntimeStoppedError';
+
+  constructor() {
+    super('The model runtime has been stopped.');
+  }
+}
+
+/** The runtime process went away while it had the request. */
+export class RuntimeDiedError extends Error {
+  override name = 'RuntimeDiedError';
+}
+
+/** The runtime answered the request with an HTTP error. */
+export class RuntimeRefusedError extends Error {
+  override name = 'RuntimeRefusedError';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * Generation failed in mid-stream. mlx_vlm ends every request of a batch when one of them fails
+ * (`generation.py`, `_run_impl`): `shared` tells that others ran at the same time.
+ */
+export class GenerationFailedError extends Error {
+  override name = 'GenerationFailedError';
+  readonly shared: boolean;
+
+  constructor(message: string, shared: boolean) {
+    super(message);
+    this.shared = shared;
+  }
+}

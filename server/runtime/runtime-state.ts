@@ -1,0 +1,93 @@
+import type { FatalLine, ReadyLine } from './launcher-line.ts';
+
+/** What a person is told of a runtime that has failed for good. */
+export type Failure = Omit<FatalLine, 'event'>;
+
+/** The life of the runtime. "Busy" is not in it: that is the queue's count. */
+export type RuntimeState =
+  | { readonly phase: 'stopped' }
+  | { readonly phase: 'starting' }
+  | { readonly phase: 'loading'; readonly model: string; readonly pid: number }
+  | { readonly phase: 'ready'; readonly model: ReadyLine; readonly pid: number }
+  | { readonly phase: 'stopping' }
+  | { readonly phase: 'crashed'; readonly reason: string; readonly retryInMs: number }
+  | { readonly phase: 'failed'; readonly failure: Failure };
+
+/** What can happen to the runtime; `crashes` counts those within {@link CRASH_WINDOW_MS}. */
+export type RuntimeEvent =
+  | { readonly type: 'start' }
+  | { readonly type: 'loading'; readonly model: string; readonly pid: number }
+  | { readonly type: 'ready'; readonly model: ReadyLine }
+  | { readonly type: 'fatal'; readonly failure: Failure }
+  | { readonly type: 'stop' }
+  | { readonly type: 'exit'; readonly reason: string; readonly crashes: number };
+
+/** More than this many crashes within the window, and a restart would not help. */
+export const MAX_CRASHES = 5;
+export const CRASH_WINDOW_MS = 5 * 60_000;
+/** A model that kills the runtime while it loads, twice in a row, will do so again. */
+const MAX_LOADING_CRASHES = 2;
+const FIRST_BACKOFF_MS = 250;
+
+/** The next state. An event that means nothing in a phase leaves the state as it is. */
+export function next(state: RuntimeState, event: RuntimeEvent): RuntimeState {
+  switch (event.type) {
+    case 'start':
+      return state.phase === 'stopped' || state.phase === 'crashed' || state.phase === 'failed'
+        ? { phase: 'starting' }
+        : state;
+    case 'loading':
+      return state.phase === 'starting'
+        ? { phase: 'loading', model: event.model, pid: event.pid }
+        : state;
+    case 'ready':
+      return state.phase === 'loading'
+        ? { phase: 'ready', model: event.model, pid: state.pid }
+        : state;
+    case 'fatal':
+      return isUp(state) ? { phase: 'failed', failure: event.failure } : state;
+    case 'stop':
+      if (state.phase === 'stopping') return state;
+      return isUp(state) ? { phase: 'stopping' } : { phase: 'stopped' };
+    case 'exit':
+      return exited(state, event.reason, event.crashes);
+    default:
+      return event satisfies never;
+  }
+}
+
+/** Whether there is a process, or there is about to be. */
+export function isUp(state: RuntimeState): boolean {
+  return state.phase === 'starting' || state.phase === 'loading' || state.phase === 'ready';
+}
+
+function exited(state: RuntimeState, reason: string, crashes: number): RuntimeState {
+  if (state.phase === 'stopping') return { phase: 'stopped' };
+  if (!isUp(state)) return state;
+  if (state.phase !== 'ready' && crashes >= MAX_LOADING_CRASHES) {
+    return {
+      phase: 'failed',
+      failure: {
+        reason: 'load_crashed',
+        message: `The runtime ended while loading the model (${reason}), ${crashes} times in a row.`,
+        remedy:
+          'The model may need more memory than there is: try a smaller or more quantized one.',
+      },
+    };
+  }
+  if (crashes > MAX_CRASHES) {
+    return {
+      phase: 'failed',
+      failure: {
+        reason: 'crash_loop',
+        message: `The runtime crashed ${crashes} times in 5 minutes (last: ${reason}).`,
+        remedy: 'See the log for what it said last, then start it again or choose another model.',
+      },
+    };
+  }
+  return {
+    phase: 'crashed',
+    reason,
+    retryInMs: crashes <= 1 ? 0 : FIRST_BACKOFF_MS * 2 ** crashes,
+  };
+}

@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { HangWatch } from './hang-watch.ts';
+import type { LauncherLine } from './launcher-line.ts';
+import { RuntimeConnection } from './runtime-connection.ts';
+import { RuntimeFailedError, RuntimeStoppedError } from './runtime-errors.ts';
+import { type RuntimeCommand, RuntimeProcess } from './runtime-process.ts';
+import { CRASH_WINDOW_MS, next, type RuntimeEvent, type RuntimeState } from './runtime-state.ts';
+
+export interface RuntimeSupervisorOptions {
+  command: RuntimeCommand;
+  modelPath: string;
+  hangTimeoutMs: number;
+  log: Logger;
+}
+
+/**
+ * Keeps one runtime alive: starts it, watches it, starts it again after a crash or a hang. Callers
+ * say `ensureReady`; they never look at the state and act.
+ */
+export class RuntimeSupervisor {
+  readonly #options: RuntimeSupervisorOptions;
+  readonly #listeners = new Set<(state: RuntimeState) => void>();
+  #state: RuntimeState = { phase: 'stopped' };
+  #process: RuntimeProcess | undefined;
+  /** The launch under way, until its process is gone and its socket folder removed. */
+  #life: Promise<void> = Promise.resolve();
+  #connection: RuntimeConnection | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #crashes: number[] = [];
+  #shutDown = false;
+
+  constructor(options: RuntimeSupervisorOptions) {
+    this.#options = options;
+  }
+
+  get state(): RuntimeState {
+    return this.#state;
+  }
+
+  onChange(listener: (state: RuntimeState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Starts the runtime unless it is up already. What comes of it is in the state. */
+  start(): void {
+    if (this.#shutDown) throw new RuntimeStoppedError();
+    this.#crashes = [];
+    this.#apply({ type: 'start' });
+  }
+
+  /** Stops the runtime, and any restart that was due. Twice is fine. */
+  async stop(): Promise<void> {
+    this.#apply({ type: 'stop' });
+    this.#process?.stop();
+    await this.#life;
+  }
+
+  /** Stops for good. */
+  async shutdown(): Promise<void> {
+    this.#shutDown = true;
+    await this.stop();
+  }
+
+  /**
+   * Resolves with a runtime that is ready, waiting for a start or restart that is under way.
+   * @throws RuntimeFailedError, RuntimeStoppedError, or the signal's reason
+   */
+  ensureReady(signal: AbortSignal): Promise<RuntimeConnection> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        if (signal.aborted) reject(signal.reason);
+        else if (this.#state.phase === 'failed')
+          reject(new RuntimeFailedError(this.#state.failure));
+        else if (this.#state.phase === 'stopped') reject(new RuntimeStoppedError());
+        else if (this.#state.phase === 'stopping') reject(new RuntimeStoppedError());
+        else if (this.#connection !== undefined) resolve(this.#connection);
+        else return false;
+        return true;
+      };
+      if (settle()) return;
+      const check = () => {
+        if (!settle()) return;
+        forget();
+        signal.removeEventListener('abort', check);
+      };
+      const forget = this.onChange(check);
+      signal.addEventListener('abort', check);
+    });
+  }
+
+  /** The only writer of the state. What a phase needs is begun or ended here. */
+  #apply(event: RuntimeEvent): void {
+    const before = this.#state;
+    const state = next(before, event);
+    if (state === before) return;
+    this.#state = state;
+    this.#options.log.debug({ phase: state.phase }, `runtime: ${before.phase} -> ${state.phase}`);
+    clearTimeout(this.#retry);
+    if (state.phase !== 'ready') this.#connection = undefined;
+    if (state.phase === 'starting') this.#life = this.#life.then(() => this.#launch());
+    if (state.phase === 'crashed') {
+      this.#retry = setTimeout(() => this.#apply({ type: 'start' }), state.retryInMs);
+    }
+    for (const listener of [...this.#listeners]) listener(state);
+  }
+
+  async #launch(): Promise<void> {
+    if (this.#state.phase !== 'starting') return this.#exited('stopped before it was started');
+    const directory = await mkdtemp(join(tmpdir(), 'sightglass-'));
+    try {
+      if (this.#state.phase !== 'starting') return this.#exited('stopped before it was started');
+      const socketPath = join(directory, 'runtime.sock');
+      const { command, modelPath, log } = this.#options;
+      const process: RuntimeProcess = new RuntimeProcess({
+        command,
+        socketPath,
+        modelPath,
+        log,
+        onLine: (line) => this.#hear(line, socketPath, process),
+        onExit: (reason) => this.#exited(reason),
+      });
+      this.#process = process;
+      await process.exited;
+    } finally {
+      this.#process = undefined;
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  #hear(line: LauncherLine, socketPath: string, process: RuntimeProcess): void {
+    switch (line.event) {
+      case 'loading':
+        this.#apply({ type: 'loading', model: line.model, pid: line.pid });
+        break;
+      case 'ready':
+        this.#connection = this.#connect(line, socketPath, process);
+        this.#apply({ type: 'ready', model: line });
+        break;
+      case 'fatal':
+        this.#apply({ type: 'fatal', failure: line });
+        break;
+      default:
+        line satisfies never;
+    }
+  }
+
+  #connect(
+    model: Extract<LauncherLine, { event: 'ready' }>,
+    socketPath: string,
+    process: RuntimeProcess,
+  ): RuntimeConnection {
+    const { hangTimeoutMs, log } = this.#options;
+    const onHang = () => {
+      log.error(`the runtime made no progress for ${hangTimeoutMs / 1000} s: restarting it`);
+      process.kill();
+    };
+    return new RuntimeConnection({
+      model,
+      socketPath,
+      died: process.exited,
+      watch: (probe) => new HangWatch({ timeoutMs: hangTimeoutMs, probe, onHang }),
+    });
+  }
+
+  #exited(reason: string): void {
+    const now = performance.now();
+    if (this.#state.phase !== 'stopping') {
+      this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
+    }
+    this.#apply({ type: 'exit', reason, crashes: this.#crashes.length });
+  }
+}

@@ -1,0 +1,77 @@
+import { createServer } from 'node:http';
+import type { Logger } from 'pino';
+import { Activity } from './activity.ts';
+import { createApp } from './http/app.ts';
+import { listen } from './http/listen.ts';
+import { ImageLoader } from './images/image-loader.ts';
+import { RequestQueue } from './queue/request-queue.ts';
+import type { RuntimeCommand } from './runtime/runtime-process.ts';
+import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
+import type { Settings } from './settings.ts';
+
+export interface ServiceOptions {
+  settings: Settings;
+  command: RuntimeCommand;
+  log: Logger;
+}
+
+export type Service = ReturnType<typeof createService>;
+
+/** The composition root: builds the parts from the settings and connects them. */
+export function createService({ settings, command, log }: ServiceOptions) {
+  const queue = new RequestQueue({
+    maxConcurrency: settings.maxConcurrency,
+    maxQueueSize: settings.queueSize,
+    timeoutMs: settings.queueTimeoutSeconds * 1000,
+    policy: settings.queuePolicy,
+  });
+  const runtime = new RuntimeSupervisor({
+    command,
+    modelPath: settings.modelPath,
+    hangTimeoutMs: settings.hangTimeoutSeconds * 1000,
+    log: log.child({ part: 'runtime' }),
+  });
+  const images = new ImageLoader({
+    allowPrivateUrls: settings.allowPrivateImageUrls,
+    maxBytes: settings.maxImageMegabytes * 1_000_000,
+    maxPixels: settings.maxImagePixels,
+  });
+  const activity = new Activity();
+  const app = createApp({ settings, queue, runtime, images, activity, log });
+  const server = createServer({ keepAliveTimeout: 65_000 }, app.callback());
+
+  // While the runtime comes up the line is held; once it has failed, every waiter is told so.
+  queue.pause();
+  runtime.onChange(({ phase }) => {
+    if (phase === 'ready' || phase === 'failed') queue.resume();
+    else queue.pause();
+  });
+
+  return {
+    queue,
+    runtime,
+    activity,
+    /** Listens and starts the runtime. Resolves with the port once it listens. */
+    async start(): Promise<number> {
+      const port = await listen(server, settings);
+      runtime.start();
+      return port;
+    },
+    /** Takes no more, lets what it has come to its end, then stops the runtime. */
+    async drain(): Promise<void> {
+      server.close();
+      server.closeIdleConnections();
+      await Promise.all([queue.drain(), activity.idle()]);
+      await this.stop();
+    },
+    /** Stops now: what runs and waits is cancelled. */
+    async stop(): Promise<void> {
+      server.close();
+      activity.cancelAll();
+      await activity.idle();
+      server.closeAllConnections();
+      await runtime.shutdown();
+      await images.close();
+    },
+  };
+}

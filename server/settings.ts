@@ -1,0 +1,112 @@
+import { z } from 'zod';
+
+/** What a setting tells the command line beside its schema: the flag as commander writes it. */
+export interface SettingMeta {
+  flag: string;
+  description: string;
+}
+
+function setting<Schema extends z.ZodType>(flag: string, description: string, schema: Schema) {
+  return schema.meta({ flag, description } satisfies SettingMeta);
+}
+
+/**
+ * Every setting of the service, its limits, default and command-line flag, in this one place.
+ * The first seven flags and their defaults are the seed's, but for the host: the command line gives
+ * the seed's 0.0.0.0, the app stays on 127.0.0.1 until a person opens it.
+ */
+export const Settings = z.object({
+  modelPath: setting(
+    '--model-path <path>',
+    'model folder, or Hugging Face id',
+    z.string().trim().min(1),
+  ),
+  modelType: setting(
+    '--model-type <type>',
+    'type of model; mlx_vlm is the only one supported',
+    z.literal('mlx_vlm', { error: 'only mlx_vlm is supported' }).default('mlx_vlm'),
+  ),
+  maxConcurrency: setting(
+    '--max-concurrency <count>',
+    'queued requests that run at once. 1 is safe: on Apple GPUs concurrent generation has ' +
+      'corrupted answers (Blaizzy/mlx-vlm#1668)',
+    z.int().min(1).max(1024).default(1),
+  ),
+  queueTimeoutSeconds: setting(
+    '--queue-timeout <seconds>',
+    'deadline of a queued request from its arrival, waiting and running together',
+    z.number().positive().max(86_400).default(300),
+  ),
+  queueSize: setting(
+    '--queue-size <count>',
+    'requests that may wait; one more is refused with 429',
+    z.int().min(0).max(1_000_000).default(100),
+  ),
+  port: setting(
+    '--port <port>',
+    'port to listen on; 0 picks a free one',
+    z.int().min(0).max(65_535).default(8000),
+  ),
+  host: setting(
+    '--host <address>',
+    'address to listen on',
+    z.string().trim().min(1).default('127.0.0.1'),
+  ),
+  apiKey: setting(
+    '--api-key <key>',
+    'key that clients must send (Bearer or x-api-key); the environment variable ' +
+      'SIGHTGLASS_API_KEY does not show in the process list',
+    z.string().min(1).optional(),
+  ),
+  queuePolicy: setting(
+    '--queue-policy <fifo|fair>',
+    'who is next: fifo, first come first served; fair, clients take turns',
+    z.enum(['fifo', 'fair']).default('fifo'),
+  ),
+  maxStreams: setting(
+    '--max-streams <count>',
+    'streaming requests served at once (they do not queue); no limit if not given',
+    z.int().min(1).max(100_000).optional(),
+  ),
+  allowTextOnly: setting(
+    '--allow-text-only',
+    'also answer conversations without an image',
+    z.boolean().default(false),
+  ),
+  allowPrivateImageUrls: setting(
+    '--allow-private-image-urls',
+    'fetch image URLs from private, loopback and link-local addresses too',
+    z.boolean().default(false),
+  ),
+  maxImageMegabytes: setting(
+    '--max-image-megabytes <MB>',
+    'largest image accepted, as downloaded or decoded from its data URL',
+    z.number().positive().max(1000).default(20),
+  ),
+  maxImagePixels: setting(
+    '--max-image-pixels <count>',
+    'pixels above which an image is scaled down (a response header says so)',
+    z.int().min(1024).max(200_000_000).default(4_194_304),
+  ),
+  maxBodyMegabytes: setting(
+    '--max-body-megabytes <MB>',
+    'largest request body accepted, images included',
+    z.number().positive().max(1000).default(100),
+  ),
+  hangTimeoutSeconds: setting(
+    '--hang-timeout <seconds>',
+    'the runtime is restarted when it has work and makes no progress for so long',
+    z.number().min(1).max(3600).default(120),
+  ),
+  logLevel: setting(
+    '--log-level <level>',
+    'least severe messages to log: trace, debug, info, warn, error or silent',
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  ),
+  logFormat: setting(
+    '--log-format <pretty|json>',
+    'pretty for people (the default on a terminal), json for programs',
+    z.enum(['pretty', 'json']).optional(),
+  ),
+});
+export type Settings = z.infer<typeof Settings>;

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { endless, post, question, streamedText, textOf } from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { startService, until } from '../support/service.ts';
+
+const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+const answer = 'A red circle on a white background.';
+const forever = endless(redCircle);
+
+async function statsOf(url: string) {
+  const response = await fetch(`${url}/v1/queue/stats`);
+  const { queue_stats } = (await response.json()) as { queue_stats: { vision_queue: object } };
+  return queue_stats.vision_queue;
+}
+
+test('a full queue refuses the next request with the seed’s body, and still serves a stream', async (t) => {
+  const running = await startService({ queueSize: 2, maxConcurrency: 1 });
+  t.after(() => running.stop());
+  const gone = new AbortController();
+  const held = [1, 2, 3].map(() => post(running.url, forever, { signal: gone.signal }));
+  const ended = Promise.allSettled(held);
+  await until(running, () => running.service.queue.stats.queueSize === 2);
+
+  const fourth = await post(running.url, question(redCircle));
+  assert.equal(fourth.status, 429);
+  assert.equal(fourth.body.detail, 'Too many requests. Service is at capacity.');
+  assert.deepEqual(
+    [fourth.body.error.type, fourth.body.error.code],
+    ['rate_limit_error', 'queue_full'],
+  );
+  assert.match(fourth.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+  assert.equal(await streamedText(running.url, question(redCircle)), answer);
+  assert.deepEqual(await statsOf(running.url), {
+    running: true,
+    queue_size: 2,
+    max_queue_size: 2,
+    active_requests: 3,
+    max_concurrency: 1,
+  });
+  gone.abort();
+  await ended;
+  await until(running, () => running.service.queue.stats.activeRequests === 0);
+  assert.equal(textOf(await post(running.url, question(redCircle))), answer);
+});
+
+test('a request past its deadline gets 504 and the runtime stops generating for it', async (t) => {
+  const running = await startService({ queueTimeoutSeconds: 2 });
+  t.after(() => running.stop());
+  const { status, body, headers } = await post(running.url, forever);
+  assert.deepEqual(
+    [status, body.error.type, body.error.code, headers.get('x-should-retry')],
+    [504, 'timeout_error', 'queue_timeout', 'false'],
+  );
+  await until(running, () => running.service.queue.stats.activeRequests === 0, 1000);
+  const runtime = await running.runtime();
+  assert.equal((await runtime.progress()).active, 0);
+  const { summary } = (await runtime.metrics()) as {
+    summary: { in_flight: number; last_error: { error: string } };
+  };
+  assert.deepEqual(
+    [summary.in_flight, summary.last_error.error],
+    [0, 'stream_closed_before_completion'],
+  );
+});
+
+test('a client that goes away while it waits leaves the queue at once', async (t) => {
+  const running = await startService();
+  t.after(() => running.stop());
+  const [first, second] = [new AbortController(), new AbortController()];
+  const ended = Promise.allSettled([
+    post(running.url, forever, { signal: first.signal }),
+    post(running.url, forever, { signal: second.signal }),
+  ]);
+  await until(running, () => running.service.queue.stats.activeRequests === 2);
+  const waiting = running.service.queue.jobs().find(({ state }) => state === 'waiting');
+  second.abort();
+  first.abort();
+  await until(running, () => running.service.queue.stats.activeRequests === 0);
+  await ended;
+  assert.equal(running.service.queue.jobs().includes(waiting as never), false);
+});
+
+test('when a running request’s client goes away its slot is free within a second', async (t) => {
+  const running = await startService();
+  t.after(() => running.stop());
+  const gone = new AbortController();
+  const ended = Promise.allSettled([post(running.url, forever, { signal: gone.signal })]);
+  await until(running, () => running.service.queue.stats.runningCount === 1);
+  const next = post(running.url, question(redCircle));
+  await until(running, () => running.service.queue.stats.queueSize === 1);
+  gone.abort();
+  await until(running, () => running.service.queue.stats.queueSize === 0, 1000);
+  assert.equal(textOf(await next), answer);
+  await ended;
+});
+
+test('a cancelled stream ends at its client, and in the runtime', async (t) => {
+  const running = await startService();
+  t.after(() => running.stop());
+  const text = streamedText(running.url, forever);
+  const failed = assert.rejects(text, /cancelled in Sightglass/);
+  const { activity } = running.service;
+  while (activity.active()[0]?.firstTokenAt === undefined) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(activity.cancel(activity.active()[0]?.id ?? ''), true);
+  await failed;
+  await activity.idle();
+  assert.equal((await (await running.runtime()).progress()).active, 0);
+});
+
+test('no more streams are served than --max-streams', async (t) => {
+  const running = await startService({ maxStreams: 1 });
+  t.after(() => running.stop());
+  const first = streamedText(running.url, forever).catch(() => 'cancelled');
+  while (running.service.activity.streams === 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { status, body } = await post(running.url, question(redCircle, { stream: true }));
+  assert.deepEqual([status, body.error.code], [429, 'too_many_streams']);
+  running.service.activity.cancelAll();
+  assert.equal(await first, 'cancelled');
+});

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { execa } from 'execa';
+import { post, question, textOf } from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+
+const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+
+/** Runs the command line as `npm start` does, with its logs in a folder of the test's own. */
+function sightglass(t: TestContext, args: string[]) {
+  const state = mkdtempSync(join(tmpdir(), 'sightglass-test-'));
+  t.after(() => rmSync(state, { recursive: true, force: true }));
+  const child = execa(process.execPath, ['server/cli.ts', ...args], {
+    reject: false,
+    env: { XDG_STATE_HOME: state, HOME: state },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  return child;
+}
+
+/** The address in the banner, printed once the model answers. */
+async function bannerOf(child: ReturnType<typeof sightglass>): Promise<string> {
+  let text = '';
+  for await (const line of child.iterable({ from: 'stdout', preserveNewlines: true })) {
+    text += line;
+    if (text.includes('Logs: ')) return text;
+  }
+  throw new Error(`No banner: ${(await child).stderr}`);
+}
+
+test('it prints its address, a curl line that works when pasted, and where the logs are', async (t) => {
+  const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
+  const banner = await bannerOf(child);
+  assert.match(banner, /Sightglass serves demo on http:\/\/localhost:\d+\/v1\n/);
+  assert.match(banner, /\nLogs: .*current\.log\n/);
+  const line = /^ {2}(curl .*)$/m.exec(banner)?.[1] ?? '';
+  const { stdout } = await execa('sh', ['-c', `${line} --silent`]);
+  assert.equal(
+    JSON.parse(stdout).choices[0].message.content,
+    'A red circle on a white background.',
+  );
+});
+
+test('Ctrl-C lets the running request end, then the process, with exit code 0', async (t) => {
+  const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1', '--log-format', 'json']);
+  const url = /http:\/\/localhost:\d+/.exec(await bannerOf(child))?.[0] ?? '';
+  const answer = post(url, question(redCircle));
+  await once(child.stderr, 'data').catch(() => {});
+  child.kill('SIGINT');
+  assert.equal(textOf(await answer), 'A red circle on a white background.');
+  assert.equal((await child).exitCode, 0);
+});
+
+test('a port that is taken is named, with the next free one', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const { exitCode, stderr } = await sightglass(t, ['--port', `${port}`, '--host', '127.0.0.1']);
+  assert.equal(exitCode, 1);
+  assert.match(
+    stderr,
+    new RegExp(`^error: Port ${port} is already in use\\. The next free one: --port \\d+$`, 'm'),
+  );
+});
+
+test('a model folder that is not there is an error with a remedy, and requests are told so', async (t) => {
+  const child = sightglass(t, [
+    '--port',
+    '0',
+    '--host',
+    '127.0.0.1',
+    '--model-path',
+    '/no/such/model',
+    '--log-format',
+    'json',
+  ]);
+  const log: string[] = [];
+  for await (const line of child.iterable({ from: 'stderr' })) {
+    log.push(line);
+    if (line.includes('no folder')) break;
+  }
+  assert.match(log.at(-1) ?? '', /There is no folder \/no\/such\/model\. Choose a folder/);
+});
+
+test('an unknown flag is one line on stderr and exit code 2', async (t) => {
+  const { exitCode, stderr, stdout } = await sightglass(t, ['--colour', 'red']);
+  assert.deepEqual(
+    [exitCode, stdout, stderr],
+    [2, '', "error: unknown option '--colour' (see --help)"],
+  );
+});
+
+test('--help explains every flag', async (t) => {
+  const { exitCode, stdout } = await sightglass(t, ['--help']);
+  assert.equal(exitCode, 0);
+  for (const flag of [
+    '--model-path',
+    '--queue-policy',
+    '--max-streams',
+    '--api-key',
+    '--log-format',
+  ]) {
+    assert.match(stdout, new RegExp(`^ {2}${flag}.* {2,}\\S`, 'm'));
+  }
+});
+
+test('listening on every address without a key is warned about', async (t) => {
+  const child = sightglass(t, ['--port', '0', '--host', '0.0.0.0', '--log-format', 'json']);
+  for await (const line of child.iterable({ from: 'stderr' })) {
+    if (/without an API key/.test(line)) return;
+  }
+  assert.fail('no warning');
+});

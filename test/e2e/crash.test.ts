@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { execa } from 'execa';
+import { post, question, stream, textOf, userMessage } from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type RunningService, startService, until } from '../support/service.ts';
+
+const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+const answer = 'A red circle on a white background.';
+const long = { messages: [userMessage('Count to one hundred.', redCircle)], max_tokens: 2000 };
+
+function pidOf({ service }: RunningService): number {
+  const { state } = service.runtime;
+  if (state.phase !== 'ready') throw new Error(`The runtime is ${state.phase}.`);
+  return state.pid;
+}
+
+test('after kill -9 of the runtime the waiting and the running request are answered by the next', async (t) => {
+  const running = await startService();
+  t.after(() => running.stop());
+  const first = post(running.url, long);
+  await until(running, () => running.service.queue.stats.runningCount === 1);
+  const waiting = [1, 2, 3].map(() => post(running.url, question(redCircle)));
+  await until(running, () => running.service.queue.stats.queueSize === 3);
+  const killed = pidOf(running);
+  process.kill(killed, 'SIGKILL');
+  assert.equal((await first).status, 200);
+  assert.deepEqual((await Promise.all(waiting)).map(textOf), [answer, answer, answer]);
+  assert.notEqual(pidOf(running), killed);
+});
+
+test('a stream that has begun when the runtime is killed ends with an error event', async (t) => {
+  const running = await startService();
+  t.after(() => running.stop());
+  const events: string[] = [];
+  for await (const event of stream(running.url, long)) {
+    if (events.length === 3) process.kill(pidOf(running), 'SIGKILL');
+    events.push(event);
+  }
+  const { error } = JSON.parse(events.at(-1) ?? '');
+  assert.deepEqual([error.type, error.code], ['server_error', 'runtime_crashed']);
+  await running.runtime();
+  assert.equal(textOf(await post(running.url, question(redCircle))), answer);
+});
+
+test('a stream that has not begun when the runtime is killed is served by the next', async (t) => {
+  const running = await startService();
+  t.after(() => running.stop());
+  const killed = pidOf(running);
+  process.kill(killed, 'SIGSTOP'); // nothing is answered from now on
+  const events: string[] = [];
+  const streaming = (async () => {
+    for await (const event of stream(running.url, question(redCircle))) events.push(event);
+  })();
+  while (running.service.activity.streams === 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  process.kill(killed, 'SIGKILL');
+  await streaming;
+  assert.equal(events.at(-1), '[DONE]');
+});
+
+test('a runtime that stands still under a request is killed and the request answered by the next', async (t) => {
+  const running = await startService({ hangTimeoutSeconds: 2 });
+  t.after(() => running.stop());
+  const stopped = pidOf(running);
+  process.kill(stopped, 'SIGSTOP');
+  assert.equal(textOf(await post(running.url, question(redCircle))), answer);
+  assert.notEqual(pidOf(running), stopped);
+});
+
+test('a request that brings the runtime down twice is refused', async (t) => {
+  const running = await startService();
+  t.after(() => running.stop());
+  const { runtime, queue } = running.service;
+  const response = post(running.url, long);
+  for (let crash = 0; crash < 2; crash += 1) {
+    await until(running, () => queue.stats.runningCount === 1 && runtime.state.phase === 'ready');
+    const pid = pidOf(running);
+    while ((await (await running.runtime()).progress()).active === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    process.kill(pid, 'SIGKILL');
+    await until(running, () => runtime.state.phase !== 'ready');
+  }
+  const { status, body } = await response;
+  assert.deepEqual([status, body.error.code], [502, 'runtime_crashed']);
+});
+
+test('kill -9 of the service ends the runtime within two seconds', {
+  skip: process.platform !== 'linux' && 'reads /proc',
+}, async () => {
+  const child = execa(process.execPath, ['server/cli.ts', '--port', '0', '--host', '127.0.0.1'], {
+    buffer: false,
+    reject: false,
+    forceKillAfterDelay: false,
+  });
+  await once(child.stdout, 'data'); // the banner: it is ready
+  const runtimePid = await childOf(child.pid ?? 0);
+  const startedAt = performance.now();
+  child.kill('SIGKILL');
+  await child;
+  while (await isAlive(runtimePid)) {
+    assert.ok(performance.now() - startedAt < 2000, 'the runtime is still there after 2 s');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
+async function childOf(parent: number): Promise<number> {
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '');
+    if (stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] === String(parent))
+      return Number(entry);
+  }
+  throw new Error(`${parent} has no child.`);
+}
+
+/** Whether the process is there and not a zombie that nobody has waited for. */
+async function isAlive(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return stat !== undefined && stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+}

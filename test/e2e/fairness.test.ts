@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { post, question } from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type RunningService, startService, until } from '../support/service.ts';
+
+const image = toDataUrl(await drawShape({ shape: 'star', color: 'blue' }), 'image/png');
+const BUSY_REQUESTS = 80;
+const PERSON_REQUESTS = 5;
+
+/**
+ * One client keeps 80 requests waiting while another asks five times. Gives, for each of the
+ * other's requests, how many of the first client's were started while it waited.
+ */
+async function overtakenBy(running: RunningService): Promise<number[]> {
+  const { service, url } = running;
+  const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
+  const agent = Array.from({ length: BUSY_REQUESTS }, () =>
+    post(url, question(image), as('busy-agent')),
+  );
+  await until(running, () => service.queue.stats.activeRequests === BUSY_REQUESTS);
+  const person = Array.from({ length: PERSON_REQUESTS }, () =>
+    post(url, question(image), as('a-person')),
+  );
+  await until(running, () => service.queue.jobs().some(({ client }) => client === 'key a-person'));
+  await Promise.all([...agent, ...person]);
+  const ended = service.activity
+    .recent()
+    .toSorted((a, b) => (a.startedAt ?? 0) - (b.startedAt ?? 0));
+  const asked = ended.filter(({ client }) => client === 'key a-person');
+  return asked.map(({ arrivedAt, startedAt = 0 }, index) => {
+    const since = Math.max(arrivedAt, asked[index - 1]?.startedAt ?? 0);
+    return ended.filter(
+      (other) =>
+        other.client === 'key busy-agent' &&
+        (other.startedAt ?? 0) > since &&
+        (other.startedAt ?? 0) < startedAt,
+    ).length;
+  });
+}
+
+test('with the fair policy each request of another client waits for at most one of a busy one', async (t) => {
+  const running = await startService({ queuePolicy: 'fair' });
+  t.after(() => running.stop());
+  const overtaken = await overtakenBy(running);
+  t.diagnostic(`fair: another client's requests waited for ${overtaken} of the busy one's`);
+  assert.equal(overtaken.length, PERSON_REQUESTS);
+  assert.ok(Math.max(...overtaken) <= 1, `${overtaken}`);
+});
+
+test('with fifo the first of them waits for all that were there before it', async (t) => {
+  const running = await startService({ queuePolicy: 'fifo' });
+  t.after(() => running.stop());
+  const overtaken = await overtakenBy(running);
+  t.diagnostic(`fifo: another client's requests waited for ${overtaken} of the busy one's`);
+  assert.ok((overtaken[0] ?? 0) > BUSY_REQUESTS / 2, `${overtaken}`);
+});

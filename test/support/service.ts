@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import pino, { type Logger } from 'pino';
+import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
+import type { RuntimeConnection } from '../../server/runtime/runtime-connection.ts';
+import { createService, type Service } from '../../server/service.ts';
+import { Settings } from '../../server/settings.ts';
+
+export const resources = new URL('../../resources/', import.meta.url);
+export const demoModel = fileURLToPath(new URL('models/demo', resources));
+
+export interface RunningService {
+  url: string;
+  service: Service;
+  /** The runtime as the service has it now; tests ask it for mlx_vlm's own metrics. */
+  runtime: () => Promise<RuntimeConnection>;
+  /** Stops it at once. */
+  stop: () => Promise<void>;
+}
+
+/** Starts the service with the real runtime and the demo model, on a free port, ready to answer. */
+export async function startService(
+  overrides: Partial<Settings> = {},
+  log: Logger = pino({ level: 'silent' }),
+): Promise<RunningService> {
+  const settings = Settings.parse({ modelPath: demoModel, port: 0, ...overrides });
+  const service = createService({ settings, command: createRuntimeCommand(resources), log });
+  const stop = () => service.stop();
+  const runtime = () => service.runtime.ensureReady(AbortSignal.timeout(60_000));
+  try {
+    const port = await service.start();
+    await runtime();
+    return { url: `http://127.0.0.1:${port}`, service, runtime, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Resolves when `condition` holds, asked again whenever the service's state has changed. */
+export async function until(
+  { service }: RunningService,
+  condition: () => boolean,
+  timeoutMs = 30_000,
+): Promise<void> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const changes = new EventTarget();
+  const tell = () => changes.dispatchEvent(new Event('change'));
+  const forget = [service.queue.onChange(tell), service.runtime.onChange(tell)];
+  try {
+    while (!condition()) await once(changes, 'change', { signal });
+  } finally {
+    for (const off of forget) off();
+  }
+}

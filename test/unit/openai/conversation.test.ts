@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChatCompletionRequest } from '../../../server/openai/chat-request.ts';
+import { imagesOf, refuseMediaTokens } from '../../../server/openai/conversation.ts';
+import { toRuntimeRequest } from '../../../server/openai/runtime-request.ts';
+import type { ReadyLine } from '../../../server/runtime/launcher-line.ts';
+
+const model: ReadyLine = {
+  event: 'ready',
+  model: '/models/demo',
+  model_type: 'qwen2_vl',
+  load_seconds: 1,
+  memory_bytes: 1,
+  context_length: 4096,
+  vocab_size: 1024,
+  media_tokens: ['<|image_pad|>'],
+  device: 'cpu',
+  versions: {},
+};
+const image = (url: unknown) => ({ type: 'image_url', image_url: url });
+const text = (words: string) => ({ type: 'text', text: words });
+const conversation = ChatCompletionRequest.parse({
+  model: 'somebody/else',
+  user: 'me',
+  seed: -3,
+  max_tokens: 10,
+  max_completion_tokens: 20,
+  temperature: null,
+  top_p: 0.5,
+  stop: 'x',
+  messages: [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: [text('This?'), image({ url: 'http://a/1.png', detail: 'low' })] },
+    { role: 'assistant', content: null, tool_calls: null },
+    { role: 'user', content: [image('http://a/2.png'), text('And this?')], name: null },
+  ],
+});
+
+test('images are found anywhere in the history, with the place they stand in', () => {
+  assert.deepEqual(imagesOf(conversation.messages), [
+    { url: 'http://a/1.png', param: 'messages.1.content.1' },
+    { url: 'http://a/2.png', param: 'messages.3.content.0' },
+  ]);
+});
+
+test('the runtime is asked for the loaded model, with checked images and no nulls', () => {
+  assert.deepEqual(toRuntimeRequest(conversation, ['data:1', 'data:2'], model), {
+    model: '/models/demo',
+    stream: true,
+    stream_options: { include_usage: true },
+    messages: [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: [text('This?'), image({ url: 'data:1' })] },
+      { role: 'assistant', content: '' },
+      { role: 'user', content: [image({ url: 'data:2' }), text('And this?')] },
+    ],
+    seed: 3,
+    max_tokens: 20,
+    top_p: 0.5,
+  });
+});
+
+test('without a seed each request gets one of its own', () => {
+  const unseeded = { ...conversation, seed: null };
+  const seeds = Array.from({ length: 8 }, () => toRuntimeRequest(unseeded, [], model)['seed']);
+  assert.ok(new Set(seeds).size > 1);
+});
+
+test('a logit bias for a token that the model does not have is refused', () => {
+  const biased = { ...conversation, logit_bias: { '1024': 1 } };
+  assert.throws(() => toRuntimeRequest(biased, [], model), {
+    param: 'logit_bias.1024',
+    message: 'Expected the token ids of `logit_bias` to be below 1024, got 1024.',
+  });
+});
+
+test('the model’s own image marker in a text is refused where it stands', () => {
+  const { messages } = ChatCompletionRequest.parse({
+    messages: [{ role: 'user', content: [text('ok'), text('a <|image_pad|> b')] }],
+  });
+  assert.throws(() => refuseMediaTokens(messages, model.media_tokens), {
+    param: 'messages.0.content.1.text',
+    code: 'media_token_in_text',
+    status: 400,
+  });
+});

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChatCompletionRequest } from '../../../server/openai/chat-request.ts';
+import { toInvalidRequest } from '../../../server/openai/invalid-request.ts';
+
+const messages = [{ role: 'user', content: 'Hello' }];
+
+function problemWith(body: unknown) {
+  const { error } = ChatCompletionRequest.safeParse(body);
+  if (error === undefined) throw new TypeError('The body is valid.');
+  const { message, param, status, type } = toInvalidRequest(error, body);
+  assert.deepEqual({ status, type }, { status: 400, type: 'invalid_request_error' });
+  return { message, param };
+}
+
+const cases: [string, unknown, { message: string; param: string | null }][] = [
+  [
+    'a body that is no object',
+    [],
+    { message: 'Expected the body to be an object, got an empty array.', param: null },
+  ],
+  [
+    'no messages',
+    {},
+    { message: 'Expected `messages` to be an array, got nothing.', param: 'messages' },
+  ],
+  [
+    'an empty conversation',
+    { messages: [] },
+    {
+      message: 'Expected `messages` to be at least 1 item(s), got an empty array.',
+      param: 'messages',
+    },
+  ],
+  [
+    'a number out of range',
+    { messages, max_tokens: 0 },
+    { message: 'Expected `max_tokens` to be at least 1, got 0.', param: 'max_tokens' },
+  ],
+  [
+    'a fraction for an integer',
+    { messages, seed: 1.5 },
+    { message: 'Expected `seed` to be an integer, got 1.5.', param: 'seed' },
+  ],
+  [
+    'a text for a number',
+    { messages, temperature: 'hot' },
+    { message: 'Expected `temperature` to be a number, got "hot".', param: 'temperature' },
+  ],
+  [
+    'an unknown parameter',
+    { messages, temprature: 1 },
+    { message: 'Unrecognized request argument supplied: temprature', param: 'temprature' },
+  ],
+  [
+    'a part of an unknown type',
+    { messages: [{ role: 'user', content: [{ type: 'video' }] }] },
+    {
+      message:
+        'Expected `messages.0.content.0.type` to be one of "text", "image_url", got "video".',
+      param: 'messages.0.content.0.type',
+    },
+  ],
+  [
+    'an image part without a URL',
+    { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] },
+    {
+      message: 'Expected `messages.0.content.0.image_url.url` to be a string, got nothing.',
+      param: 'messages.0.content.0.image_url.url',
+    },
+  ],
+  [
+    'an unknown role',
+    { messages: [{ role: 'robot', content: 'Hello' }] },
+    {
+      message:
+        'Expected `messages.0.role` to be one of "system", "developer", "user", "assistant", "tool", got "robot".',
+      param: 'messages.0.role',
+    },
+  ],
+  [
+    'content of the wrong kind',
+    { messages: [{ role: 'user', content: 5 }] },
+    {
+      message: 'Expected `messages.0.content` to be a string or an array, got 5.',
+      param: 'messages.0.content',
+    },
+  ],
+  [
+    'two answers at once',
+    { messages, n: 2 },
+    { message: 'Expected `n` to be 1: this server gives one answer a request, got 2.', param: 'n' },
+  ],
+];
+
+for (const [what, body, expected] of cases) {
+  test(`${what} is refused by name, with the remedy`, () => {
+    assert.deepEqual(problemWith(body), expected);
+  });
+}
+
+test('a long value is not repeated in an error', () => {
+  const { message } = problemWith({ messages: 'x'.repeat(5000) });
+  assert.equal(message, 'Expected `messages` to be an array, got a string of 5000 characters.');
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ReadyLine } from '../../../server/runtime/launcher-line.ts';
+import {
+  next,
+  type RuntimeEvent,
+  type RuntimeState,
+} from '../../../server/runtime/runtime-state.ts';
+
+const model = { event: 'ready', model: 'demo' } as ReadyLine;
+const failure = { reason: 'model_not_found', message: 'There is no model.', remedy: 'Choose one.' };
+
+const states = {
+  stopped: { phase: 'stopped' },
+  starting: { phase: 'starting' },
+  loading: { phase: 'loading', model: 'demo', pid: 7 },
+  ready: { phase: 'ready', model, pid: 7 },
+  stopping: { phase: 'stopping' },
+  crashed: { phase: 'crashed', reason: 'killed by SIGKILL', retryInMs: 0 },
+  failed: { phase: 'failed', failure },
+} satisfies Record<string, RuntimeState>;
+type Phase = keyof typeof states;
+
+const events = {
+  start: { type: 'start' },
+  loading: { type: 'loading', model: 'demo', pid: 7 },
+  ready: { type: 'ready', model },
+  fatal: { type: 'fatal', failure },
+  stop: { type: 'stop' },
+  exit: { type: 'exit', reason: 'killed by SIGKILL', crashes: 1 },
+} satisfies Record<string, RuntimeEvent>;
+
+/** The whole machine: in this phase, that event leads there. What is not listed changes nothing. */
+const table: Record<Phase, Partial<Record<keyof typeof events, Phase>>> = {
+  stopped: { start: 'starting', stop: 'stopped' },
+  starting: { loading: 'loading', fatal: 'failed', stop: 'stopping', exit: 'crashed' },
+  loading: { ready: 'ready', fatal: 'failed', stop: 'stopping', exit: 'crashed' },
+  ready: { fatal: 'failed', stop: 'stopping', exit: 'crashed' },
+  stopping: { exit: 'stopped', stop: 'stopping' },
+  crashed: { start: 'starting', stop: 'stopped' },
+  failed: { start: 'starting', stop: 'stopped' },
+};
+
+for (const [phase, state] of Object.entries(states) as [Phase, RuntimeState][]) {
+  for (const [name, event] of Object.entries(events) as [keyof typeof events, RuntimeEvent][]) {
+    const leadsTo = table[phase][name];
+    test(`${phase} + ${name} -> ${leadsTo ?? 'no change'}`, () => {
+      const result = next(state, event);
+      if (leadsTo === undefined || leadsTo === phase) assert.equal(result.phase, phase);
+      else assert.deepEqual(result, states[leadsTo]);
+    });
+  }
+}
+
+test('the first crash is followed by a restart at once, later ones by longer and longer waits', () => {
+  const waits = [1, 2, 3, 4, 5].map((crashes) => {
+    const state = next(states.ready, { type: 'exit', reason: 'x', crashes });
+    return state.phase === 'crashed' ? state.retryInMs : state.phase;
+  });
+  assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000]);
+});
+
+test('more than five crashes within the window are a failure with a remedy', () => {
+  const state = next(states.ready, { type: 'exit', reason: 'killed by SIGSEGV', crashes: 6 });
+  assert.equal(state.phase === 'failed' && state.failure.reason, 'crash_loop');
+});
+
+test('a runtime that dies twice while it loads has failed', () => {
+  const state = next(states.loading, { type: 'exit', reason: 'killed by SIGKILL', crashes: 2 });
+  assert.equal(state.phase === 'failed' && state.failure.reason, 'load_crashed');
+});
