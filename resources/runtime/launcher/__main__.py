@@ -1,0 +1,77 @@
+"""Serves a vision model with mlx_vlm's own server on a private Unix socket.
+
+Started by Sightglass's supervisor as `python -I launcher --socket PATH --model FOLDER_OR_NAME`,
+with stdin as its lifeline: when that closes, the process ends. Tells its life in JSON lines on
+stdout (loading, ready, fatal), logs on stderr. SIGTERM ends it: at once while it loads, cleanly
+while it serves. It does no inference, queueing or checking of requests: those are mlx_vlm's and
+the gateway's.
+"""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+# `python -I` ignores the variable itself, and a signed app bundle must not be written to.
+sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+
+from lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
+from machine import bind, check_python, exit_with_parent, leave_interrupts_to_parent  # noqa: E402
+from model_folder import check_model_folder, is_hub_name  # noqa: E402
+from settings import set_environment  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="launcher", description=__doc__)
+    parser.add_argument("--socket", required=True, type=Path, help="where to serve")
+    parser.add_argument("--model", required=True, help="a folder, or a name on a model hub")
+    args = parser.parse_args()
+    lines = LifeLines()
+    exit_with_parent()
+    leave_interrupts_to_parent()
+    log_to_stderr()
+    try:
+        check_python()
+        lines.say("loading", model=args.model, pid=os.getpid())
+        local = not is_hub_name(args.model)
+        model = str(Path(args.model).expanduser()) if local else args.model
+        if local:
+            check_model_folder(Path(model))
+        set_environment(local=local)
+        listener = bind(args.socket)
+        try:
+            run(listener, model, lines)
+        finally:
+            args.socket.unlink(missing_ok=True)
+    except FatalError as fatal:
+        lines.fatal(fatal)
+        os._exit(1)
+    except Exception as error:
+        logging.getLogger("launcher").exception("unexpected error")
+        remedy = "Read the log. Removing resources/runtime/.venv and `npm start` may help."
+        lines.fatal(FatalError("load_failed", f"{type(error).__name__}: {error}", remedy))
+        os._exit(1)
+    os._exit(0)
+
+
+def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
+    """Loads and serves; returns after SIGTERM."""
+    started = time.monotonic()
+    # These import mlx_vlm, which reads its settings from the environment and takes seconds.
+    import upstream
+    from model import load_model
+    from service import serve
+
+    upstream.patch()
+    loaded = load_model(model)
+    seconds = round(time.monotonic() - started, 3)
+    serve(
+        listener,
+        on_ready=lambda: lines.say("ready", model=model, load_seconds=seconds, **vars(loaded)),
+    )
+
+
+main()

@@ -1,0 +1,119 @@
+"""Loads the model with mlx_vlm, tells why it could not be loaded, and describes what was loaded."""
+
+import platform
+import re
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import mlx.core as mx
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+from lines import FatalError
+from mlx_vlm.server.app import get_cached_model
+from model_folder import CHOOSE, out_of_memory
+
+MEDIA = re.compile(r"image|img|vision|video|audio|media", re.IGNORECASE)
+MEDIA_IDS = re.compile(r"(image|video|audio|vision|boi|eoi|boa|eoa)\w*_(id|index)$")
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|insufficient memory|unable to allocate|attempting to allocate|\bmalloc",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """What the supervisor is told of a model."""
+
+    model_type: str
+    context_length: int | None
+    vocab_size: int | None
+    media_tokens: list[str]
+    memory_bytes: int
+    device: str
+    versions: dict[str, str]
+
+
+def load_model(name: str) -> LoadedModel:
+    """Loads it where mlx_vlm's server looks for it. Raises FatalError."""
+    try:
+        _, processor, config = get_cached_model(name, None, model_kind="text_generation")
+    except Exception as error:
+        raise to_fatal(name, error) from error
+    text = getattr(config, "text_config", None) or config
+    return LoadedModel(
+        model_type=str(config.model_type),
+        context_length=_positive(getattr(text, "max_position_embeddings", None)),
+        vocab_size=_positive(getattr(text, "vocab_size", getattr(config, "vocab_size", None))),
+        media_tokens=find_media_tokens(processor, config),
+        memory_bytes=memory_bytes(),
+        device="gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu",
+        versions={
+            "python": platform.python_version(),
+            "mlx": version("mlx"),
+            "mlx_vlm": version("mlx-vlm"),
+        },
+    )
+
+
+def memory_bytes() -> int:
+    """What MLX holds: arrays in use and buffers it keeps for the next ones."""
+    return mx.get_active_memory() + mx.get_cache_memory()
+
+
+def _positive(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
+
+
+def to_fatal(name: str, error: BaseException) -> FatalError:
+    """The reason behind mlx_vlm's `Failed to load model`, which hides it in `__context__`."""
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(inner)
+    text = " ".join(str(getattr(each, "detail", each)) for each in chain)
+    if any(isinstance(each, MemoryError) for each in chain) or OUT_OF_MEMORY.search(text):
+        return out_of_memory(f"There is not enough memory for {name}.")
+    if any(isinstance(each, RepositoryNotFoundError) for each in chain):
+        message = f"{name} is neither a folder here nor a model on the hub."
+        return FatalError("model_not_found", message, CHOOSE)
+    if any(isinstance(each, HfHubHTTPError | LocalEntryNotFoundError) for each in chain):
+        remedy = "Check the network connection, or download the model and choose its folder."
+        return FatalError("model_not_found", f"{name} could not be downloaded.", remedy)
+    if unsupported := re.search(r"Model type (\S+) not supported", text):
+        return FatalError(
+            "unsupported_model",
+            f"mlx_vlm {version('mlx-vlm')} does not know the model type {unsupported[1]}.",
+            "Choose a vision model of a type it knows, such as qwen2_vl, gemma3 or llava.",
+        )
+    if any(isinstance(each, FileNotFoundError) for each in chain):
+        return FatalError(
+            "model_incomplete", _reason(chain), "Download the model again, completely."
+        )
+    return FatalError(
+        "load_failed",
+        f"mlx_vlm {version('mlx-vlm')} could not load {name}: {_reason(chain)}",
+        "Read the log. The model may be damaged, or made for another version of mlx_vlm.",
+    )
+
+
+def _reason(chain: list[BaseException]) -> str:
+    lines = str(chain[-1]).strip().splitlines() or [type(chain[-1]).__name__]
+    return lines[0][:300]
+
+
+def find_media_tokens(processor: Any, config: Any) -> list[str]:
+    """Every marker that stands for an image, a video or a sound: a prompt's text must hold none."""
+    tokenizer = getattr(processor, "tokenizer", processor)
+    texts: set[str] = set()
+    for holder in (processor, tokenizer):
+        for name in dir(holder):
+            if name.endswith("_token") and MEDIA.search(name):
+                value = getattr(holder, name, None)
+                texts.add(value if isinstance(value, str) else getattr(value, "content", ""))
+    for holder in (config, getattr(config, "text_config", None)):
+        for name, value in vars(holder).items() if hasattr(holder, "__dict__") else ():
+            if MEDIA_IDS.match(name) and isinstance(value, int) and 0 <= value < len(tokenizer):
+                texts.add(tokenizer.decode([value]))
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    texts.update(str(token) for token in added if MEDIA.search(str(token)))
+    # A marker has brackets of some kind; what has none is a word of the language.
+    return sorted(text.strip() for text in texts if re.search(r"[<\[({|]", text))

@@ -1,0 +1,135 @@
+"""What can be wrong with a model folder, told in seconds and before mlx is imported.
+
+Covers what people really pick: no folder, a GGUF file, a Git LFS clone without its files, a
+download cut short, a checkpoint larger than the machine. Does not judge whether mlx_vlm knows the
+model type: only mlx_vlm can. A name on a model hub is left to mlx_vlm, which downloads it.
+"""
+
+import json
+import os
+import re
+import struct
+from pathlib import Path
+
+from lines import FatalError
+
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+LFS_POINTER = b"version https://git-lfs"
+CHOOSE = "Choose the folder of an MLX vision model, with its config.json and .safetensors files."
+CONVERT = "Choose an MLX version of the model, or convert it with `python -m mlx_vlm.convert`."
+DOWNLOAD_AGAIN = "Download the model again, completely."
+
+
+def is_hub_name(model: str) -> bool:
+    """True for `org/name` that is no folder here."""
+    return HUB_NAME.fullmatch(model) is not None and not Path(model).exists()
+
+
+def check_model_folder(folder: Path) -> None:
+    """Raises FatalError when the folder cannot be loaded."""
+    if folder.suffix == ".gguf":
+        raise FatalError("unsupported_model", f"{folder.name} is a GGUF file.", CONVERT)
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise FatalError("model_not_found", f"The model folder {folder} {what}.", CHOOSE)
+    try:
+        _check_pointers(folder)
+        _check_config(folder)
+        _check_weights(folder)
+    except OSError as error:
+        message = f"Cannot read {error.filename}: {error.strerror}."
+        raise FatalError("model_incomplete", message, "Check who may read the folder.") from error
+
+
+def _check_pointers(folder: Path) -> None:
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and file.stat().st_size < 1024 and _head(file).startswith(LFS_POINTER):
+            message = f"{file.name} is a Git LFS pointer, not the file itself."
+            raise FatalError("model_incomplete", message, f"Run `git lfs pull` in {folder}.")
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(len(LFS_POINTER))
+
+
+def _check_config(folder: Path) -> None:
+    path = folder / "config.json"
+    if not path.exists():
+        if any(folder.glob("*.gguf")):
+            raise FatalError("unsupported_model", f"{folder} holds a GGUF model.", CONVERT)
+        inner = sorted(file.parent for file in folder.glob("**/config.json"))
+        hint = f" Perhaps {inner[0]}." if inner else ""
+        raise FatalError("model_incomplete", f"{folder} has no config.json.", CHOOSE + hint)
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise FatalError(
+            "model_incomplete", f"{path} is no JSON: {error}.", DOWNLOAD_AGAIN
+        ) from error
+    if not isinstance(config, dict) or not config.get("model_type"):
+        raise FatalError("unsupported_model", f"{path} names no model_type.", CHOOSE)
+    if config.get("model_file"):
+        raise FatalError(
+            "unsupported_model",
+            f"The model brings Python code of its own ({config['model_file']}), which mlx_vlm "
+            "would run unasked.",
+            "Choose a model of a type that mlx_vlm knows.",
+        )
+
+
+def _check_weights(folder: Path) -> None:
+    shards = sorted(folder.glob("*.safetensors"))
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        try:
+            wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, AttributeError) as error:
+            raise FatalError("model_incomplete", f"{index} is damaged.", DOWNLOAD_AGAIN) from error
+        missing = sorted(wanted - {shard.name for shard in shards})
+        if missing:
+            message = f"{len(missing)} of {len(wanted)} weight files are missing: {missing[0]} ..."
+            raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
+    if not shards:
+        if any(folder.glob("*.bin")) or any(folder.glob("*.pth")):
+            message = f"{folder} holds PyTorch weights, no .safetensors files."
+            raise FatalError("unsupported_model", message, CONVERT)
+        raise FatalError("model_incomplete", f"{folder} has no .safetensors files.", DOWNLOAD_AGAIN)
+    for shard in shards:
+        _check_shard(shard)
+    _check_memory(shards)
+
+
+def _check_shard(shard: Path) -> None:
+    """Compares the file's size with what its header (8 bytes of length, then JSON) promises."""
+    size = shard.stat().st_size
+    with shard.open("rb") as opened:
+        prefix = opened.read(8)
+        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
+        header = opened.read(length) if 8 + length <= size else b""
+    try:
+        tensors = json.loads(header)
+        ends = [value["data_offsets"][1] for key, value in tensors.items() if key[:2] != "__"]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise FatalError("model_incomplete", f"{shard.name} is damaged.", DOWNLOAD_AGAIN) from error
+    expected = 8 + length + max(ends, default=0)
+    if size < expected:
+        message = f"{shard.name} is cut short: {size} of {expected} bytes."
+        raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
+
+
+def _check_memory(shards: list[Path]) -> None:
+    if (shards[0].parent / "offload_index.json").exists():
+        return
+    weights = sum(shard.stat().st_size for shard in shards)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if weights > memory:
+        raise out_of_memory(f"The weights are {weights >> 20} MB, the machine has {memory >> 20}.")
+
+
+def out_of_memory(message: str) -> FatalError:
+    return FatalError(
+        "out_of_memory",
+        message,
+        "Choose a smaller model or one with fewer bits (4bit), or close other apps.",
+    )

@@ -1,0 +1,122 @@
+"""Knows which requests of the gateway are still at work, and in which mlx_vlm threads.
+
+A request is named by its `x-request-id`. It is at work while its HTTP call runs, while a thread of
+the event loop's pool works for it (reading pictures, tokenizing), and while the generation thread
+has its generation. Only when all of that is over has it ended: mlx_vlm cancels a generation at its
+next batch step, after the client's connection is long gone.
+"""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT_USAGES = 256
+"""How many ended requests are remembered, for a gateway that asks after the end."""
+
+POOL_THREADS = 64
+"""mlx_vlm blocks a thread for every stream that waits for its next token."""
+
+
+@dataclass
+class Usage:
+    """Tokens of the generations of one request, counted where they are made."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    def to_openai(self) -> dict[str, object]:
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
+        }
+
+
+@dataclass
+class Request:
+    """One request that is at work."""
+
+    usage: Usage = field(default_factory=Usage)
+    holds: int = 0
+    waiters: list["Future[None]"] = field(default_factory=list)
+
+
+current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
+"""The id of the request that this task or thread works for."""
+
+
+class RequestsInFlight:
+    """Counts what holds each request open. Its methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: dict[str, Request] = {}
+        self._usages: OrderedDict[str, Usage] = OrderedDict()
+        self.generating = 0
+
+    def hold(self, request_id: str | None) -> None:
+        """Keeps a request open until it is released as often as it was held."""
+        if request_id is not None:
+            with self._lock:
+                self._requests.setdefault(request_id, Request()).holds += 1
+
+    def release(self, request_id: str | None) -> None:
+        if request_id is None:
+            return
+        with self._lock:
+            request = self._requests[request_id]
+            request.holds -= 1
+            if request.holds > 0:
+                return
+            del self._requests[request_id]
+            if request.usage.prompt_tokens > 0:
+                self._usages[request_id] = request.usage
+            if len(self._usages) > KEPT_USAGES:
+                self._usages.popitem(last=False)
+        for waiter in request.waiters:
+            waiter.set_result(None)
+
+    def count(
+        self, request_id: str | None, *, prompt: int = 0, made: int = 0, cached: int = 0
+    ) -> None:
+        """Adds the tokens of a generation to its request."""
+        if (request := self._requests.get(request_id or "")) is not None:
+            request.usage.prompt_tokens += prompt
+            request.usage.completion_tokens += made
+            request.usage.cached_tokens += cached
+
+    async def ended(self, request_id: str) -> Usage | None:
+        """Waits for the end of a request, not at all for an unknown one; gives what it used."""
+        waiter: Future[None] = Future()
+        with self._lock:
+            request = self._requests.get(request_id)
+            if request is not None:
+                request.waiters.append(waiter)
+        if request is not None:
+            await asyncio.wrap_future(waiter)
+        return self._usages.get(request_id)
+
+
+class RequestPool(ThreadPoolExecutor):
+    """The event loop's threads: a request is at work as long as one of them works for it."""
+
+    def __init__(self, requests: RequestsInFlight) -> None:
+        super().__init__(max_workers=POOL_THREADS, thread_name_prefix="request")
+        self._in_flight = requests
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
+        request_id = current_request.get()
+        self._in_flight.hold(request_id)
+        try:
+            future = super().submit(fn, *args, **kwargs)
+        except BaseException:
+            self._in_flight.release(request_id)
+            raise
+        future.add_done_callback(lambda _: self._in_flight.release(request_id))
+        return future

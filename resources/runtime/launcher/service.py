@@ -1,0 +1,108 @@
+"""Serves mlx_vlm's own app with uvicorn, and two routes for what its HTTP cannot tell."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+from fastapi import Response
+from fastapi.responses import JSONResponse
+from mlx_vlm.server.app import app
+from mlx_vlm.server.runtime import runtime
+from model import memory_bytes
+from requests_in_flight import RequestPool, current_request
+from upstream import progress, requests
+
+GRACE_SECONDS = 1.0
+"""How long streams may go on after SIGTERM before they are cancelled."""
+
+LAST_SECONDS = 1.8
+"""The process is gone so long after SIGTERM, whatever hangs."""
+
+
+def serve(listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    """Returns after SIGTERM, when the generations have ended."""
+    app.add_middleware(NameRequests)
+    app.add_api_route("/sightglass/requests/{request_id:path}/ended", ended, methods=["GET"])
+    app.add_api_route("/sightglass/progress", tell_progress, methods=["GET"])
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The gateway keeps its connections; were they closed here, a request could meet its end.
+        timeout_keep_alive=24 * 3600,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    asyncio.run(PrivateServer(config, on_ready).serve(sockets=[listener]))
+    if runtime.response_generator is not None:
+        runtime.response_generator.stop_and_join(timeout=GRACE_SECONDS / 2)
+
+
+class PrivateServer(uvicorn.Server):
+    """Tells when it accepts connections, and ends on SIGTERM alone."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_default_executor(RequestPool(requests))
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        signal.signal(signal.SIGTERM, self._terminate)
+        yield
+
+    def _terminate(self, *_: Any) -> None:
+        last = threading.Timer(LAST_SECONDS, os._exit, args=[0])
+        last.daemon = True
+        last.start()
+        self.should_exit = True
+
+
+class NameRequests:
+    """Puts the gateway's id of a request where the threads that work for it can read it."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        headers = dict(scope.get("headers", ()))
+        name = headers.get(b"x-request-id") if scope.get("method") == "POST" else None
+        if name is None:
+            await self._app(scope, receive, send)
+            return
+        request_id = name.decode("latin-1")
+        token = current_request.set(request_id)
+        requests.hold(request_id)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            requests.release(request_id)
+            current_request.reset(token)
+
+
+async def ended(request_id: str) -> Response:
+    """Answers once no thread works for the request any more: with what it used, if it generated."""
+    usage = await requests.ended(request_id)
+    return Response(status_code=204) if usage is None else JSONResponse(usage.to_openai())
+
+
+async def tell_progress() -> dict[str, int]:
+    """Lets the supervisor tell a long prefill from a hang."""
+    return {
+        "steps": progress.steps,
+        "active": requests.generating,
+        "memory_bytes": memory_bytes(),
+    }

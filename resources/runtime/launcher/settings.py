@@ -1,0 +1,34 @@
+"""How mlx_vlm's server is set up. It reads its settings from the environment when it is imported
+(`mlx_vlm/server/cli.py` does the same for its flags)."""
+
+import os
+
+ENVIRONMENT = {
+    # The prefix cache, in memory only: prompts and pictures are not written to disk. SHA-256, so
+    # that a hash collision never answers from somebody else's prompt.
+    "APC_ENABLED": "1",
+    "APC_DISK_ENABLED": "0",
+    "APC_HASH": "sha256",
+    "MLX_VLM_VISION_CACHE_SIZE": "20",
+    "TOP_LOGPROBS_K": "20",
+    "MLX_VLM_LOG_PROGRESS_INTERVAL": "0",
+    # The gateway has the deadlines, and a supervisor that tells a long prefill from a hang.
+    "MLX_VLM_TOKEN_QUEUE_TIMEOUT": "0",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "DO_NOT_TRACK": "1",
+    "OTEL_SDK_DISABLED": "true",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def set_environment(*, local: bool) -> None:
+    """To be called before mlx_vlm is imported. A local model needs no network, so it gets none."""
+    for name in list(os.environ):
+        # A person's own mlx_vlm server may have left these; they would load a second model or lock
+        # the gateway out.
+        if name.startswith("MLX_VLM_PRELOAD_") or name == "MLX_VLM_SERVER_API_KEY":
+            del os.environ[name]
+    os.environ.update(ENVIRONMENT)
+    if local:
+        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
