@@ -1,0 +1,150 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ImageError } from './image-error.ts';
+
+/** Channels of a 16- or 32-bit pixel, as bit masks: red, green, blue. */
+type Masks = readonly [number, number, number];
+
+/**
+ * What the header of a BMP says. Run-length encoded ones are not read, and alpha is left out as most
+ * viewers do: programs that write it often leave it at 0.
+ */
+export interface Bitmap {
+  width: number;
+  height: number;
+  topDown: boolean;
+  bitsPerPixel: number;
+  offset: number;
+  stride: number;
+  masks: Masks;
+  palette: Buffer;
+  paletteEntryBytes: number;
+}
+
+const FILE_HEADER_BYTES = 14;
+const CORE_HEADER_BYTES = 12;
+/** A few milliseconds of work. */
+const PIXELS_PER_TURN = 500_000;
+const MASKS_5551: Masks = [0x7c00, 0x03e0, 0x001f];
+const MASKS_8888: Masks = [0xff0000, 0x00ff00, 0x0000ff];
+
+/** Reads the header of a BMP and checks that all its pixels are there. Throws an ImageError. */
+export function readBitmap(bytes: Buffer): Bitmap {
+  if (bytes.length < FILE_HEADER_BYTES + CORE_HEADER_BYTES) throw createIncompleteError();
+  const headerBytes = bytes.readUInt32LE(14);
+  const core = headerBytes === CORE_HEADER_BYTES;
+  if (bytes.length < FILE_HEADER_BYTES + headerBytes + 12) throw createIncompleteError();
+  const compression = core ? 0 : bytes.readUInt32LE(30);
+  const bitsPerPixel = bytes.readUInt16LE(core ? 24 : 28);
+  if ((!core && headerBytes < 40) || ![1, 4, 8, 16, 24, 32].includes(bitsPerPixel)) {
+    throw createUnsupportedError(`one of ${bitsPerPixel} bits per pixel`);
+  }
+  const packed = [3, 6].includes(compression) && [16, 32].includes(bitsPerPixel);
+  if (compression !== 0 && !packed) throw createUnsupportedError(`compression ${compression}`);
+
+  const width = core ? bytes.readUInt16LE(18) : bytes.readInt32LE(18);
+  const signedHeight = core ? bytes.readUInt16LE(20) : bytes.readInt32LE(22);
+  const height = Math.abs(signedHeight);
+  const offset = bytes.readUInt32LE(10);
+  const stride = Math.ceil((width * bitsPerPixel) / 32) * 4;
+  if (width <= 0 || height === 0) throw createUnsupportedError(`a size of ${width}x${height}`);
+  if (offset + stride * height > bytes.length) throw createIncompleteError();
+
+  const paletteEntryBytes = core ? 3 : 4;
+  const colors = (core ? 0 : bytes.readUInt32LE(46)) || 2 ** bitsPerPixel;
+  const paletteStart = FILE_HEADER_BYTES + headerBytes;
+  const unpacked = bitsPerPixel === 16 ? MASKS_5551 : MASKS_8888;
+  const paletteEnd = bitsPerPixel > 8 ? paletteStart : paletteStart + colors * paletteEntryBytes;
+  return {
+    width,
+    height,
+    topDown: signedHeight < 0,
+    bitsPerPixel,
+    offset,
+    stride,
+    masks: packed ? readMasks(bytes) : unpacked,
+    palette: bytes.subarray(paletteStart, Math.min(paletteEnd, offset)),
+    paletteEntryBytes,
+  };
+}
+
+/** Unpacks the pixels to rows of RGBA, from the top; other requests have their turn in between. */
+export async function decodeBitmap(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
+  const { width, height, topDown, offset, stride } = bitmap;
+  const pixels = Buffer.alloc(width * height * 4);
+  const copyRow = createRowReader(bytes, bitmap);
+  const rowsPerTurn = Math.ceil(PIXELS_PER_TURN / width);
+  for (let y = 0; y < height; y++) {
+    if (y % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+    const row = topDown ? y : height - 1 - y;
+    copyRow(offset + row * stride, pixels.subarray(y * width * 4, (y + 1) * width * 4));
+  }
+  return pixels;
+}
+
+type RowReader = (from: number, row: Buffer) => void;
+
+function createRowReader(bytes: Buffer, bitmap: Bitmap): RowReader {
+  const { bitsPerPixel, palette, paletteEntryBytes, masks } = bitmap;
+  if (bitsPerPixel === 24) {
+    return (from, row) => {
+      for (let at = 0; at < row.length; at += 4, from += 3) setPixel(row, at, bytes, from);
+    };
+  }
+  if (bitsPerPixel <= 8) {
+    const perByte = 8 / bitsPerPixel;
+    const mask = 2 ** bitsPerPixel - 1;
+    return (from, row) => {
+      for (let x = 0; x * 4 < row.length; x++) {
+        const packed = bytes[from + Math.floor(x / perByte)] ?? 0;
+        const index = (packed >> ((perByte - 1 - (x % perByte)) * bitsPerPixel)) & mask;
+        setPixel(row, x * 4, palette, index * paletteEntryBytes);
+      }
+    };
+  }
+  const bytesPerPixel = bitsPerPixel / 8;
+  const channels = masks.map(createChannelReader);
+  return (from, row) => {
+    for (let at = 0; at < row.length; at += 4, from += bytesPerPixel) {
+      const packed = bytesPerPixel === 2 ? bytes.readUInt16LE(from) : bytes.readUInt32LE(from);
+      channels.forEach((read, channel) => {
+        row[at + channel] = read(packed);
+      });
+      row[at + 3] = 255;
+    }
+  };
+}
+
+/** Blue, green, red as BMP has them; what lies beyond a palette is black. */
+function setPixel(row: Buffer, at: number, from: Buffer, index: number): void {
+  row[at] = from[index + 2] ?? 0;
+  row[at + 1] = from[index + 1] ?? 0;
+  row[at + 2] = from[index] ?? 0;
+  row[at + 3] = 255;
+}
+
+/** Widens the bits under a mask to 0..255. */
+function createChannelReader(mask: number): (packed: number) => number {
+  if (mask === 0) return () => 0;
+  const shift = 31 - Math.clz32(mask & -mask);
+  const scale = 255 / (mask >>> shift);
+  return (packed) => Math.round(((packed & mask) >>> shift) * scale);
+}
+
+/** They follow the first 40 bytes of the header, or are a part of a longer one. */
+function readMasks(bytes: Buffer): Masks {
+  return [bytes.readUInt32LE(54), bytes.readUInt32LE(58), bytes.readUInt32LE(62)];
+}
+
+function createIncompleteError(): ImageError {
+  return new ImageError(
+    'image_unreadable',
+    'Expected a whole BMP, got one that ends too early. Send the complete file.',
+  );
+}
+
+function createUnsupportedError(what: string): ImageError {
+  return new ImageError(
+    'image_unsupported_format',
+    `Expected an uncompressed BMP, got ${what}. Convert the image to PNG.`,
+  );
+}

@@ -1,0 +1,124 @@
+import { Agent, type Dispatcher, request } from 'undici';
+import { createCheckedLookup, type Resolve } from './checked-lookup.ts';
+import { ImageError } from './image-error.ts';
+import { type ImageRules, toByteText } from './image-rules.ts';
+import { describeUrl, parseImageUrl } from './image-url.ts';
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const HEADERS = { 'user-agent': 'Sightglass', accept: 'image/*', 'accept-encoding': 'identity' };
+
+/**
+ * Downloads a picture, each redirect checked as the first URL was. Its connections end with it.
+ * Throws an ImageError, or the signal's reason once that is aborted.
+ */
+export async function fetchImage(
+  text: string,
+  { rules, resolve }: { rules: ImageRules; resolve: Resolve },
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const url = parseImageUrl(text, rules.allowPrivateUrls);
+  const timeout = AbortSignal.timeout(rules.timeoutMs);
+  const within = AbortSignal.any([signal, timeout]);
+  const lookup = createCheckedLookup(resolve, rules.allowPrivateUrls);
+  const agent = new Agent({
+    pipelining: 0,
+    allowH2: false,
+    // The one deadline is the signal's: a body that trickles in is late as well.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    // undici lets an aborted request wait for its connection, so the socket has the signal too.
+    connect: { timeout: 0, lookup, signal: within },
+  });
+  try {
+    const response = await follow(url, rules, { dispatcher: agent, signal: within });
+    return await readBody(response, rules);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw timeout.aborted ? createTimeoutError(url, rules) : toImageError(error, url);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+interface Response extends Dispatcher.ResponseData {
+  url: URL;
+}
+
+async function follow(
+  url: URL,
+  rules: ImageRules,
+  options: { dispatcher: Agent; signal: AbortSignal },
+): Promise<Response> {
+  for (let redirects = 0; ; redirects++) {
+    const response = await request(url, { ...options, headers: HEADERS });
+    // A body left unread fails when its connection ends; that is no news.
+    response.body.on('error', () => {});
+    const location = [response.headers['location'] ?? []].flat()[0];
+    if (!REDIRECTS.has(response.statusCode) || location === undefined) return { ...response, url };
+    response.body.destroy();
+    if (redirects >= rules.maxRedirects) {
+      throw new ImageError(
+        'image_too_many_redirects',
+        `Expected at most ${rules.maxRedirects} redirects, got one more from ${describeUrl(url)}. ` +
+          'Use the URL that the image has in the end.',
+      );
+    }
+    url = parseImageUrl(location, rules.allowPrivateUrls, url);
+  }
+}
+
+async function readBody(
+  { url, statusCode, headers, body }: Response,
+  { maxBytes }: ImageRules,
+): Promise<Buffer> {
+  if (statusCode !== 200) {
+    throw new ImageError(
+      'image_http_error',
+      `Expected ${describeUrl(url)} to answer 200 with an image, got ${statusCode}. ` +
+        'Check that the URL works without signing in.',
+    );
+  }
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new ImageError(
+      'image_http_error',
+      `Expected ${describeUrl(url)} to send the image as it is, got content-encoding ` +
+        `${String(encoding).slice(0, 20)}. Send the image as a base64 data URL.`,
+    );
+  }
+  const tooLarge = () =>
+    new ImageError(
+      'image_too_large',
+      `Expected an image of at most ${toByteText(maxBytes)}, got more from ${describeUrl(url)}. ` +
+        'Use a smaller version of the image.',
+    );
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+function createTimeoutError(url: URL, { timeoutMs }: ImageRules): ImageError {
+  return new ImageError(
+    'image_timeout',
+    `Expected the image from ${describeUrl(url)} within ${timeoutMs / 1000} s. ` +
+      'Try again, or send it as a base64 data URL.',
+  );
+}
+
+/** Of the failure only its code is told: messages hold addresses that a name stands for. */
+function toImageError(error: unknown, url: URL): ImageError {
+  if (error instanceof ImageError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  return new ImageError(
+    'image_unreachable',
+    `Could not fetch the image from ${describeUrl(url)}: ${code}. ` +
+      'Check the URL and that the host can be reached from this Mac.',
+    { cause: error },
+  );
+}

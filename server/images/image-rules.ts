@@ -1,0 +1,32 @@
+/** What a picture may cost and where it may come from. */
+export interface ImageRules {
+  /** Whether URLs may lead to private, loopback, link-local and other non-public addresses. */
+  allowPrivateUrls: boolean;
+  /** Of the file, as downloaded or as decoded from a data URL. */
+  maxBytes: number;
+  /** A larger picture is scaled down, its aspect ratio kept. */
+  maxPixels: number;
+  /** A larger picture is refused by its header, unread. */
+  maxSourcePixels: number;
+  /** For the whole of a download, name resolution and redirects included. */
+  timeoutMs: number;
+  maxRedirects: number;
+}
+
+/**
+ * What the gateway leaves open. 2^27 pixels let the largest cameras in (108 megapixels), and what
+ * libvips must hold for the worst file of that size (16-bit, interlaced) is 1 GiB.
+ */
+export const DEFAULT_RULES = {
+  allowPrivateUrls: false,
+  maxBytes: 20 * 1024 * 1024,
+  maxPixels: 4_194_304,
+  maxSourcePixels: 2 ** 27,
+  timeoutMs: 30_000,
+  maxRedirects: 5,
+} as const satisfies ImageRules;
+
+/** A byte limit as a person reads it. */
+export function toByteText(bytes: number): string {
+  return bytes < 1e6 ? `${bytes} bytes` : `${Number((bytes / 1e6).toFixed(1))} MB`;
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import sharp from 'sharp';
+import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { toDataUrl } from '../../support/pictures.ts';
+import { imageError } from './picture-server.ts';
+
+const loader = new ImageLoader();
+const { signal } = new AbortController();
+const load = (bytes: Buffer) => loader.load(toDataUrl(bytes, 'image/bmp'), signal);
+
+interface Layout {
+  bits: number;
+  /** From the bottom, without padding. */
+  rows: number[][];
+  size: [width: number, height: number];
+  palette?: number[];
+  masks?: number[];
+  compression?: number;
+}
+
+function encode({ bits, rows, size, palette = [], masks = [], compression = 0 }: Layout): Buffer {
+  const [width, height] = size;
+  const stride = Math.ceil((width * bits) / 32) * 4;
+  const head = Buffer.alloc(54 + masks.length * 4);
+  head.write('BM');
+  head.writeUInt32LE(head.length + palette.length, 10);
+  head.writeUInt32LE(40, 14);
+  head.writeInt32LE(width, 18);
+  head.writeInt32LE(height, 22);
+  head.writeUInt16LE(1, 26);
+  head.writeUInt16LE(bits, 28);
+  head.writeUInt32LE(compression, 30);
+  head.writeUInt32LE(palette.length / 4, 46);
+  masks.forEach((mask, at) => {
+    head.writeUInt32LE(mask, 54 + at * 4);
+  });
+  const padded = rows.map((row) => [...row, ...new Array<number>(stride - row.length).fill(0)]);
+  return Buffer.from([...head, ...palette, ...padded.flat()]);
+}
+
+const RED = [0, 0, 255];
+const BLUE = [255, 0, 0];
+const GREEN = [0, 255, 0];
+const PALETTE = [RED, BLUE, GREEN, GREEN].flatMap((color) => [...color, 0]);
+/** Red, blue, green over green, red, red; each layout tells it in its own way. */
+const WANTED = 'RBG GRR';
+
+const LAYOUTS: Record<string, Layout> = {
+  '24 bits': {
+    bits: 24,
+    size: [3, 2],
+    rows: [
+      [...GREEN, ...RED, ...RED],
+      [...RED, ...BLUE, ...GREEN],
+    ],
+  },
+  'rows from the top': {
+    bits: 24,
+    size: [3, -2],
+    rows: [
+      [...RED, ...BLUE, ...GREEN],
+      [...GREEN, ...RED, ...RED],
+    ],
+  },
+  '32 bits with rubbish in the unused byte': {
+    bits: 32,
+    size: [3, 2],
+    rows: [
+      [...GREEN, 7, ...RED, 0, ...RED, 9],
+      [...RED, 1, ...BLUE, 2, ...GREEN, 3],
+    ],
+  },
+  'a palette of 8 bits': {
+    bits: 8,
+    size: [3, 2],
+    palette: PALETTE,
+    rows: [
+      [2, 0, 0],
+      [0, 1, 3],
+    ],
+  },
+  'a palette of 4 bits and an odd width': {
+    bits: 4,
+    size: [3, 2],
+    palette: PALETTE,
+    rows: [
+      [0x20, 0x00],
+      [0x01, 0x20],
+    ],
+  },
+  '16 bits as 5-6-5': {
+    bits: 16,
+    size: [3, 2],
+    compression: 3,
+    masks: [0xf800, 0x07e0, 0x001f],
+    rows: [
+      [0xe0, 0x07, 0x00, 0xf8, 0x00, 0xf8],
+      [0x00, 0xf8, 0x1f, 0x00, 0xe0, 0x07],
+    ],
+  },
+  '16 bits as 5-5-5': {
+    bits: 16,
+    size: [3, 2],
+    rows: [
+      [0xe0, 0x03, 0x00, 0x7c, 0x00, 0x7c],
+      [0x00, 0x7c, 0x1f, 0x00, 0xe0, 0x03],
+    ],
+  },
+};
+
+for (const [name, layout] of Object.entries(LAYOUTS)) {
+  test(`a BMP with ${name} becomes a PNG`, async () => {
+    const { dataUrl, ...rest } = await load(encode(layout));
+    assert.deepEqual(rest, { format: 'bmp', width: 3, height: 2 });
+    const png = Buffer.from(dataUrl.slice('data:image/png;base64,'.length), 'base64');
+    const pixels = await sharp(png).removeAlpha().raw().toBuffer();
+    const letters = Array.from({ length: 6 }, (_, at) => 'RGB'[pixels.indexOf(255, at * 3) % 3]);
+    assert.equal(letters.join('').replace(/^.../, '$& '), WANTED);
+  });
+}
+
+test('a BMP of two colors is read bit by bit', async () => {
+  const { dataUrl } = await load(
+    encode({
+      bits: 1,
+      size: [9, 1],
+      palette: [0, 0, 0, 0, 255, 255, 255, 0],
+      rows: [[0xa5, 0x80]],
+    }),
+  );
+  const png = Buffer.from(dataUrl.slice('data:image/png;base64,'.length), 'base64');
+  const gray = await sharp(png).greyscale().raw().toBuffer();
+  assert.deepEqual(
+    [...gray].map((level) => (level > 127 ? 1 : 0)),
+    [1, 0, 1, 0, 0, 1, 0, 1, 1],
+  );
+});
+
+const PIXEL: Layout = { bits: 32, size: [1, 1], rows: [[10, 20, 30, 0]] };
+const MASKS = [0xff0000, 0xff00, 0xff];
+
+test('a run-length encoded BMP is refused with the remedy', async () => {
+  const bytes = encode({ bits: 8, size: [1, 1], palette: PALETTE, rows: [[0]], compression: 1 });
+  await assert.rejects(load(bytes), (error: Error) => {
+    assert.match(error.message, /compression 1\. Convert/);
+    return imageError('image_unsupported_format')(error);
+  });
+});
+
+test('an alpha of 0 in a BMP hides nothing', async () => {
+  const masks = [...MASKS, 0xff000000];
+  const bytes = encode({ ...PIXEL, masks, compression: 6 });
+  const png = Buffer.from((await load(bytes)).dataUrl.slice(22), 'base64');
+  assert.deepEqual([...(await sharp(png).removeAlpha().raw().toBuffer())], [30, 20, 10]);
+});
+
+test('a BMP that claims more pixels than it has is unreadable, whatever their number', async () => {
+  for (const [width, height] of [
+    [2, 2],
+    [1, 100_000],
+    [0x7fffffff, -0x80000000],
+  ] as const) {
+    const bytes = encode(PIXEL);
+    bytes.writeInt32LE(width, 18);
+    bytes.writeInt32LE(height, 22);
+    await assert.rejects(load(bytes), imageError('image_unreadable'));
+  }
+});
+
+test('a BMP cut anywhere is never a crash', async () => {
+  const bytes = encode({ ...PIXEL, masks: MASKS, compression: 3 });
+  for (let length = 18; length < bytes.length; length++) {
+    await assert.rejects(load(bytes.subarray(0, length)), imageError('image_unreadable'));
+  }
+});

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { before, test } from 'node:test';
+import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { circlePng, toDataUrl } from '../../support/pictures.ts';
+import { imageError, nextConnectionClosed, routeInternetTo, serve } from './picture-server.ts';
+
+const loader = new ImageLoader({ allowPrivateUrls: true, maxBytes: 50_000, maxRedirects: 3 });
+const { signal } = new AbortController();
+let png: Buffer;
+
+before(async () => {
+  png = await circlePng('blue');
+});
+
+test('a picture is downloaded and judged by its bytes, not by its type', async (t) => {
+  const { url } = await serve(t, (_, response) => {
+    response.setHeader('content-type', 'text/html').end(png);
+  });
+  const { dataUrl } = await loader.load(`${url}/a.jpg?size=1#top`, signal);
+  assert.equal(dataUrl, toDataUrl(png, 'image/png'));
+});
+
+test('a request names us, wants a picture as it is, and brings nothing else', async (t) => {
+  let headers: unknown;
+  const { url, port } = await serve(t, (request, response) => {
+    headers = request.headers;
+    response.end(png);
+  });
+  await loader.load(url, signal);
+  assert.deepEqual(headers, {
+    host: `127.0.0.1:${port}`,
+    connection: 'close',
+    'user-agent': 'Sightglass',
+    accept: 'image/*',
+    'accept-encoding': 'identity',
+  });
+});
+
+test('redirects are followed, relative ones and all five kinds', async (t) => {
+  const five = new ImageLoader({ allowPrivateUrls: true });
+  const { url } = await serve(t, (request, response) => {
+    const next = [301, 302, 303, 307, 308][Number(request.url?.slice(1))];
+    if (next === undefined) response.end(png);
+    else response.writeHead(next, { location: `./${Number(request.url?.slice(1)) + 1}` }).end('x');
+  });
+  assert.equal((await five.load(`${url}/0`, signal)).width, 128);
+});
+
+test('a redirect loop ends', async (t) => {
+  let requests = 0;
+  const { url } = await serve(t, (_, response) => {
+    requests++;
+    response.writeHead(302, { location: '/again' }).end();
+  });
+  await assert.rejects(loader.load(url, signal), imageError('image_too_many_redirects'));
+  assert.equal(requests, 4);
+});
+
+const REDIRECTS: [string, Parameters<typeof imageError>[0]][] = [
+  ['file:///etc/passwd', 'image_scheme_not_allowed'],
+  ['data:image/png;base64,AAAA', 'image_scheme_not_allowed'],
+  ['ftp://127.0.0.1/a.png', 'image_scheme_not_allowed'],
+  ['http://user:password@127.0.0.1/', 'image_invalid_url'],
+  ['http://', 'image_invalid_url'],
+];
+for (const [location, code] of REDIRECTS) {
+  test(`a redirect to ${location} is refused`, async (t) => {
+    const { url } = await serve(t, (_, response) => response.writeHead(302, { location }).end());
+    await assert.rejects(loader.load(url, signal), imageError(code));
+  });
+}
+
+for (const [status, headers] of [
+  [404, {}],
+  [500, {}],
+  [302, {}],
+  [206, {}],
+  [200, { 'content-encoding': 'gzip' }],
+] as const) {
+  test(`${status} with ${JSON.stringify(headers)} is no picture`, async (t) => {
+    const { url } = await serve(t, (_, response) => response.writeHead(status, headers).end(png));
+    await assert.rejects(loader.load(`${url}/a.png?key=secret`, signal), (error: Error) => {
+      assert.match(error.message, /127\.0\.0\.1:\d+\/a\.png/);
+      return imageError('image_http_error')(error) && !error.message.includes('secret');
+    });
+  });
+}
+
+test('a content-length over the limit is refused before the body', async (t) => {
+  const { url } = await serve(t, (_, response) => {
+    response.writeHead(200, { 'content-length': 50_001 }).flushHeaders();
+  });
+  await assert.rejects(loader.load(url, signal), { code: 'image_too_large', status: 413 });
+});
+
+test('a body without a length is read up to the limit only', async (t) => {
+  const { server, url } = await serve(t, (_, response) => {
+    const write = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(10_000)));
+    };
+    response.on('drain', write);
+    write();
+  });
+  const closed = nextConnectionClosed(server);
+  await assert.rejects(loader.load(url, signal), imageError('image_too_large'));
+  await closed;
+});
+
+/** Answers each connection with `text` and then ends it. */
+async function answerRaw(t: test.TestContext, text: string) {
+  const server = createServer((socket) => socket.on('error', () => {}).end(text));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return `http://127.0.0.1:${Object(server.address()).port}`;
+}
+
+test('a body shorter than its content-length is not taken for whole', async (t) => {
+  const url = await answerRaw(t, 'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nshort');
+  await assert.rejects(loader.load(url, signal), imageError('image_unreachable'));
+});
+
+test('what is no HTTP is unreachable', async (t) => {
+  const url = await answerRaw(t, 'SSH-2.0-OpenSSH_9.9\r\n');
+  await assert.rejects(loader.load(url, signal), imageError('image_unreachable'));
+});
+
+test('a closed port is unreachable, and the address behind the name is not told', async (t) => {
+  const { server, port } = await serve(t, () => {});
+  server.close();
+  await assert.rejects(
+    loader.load(`http://localhost:${port}/a.png?key=secret`, signal),
+    (error: Error) => {
+      assert.match(error.message, /localhost:\d+\/a\.png: ECONNREFUSED/);
+      return imageError('image_unreachable')(error) && !/127|::1|secret/.test(error.message);
+    },
+  );
+});
+
+for (const [what, answer] of [
+  ['never answers', 0],
+  ['stops in mid-body', 1],
+] as const) {
+  test(`a server that ${what} is given up, and its connection closed`, async (t) => {
+    const quick = new ImageLoader({ allowPrivateUrls: true, timeoutMs: 100 });
+    const { server, url } = await serve(t, (_, response) => {
+      if (answer === 1) response.write(png.subarray(0, 50));
+    });
+    const closed = nextConnectionClosed(server);
+    await assert.rejects(quick.load(url, signal), imageError('image_timeout'));
+    await closed;
+  });
+}
+
+test('an abort in mid-download closes the connection', async (t) => {
+  const abort = new AbortController();
+  const { server, url } = await serve(t, (_, response) => response.write(png.subarray(0, 50)));
+  const closed = nextConnectionClosed(server);
+  const loading = loader.load(url, abort.signal);
+  await once(server, 'request');
+  const reason = new Error('the client has gone');
+  abort.abort(reason);
+  await assert.rejects(loading, reason);
+  await closed;
+});
+
+for (const scheme of ['http', 'https']) {
+  test(`a resolver that never answers holds nobody (${scheme})`, async () => {
+    const abort = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    const lookup = () => {
+      asked.resolve();
+      return new Promise<never>(() => {});
+    };
+    const stuck = new ImageLoader({}, { lookup });
+    const loading = stuck.load(`${scheme}://pictures.test/`, abort.signal);
+    await asked.promise;
+    abort.abort(new Error('enough'));
+    await assert.rejects(loading, { message: 'enough' });
+  });
+}
+
+test('a name is resolved once and its address used', async (t) => {
+  const { port } = await serve(t, (_, response) => response.end(png));
+  let lookups = 0;
+  const lookup = async () => {
+    lookups++;
+    return [{ address: '127.0.0.1', family: 4 }];
+  };
+  const pinned = new ImageLoader({ allowPrivateUrls: true }, { lookup });
+  await pinned.load(`http://pictures.test:${port}/`, signal);
+  assert.equal(lookups, 1);
+});
+
+const PUBLIC = { address: '93.184.215.14', family: 4 };
+const PRIVATE = { address: '10.0.0.1', family: 4 };
+
+test('a public name is fetched from its public address', async (t) => {
+  const { port } = await serve(t, (_, response) => response.end(png));
+  const reached = routeInternetTo(t, port);
+  const publicOnly = new ImageLoader({}, { lookup: async () => [PUBLIC] });
+  await publicOnly.load('http://pictures.test/', signal);
+  assert.deepEqual(reached, [PUBLIC.address]);
+});
+
+for (const target of [
+  'http://127.0.0.1/',
+  'http://2130706433/',
+  'http://[::ffff:a00:1]/',
+  'http://localhost:11434/',
+  'http://169.254.169.254/latest/meta-data/',
+  'https://internal.test/',
+]) {
+  test(`a public page cannot redirect to ${target}`, async (t) => {
+    const { port } = await serve(t, (_, response) => {
+      response.writeHead(302, { location: target }).end();
+    });
+    const reached = routeInternetTo(t, port);
+    const lookup = async (name: string) => [name === 'internal.test' ? PRIVATE : PUBLIC];
+    await assert.rejects(
+      new ImageLoader({}, { lookup }).load('http://pictures.test/', signal),
+      imageError('image_address_not_allowed'),
+    );
+    assert.deepEqual(reached, [PUBLIC.address]);
+  });
+}
+
+test('a name that turns private between two hops is refused (DNS rebinding)', async (t) => {
+  const { port } = await serve(t, (_, response) => {
+    response.writeHead(302, { location: '/again' }).end();
+  });
+  const reached = routeInternetTo(t, port);
+  const answers = [PUBLIC, PRIVATE];
+  const lookup = async () => answers.splice(0, 1);
+  await assert.rejects(
+    new ImageLoader({}, { lookup }).load('http://pictures.test/', signal),
+    imageError('image_address_not_allowed'),
+  );
+  assert.deepEqual(reached, [PUBLIC.address]);
+});
+
+test('a name with a public and a private address is refused', async () => {
+  const mixed = new ImageLoader({}, { lookup: async () => [PUBLIC, PRIVATE] });
+  await assert.rejects(
+    mixed.load('http://pictures.test/', signal),
+    imageError('image_address_not_allowed'),
+  );
+});

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { before, test } from 'node:test';
+import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { circlePng, toDataUrl } from '../../support/pictures.ts';
+import { nextConnectionClosed, serve } from './picture-server.ts';
+
+const loader = new ImageLoader({ allowPrivateUrls: true });
+const { signal } = new AbortController();
+let small: Buffer;
+let large: Buffer;
+
+before(async () => {
+  small = await circlePng('red', { size: 32 });
+  large = await circlePng('red', { size: 64 });
+});
+
+test('pictures come back in the order of their URLs, a repeated one fetched once', async (t) => {
+  const asked: unknown[] = [];
+  const { url } = await serve(t, (request, response) => {
+    asked.push(request.url);
+    response.end(request.url === '/small' ? small : large);
+  });
+  const inline = toDataUrl(large, 'image/png');
+  const names = [`${url}/small`, inline, `${url}/large`, `${url}/small`, inline];
+  const loaded = await loader.loadAll(names, signal);
+  assert.deepEqual(
+    loaded.map(({ width }) => width),
+    [32, 64, 64, 32, 64],
+  );
+  assert.deepEqual(asked.sort(), ['/large', '/small']);
+});
+
+test('no URLs, no pictures', async () => {
+  assert.deepEqual(await loader.loadAll([], signal), []);
+});
+
+test('six pictures are downloaded at a time', async (t) => {
+  let open = 0;
+  let most = 0;
+  const six = Promise.withResolvers<void>();
+  const { url } = await serve(t, async (_, response) => {
+    open++;
+    most = Math.max(most, open);
+    if (open === 6) six.resolve();
+    await six.promise;
+    response.end(small, () => open--);
+  });
+  const names = Array.from({ length: 20 }, (_, i) => `${url}/${i}`);
+  assert.equal((await loader.loadAll(names, signal)).length, 20);
+  assert.equal(most, 6);
+});
+
+test('the first failure names its place and ends the other downloads', async (t) => {
+  const stuck = Promise.withResolvers<void>();
+  const { url } = await serve(t, async (request, response) => {
+    if (request.url === '/stuck') {
+      stuck.resolve();
+      response.write(small.subarray(0, 20));
+      await once(response, 'close');
+      stuckClosed.resolve();
+    } else {
+      await stuck.promise;
+      response.writeHead(404).end();
+    }
+  });
+  const stuckClosed = Promise.withResolvers<void>();
+  await assert.rejects(
+    loader.loadAll([toDataUrl(small, 'image/png'), `${url}/stuck`, `${url}/missing`], signal),
+    { code: 'image_http_error', index: 2 },
+  );
+  await stuckClosed.promise;
+});
+
+test('a failed URL that is named twice has its first place', async () => {
+  const good = toDataUrl(small, 'image/png');
+  await assert.rejects(loader.loadAll([good, 'file:///a', 'file:///a'], signal), { index: 1 });
+});
+
+test('an abort ends every download with its reason', async (t) => {
+  const abort = new AbortController();
+  const { server, url } = await serve(t, () => {});
+  const loading = loader.loadAll([`${url}/1`, `${url}/2`], abort.signal);
+  await once(server, 'request');
+  abort.abort(new Error('the client has gone'));
+  await assert.rejects(loading, { message: 'the client has gone' });
+});
+
+test('nothing is loaded under an aborted signal', async () => {
+  await assert.rejects(
+    loader.load(toDataUrl(small, 'image/png'), AbortSignal.abort(new Error('too late'))),
+    { message: 'too late' },
+  );
+});
+
+test('closing ends what is being loaded, and closing again is fine', async (t) => {
+  const closing = new ImageLoader({ allowPrivateUrls: true });
+  const { server, url } = await serve(t, () => {});
+  const closed = nextConnectionClosed(server);
+  const loading = closing.load(url, signal);
+  await once(server, 'request');
+  await Promise.all([assert.rejects(loading, /closed/), closing.close()]);
+  await closing.close();
+  await closed;
+});
