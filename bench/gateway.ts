@@ -1,9 +1,10 @@
 import { execa } from 'execa';
 import { Agent, request } from 'undici';
+import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
 import { userMessage } from '../test/support/chat.ts';
+import { readUntil } from '../test/support/output.ts';
 import { drawShape, type Shape, toDataUrl } from '../test/support/pictures.ts';
 import { demoModel, resources, startService } from '../test/support/service.ts';
-import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
 import { median, print } from './report.ts';
 
 const ROUNDS = 7;
@@ -24,12 +25,8 @@ async function startUpstream() {
     env: { APC_ENABLED: '1', APC_DISK_ENABLED: '0', HF_HUB_OFFLINE: '1' },
     reject: false,
     all: true,
-    buffer: false,
   });
-  for await (const line of server.iterable({ from: 'all' })) {
-    if (line.includes('Uvicorn running')) break;
-  }
-  server.all.resume();
+  await readUntil(server.all, /Uvicorn running/);
   return { url: `http://127.0.0.1:${port}`, stop: () => server.kill() };
 }
 
@@ -52,7 +49,11 @@ function conversation(image: string) {
   ];
 }
 
-async function ask(url: string, messages: object[], maxTokens: number): Promise<Sample & { tokens: number }> {
+async function ask(
+  url: string,
+  messages: object[],
+  maxTokens: number,
+): Promise<Sample & { tokens: number }> {
   const startedAt = performance.now();
   const { body } = await request(`${url}/v1/chat/completions`, {
     dispatcher: agent,
@@ -140,4 +141,3 @@ async function benchFollowUp(url: string): Promise<void> {
     `ratio ${median(pairs.map(([first, next]) => next / first)).toFixed(2)}`,
   );
 }
-

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { banner, exposureWarning } from './cli/banner.ts';
 import { drainOnSignals } from './cli/drain-on-signals.ts';
 import { parseFlags, UsageError } from './cli/flags.ts';
-import { PortTakenError } from './http/listen.ts';
+import { PortTakenError } from './http/http-server.ts';
 import { createLog } from './log.ts';
 import { createRuntimeCommand } from './runtime/runtime-command.ts';
 import { createService } from './service.ts';

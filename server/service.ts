@@ -1,13 +1,16 @@
-import { createServer } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Activity } from './activity.ts';
 import { createApp } from './http/app.ts';
-import { listen } from './http/listen.ts';
+import { HttpServer } from './http/http-server.ts';
 import { ImageLoader } from './images/image-loader.ts';
 import { RequestQueue } from './queue/request-queue.ts';
 import type { RuntimeCommand } from './runtime/runtime-process.ts';
 import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
 import type { Settings } from './settings.ts';
+
+/** How long a client has to take the answer that its request was cancelled. */
+const FAREWELL_MS = 500;
 
 export interface ServiceOptions {
   settings: Settings;
@@ -38,7 +41,7 @@ export function createService({ settings, command, log }: ServiceOptions) {
   });
   const activity = new Activity();
   const app = createApp({ settings, queue, runtime, images, activity, log });
-  const server = createServer({ keepAliveTimeout: 65_000 }, app.callback());
+  const server = new HttpServer(app.callback());
 
   // While the runtime comes up the line is held; once it has failed, every waiter is told so.
   queue.pause();
@@ -53,23 +56,20 @@ export function createService({ settings, command, log }: ServiceOptions) {
     activity,
     /** Listens and starts the runtime. Resolves with the port once it listens. */
     async start(): Promise<number> {
-      const port = await listen(server, settings);
+      const port = await server.listen(settings);
       runtime.start();
       return port;
     },
     /** Takes no more, lets what it has come to its end, then stops the runtime. */
     async drain(): Promise<void> {
-      server.close();
-      server.closeIdleConnections();
-      await Promise.all([queue.drain(), activity.idle()]);
+      await Promise.all([queue.drain(), server.drain()]);
       await this.stop();
     },
-    /** Stops now: what runs and waits is cancelled. */
+    /** Stops now: what runs and waits is cancelled, and told so if its client still listens. */
     async stop(): Promise<void> {
-      server.close();
       activity.cancelAll();
-      await activity.idle();
-      server.closeAllConnections();
+      await Promise.race([server.drain(), setTimeout(FAREWELL_MS)]);
+      server.close();
       await runtime.shutdown();
       await images.close();
     },

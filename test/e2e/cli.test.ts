@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import { post, question, textOf } from '../support/chat.ts';
+import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
@@ -23,15 +24,8 @@ function sightglass(t: TestContext, args: string[]) {
   return child;
 }
 
-/** The address in the banner, printed once the model answers. */
-async function bannerOf(child: ReturnType<typeof sightglass>): Promise<string> {
-  let text = '';
-  for await (const line of child.iterable({ from: 'stdout', preserveNewlines: true })) {
-    text += line;
-    if (text.includes('Logs: ')) return text;
-  }
-  throw new Error(`No banner: ${(await child).stderr}`);
-}
+/** What it prints once the model answers. */
+const bannerOf = (child: ReturnType<typeof sightglass>) => readUntil(child.stdout, /Logs: .*\n/);
 
 test('it prints its address, a curl line that works when pasted, and where the logs are', async (t) => {
   const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
@@ -46,13 +40,15 @@ test('it prints its address, a curl line that works when pasted, and where the l
   );
 });
 
-test('Ctrl-C lets the running request end, then the process, with exit code 0', async (t) => {
-  const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1', '--log-format', 'json']);
+test('Ctrl-C lets what runs and waits come to its end, then the process, with exit code 0', async (t) => {
+  const args = ['--port', '0', '--host', '127.0.0.1', '--log-format', 'json'];
+  const child = sightglass(t, args);
   const url = /http:\/\/localhost:\d+/.exec(await bannerOf(child))?.[0] ?? '';
-  const answer = post(url, question(redCircle));
-  await once(child.stderr, 'data').catch(() => {});
+  const answers = [1, 2, 3].map(() => post(url, question(redCircle)));
+  await Promise.race(answers);
   child.kill('SIGINT');
-  assert.equal(textOf(await answer), 'A red circle on a white background.');
+  const expected = 'A red circle on a white background.';
+  assert.deepEqual((await Promise.all(answers)).map(textOf), [expected, expected, expected]);
   assert.equal((await child).exitCode, 0);
 });
 
@@ -80,12 +76,8 @@ test('a model folder that is not there is an error with a remedy, and requests a
     '--log-format',
     'json',
   ]);
-  const log: string[] = [];
-  for await (const line of child.iterable({ from: 'stderr' })) {
-    log.push(line);
-    if (line.includes('no folder')) break;
-  }
-  assert.match(log.at(-1) ?? '', /There is no folder \/no\/such\/model\. Choose a folder/);
+  const log = await readUntil(child.stderr, /no folder.*\n/);
+  assert.match(log, /There is no folder \/no\/such\/model\. Choose a folder/);
 });
 
 test('an unknown flag is one line on stderr and exit code 2', async (t) => {
@@ -112,8 +104,5 @@ test('--help explains every flag', async (t) => {
 
 test('listening on every address without a key is warned about', async (t) => {
   const child = sightglass(t, ['--port', '0', '--host', '0.0.0.0', '--log-format', 'json']);
-  for await (const line of child.iterable({ from: 'stderr' })) {
-    if (/without an API key/.test(line)) return;
-  }
-  assert.fail('no warning');
+  await readUntil(child.stderr, /without an API key: everybody on this network can use the model/);
 });

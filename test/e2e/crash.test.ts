@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import { post, question, stream, textOf, userMessage } from '../support/chat.ts';
+import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService, until } from '../support/service.ts';
 
@@ -97,7 +97,7 @@ test('kill -9 of the service ends the runtime within two seconds', {
     reject: false,
     forceKillAfterDelay: false,
   });
-  await once(child.stdout, 'data'); // the banner: it is ready
+  await readUntil(child.stdout, /Logs: /); // it is ready
   const runtimePid = await childOf(child.pid ?? 0);
   const startedAt = performance.now();
   child.kill('SIGKILL');

@@ -1,0 +1,12 @@
+import { on } from 'node:events';
+import type { Readable } from 'node:stream';
+
+/** What a process has printed once `wanted` is in it. */
+export async function readUntil(output: Readable, wanted: RegExp): Promise<string> {
+  let text = '';
+  for await (const [chunk] of on(output, 'data', { close: ['end'] })) {
+    text += chunk;
+    if (wanted.test(text)) return text;
+  }
+  throw new Error(`The output ended without ${wanted}: ${text}`);
+}
