@@ -6,6 +6,7 @@ import { parseFlags, UsageError } from './cli/flags.ts';
 import { PortTakenError } from './http/http-server.ts';
 import { createLog } from './log.ts';
 import { createRuntimeCommand } from './runtime/runtime-command.ts';
+import { RuntimeFailedError, RuntimeStoppedError } from './runtime/runtime-errors.ts';
 import { createService } from './service.ts';
 
 /** The headless host of the service: `sightglass --model-path … --port …`. Gives the exit code. */
@@ -21,11 +22,15 @@ async function main(): Promise<number> {
   const port = await service.start();
   const warning = exposureWarning(settings);
   if (warning !== undefined) log.warn(warning);
-  const ready = service.runtime.ensureReady(new AbortController().signal);
-  ready.then(
-    () => process.stdout.write(`${banner(settings, port, file)}\n`),
-    (error: Error) => log.error(error.message),
-  );
+  try {
+    await service.runtime.ensureReady(new AbortController().signal);
+    process.stdout.write(`${banner(settings, port, file)}\n`);
+  } catch (error) {
+    if (!(error instanceof RuntimeStoppedError)) {
+      await service.stop();
+      throw error;
+    }
+  }
   await ended;
   flush();
   return 0;
@@ -37,7 +42,7 @@ function fail(error: unknown): number {
     if (error.exitCode !== 0) process.stderr.write(`${error.message}\n`);
     return error.exitCode;
   }
-  if (error instanceof PortTakenError) {
+  if (error instanceof PortTakenError || error instanceof RuntimeFailedError) {
     process.stderr.write(`error: ${error.message}\n`);
     return 1;
   }

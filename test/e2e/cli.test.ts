@@ -65,19 +65,14 @@ test('a port that is taken is named, with the next free one', async (t) => {
   );
 });
 
-test('a model folder that is not there is an error with a remedy, and requests are told so', async (t) => {
-  const child = sightglass(t, [
-    '--port',
-    '0',
-    '--host',
-    '127.0.0.1',
-    '--model-path',
-    '/no/such/model',
-    '--log-format',
-    'json',
-  ]);
-  const log = await readUntil(child.stderr, /no folder.*\n/);
-  assert.match(log, /There is no folder \/no\/such\/model\. Choose a folder/);
+test('a model folder that is not there is one line with the remedy, and exit code 1', async (t) => {
+  const args = ['--port', '0', '--host', '127.0.0.1', '--model-path', '/no/such/model'];
+  const { exitCode, stderr } = await sightglass(t, [...args, '--log-level', 'silent']);
+  assert.equal(exitCode, 1);
+  assert.match(
+    stderr,
+    /^error: The model folder \/no\/such\/model does not exist\. Choose the .*$/,
+  );
 });
 
 test('an unknown flag is one line on stderr and exit code 2', async (t) => {
