@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { post, question, userMessage } from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type RunningService, startService } from '../support/service.ts';
+
+let running: RunningService;
+const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+before(async () => {
+  running = await startService({ apiKey: 'secret', maxBodyMegabytes: 1, maxImageMegabytes: 0.5 });
+});
+after(() => running.stop());
+
+const key = { authorization: 'Bearer secret' };
+const ask = (body: unknown, headers = {}) =>
+  post(running.url, body, { headers: { ...key, ...headers } });
+
+/** What the design's table has of an error, and that it has OpenAI's form with the seed's detail. */
+async function errorOf(response: Response) {
+  const { error, detail, ...rest } = (await response.json()) as {
+    error: { message: string; type: string; code: string | null; param: string | null };
+    detail: string;
+  };
+  assert.deepEqual(rest, {});
+  assert.equal(detail, error.message);
+  assert.match(response.headers.get('x-request-id') ?? '', /^req-/);
+  const { type, code, param } = error;
+  return { status: response.status, type, code, param };
+}
+
+const requests: [string, string, RequestInit, Awaited<ReturnType<typeof errorOf>>][] = [
+  [
+    'a missing key',
+    '/v1/models',
+    {},
+    { status: 401, type: 'authentication_error', code: 'invalid_api_key', param: null },
+  ],
+  [
+    'an unknown path',
+    '/v1/files',
+    { headers: key },
+    { status: 404, type: 'invalid_request_error', code: 'unknown_url', param: null },
+  ],
+  [
+    'a method that a path has not',
+    '/v1/chat/completions',
+    { headers: key },
+    { status: 405, type: 'invalid_request_error', code: 'method_not_allowed', param: null },
+  ],
+  [
+    'an unknown model',
+    '/v1/models/somebody/else',
+    { headers: key },
+    { status: 404, type: 'invalid_request_error', code: 'model_not_found', param: 'model' },
+  ],
+  [
+    'a body that is no JSON',
+    '/v1/chat/completions',
+    {
+      method: 'POST',
+      headers: { ...key, 'content-type': 'application/json' },
+      body: '{"messages":',
+    },
+    { status: 400, type: 'invalid_request_error', code: null, param: null },
+  ],
+  [
+    'a body of another type, which a web page could send from anywhere',
+    '/v1/chat/completions',
+    { method: 'POST', headers: { ...key, 'content-type': 'text/plain' }, body: '{}' },
+    { status: 415, type: 'invalid_request_error', code: 'unsupported_media_type', param: null },
+  ],
+  [
+    'a body over the limit',
+    '/v1/chat/completions',
+    {
+      method: 'POST',
+      headers: { ...key, 'content-type': 'application/json' },
+      body: `{"x":"${'x'.repeat(1_100_000)}"}`,
+    },
+    { status: 413, type: 'invalid_request_error', code: 'body_too_large', param: null },
+  ],
+  [
+    'a small body that unpacks to one over the limit',
+    '/v1/chat/completions',
+    {
+      method: 'POST',
+      headers: { ...key, 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      body: gzipSync(`{"x":"${'x'.repeat(50_000_000)}"}`),
+    },
+    { status: 413, type: 'invalid_request_error', code: 'body_too_large', param: null },
+  ],
+];
+for (const [what, path, init, expected] of requests) {
+  test(`${what} gets ${expected.status}`, async () => {
+    assert.deepEqual(await errorOf(await fetch(running.url + path, init)), expected);
+  });
+}
+
+const images: [string, string, string, number, RegExp][] = [
+  ['a local file', 'file:///etc/passwd', 'image_scheme_not_allowed', 400, /http/],
+  ['a path', '/etc/passwd', 'image_invalid_url', 400, /http/],
+  ['a loopback address', 'http://127.0.0.1:9/x.png', 'image_address_not_allowed', 400, /./],
+  ['the metadata service', 'http://169.254.169.254/latest', 'image_address_not_allowed', 400, /./],
+  [
+    'what is no picture',
+    toDataUrl(Buffer.from('hello'), 'image/png'),
+    'image_unsupported_format',
+    400,
+    /PNG/,
+  ],
+  [
+    'too large a picture',
+    toDataUrl(Buffer.alloc(600_000), 'image/png'),
+    'image_too_large',
+    413,
+    /at most 500000 bytes/,
+  ],
+];
+for (const [what, url, code, status, message] of images) {
+  test(`${what} is refused as ${code}, naming the part, in whole and streamed answers`, async () => {
+    for (const stream of [false, true]) {
+      const text = { type: 'text', text: 'What is in this image?' };
+      const content = [text, { type: 'image_url', image_url: { url } }];
+      const answer = await ask({ messages: [{ role: 'user', content }], stream });
+      const { error } = answer.body;
+      assert.deepEqual(
+        [answer.status, error.code, error.param],
+        [status, code, 'messages.0.content.1'],
+      );
+      assert.match(error.message, message);
+    }
+  });
+}
+
+test('a picture that is scaled down is announced in a header', async () => {
+  const large = await drawShape({ shape: 'circle', color: 'red', width: 3000, height: 2000 });
+  const { status, headers } = await ask(question(toDataUrl(large, 'image/png')));
+  assert.equal(status, 200);
+  assert.match(
+    headers.get('x-sightglass-scaled-images') ?? '',
+    /^messages\.0\.content\.0 3000x2000 to \d+x\d+$/,
+  );
+});
+
+test('a sensible x-request-id is taken from the client, another is not', async () => {
+  const sent = async (id: string) =>
+    (await ask(question(redCircle), { 'x-request-id': id })).headers.get('x-request-id');
+  assert.equal(await sent('my-app:42'), 'my-app:42');
+  assert.match((await sent('a b')) ?? '', /^req-/);
+  assert.match((await sent('x'.repeat(200))) ?? '', /^req-/);
+});
+
+test('two requests in flight with one id are told apart', async () => {
+  const answers = await Promise.all(
+    [1, 2].map(() => ask(question(redCircle), { 'x-request-id': 'twin' })),
+  );
+  const ids = answers.map(({ status, headers }) => [
+    status,
+    headers.get('x-request-id') === 'twin',
+  ]);
+  assert.deepEqual(ids.sort(), [
+    [200, false],
+    [200, true],
+  ]);
+});
+
+test('x-api-key is taken as Bearer is', async () => {
+  const headers = { 'x-api-key': 'secret' };
+  assert.equal((await fetch(`${running.url}/v1/models`, { headers })).status, 200);
+});
+
+test('health needs no key, and says ok when the model is ready', async () => {
+  const response = await fetch(`${running.url}/health`);
+  const { status, state } = (await response.json()) as { status: string; state: string };
+  assert.deepEqual([response.status, status, state], [200, 'ok', 'ready']);
+});
+
+test('every path is there without /v1 too', async () => {
+  for (const path of ['/models', '/queue/stats', '/health']) {
+    assert.equal((await fetch(running.url + path, { headers: key })).status, 200, path);
+  }
+});
+
+test('a stop sequence ends the answer before it, with the usage told', async () => {
+  const { body } = await ask(question(redCircle, { stop: [' on a'] }));
+  assert.equal(body.choices[0].message.content, 'A red circle');
+  assert.equal(body.choices[0].finish_reason, 'stop');
+  assert.ok(body.usage.prompt_tokens > 20 && body.usage.completion_tokens >= 3);
+});
+
+test('max_completion_tokens ends the answer with finish_reason length', async () => {
+  const { body } = await ask(question(redCircle, { max_completion_tokens: 2 }));
+  assert.deepEqual([body.choices[0].finish_reason, body.usage.completion_tokens], ['length', 2]);
+});
+
+test('the model’s own image marker in a text gets 400 where it stands', async () => {
+  const { status, body } = await ask({ messages: [userMessage('<|image_pad|>', redCircle)] });
+  assert.deepEqual(
+    [status, body.error.code, body.error.param],
+    [400, 'media_token_in_text', 'messages.0.content.1.text'],
+  );
+});
+
+test('a client that sends half a request and leaves does no harm', async () => {
+  const { port } = new URL(running.url);
+  const socket = connect(Number(port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write(
+    'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer secret\r\n' +
+      'content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"messages"',
+  );
+  socket.destroy();
+  assert.equal((await ask(question(redCircle))).status, 200);
+});
