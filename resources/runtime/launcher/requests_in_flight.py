@@ -3,12 +3,15 @@
 A request is named by its `x-request-id`. It is at work while its HTTP call runs, while a thread of
 the event loop's pool works for it (reading pictures, tokenizing), and while the generation thread
 has its generation. Only when all of that is over has it ended: mlx_vlm cancels a generation at its
-next batch step, after the client's connection is long gone.
+next batch step, after the client's connection is long gone. And now and then it does not cancel at
+all: a stream that was closed between two tokens is left to Python's garbage collector, seconds and
+hundreds of tokens later. So a call that is over cancels its generations itself.
 """
 
 import asyncio
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -47,8 +50,37 @@ class Request:
     waiters: list["Future[None]"] = field(default_factory=list)
 
 
-current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
-"""The id of the request that this task or thread works for."""
+@dataclass
+class Call:
+    """One HTTP call of a request, and what ends the generations that it began."""
+
+    request_id: str
+    over: bool = False
+    cancels: list[Callable[[], None]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def on_over(self, cancel: Callable[[], None]) -> None:
+        """Calls `cancel` when nobody reads the answer any more, which may be now."""
+        with self._lock:
+            if not self.over:
+                self.cancels.append(cancel)
+                return
+        cancel()
+
+    def end(self) -> None:
+        with self._lock:
+            self.over = True
+        for cancel in self.cancels:
+            cancel()
+
+
+current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
+"""The call that this task or thread works for."""
+
+
+def current_request_id() -> str | None:
+    call = current_call.get()
+    return call and call.request_id
 
 
 class RequestsInFlight:
@@ -77,19 +109,30 @@ class RequestsInFlight:
             del self._requests[request_id]
             if request.usage.prompt_tokens > 0:
                 self._usages[request_id] = request.usage
-            if len(self._usages) > KEPT_USAGES:
+            while len(self._usages) > KEPT_USAGES:
                 self._usages.popitem(last=False)
         for waiter in request.waiters:
-            waiter.set_result(None)
+            if waiter.set_running_or_notify_cancel():
+                waiter.set_result(None)
 
-    def count(
-        self, request_id: str | None, *, prompt: int = 0, made: int = 0, cached: int = 0
-    ) -> None:
-        """Adds the tokens of a generation to its request."""
+    def start_generation(self, request_id: str | None, *, prompt_tokens: int) -> None:
+        """Tells that a generation is with the generation thread."""
+        self.hold(request_id)
+        with self._lock:
+            self.generating += 1
+            if (request := self._requests.get(request_id or "")) is not None:
+                request.usage.prompt_tokens += prompt_tokens
+
+    def count(self, request_id: str | None, *, made: int, cached: int) -> None:
+        """Adds new tokens of a generation; `cached` is the same with each of them."""
         if (request := self._requests.get(request_id or "")) is not None:
-            request.usage.prompt_tokens += prompt
             request.usage.completion_tokens += made
-            request.usage.cached_tokens += cached
+            request.usage.cached_tokens = cached
+
+    def end_generation(self, request_id: str | None) -> None:
+        with self._lock:
+            self.generating -= 1
+        self.release(request_id)
 
     async def ended(self, request_id: str) -> Usage | None:
         """Waits for the end of a request, not at all for an unknown one; gives what it used."""
@@ -111,7 +154,7 @@ class RequestPool(ThreadPoolExecutor):
         self._in_flight = requests
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
-        request_id = current_request.get()
+        request_id = current_request_id()
         self._in_flight.hold(request_id)
         try:
             future = super().submit(fn, *args, **kwargs)

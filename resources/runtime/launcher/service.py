@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import uvicorn
 from fastapi import Response
@@ -15,7 +16,7 @@ from fastapi.responses import JSONResponse
 from mlx_vlm.server.app import app
 from mlx_vlm.server.runtime import runtime
 from model import memory_bytes
-from requests_in_flight import RequestPool, current_request
+from requests_in_flight import Call, RequestPool, current_call
 from upstream import progress, requests
 
 GRACE_SECONDS = 1.0
@@ -78,19 +79,19 @@ class NameRequests:
         self._app = app
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        headers = dict(scope.get("headers", ()))
-        name = headers.get(b"x-request-id") if scope.get("method") == "POST" else None
-        if name is None:
+        if scope.get("method") != "POST":
             await self._app(scope, receive, send)
             return
-        request_id = name.decode("latin-1")
-        token = current_request.set(request_id)
-        requests.hold(request_id)
+        name = dict(scope["headers"]).get(b"x-request-id")
+        call = Call(uuid4().hex if name is None else name.decode("latin-1"))
+        requests.hold(call.request_id)
+        token = current_call.set(call)
         try:
             await self._app(scope, receive, send)
         finally:
-            requests.release(request_id)
-            current_request.reset(token)
+            current_call.reset(token)
+            call.end()
+            requests.release(call.request_id)
 
 
 async def ended(request_id: str) -> Response:

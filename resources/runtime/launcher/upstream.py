@@ -5,8 +5,8 @@
   `server/generation.py`). Here each row keeps its own temperature, top_p, top_k, seed and logprobs.
 - Cancelling: mlx_vlm counts its generations from 0 in every new batch, so that a late cancellation
   could hit the next request. Here the numbers differ.
-- JSON mode: a grammar that fails ends its own request, not the whole batch; without Metal the mask
-  is applied with plain mlx.
+- Failures: a picture, a sampler or a grammar that fails ends its own request, not the whole batch.
+- JSON mode: without Metal the mask is applied with plain mlx.
 
 Does not touch models, caches or HTTP. Every patched name is checked at start.
 """
@@ -23,11 +23,14 @@ from lines import FatalError
 from mlx_vlm import structured
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation
-from requests_in_flight import RequestsInFlight, current_request
+from mlx_vlm.server.runtime import runtime
+from requests_in_flight import Call, RequestsInFlight, current_call
+from row_sampler import Processors, Row, RowSampler, apply_mask, check_logit_bias, pad_logprobs
 
 PATCHED = {
-    generation: ("BatchGenerator", "QueuedGenerationRequest"),
+    generation: ("BatchGenerator", "GenerationContext", "QueuedGenerationRequest"),
     generation.ResponseGenerator: (
+        "_cancel",
         "_step",
         "_gpu_embed",
         "_make_logits_processors",
@@ -81,19 +84,25 @@ def fail(what: str) -> None:
 
 def _patch_tracking() -> None:
     generation.QueuedGenerationRequest = TrackedRequest
-    for name in ("_step", "_gpu_embed"):
-        setattr(generation.ResponseGenerator, name, _counted(name))
+    step, embed = generation.ResponseGenerator._step, generation.ResponseGenerator._gpu_embed
 
-
-def _counted(name: str) -> Any:
-    upstream = getattr(generation.ResponseGenerator, name)
-
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        result = upstream(*args, **kwargs)
+    def counted_step(*args: Any, **kwargs: Any) -> None:
+        step(*args, **kwargs)
         progress.steps += 1
-        return result
 
-    return counted
+    def counted_embed(self: Any, raw_inputs: dict, *args: Any, **kwargs: Any) -> Any:
+        self.embed_error = None
+        try:
+            return embed(self, raw_inputs, *args, **kwargs)
+        except Exception as error:
+            # Raised again in `_make_logits_processors`, where mlx_vlm fails that request alone.
+            self.embed_error = error
+            return raw_inputs["input_ids"], {}
+        finally:
+            progress.steps += 1
+
+    generation.ResponseGenerator._step = counted_step
+    generation.ResponseGenerator._gpu_embed = counted_embed
 
 
 @dataclass
@@ -101,99 +110,34 @@ class TrackedRequest(generation.QueuedGenerationRequest):
     """Holds its request open until the generation thread has put the last item into its queue."""
 
     def __post_init__(self) -> None:
-        request_id = current_request.get()
-        requests.hold(request_id)
-        requests.count(request_id, prompt=self.prompt_tokens)
-        requests.generating += 1
-        self.rqueue.put = _until_last(self.rqueue, request_id)
+        call = current_call.get()
+        request_id = call and call.request_id
+        requests.start_generation(request_id, prompt_tokens=self.prompt_tokens)
+        self.rqueue.put = _until_last(self.rqueue, call, request_id)
 
 
-def _until_last(queue: Queue, request_id: str | None) -> Any:
+def _until_last(queue: Queue, call: Call | None, request_id: str | None) -> Any:
     """`queue.put`, which releases the request at None or an exception: nothing follows those."""
     put = queue.put
     open_ = True
 
     def tracked(item: Any) -> None:
         nonlocal open_
-        if isinstance(item, generation.StreamingToken):
-            first = item.cached_tokens if queue.cached_is_new else 0
-            queue.cached_is_new = False
-            requests.count(request_id, made=item.token_count, cached=first)
+        if call is not None and isinstance(item, generation.GenerationContext):
+            call.on_over(lambda: runtime.response_generator._cancel(item.uid))
+        elif isinstance(item, generation.StreamingToken):
+            requests.count(request_id, made=item.token_count, cached=item.cached_tokens)
         put(item)
         if open_ and (item is None or isinstance(item, Exception)):
             open_ = False
-            requests.generating -= 1
-            requests.release(request_id)
+            requests.end_generation(request_id)
 
-    queue.cached_is_new = True
     return tracked
 
 
 # -- sampling
 
 
-@dataclass
-class Row:
-    """How one request of a batch is sampled."""
-
-    sampler: Any
-    logprobs: bool
-    processors: list[Any]
-
-    @property
-    def greedy(self) -> bool:
-        return self.sampler is None
-
-    @property
-    def error(self) -> Exception | None:
-        """Why its grammar failed."""
-        for processor in self.processors:
-            inner = getattr(processor, "processor", processor)
-            if (error := getattr(inner, "error", None)) is not None:
-                return error
-        return None
-
-
-class Processors(list):
-    """A request's logits processors, which is all that mlx_vlm hands on to the batch of it."""
-
-    row: Row
-
-
-class RowSampler:
-    """Samples each row of a batch as its own request asked. `order` names the rows, by uid."""
-
-    def __init__(self) -> None:
-        self.rows: dict[int, Row] = {}
-        self.order: list[int] = []
-
-    def __call__(self, logprobs: mx.array) -> mx.array:
-        return self.sample_target(logprobs, row_ids=[0] * len(self.order), positions=None)
-
-    def sample_target(self, logprobs: mx.array, *, row_ids: Any, positions: Any) -> mx.array:
-        rows = [self.rows[uid] for uid in self.order]
-        if all(row.greedy for row in rows):
-            return mx.argmax(logprobs, axis=-1)
-        sampled = [
-            mx.argmax(logprobs[i : i + 1], axis=-1)
-            if row.greedy
-            else ar_sample(
-                row.sampler,
-                logprobs[i : i + 1],
-                row_ids=row_ids[i : i + 1],
-                positions=positions[i : i + 1] if positions is not None else None,
-            )
-            for i, row in enumerate(rows)
-        ]
-        return sampled[0] if len(sampled) == 1 else mx.concatenate(sampled)
-
-    def wants(self, uids: list[int]) -> tuple[bool, bool]:
-        """Whether one of these rows wants logprobs, and whether all of them are greedy."""
-        rows = [self.rows[uid] for uid in uids]
-        return any(row.logprobs for row in rows), all(row.greedy for row in rows)
-
-
-ar_sample = ar._sample_with_positions
 _batches = itertools.count(1)
 
 
@@ -231,6 +175,9 @@ def _patch_sampling() -> None:
     prefill = ar.PromptProcessingBatch.generate
 
     def make_logits_processors(self: Any, args: Any, input_ids: Any = None) -> Processors:
+        if self.embed_error is not None:
+            raise self.embed_error
+        check_logit_bias(self.model.config, args.logit_bias)
         processors = Processors(make_processors(self, args, input_ids))
         processors.row = Row(self._make_sampler(args), bool(args.logprobs), processors)
         return processors
@@ -260,8 +207,8 @@ def _patch_sampling() -> None:
 
     def extend_rows(self: Any, other: Any) -> None:
         if len(self.uids) > 0 and len(other.uids) > 0:
-            _pad_logprobs(self, other)
-            _pad_logprobs(other, self)
+            pad_logprobs(self, other)
+            pad_logprobs(other, self)
         extend(self, other)
 
     top_logprobs_k = generation.get_top_logprobs_k()
@@ -270,15 +217,6 @@ def _patch_sampling() -> None:
     ar.GenerationBatch._step = step_rows
     ar.GenerationBatch.extend = extend_rows
     ar.PromptProcessingBatch.generate = prefill_rows
-
-
-def _pad_logprobs(batch: Any, other: Any) -> None:
-    """Gives rows without logprobs some to join those that have them; nobody reads these."""
-    rows = len(batch.uids)
-    for name in ("_current_lps", "_next_lps", "_next_top_idx", "_next_top_lp"):
-        theirs = getattr(other, name, None)
-        if getattr(batch, name, None) is None and theirs is not None:
-            setattr(batch, name, mx.zeros((rows, *theirs.shape[1:]), dtype=theirs.dtype))
 
 
 # -- JSON mode
@@ -305,13 +243,3 @@ def _guarded(upstream: Any) -> Any:
             return logits
 
     return guarded
-
-
-def apply_mask(logits: mx.array, mask: mx.array) -> mx.array:
-    """mlx_vlm's Metal kernel in plain mlx: bit n of the packed words allows token n."""
-    logits, mask = (x[None, :] if x.ndim == 1 else x for x in (logits, mask))
-    bits = (mask[:, :, None] >> mx.arange(32, dtype=mx.int32)) & 1
-    allowed = bits.reshape(bits.shape[0], -1).astype(mx.bool_)
-    missing = max(0, logits.shape[1] - allowed.shape[1])
-    allowed = mx.pad(allowed, [(0, 0), (0, missing)])[:, : logits.shape[1]]
-    return mx.where(allowed, logits, mx.array(-mx.inf, dtype=logits.dtype))
