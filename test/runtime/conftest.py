@@ -1,0 +1,36 @@
+"""Starts the real launcher with the demo model, and talks to it as the gateway does."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+RUNTIME = Path(__file__).parents[2] / "resources/runtime"
+sys.path.insert(0, str(RUNTIME / "launcher"))
+
+from runtime_process import RuntimeProcess  # noqa: E402
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator:
+    """Starts runtimes of the test's own; they are gone when it is over."""
+    started: list[RuntimeProcess] = []
+
+    def start_one(**options) -> RuntimeProcess:
+        options.setdefault("socket_path", tmp_path / "run" / "s")
+        started.append(RuntimeProcess(**options))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeProcess]:
+    """One runtime for all tests that only send it requests."""
+    process = RuntimeProcess(socket_path=tmp_path_factory.mktemp("shared") / "run" / "s")
+    process.wait_ready()
+    yield process
+    process.kill()

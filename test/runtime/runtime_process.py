@@ -1,0 +1,173 @@
+"""A launcher under test: its lines, its log, its HTTP."""
+
+import base64
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+LAUNCHER = ROOT / "resources/runtime/launcher"
+DEMO = ROOT / "resources/models/demo"
+DEADLINE_SECONDS = 60
+ENDLESS = {"max_tokens": 3500, "logit_bias": {"1018": -1000, "1016": -1000}}
+"""A generation that never stops by itself: its end tokens cannot come."""
+
+
+def command(socket_path: Path, model: Path | str) -> list[str]:
+    launcher = [sys.executable, "-I", str(LAUNCHER)]
+    return [*launcher, "--socket", str(socket_path), "--model", str(model)]
+
+
+class RuntimeProcess:
+    """The launcher as a child process, killed when a test hangs."""
+
+    def __init__(self, *, socket_path: Path, model: Path | str = DEMO) -> None:
+        self.socket_path = socket_path
+        self.model = str(model)
+        self.process = subprocess.Popen(
+            command(socket_path, model),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        self.log: list[str] = []
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        self._deadline = threading.Timer(DEADLINE_SECONDS, self.process.kill)
+        self._deadline.daemon = True
+
+    def _read_log(self) -> None:
+        self.log.extend(self.process.stderr)
+
+    def next_line(self) -> dict:
+        """The next life line; stdout must hold nothing else."""
+        text = self.process.stdout.readline()
+        assert text, f"the launcher ended: {''.join(self.log[-20:])}"
+        return json.loads(text)
+
+    def wait_ready(self) -> dict:
+        assert self.next_line()["event"] == "loading"
+        ready = self.next_line()
+        assert ready["event"] == "ready", ready
+        return ready
+
+    def wait_fatal(self) -> dict:
+        """The fatal line, after which the process ends with code 1 and says nothing more."""
+        line = self.next_line()
+        if line["event"] == "loading":
+            line = self.next_line()
+        assert line["event"] == "fatal"
+        assert self.wait_end() == 1
+        return line
+
+    def wait_end(self) -> int:
+        """The exit code; fails when there was another life line."""
+        self._deadline.start()
+        rest = self.process.stdout.read()
+        code = self.process.wait()
+        self._deadline.cancel()
+        self._reader.join()
+        assert rest == ""
+        return code
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def connect(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("runtime", timeout=DEADLINE_SECONDS)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(DEADLINE_SECONDS)
+        connection.sock.connect(str(self.socket_path))
+        return connection
+
+    def get(self, path: str) -> tuple[int, object]:
+        connection = self.connect()
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return response.status, json.loads(body) if body else None
+
+    def ended(self, request_id: str) -> tuple[int, object]:
+        return self.get(f"/sightglass/requests/{request_id}/ended")
+
+    def progress(self) -> dict:
+        return self.get("/sightglass/progress")[1]
+
+    def post(
+        self, request_id: str | None = None, **parameters
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Sends a chat request; the answer has begun when it returns."""
+        connection = self.send(request_id, **parameters)
+        return connection, connection.getresponse()
+
+    def send(self, request_id: str | None = None, **parameters) -> http.client.HTTPConnection:
+        headers = {"content-type": "application/json"}
+        if request_id is not None:
+            headers["x-request-id"] = request_id
+        # `context_management: []` switches off that mlx_vlm shortens long conversations by itself.
+        body = {
+            "model": self.model,
+            "stream": True,
+            "context_management": [],
+            "messages": question(),
+            **parameters,
+        }
+        connection = self.connect()
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+        return connection
+
+    def chat(self, request_id: str | None = None, **parameters) -> "Answer":
+        connection, response = self.post(request_id, **parameters)
+        answer = Answer(response.status)
+        body = response.read().decode()
+        connection.close()
+        if response.status != 200:
+            answer.error = json.loads(body)["detail"]
+            return answer
+        for line in body.splitlines():
+            if line.startswith("data: {"):
+                answer.add(json.loads(line.removeprefix("data: ")))
+        return answer
+
+
+@dataclass
+class Answer:
+    """A streamed answer, put together."""
+
+    status: int
+    text: str = ""
+    error: str | None = None
+    finish_reason: str | None = None
+    logprobs: list[dict] = field(default_factory=list)
+
+    def add(self, chunk: dict) -> None:
+        self.error = chunk.get("error", self.error)
+        for choice in chunk.get("choices", ()):
+            self.text += choice["delta"].get("content") or ""
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            self.logprobs += (choice.get("logprobs") or {}).get("content", [])
+
+
+def picture(color: str = "red", size: int = 64) -> str:
+    """A plain picture as a data URL."""
+    file = BytesIO()
+    Image.new("RGB", (size, size), color).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def question(text: str = "Describe the picture.", *, url: str | None = None) -> list[dict]:
+    image = {"type": "image_url", "image_url": {"url": url or picture()}}
+    return [{"role": "user", "content": [image, {"type": "text", "text": text}]}]

@@ -1,0 +1,165 @@
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+from runtime_process import DEMO, ENDLESS, LAUNCHER, command
+
+PARENT = """
+import subprocess, sys
+subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE).wait()
+"""
+
+
+def seconds_until_end(process) -> tuple[int, float]:
+    started = time.monotonic()
+    return process.wait_end(), time.monotonic() - started
+
+
+def begin_endless(process) -> tuple:
+    """Starts a generation; a token has come when it returns."""
+    connection, response = process.post("endless", **ENDLESS)
+    assert response.readline().strip()
+    return connection, response
+
+
+def test_tells_that_it_loads_and_then_all_about_the_model(start):
+    process = start()
+    assert process.next_line() == {
+        "event": "loading",
+        "model": str(DEMO),
+        "pid": process.process.pid,
+    }
+    ready = process.next_line()
+    assert ready.pop("load_seconds") > 0
+    assert ready.pop("memory_bytes") > 1_000_000
+    versions = ready.pop("versions")
+    assert versions.keys() == {"python", "mlx", "mlx_vlm"}
+    assert ready.pop("device") in ("cpu", "gpu")
+    assert ready == {
+        "event": "ready",
+        "model": str(DEMO),
+        "model_type": "qwen2_vl",
+        "context_length": 4096,
+        "vocab_size": 1024,
+        "media_tokens": [
+            "<|image_pad|>",
+            "<|video_pad|>",
+            "<|vision_end|>",
+            "<|vision_pad|>",
+            "<|vision_start|>",
+        ],
+    }
+
+
+def test_is_ready_on_a_socket_that_only_its_user_can_reach(start):
+    process = start()
+    process.wait_ready()
+    process.connect().close()
+    modes = [
+        stat.S_IMODE(path.stat().st_mode)
+        for path in (process.socket_path.parent, process.socket_path)
+    ]
+    assert modes == [0o700, 0o600]
+
+
+def test_does_not_accept_connections_while_it_loads(start):
+    process = start()
+    process.next_line()
+    with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+        process.connect()
+
+
+def test_takes_the_place_of_a_socket_that_nobody_serves(start, tmp_path):
+    (tmp_path / "run").mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "run" / "s"))
+    start().wait_ready()
+
+
+def test_leaves_the_socket_of_another_runtime_alone(start, runtime):
+    fatal = start(socket_path=runtime.socket_path).wait_fatal()
+    assert fatal["reason"] == "socket"
+    assert runtime.get("/sightglass/progress")[0] == 200
+
+
+def test_ends_at_once_when_stdin_closes_while_it_loads(start):
+    process = start()
+    process.next_line()
+    process.process.stdin.close()
+    code, seconds = seconds_until_end(process)
+    assert code == 0
+    assert seconds < 2
+
+
+def test_ends_at_once_when_stdin_closes_while_it_generates(start):
+    process = start()
+    process.wait_ready()
+    begin_endless(process)
+    process.process.stdin.close()
+    code, seconds = seconds_until_end(process)
+    assert code == 0
+    assert seconds < 2
+
+
+def test_ends_when_its_parent_is_killed(tmp_path):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, *command(tmp_path / "run" / "s", DEMO)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert '"loading"' in parent.stdout.readline()
+    parent.kill()
+    killed = time.monotonic()
+    parent.stdout.read()  # until the launcher, which holds the other end, is gone
+    assert time.monotonic() - killed < 2
+
+
+def test_sigterm_while_it_loads_ends_it_at_once(start):
+    process = start()
+    process.next_line()
+    process.process.terminate()
+    code, seconds = seconds_until_end(process)
+    assert code == -signal.SIGTERM
+    assert seconds < 1
+
+
+def test_sigterm_while_it_generates_ends_it_cleanly_within_two_seconds(start):
+    process = start()
+    process.wait_ready()
+    begin_endless(process)
+    process.process.terminate()
+    code, seconds = seconds_until_end(process)
+    assert code == 0
+    assert seconds < 2.2
+    assert not process.socket_path.exists()
+    assert any("Generation cancelled" in line for line in process.log)
+
+
+def test_leaves_ctrl_c_to_its_parent(start):
+    process = start()
+    process.next_line()
+    process.process.send_signal(signal.SIGINT)
+    assert process.next_line()["event"] == "ready"
+    process.process.send_signal(signal.SIGINT)
+    assert process.progress()["active"] == 0
+
+
+def test_writes_no_bytecode_when_its_parent_asks_so(tmp_path):
+    copy = shutil.copytree(LAUNCHER, tmp_path / "launcher", ignore=lambda *_: ["__pycache__"])
+    arguments = ["--socket", str(tmp_path / "s"), "--model", str(tmp_path / "nowhere")]
+    subprocess.run(
+        [sys.executable, "-I", str(copy), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    # Python writes that of __main__ before __main__ can say no; `-B` prevents it too.
+    written = [file.name.split(".")[0] for file in copy.glob("__pycache__/*")]
+    assert written in ([], ["__main__"])

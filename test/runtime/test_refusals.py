@@ -1,0 +1,136 @@
+import json
+import os
+import shutil
+import struct
+
+import pytest
+from runtime_process import DEMO
+
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A copy of the demo model, to be damaged."""
+    return shutil.copytree(DEMO, tmp_path / "model")
+
+
+def no_config(model):
+    (model / "config.json").unlink()
+
+
+def damaged_config(model):
+    (model / "config.json").write_text("{")
+
+
+def no_model_type(model):
+    (model / "config.json").write_text("{}")
+
+
+def own_code(model):
+    config = {"model_type": "qwen2_vl", "model_file": "evil.py"}
+    (model / "config.json").write_text(json.dumps(config))
+    (model / "evil.py").write_text("raise SystemExit('code of the model was run')")
+
+
+def no_weights(model):
+    (model / "model.safetensors").unlink()
+
+
+def pytorch_weights(model):
+    (model / "model.safetensors").rename(model / "pytorch_model.bin")
+
+
+def gguf_instead(model):
+    for file in model.iterdir():
+        file.unlink()
+    (model / "model.gguf").write_text("GGUF")
+
+
+def missing_shard(model):
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}
+    (model / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def cut_short(model):
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+
+
+def lfs_pointer(model):
+    (model / "model.safetensors").write_text(LFS)
+
+
+def lfs_tokenizer(model):
+    (model / "tokenizer.json").write_text(LFS)
+
+
+def larger_than_memory(model):
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    header = json.dumps({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()
+    with (model / "model.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(memory + (1 << 20))  # sparse: it takes no room on the disk
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason", "words"),
+    [
+        (no_config, "model_incomplete", "no config.json"),
+        (damaged_config, "model_incomplete", "no JSON"),
+        (no_model_type, "unsupported_model", "no model_type"),
+        (own_code, "unsupported_model", "evil.py"),
+        (no_weights, "model_incomplete", "no .safetensors"),
+        (pytorch_weights, "unsupported_model", "PyTorch"),
+        (gguf_instead, "unsupported_model", "GGUF"),
+        (missing_shard, "model_incomplete", "model-2.safetensors"),
+        (cut_short, "model_incomplete", "cut short"),
+        (lfs_pointer, "model_incomplete", "Git LFS pointer"),
+        (lfs_tokenizer, "model_incomplete", "tokenizer.json"),
+        (larger_than_memory, "out_of_memory", "MB"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else None,
+)
+def test_a_damaged_model_folder_is_refused_with_the_reason(model, damage, reason, words):
+    from lines import FatalError
+    from model_folder import check_model_folder
+
+    damage(model)
+    with pytest.raises(FatalError) as caught:
+        check_model_folder(model)
+    assert (caught.value.reason, words in caught.value.message) == (reason, True)
+    assert caught.value.remedy
+
+
+def test_a_missing_folder_is_told_before_anything_is_loaded(start, tmp_path):
+    fatal = start(model=tmp_path / "nowhere").wait_fatal()
+    assert fatal["reason"] == "model_not_found"
+    assert str(tmp_path / "nowhere") in fatal["message"]
+    assert fatal["remedy"]
+
+
+def test_a_single_gguf_file_is_refused(start, tmp_path):
+    (tmp_path / "model.gguf").write_text("GGUF")
+    assert start(model=tmp_path / "model.gguf").wait_fatal()["reason"] == "unsupported_model"
+
+
+def test_an_unknown_model_type_is_named(start, model):
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "model_type": "banana_vl"}))
+    fatal = start(model=model).wait_fatal()
+    assert fatal["reason"] == "unsupported_model"
+    assert "banana_vl" in fatal["message"]
+
+
+def test_a_socket_path_too_long_for_macos_is_refused(start, tmp_path):
+    fatal = start(socket_path=tmp_path / ("x" * 104)).wait_fatal()
+    assert fatal["reason"] == "socket"
+    assert "at most 103" in fatal["message"]
+
+
+def test_a_socket_folder_that_others_can_enter_is_refused(start, tmp_path):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o755)
+    fatal = start(socket_path=tmp_path / "open" / "s").wait_fatal()
+    assert fatal["reason"] == "socket"
+    assert "0755" in fatal["message"]

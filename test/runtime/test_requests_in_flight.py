@@ -1,0 +1,105 @@
+import asyncio
+
+import pytest
+from requests_in_flight import KEPT_USAGES, Call, RequestPool, RequestsInFlight, current_call
+
+
+@pytest.fixture
+def requests() -> RequestsInFlight:
+    return RequestsInFlight()
+
+
+def test_an_unknown_request_has_ended(requests):
+    assert asyncio.run(requests.ended("never")) is None
+
+
+def test_a_request_ends_with_the_last_that_holds_it(requests):
+    async def scenario() -> list[bool]:
+        requests.hold("a")
+        requests.start_generation("a", prompt_tokens=7)
+        waiter = asyncio.create_task(requests.ended("a"))
+        await asyncio.sleep(0)
+        requests.release("a")
+        await asyncio.sleep(0)
+        before = waiter.done()
+        requests.count("a", made=3, cached=5)
+        requests.end_generation("a")
+        usage = await waiter
+        return before, usage.to_openai()
+
+    assert asyncio.run(scenario()) == (
+        False,
+        {
+            "prompt_tokens": 7,
+            "completion_tokens": 3,
+            "total_tokens": 10,
+            "prompt_tokens_details": {"cached_tokens": 5},
+        },
+    )
+
+
+def test_several_generations_under_one_id_all_have_to_end(requests):
+    async def scenario() -> bool:
+        requests.start_generation("a", prompt_tokens=1)
+        requests.start_generation("a", prompt_tokens=1)
+        requests.end_generation("a")
+        waiter = asyncio.create_task(requests.ended("a"))
+        await asyncio.sleep(0)
+        open_ = not waiter.done()
+        requests.end_generation("a")
+        return open_ and (await waiter).prompt_tokens == 2
+
+    assert asyncio.run(scenario())
+
+
+def test_a_thread_that_works_for_a_request_keeps_it_open(requests):
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(RequestPool(requests))
+        reached, go = asyncio.Event(), asyncio.Event()
+
+        def work() -> None:
+            loop.call_soon_threadsafe(reached.set)
+            asyncio.run_coroutine_threadsafe(go.wait(), loop).result()
+
+        current_call.set(Call("a"))
+        task = asyncio.create_task(asyncio.to_thread(work))
+        await reached.wait()
+        task.cancel()  # the client has gone; the thread has not
+        waiter = asyncio.create_task(requests.ended("a"))
+        await asyncio.wait([waiter], timeout=0.05)
+        assert not waiter.done()
+        go.set()
+        await waiter
+
+    asyncio.run(scenario())
+
+
+def test_the_end_of_a_call_cancels_what_it_began_and_what_it_still_begins():
+    cancelled = []
+    call = Call("a")
+    call.on_over(lambda: cancelled.append("begun"))
+    assert cancelled == []
+    call.end()
+    call.on_over(lambda: cancelled.append("too late"))
+    assert cancelled == ["begun", "too late"]
+
+
+def test_a_waiter_that_has_gone_does_not_disturb_the_end(requests):
+    async def scenario() -> None:
+        requests.hold("a")
+        waiter = asyncio.create_task(requests.ended("a"))
+        await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        requests.release("a")
+
+    asyncio.run(scenario())
+
+
+def test_ended_requests_leave_nothing_but_the_last_usages(requests):
+    for number in range(KEPT_USAGES + 10):
+        requests.start_generation(str(number), prompt_tokens=1)
+        requests.end_generation(str(number))
+    assert (len(requests._requests), len(requests._usages)) == (0, KEPT_USAGES)
+    assert requests.generating == 0
