@@ -1,0 +1,62 @@
+import { type Link, LinkedList } from './linked-list.ts';
+
+/** Node fires a longer timer at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
+interface Deadline<Item> extends Link<Deadline<Item>> {
+  readonly item: Item;
+  /** On the clock of `performance.now()`, which nobody sets. */
+  readonly dueMs: number;
+}
+
+/**
+ * Deadlines that are all equally long, so that the first to start is the first to pass and one timer
+ * does for all: a timer per job would cost more than all else that the queue does for it.
+ */
+export class Deadlines<Item> {
+  readonly timeoutMs: number;
+  readonly #onPassed: (item: Item) => void;
+  readonly #pending = new LinkedList<Deadline<Item>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(timeoutMs: number, onPassed: (item: Item) => void) {
+    this.timeoutMs = timeoutMs;
+    this.#onPassed = onPassed;
+  }
+
+  /** The deadline passes after `timeoutMs`, however long that is, unless the returned stops it. */
+  start(item: Item): () => void {
+    const dueMs = performance.now() + this.timeoutMs;
+    const deadline = { item, dueMs, previous: undefined, next: undefined };
+    this.#pending.append(deadline);
+    if (this.#timer === undefined) this.#wait(this.timeoutMs);
+    return () => this.#clear(deadline);
+  }
+
+  #clear(deadline: Deadline<Item>): void {
+    this.#pending.remove(deadline);
+    if (this.#pending.first === undefined) this.#stop(); // else it may come too early for the next
+  }
+
+  #wait(delayMs: number): void {
+    this.#timer = setTimeout(() => this.#check(), Math.min(delayMs, longestTimerMs));
+  }
+
+  /** What it calls may start and clear deadlines, and with them the timer. */
+  #check(): void {
+    const nowMs = performance.now();
+    let next = this.#pending.first;
+    while (next !== undefined && next.dueMs <= nowMs) {
+      this.#pending.remove(next);
+      this.#onPassed(next.item);
+      next = this.#pending.first;
+    }
+    this.#stop();
+    if (next !== undefined) this.#wait(next.dueMs - nowMs);
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

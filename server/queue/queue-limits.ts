@@ -1,0 +1,31 @@
+/** Who is next: `fifo`, first come first served; `fair`, clients take turns. */
+export type QueuePolicy = 'fifo' | 'fair';
+
+export interface QueueLimits {
+  /** Jobs that run at once, 1 or more. */
+  maxConcurrency: number;
+  /** Jobs that may wait. With 0 nothing may: a job starts at once or is refused. */
+  maxQueueSize: number;
+  /** From a job's arrival to its end, waiting and running together. */
+  timeoutMs: number;
+  policy: QueuePolicy;
+}
+
+/** Throws a TypeError at the first limit that makes no sense. */
+export function checkLimits({
+  maxConcurrency,
+  maxQueueSize,
+  timeoutMs,
+  policy,
+}: QueueLimits): void {
+  const isCount = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
+  const isDuration = (value: number) => Number.isFinite(value) && value > 0;
+  expect(isCount(maxConcurrency, 1), 'maxConcurrency', 'an integer of at least 1', maxConcurrency);
+  expect(isCount(maxQueueSize, 0), 'maxQueueSize', 'an integer of at least 0', maxQueueSize);
+  expect(isDuration(timeoutMs), 'timeoutMs', 'a finite number above 0', timeoutMs);
+  expect(policy === 'fifo' || policy === 'fair', 'policy', '"fifo" or "fair"', policy);
+}
+
+function expect(valid: boolean, name: keyof QueueLimits, expected: string, got: unknown): void {
+  if (!valid) throw new TypeError(`Expected \`${name}\` to be ${expected}, got ${got}.`);
+}

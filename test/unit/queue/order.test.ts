@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createQueue, Desk, turn } from './queue-fixture.ts';
+
+test('jobs start in order of arrival, as many at once as the concurrency allows', async () => {
+  const desk = new Desk(createQueue({ maxConcurrency: 2 }));
+  desk.submitAll('a', 'b', 'c', 'd');
+  assert.deepEqual(desk.started, ['a', 'b']);
+  await desk.finish('b', 'a');
+  assert.deepEqual(desk.started, ['a', 'b', 'c', 'd']);
+});
+
+test('a submitter gets what its job gave, or the very error it threw', async () => {
+  const desk = new Desk(createQueue());
+  const reason = new Error('no');
+  desk.submitAll('a', 'b');
+  await desk.finish('a');
+  await desk.fail('b', reason);
+  assert.deepEqual([...desk.outcomes.values()], ['a done', reason]);
+});
+
+test('a job that throws at once is a rejection and frees its slot', async () => {
+  const queue = createQueue();
+  const reason = new Error('thrown');
+  const broken = () => {
+    throw reason;
+  };
+  await assert.rejects(queue.submit(broken, { id: 'a' }), reason);
+  assert.equal(await queue.submit(async () => 'next', { id: 'b' }), 'next');
+});
+
+test('a slot is free by the time the submitter hears of the end', async () => {
+  const queue = createQueue({ maxQueueSize: 0 });
+  for (const id of ['a', 'b', 'c']) {
+    assert.equal(await queue.submit(async () => id, { id }), id);
+  }
+});
+
+test('a job that submits another while it starts does not get ahead of the line', async () => {
+  const queue = createQueue({ maxConcurrency: 3 });
+  const started: string[] = [];
+  const note = (id: string) => async () => void started.push(id);
+  queue.pause();
+  const nested = () => {
+    started.push('a');
+    return queue.submit(note('nested'), { id: 'nested' });
+  };
+  const all = [queue.submit(nested, { id: 'a' }), queue.submit(note('b'), { id: 'b' })];
+  queue.resume();
+  await Promise.all(all);
+  assert.deepEqual(started, ['a', 'b', 'nested']);
+});
+
+test('a hundred thousand wait, and each leaves or starts in its turn', async () => {
+  const queue = createQueue({ maxQueueSize: 100_000 });
+  const ended: number[] = [];
+  queue.pause();
+  const all = Array.from({ length: 100_000 }, (_, index) =>
+    queue.submit(async () => void ended.push(index), { id: `${index}` }).catch(() => {}),
+  );
+  for (let index = 0; index < 100_000; index += 2) queue.cancel(`${index}`);
+  queue.resume();
+  await Promise.all(all);
+  assert.deepEqual(
+    ended,
+    Array.from({ length: 50_000 }, (_, index) => 2 * index + 1),
+  );
+  await turn();
+  assert.equal(queue.stats.activeRequests, 0);
+});

@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import type { QueueLimits } from '../../../server/queue/queue-limits.ts';
+import { FairBound } from './fair-bound.ts';
+import { createQueue, turn } from './queue-fixture.ts';
+import { createMember, type Member, type Outcome } from './queue-member.ts';
+import type { Step } from './queue-step.ts';
+
+/**
+ * The rules of the queue, written for clarity only: plain arrays, searched whole. Every step is done
+ * to the queue and to the model, then the two are compared. What promises bring about happens at the
+ * next turn, all loads before all ends: a load takes one tick of the microtask queue, an end several.
+ */
+export class QueueRules {
+  readonly queue = createQueue({ maxConcurrency: 2, maxQueueSize: 5, timeoutMs: 500 });
+  readonly #tick: (ms: number) => void;
+  /** Every job ever admitted or refused, in order of arrival. */
+  readonly #members: Member[] = [];
+  /** The starts that the model has not yet found right. */
+  readonly #starts: string[] = [];
+  #limits: QueueLimits = { maxConcurrency: 2, maxQueueSize: 5, timeoutMs: 500, policy: 'fifo' };
+  #bound = new FairBound();
+  #isPaused = false;
+  #isClosed = false;
+  #isDrained = false;
+  readonly #loads: (() => void)[] = [];
+  readonly #ends: (() => void)[] = [];
+
+  constructor(tick: (ms: number) => void) {
+    this.#tick = tick;
+  }
+
+  /** Only a turn lets promises settle, so the last step is one; the others follow in the same tick. */
+  async take(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) {
+      if (step.do === 'turn') await this.#turn();
+      else this.#do(step);
+      this.#check();
+    }
+  }
+
+  /** Brings every job to an end, and sees that each was told one thing and none was lost. */
+  async takeToTheEnd(): Promise<void> {
+    const round: Step[] = [
+      { do: 'drain' },
+      ...this.#members.map((_, pick) => ({ do: 'load', pick }) as const),
+      ...this.#members.map((_, pick) => ({ do: 'finish', pick }) as const),
+      { do: 'turn' },
+    ];
+    const mostRounds = this.#members.length + 1; // one to load, then one or more end in each
+    for (let count = 0; count < mostRounds && !this.#isDrained; count += 1) await this.take(round);
+    assert.equal(this.#isDrained, true, 'a job was lost');
+    for (const { told } of this.#members) assert.equal(told.length, 1);
+  }
+
+  #do(step: Exclude<Step, { do: 'turn' }>): void {
+    if ('pick' in step) this.#doToOne(step);
+    else if (step.do === 'submit') this.#submit(step.client, step.ready === 'later');
+    else if (step.do === 'tick') this.#pass(step.ms);
+    else if (step.do === 'limit') this.#limit(step.limits);
+    else this.#doToAll(step.do);
+    this.#fill();
+  }
+
+  #doToOne(step: Extract<Step, { pick: number }>): void {
+    const pick = (...states: Member['state'][]) => {
+      const candidates = this.#in(...states);
+      return candidates[step.pick % candidates.length];
+    };
+    if (step.do === 'finish' || step.do === 'fail') {
+      this.#finish(pick('running'), step.do === 'finish');
+    } else if (step.do === 'load' || step.do === 'failToLoad') {
+      this.#load(pick('loading'), step.do === 'load');
+    } else this.#stop(pick('loading', 'ready', 'running'), step.do);
+  }
+
+  #doToAll(what: 'pause' | 'resume' | 'drain' | 'close'): void {
+    const over = () => {
+      this.#isDrained = true;
+    };
+    switch (what) {
+      case 'pause':
+        this.#isPaused = true;
+        this.queue.pause();
+        break;
+      case 'resume':
+        this.#isPaused = false;
+        this.queue.resume();
+        break;
+      case 'drain':
+        this.#isPaused = false;
+        this.#isClosed = true;
+        void this.queue.drain().then(over);
+        break;
+      case 'close':
+        this.#isClosed = true;
+        void this.queue.close(new Error('closed')).then(over);
+        for (const member of this.#members) this.#end(member, 'closed');
+        break;
+      default:
+        what satisfies never;
+    }
+  }
+
+  #submit(client: string, isLate: boolean): void {
+    const id = `${this.#members.length}`;
+    const dueMs = Date.now() + this.#limits.timeoutMs;
+    const member = createMember(id, client, dueMs, isLate ? 'loading' : 'ready');
+    const startsAtOnce = !isLate && this.#hasFreeSlot() && this.#in('ready').length === 0;
+    const isFull = !startsAtOnce && this.#waiting().length >= this.#limits.maxQueueSize;
+    this.#members.push(member);
+    if (this.#isClosed) this.#end(member, 'QueueClosedError');
+    else if (isFull) this.#end(member, 'QueueFullError');
+
+    const { loaded, work, caller, told } = member;
+    const run = () => {
+      this.#starts.push(id);
+      return work.promise;
+    };
+    const options = { id, client, signal: caller.signal };
+    this.queue.submit(run, isLate ? { ...options, ready: loaded.promise } : options).then(
+      (value) => told.push(value),
+      (reason: Error) => told.push(reason.name === 'Error' ? reason.message : reason.name),
+    );
+  }
+
+  #finish(member: Member | undefined, isGood: boolean): void {
+    if (member === undefined) return;
+    if (isGood) member.work.resolve('finished');
+    else member.work.reject(new Error('failed'));
+    const outcome = isGood ? 'finished' : 'failed';
+    this.#ends.push(() => {
+      if (member.state !== 'running') return; // the same was done before, in the same tick
+      member.expected ??= outcome;
+      member.state = 'ended';
+    });
+  }
+
+  #load(member: Member | undefined, isGood: boolean): void {
+    if (member === undefined) return;
+    if (isGood) member.loaded.resolve();
+    else member.loaded.reject(new Error('not loaded'));
+    this.#loads.push(() => {
+      if (member.state !== 'loading') return; // the same, or it has left the line
+      if (isGood) member.state = 'ready';
+      else this.#end(member, 'not loaded');
+    });
+  }
+
+  #stop(member: Member | undefined, how: 'abort' | 'cancel'): void {
+    if (member === undefined) return;
+    const hadCaller = member.expected === undefined;
+    if (how === 'abort') member.caller.abort(new Error('abort'));
+    else assert.equal(this.queue.cancel(member.id), hadCaller);
+    this.#end(member, how === 'abort' ? 'abort' : 'JobCancelledError');
+  }
+
+  #pass(ms: number): void {
+    this.#tick(ms);
+    for (const member of this.#members) {
+      if (member.dueMs <= Date.now()) this.#end(member, 'QueueTimeoutError');
+    }
+  }
+
+  #limit(limits: Partial<QueueLimits>): void {
+    if (limits.policy !== undefined) this.#bound = new FairBound();
+    this.#limits = { ...this.#limits, ...limits };
+    this.queue.setLimits(limits);
+  }
+
+  async #turn(): Promise<void> {
+    const happened = [...this.#loads.splice(0), ...this.#ends.splice(0)];
+    await turn();
+    for (const happen of happened) {
+      happen();
+      this.#fill();
+    }
+    for (const { told, expected } of this.#members) {
+      assert.deepEqual(told, expected === undefined ? [] : [expected]);
+    }
+    const isOver = this.#isClosed && this.#members.every(({ state }) => state === 'ended');
+    assert.equal(this.#isDrained, isOver);
+  }
+
+  /** The caller is told now; work that runs holds its slot until it ends. */
+  #end(member: Member, outcome: Outcome): void {
+    if (member.expected !== undefined || member.state === 'ended') return;
+    member.expected = outcome;
+    if (member.state !== 'running') member.state = 'ended';
+  }
+
+  /** As long as a slot is free and a job could start, one must have started, and the right one. */
+  #fill(): void {
+    this.#bound.keepOnly(this.#waitingClients());
+    while (this.#hasFreeSlot() && this.#in('ready').length > 0) {
+      const started = this.#in('ready').find(({ id }) => id === this.#starts[0]);
+      assert.ok(started, `a slot is idle, or ${this.#starts[0]} started and could not`);
+      this.#starts.shift();
+      this.#checkTurn(started);
+      started.state = 'running';
+      this.#bound.keepOnly(this.#waitingClients());
+    }
+  }
+
+  #checkTurn({ id, client }: Member): void {
+    const isFair = this.#limits.policy === 'fair';
+    const rivals = this.#in('ready').filter((member) => !isFair || member.client === client);
+    assert.equal(id, rivals[0]?.id, 'the first to arrive is the first to start');
+    if (isFair) this.#bound.takeTurn(client, this.#waitingClients());
+  }
+
+  #waitingClients(): Set<string> {
+    return new Set(this.#in('ready').map(({ client }) => client));
+  }
+
+  #check(): void {
+    assert.deepEqual(this.#starts, [], 'a job started that had no slot or no turn');
+    const running = this.#in('running').length;
+    assert.deepEqual(this.queue.stats, {
+      running: !this.#isClosed && !this.#isPaused,
+      queueSize: this.#waiting().length,
+      maxQueueSize: this.#limits.maxQueueSize,
+      activeRequests: this.#waiting().length + running,
+      maxConcurrency: this.#limits.maxConcurrency,
+      runningCount: running,
+    });
+    const listed = this.queue.jobs().map(({ id, state }) => `${id} ${state}`);
+    const expected = [
+      ...this.#waiting().map(({ id }) => `${id} waiting`),
+      ...this.#in('running').map(({ id }) => `${id} running`),
+    ];
+    assert.deepEqual(listed.toSorted(), expected.toSorted());
+  }
+
+  #hasFreeSlot(): boolean {
+    return !this.#isPaused && this.#in('running').length < this.#limits.maxConcurrency;
+  }
+
+  #waiting(): Member[] {
+    return this.#in('loading', 'ready');
+  }
+
+  #in(...wanted: Member['state'][]): Member[] {
+    return this.#members.filter(({ state }) => wanted.includes(state));
+  }
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import fc from 'fast-check';
+import { QueueRules } from './queue-rules.ts';
+import type { Step } from './queue-step.ts';
+
+const pick = fc.nat({ max: 30 });
+const client = fc.constantFrom('a', 'b', 'c');
+const ready = fc.constantFrom('now', 'now', 'later');
+
+/** Which job a step is about is a number, taken modulo the jobs there are: so every step is possible. */
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 10, arbitrary: fc.record({ do: fc.constant('submit'), client, ready }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('finish', 'fail'), pick }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('load', 'load', 'failToLoad'), pick }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('abort', 'cancel'), pick }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('turn') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('tick'), ms: fc.integer({ min: 1, max: 600 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('pause', 'resume', 'resume') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('limit'),
+      limits: fc.record(
+        {
+          maxConcurrency: fc.integer({ min: 1, max: 4 }),
+          maxQueueSize: fc.integer({ min: 0, max: 8 }),
+          timeoutMs: fc.integer({ min: 1, max: 1000 }),
+          policy: fc.constantFrom('fifo', 'fair'),
+        },
+        { requiredKeys: [] },
+      ),
+    }),
+  },
+);
+const lastStep = fc.record({ do: fc.constantFrom('drain', 'close') });
+
+test('whatever happens in whatever order, the queue keeps its rules', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  t.after(() => mock.timers.reset());
+  t.mock.method(performance, 'now', () => Date.now());
+
+  const before = fc.array(step, { maxLength: 80, size: 'max' });
+  const after = fc.array(step, { maxLength: 15 });
+  const runs = fc.asyncProperty(before, lastStep, after, async (early, last, late) => {
+    const rules = new QueueRules((ms) => mock.timers.tick(ms));
+    await rules.take([...early, last, ...late, { do: 'turn' }]);
+    await rules.takeToTheEnd();
+    assert.deepEqual(rules.queue.jobs(), []);
+  });
+  await fc.assert(runs, { numRuns: 2000 });
+});

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createQueue, Desk, stopClock, turn } from './queue-fixture.ts';
+
+test('the statistics are those of the seed’s sample: 3 wait, 2 run', () => {
+  const desk = new Desk(createQueue({ maxConcurrency: 2 }));
+  desk.submitAll('a', 'b', 'c', 'd', 'e');
+  assert.deepEqual(desk.queue.stats, {
+    running: true,
+    queueSize: 3,
+    maxQueueSize: 100,
+    activeRequests: 5,
+    maxConcurrency: 2,
+    runningCount: 2,
+  });
+});
+
+test('a paused or closed queue is not running', () => {
+  const queue = createQueue();
+  queue.pause();
+  const paused = queue.stats.running;
+  queue.resume();
+  const resumed = queue.stats.running;
+  void queue.drain();
+  assert.deepEqual([paused, resumed, queue.stats.running], [false, true, false]);
+});
+
+test('jobs are listed with their client, state and times, those not ready at their place', async (t) => {
+  stopClock(t);
+  t.mock.timers.setTime(5000);
+  const desk = new Desk(createQueue());
+  desk.submit('a', { client: 'x' });
+  t.mock.timers.tick(10);
+  desk.submit('b', { ready: new Promise(() => {}) });
+  desk.submit('c');
+  t.mock.timers.tick(20);
+  await desk.finish('a');
+  desk.submit('d');
+  assert.deepEqual(desk.queue.jobs(), [
+    { id: 'c', client: '', state: 'running', arrivedAt: 5010, startedAt: 5030 },
+    { id: 'b', client: '', state: 'waiting', arrivedAt: 5010 },
+    { id: 'd', client: '', state: 'waiting', arrivedAt: 5030 },
+  ]);
+});
+
+test('listeners hear once of all the changes made in one go, until they unsubscribe', async () => {
+  const desk = new Desk(createQueue());
+  let calls = 0;
+  const unsubscribe = desk.queue.onChange(() => {
+    calls += 1;
+  });
+  desk.submitAll('a', 'b', 'c');
+  assert.equal(calls, 0);
+  await turn();
+  assert.equal(calls, 1);
+  unsubscribe();
+  await desk.finish('a');
+  assert.equal(calls, 1);
+});
+
+test('a listener may change the queue, and hears of that too', async () => {
+  const desk = new Desk(createQueue());
+  const seen: number[] = [];
+  desk.queue.onChange(() => {
+    seen.push(desk.queue.stats.activeRequests);
+    desk.queue.cancel('b');
+  });
+  desk.submitAll('a', 'b');
+  await turn();
+  assert.deepEqual(seen, [2, 1]);
+});
+
+test('every change is told: a start, an end, new limits, a pause', async () => {
+  const desk = new Desk(createQueue());
+  let calls = 0;
+  desk.queue.onChange(() => {
+    calls += 1;
+  });
+  const changes = [
+    () => desk.submit('a'),
+    () => desk.finish('a'),
+    () => desk.queue.setLimits({ maxQueueSize: 1 }),
+    () => desk.queue.pause(),
+    () => desk.queue.resume(),
+    () => void desk.queue.drain(),
+  ];
+  for (const change of changes) {
+    await change();
+    await turn();
+  }
+  assert.equal(calls, changes.length);
+});
+
+test('the wait is estimated from the pace of the latest jobs, the line and the concurrency', async (t) => {
+  stopClock(t);
+  const desk = new Desk(createQueue({ timeoutMs: 100_000 }));
+  const estimates = [desk.queue.estimatedWaitMs()];
+  desk.submitAll('a', 'b', 'c', 'd');
+  t.mock.timers.tick(1000);
+  await desk.finish('a');
+  estimates.push(desk.queue.estimatedWaitMs());
+  t.mock.timers.tick(2000);
+  await desk.finish('b');
+  estimates.push(desk.queue.estimatedWaitMs());
+  desk.queue.setLimits({ maxConcurrency: 2 });
+  estimates.push(desk.queue.estimatedWaitMs());
+  await desk.finish('c');
+  estimates.push(desk.queue.estimatedWaitMs());
+  assert.deepEqual(estimates, [undefined, 3000, 2400, 600, 0]);
+});
