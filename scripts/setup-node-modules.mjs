@@ -3,6 +3,9 @@ import path from 'node:path';
 import { hashFiles, readJson } from './setup-stamp.mjs';
 import { runStep, SetupError } from './setup-step.mjs';
 
+/** What sets up; the app itself runs on the newer Node of package-lock.json. */
+const OLDEST_NODE = 20;
+
 /** True when node_modules is what package-lock.json says. */
 export function hasNodeModules(root) {
   return readJson(stampPath(root))?.lock === hashFiles([path.join(root, 'package-lock.json')]);
@@ -36,9 +39,10 @@ function installedByHand(root) {
 
 async function install(root) {
   const env = environmentOutsideNodeModules(root);
-  if (!env.PATH.split(path.delimiter).some((folder) => existsSync(path.join(folder, 'npm')))) {
+  const hasNpm = env.PATH.split(path.delimiter).some((dir) => existsSync(path.join(dir, 'npm')));
+  if (!hasNpm || Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
     throw new SetupError(
-      'npm was not found. Install Node.js 20 or later with npm (`brew install node`, the installer ' +
+      `Sightglass is set up with npm and Node.js ${OLDEST_NODE} or later. Install them (\`brew install node\`, the installer ` +
         'of nodejs.org, or your distribution), then run this again.',
     );
   }

@@ -32,6 +32,7 @@ export async function ensureRuntime(root, { dev: wanted }) {
   rmSync(paths.stamp, { force: true });
   if (!whole) await makeEnvironment(root, paths);
   await sync(root, paths, { dev });
+  await tryOut(root, paths);
   const locks = hashFiles(paths.locks);
   writeFileSync(paths.stamp, JSON.stringify({ locks, folder: paths.venv, dev }));
 }
@@ -54,7 +55,7 @@ function toPaths(root) {
 
 async function makeEnvironment(root, { venv, python, lock }) {
   const base = findPython();
-  rmSync(venv, { recursive: true, force: true });
+  rmSync(venv, { recursive: true, force: true, maxRetries: 5 });
   await runStep(root, {
     title: `Making a Python environment with ${base}`,
     command: base,
@@ -99,6 +100,17 @@ async function sync(root, { python, uv, lock }, { dev }) {
     ],
     env: toUvEnvironment(python),
     remedy: 'Check the network connection and the free disk space, then run this again.',
+  });
+}
+
+/** Imports it once: proves that it runs here, and leaves the bytecode that halves every later start. */
+async function tryOut(root, { python, venv }) {
+  await runStep(root, {
+    title: 'Trying the Python runtime',
+    command: python,
+    args: ['-I', '-c', 'import mlx_vlm.server.app'],
+    env: process.env,
+    remedy: `Remove ${venv}, then run this again.`,
   });
 }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 
 /** A set-up that cannot go on; the message says what to do. */
@@ -20,13 +20,15 @@ export function setupFolder(root) {
 export async function runStep(root, { title, command, args, env, remedy }) {
   const logPath = path.join(setupFolder(root), 'setup.log');
   const log = openSync(logPath, 'a');
+  const begin = fstatSync(log).size;
   const done = showProgress(title);
   try {
     writeSync(log, `\n== ${title}: ${[command, ...args].join(' ')}\n`);
     const code = await run(command, args, { cwd: root, env, stdio: ['ignore', log, log] });
     done(code === 0 ? 'done' : 'failed');
     if (code === 0) return;
-    const tail = readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+    const output = readFileSync(logPath).subarray(begin).toString().trimEnd();
+    const tail = output.split('\n').slice(-15).join('\n');
     throw new SetupError(`${tail}\n\n${title} failed. ${remedy}\nThe whole log: ${logPath}`);
   } finally {
     closeSync(log);
