@@ -21,13 +21,15 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 
+FOREIGN = ("MLX_VLM_PRELOAD_", "MLX_VLM_DRAFT_", "MLX_VLM_SERVER_API_KEY")
+"""Would load a second model, decode in a way our sampling is not for, or shut the gateway out."""
+
 
 def set_environment(*, local: bool) -> None:
     """To be called before mlx_vlm is imported. A local model needs no network, so it gets none."""
     for name in list(os.environ):
-        # A person's own mlx_vlm server may have left these; they would load a second model or lock
-        # the gateway out.
-        if name.startswith("MLX_VLM_PRELOAD_") or name == "MLX_VLM_SERVER_API_KEY":
+        # A person's own mlx_vlm server may have left these.
+        if name.startswith(FOREIGN):
             del os.environ[name]
     os.environ.update(ENVIRONMENT)
     if local:
