@@ -68,10 +68,11 @@ export function createService({ settings, command, log }: ServiceOptions) {
     /** Stops now: what runs and waits is cancelled, and told so if its client still listens. */
     async stop(): Promise<void> {
       activity.cancelAll();
+      const slotsFree = queue.close();
       await Promise.race([server.drain(), setTimeout(FAREWELL_MS)]);
       server.close();
-      await runtime.shutdown();
-      await images.close();
+      await Promise.all([runtime.shutdown(), images.close()]);
+      await slotsFree;
     },
   };
 }

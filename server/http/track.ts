@@ -15,7 +15,9 @@ export async function track(
   what: Pick<RequestRecord, 'kind' | 'stream'>,
   work: (record: RequestRecord, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  if (activity.has(ctx.state.requestId)) assignFreshId(ctx);
+  // A job past its deadline may still hold its slot under the id that its client sends again.
+  const { requestId } = ctx.state;
+  if (activity.has(requestId) || queue.has(requestId)) assignFreshId(ctx);
   const controller = new AbortController();
   const abort = (reason: Error) => controller.abort(reason);
   const client = clientOf(ctx, settings.apiKey);

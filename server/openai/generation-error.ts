@@ -2,6 +2,24 @@ import { ApiError, InvalidRequestError } from './api-error.ts';
 
 const MAX_SHOWN = 500;
 
+/**
+ * What the runtime says in mid-stream when the request is to blame. The first is our launcher's
+ * (`resources/runtime/launcher/upstream.py`), the others are mlx_vlm's and Pillow's.
+ */
+const CLIENT_MISTAKES: readonly { pattern: RegExp; code: string | null; param: string | null }[] = [
+  {
+    pattern: /maximum context length is \d+ tokens/,
+    code: 'context_length_exceeded',
+    param: 'messages',
+  },
+  {
+    pattern: /Failed to load image|image file is truncated|Failed to process inputs/,
+    code: 'image_unreadable',
+    param: 'messages',
+  },
+  { pattern: /`top_k`|logit_bias|penalty must be/, code: null, param: null },
+];
+
 /** What the runtime said went wrong, as a client may read it: an image's payload is not repeated. */
 export function toGenerationError(error: Error & { status?: number }): ApiError {
   const message = error.message.replace(/data:[\w/+.-]*;base64,[\w+/=-]*/g, 'data:…');
@@ -10,6 +28,11 @@ export function toGenerationError(error: Error & { status?: number }): ApiError 
     return new InvalidRequestError(`The model runtime refused the request: ${shown}`, {
       cause: error,
     });
+  }
+  const mistake = CLIENT_MISTAKES.find(({ pattern }) => pattern.test(message));
+  if (mistake !== undefined) {
+    const { code, param } = mistake;
+    return new InvalidRequestError(shown, { code, param, cause: error });
   }
   return new ApiError(`The model failed to answer: ${shown}`, {
     status: 500,

@@ -19,11 +19,12 @@ export function toRuntimeRequest(
   const images = imageDataUrls.values();
   const nextImage = () => images.next().value ?? '';
   const maxTokens = request.max_completion_tokens ?? request.max_tokens;
-  refuseUnknownTokens(request.logit_bias, model.vocab_size);
+  if (model.vocab_size !== null) refuseBeyondVocabulary(request, model.vocab_size);
   return {
     model: model.model,
     stream: true,
     stream_options: { include_usage: true },
+    context_management: [], // none given means that mlx_vlm shortens conversations by itself
     messages: request.messages.map((message) => toRuntimeMessage(message, nextImage)),
     seed: request.seed == null ? randomInt(MAX_SEED) : Math.abs(request.seed) % MAX_SEED,
     ...(maxTokens == null ? {} : { max_tokens: maxTokens }),
@@ -40,16 +41,22 @@ export function stopsOf({ stop }: ChatCompletionRequest): readonly string[] {
   return stop == null ? [] : [stop].flat();
 }
 
-/** A token id outside the vocabulary would fail in mlx_vlm's generation thread, batch and all. */
-function refuseUnknownTokens(
-  logitBias: ChatCompletionRequest['logit_bias'],
-  vocabSize: number | null,
+/** What counts tokens must stay within those there are: mlx_vlm would fail in mid-generation. */
+function refuseBeyondVocabulary(
+  { logit_bias, top_k }: ChatCompletionRequest,
+  vocabSize: number,
 ): void {
-  if (logitBias == null || vocabSize === null) return;
-  const token = Object.keys(logitBias).find((id) => Number(id) >= vocabSize);
-  if (token === undefined) return;
-  throw new InvalidRequestError(
-    `Expected the token ids of \`logit_bias\` to be below ${vocabSize}, got ${token}.`,
-    { param: `logit_bias.${token}` },
-  );
+  const token = Object.keys(logit_bias ?? {}).find((id) => Number(id) >= vocabSize);
+  if (token !== undefined) {
+    throw new InvalidRequestError(
+      `Expected the token ids of \`logit_bias\` to be below ${vocabSize}, got ${token}.`,
+      { param: `logit_bias.${token}` },
+    );
+  }
+  if (top_k != null && top_k > vocabSize) {
+    throw new InvalidRequestError(
+      `Expected \`top_k\` to be at most ${vocabSize}, the number of the model's tokens, got ${top_k}.`,
+      { param: 'top_k' },
+    );
+  }
 }

@@ -4,7 +4,10 @@ export type QueuePolicy = 'fifo' | 'fair';
 export interface QueueLimits {
   /** Jobs that run at once, 1 or more. */
   maxConcurrency: number;
-  /** Jobs that may wait. With 0 nothing may: a job starts at once or is refused. */
+  /**
+   * Jobs that may wait, beside those that load for a slot that is free. With 0 nothing may wait for
+   * another job.
+   */
   maxQueueSize: number;
   /** From a job's arrival to its end, waiting and running together. */
   timeoutMs: number;

@@ -159,8 +159,12 @@ export class RequestQueue {
     return this.#jobs.size - this.#running.size;
   }
 
+  get #freeSlots(): number {
+    return this.#isPaused ? 0 : Math.max(0, this.#limits.maxConcurrency - this.#running.size);
+  }
+
   get #hasFreeSlot(): boolean {
-    return !this.#isPaused && this.#running.size < this.#limits.maxConcurrency;
+    return this.#freeSlots > 0;
   }
 
   /** Whether a job that is ready when it comes starts at once. It must not overtake one in line. */
@@ -175,7 +179,9 @@ export class RequestQueue {
     signal?.throwIfAborted();
     if (ready === undefined && this.#canStart) return;
     const { maxQueueSize } = this.#limits;
-    if (this.#waitingCount >= maxQueueSize) throw new QueueFullError(maxQueueSize);
+    // Those that load while slots are free will have these: they do not take the others' places.
+    if (this.#waitingCount - this.#freeSlots >= maxQueueSize)
+      throw new QueueFullError(maxQueueSize);
   }
 
   #createDeadlines(timeoutMs: number): Deadlines<Job> {

@@ -5,6 +5,6 @@ import type { RuntimeCommand } from './runtime-process.ts';
 export function createRuntimeCommand(resources: URL): RuntimeCommand {
   return {
     python: fileURLToPath(new URL('runtime/.venv/bin/python', resources)),
-    args: ['-I', fileURLToPath(new URL('runtime/launcher', resources))],
+    args: ['-I', '-B', fileURLToPath(new URL('runtime/launcher', resources))],
   };
 }

@@ -204,6 +204,15 @@ test('the model’s own image marker in a text gets 400 where it stands', async 
   );
 });
 
+test('a conversation beyond the model’s context gets 400 in OpenAI’s words, streamed or not', async () => {
+  const long = userMessage('word '.repeat(6000), redCircle);
+  for (const stream of [false, true]) {
+    const { status, body } = await ask({ messages: [long], stream });
+    assert.deepEqual([status, body.error.code], [400, 'context_length_exceeded']);
+    assert.match(body.error.message, /maximum context length is 4096 tokens/);
+  }
+});
+
 test('a client that sends half a request and leaves does no harm', async () => {
   const { port } = new URL(running.url);
   const socket = connect(Number(port), '127.0.0.1');

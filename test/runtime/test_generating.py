@@ -3,6 +3,7 @@ import threading
 import time
 
 import pytest
+
 from runtime_process import ENDLESS, picture, question
 
 LONG = {"max_tokens": 40, "logit_bias": {"1018": -1000, "1016": -1000}}
@@ -175,7 +176,10 @@ def test_an_invalid_schema_is_refused(runtime):
 
 def test_a_grammar_that_fails_ends_its_own_request_only(runtime):
     # More than llguidance is willing to work out at once: it fails in the generation thread.
-    pattern = {"type": "string", "pattern": "^(a|b|c|d|e){0,5000}(x{0,5000}y{0,5000}){0,500}$"}
+    pattern = {
+        "type": "string",
+        "pattern": "^(a|b|c|d|e){0,5000}(x{0,5000}y{0,5000}){0,500}$",
+    }
     good = {"temperature": 1, "seed": 3, **LONG}
     alone = runtime.chat(**good)
     bad = {"max_tokens": 50, "response_format": schema(pattern)}

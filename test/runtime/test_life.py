@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+
 from runtime_process import DEMO, ENDLESS, LAUNCHER, command
 
 PARENT = """

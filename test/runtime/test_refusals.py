@@ -4,6 +4,7 @@ import shutil
 import struct
 
 import pytest
+
 from runtime_process import DEMO
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"

@@ -1,7 +1,13 @@
 import asyncio
 
 import pytest
-from requests_in_flight import KEPT_USAGES, Call, RequestPool, RequestsInFlight, current_call
+from requests_in_flight import (
+    KEPT_USAGES,
+    Call,
+    RequestPool,
+    RequestsInFlight,
+    current_call,
+)
 
 
 @pytest.fixture

@@ -61,11 +61,13 @@ def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
     """Loads and serves; returns after SIGTERM."""
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
+    import prefix_cache
     import upstream
     from model import load_model
     from service import serve
 
     upstream.patch()
+    prefix_cache.patch()
     loaded = load_model(model)
     seconds = round(time.monotonic() - started, 3)
     serve(

@@ -10,6 +10,7 @@ import mlx.core as mx
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 from lines import FatalError
 from mlx_vlm.server.app import get_cached_model
+from mlx_vlm.server.runtime import runtime
 from model_folder import CHOOSE, out_of_memory
 
 MEDIA = re.compile(r"image|img|vision|video|audio|media", re.IGNORECASE)
@@ -42,7 +43,7 @@ def load_model(name: str) -> LoadedModel:
     text = getattr(config, "text_config", None) or config
     return LoadedModel(
         model_type=str(config.model_type),
-        context_length=_positive(getattr(text, "max_position_embeddings", None)),
+        context_length=context_length_of(config),
         vocab_size=_positive(getattr(text, "vocab_size", getattr(config, "vocab_size", None))),
         media_tokens=find_media_tokens(processor, config),
         memory_bytes=memory_bytes(),
@@ -53,6 +54,22 @@ def load_model(name: str) -> LoadedModel:
             "mlx_vlm": version("mlx-vlm"),
         },
     )
+
+
+def context_length_of(config: Any) -> int | None:
+    """Tokens that prompt and answer may have together, by the model's own word."""
+    text = getattr(config, "text_config", None) or config
+    return _positive(getattr(text, "max_position_embeddings", None))
+
+
+def refuse_beyond_context(prompt_tokens: int) -> None:
+    """Raises a ValueError in OpenAI's words; mlx_vlm itself would answer nonsense."""
+    limit = context_length_of(runtime.model_cache.get("config"))
+    if limit is not None and prompt_tokens >= limit:
+        raise ValueError(
+            f"This model's maximum context length is {limit} tokens, and the messages, images "
+            f"included, come to {prompt_tokens}. Shorten the conversation or send fewer images."
+        )
 
 
 def memory_bytes() -> int:

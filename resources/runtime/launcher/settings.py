@@ -9,6 +9,8 @@ ENVIRONMENT = {
     "APC_ENABLED": "1",
     "APC_DISK_ENABLED": "0",
     "APC_HASH": "sha256",
+    # Conversations remembered at most; mlx_vlm bounds their bytes too (a tenth of the working set).
+    "APC_CHECKPOINT_ENTRIES": "8",
     "MLX_VLM_VISION_CACHE_SIZE": "20",
     "TOP_LOGPROBS_K": "20",
     "MLX_VLM_LOG_PROGRESS_INTERVAL": "0",

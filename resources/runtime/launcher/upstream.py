@@ -24,6 +24,7 @@ from mlx_vlm import structured
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation
 from mlx_vlm.server.runtime import runtime
+from model import refuse_beyond_context
 from requests_in_flight import Call, RequestsInFlight, current_call
 from row_sampler import Processors, Row, RowSampler, apply_mask, check_logit_bias, pad_logprobs
 
@@ -110,6 +111,7 @@ class TrackedRequest(generation.QueuedGenerationRequest):
     """Holds its request open until the generation thread has put the last item into its queue."""
 
     def __post_init__(self) -> None:
+        refuse_beyond_context(self.prompt_tokens)
         call = current_call.get()
         request_id = call and call.request_id
         requests.start_generation(request_id, prompt_tokens=self.prompt_tokens)

@@ -48,6 +48,7 @@ test('the runtime is asked for the loaded model, with checked images and no null
     model: '/models/demo',
     stream: true,
     stream_options: { include_usage: true },
+    context_management: [],
     messages: [
       { role: 'system', content: 'Be brief.' },
       { role: 'user', content: [text('This?'), image({ url: 'data:1' })] },
@@ -71,6 +72,13 @@ test('a logit bias for a token that the model does not have is refused', () => {
   assert.throws(() => toRuntimeRequest(biased, [], model), {
     param: 'logit_bias.1024',
     message: 'Expected the token ids of `logit_bias` to be below 1024, got 1024.',
+  });
+});
+
+test('a top_k beyond the model’s vocabulary is refused', () => {
+  assert.throws(() => toRuntimeRequest({ ...conversation, top_k: 1025 }, [], model), {
+    param: 'top_k',
+    message: "Expected `top_k` to be at most 1024, the number of the model's tokens, got 1025.",
   });
 });
 

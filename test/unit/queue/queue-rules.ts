@@ -106,7 +106,10 @@ export class QueueRules {
     const dueMs = Date.now() + this.#limits.timeoutMs;
     const member = createMember(id, client, dueMs, isLate ? 'loading' : 'ready');
     const startsAtOnce = !isLate && this.#hasFreeSlot() && this.#in('ready').length === 0;
-    const isFull = !startsAtOnce && this.#waiting().length >= this.#limits.maxQueueSize;
+    const free = this.#isPaused
+      ? 0
+      : Math.max(0, this.#limits.maxConcurrency - this.#in('running').length);
+    const isFull = !startsAtOnce && this.#waiting().length - free >= this.#limits.maxQueueSize;
     this.#members.push(member);
     if (this.#isClosed) this.#end(member, 'QueueClosedError');
     else if (isFull) this.#end(member, 'QueueFullError');

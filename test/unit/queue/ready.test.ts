@@ -53,15 +53,30 @@ test('a job whose `ready` fails leaves the line with that reason and never runs'
   );
 });
 
-test('jobs that are not ready count as waiting, though a slot is free', async () => {
-  const desk = new Desk(createQueue({ maxQueueSize: 1 }));
+test('as many jobs may load as there are free slots and places to wait', async () => {
+  const desk = new Desk(createQueue({ maxConcurrency: 1, maxQueueSize: 1 }));
   const ready = new Promise(() => {});
-  desk.submit('loading', { ready });
-  desk.submit('refused', { ready });
-  desk.submit('starts');
+  desk.submit('for the slot', { ready });
+  desk.submit('to wait', { ready });
+  desk.submit('one too many', { ready });
+  desk.submit('ready at once');
   await turn();
-  assert.deepEqual([...desk.outcomes], [['refused', new QueueFullError(1)]]);
-  assert.deepEqual([desk.running(), desk.waiting()], [['starts'], ['loading']]);
+  assert.deepEqual([...desk.outcomes], [['one too many', new QueueFullError(1)]]);
+  assert.deepEqual(
+    [desk.running(), desk.waiting()],
+    [['ready at once'], ['for the slot', 'to wait']],
+  );
+});
+
+test('with no place to wait a job may still load for a free slot', async () => {
+  const desk = new Desk(createQueue({ maxConcurrency: 1, maxQueueSize: 0 }));
+  const loaded = Promise.withResolvers<void>();
+  desk.submit('first', { ready: loaded.promise });
+  desk.submit('second', { ready: loaded.promise });
+  loaded.resolve();
+  await turn();
+  assert.deepEqual([...desk.outcomes], [['second', new QueueFullError(0)]]);
+  assert.deepEqual(desk.running(), ['first']);
 });
 
 test('a `ready` that settles after its job has gone changes nothing', async () => {
