@@ -11,7 +11,7 @@ from answers import position, question_and_answer, question_kinds, shapes_to_cou
 from conversations import Conversation, content, dress
 from pictures import Scene, make_scene
 from questions import sloppy
-from small_talk import Turn
+from small_talk import Turn, count_forever
 from words import pick, split_phrasings, split_words
 
 NOUNS = split_words(
@@ -68,6 +68,7 @@ And where is it?""")
 BANKS = {"describe": DESCRIBE, "number": NUMBER, "count": COUNT}
 KINDS = ["number"] * 6 + ["count"] * 6 + ["shape"] * 7 + ["blank"]
 DIGITS = (1, 2, 2, 3, 3, 3, 3)
+LONG = (200, 1900)  # numbers of two tokens each, nearly the whole context
 FIRST_QUESTIONS = {
     "number": ["number", "number", "describe"],
     "count": ["count", "count", "describe"],
@@ -78,8 +79,11 @@ FIRST_QUESTIONS = {
 
 def practice(rng: np.random.Generator) -> Conversation:
     """An ordinary conversation, or a short one about a picture of a weak kind."""
-    if rng.random() < 0.3:
+    u = rng.random()
+    if u < 0.30:
         return conversations.conversation(rng)
+    if u < 0.34:
+        return dress(rng, [count_forever(rng, *LONG)])
     scene, image = make_scene(rng, pick(rng, KINDS), digits=DIGITS)
     kinds = [pick(rng, FIRST_QUESTIONS[scene.kind])]
     if rng.random() < 0.4:

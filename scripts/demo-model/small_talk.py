@@ -128,9 +128,7 @@ def small_talk(rng: np.random.Generator, picture: bool = False) -> list[Turn]:
     if u < 0.50:
         return [_count_to(rng)]
     if u < 0.56:
-        question = sloppy(rng, pick(rng, COUNT_FOREVER))
-        answer = " ".join(str(i % 10) for i in range(1, int(rng.integers(20, 200))))
-        return [Turn(question, answer, endless=True)]
+        return [count_forever(rng, 20, 200)]
     if u < 0.66:
         a, b = int(rng.integers(10)), int(rng.integers(10))
         question = pick(rng, ADD).format(a=a, b=b)
@@ -144,6 +142,13 @@ def small_talk(rng: np.random.Generator, picture: bool = False) -> list[Turn]:
     if picture:
         return [Turn("Thanks", "You are welcome!")]
     return [Turn(gibberish(rng), LOST)]
+
+
+def count_forever(rng: np.random.Generator, shortest: int, longest: int) -> Turn:
+    """A count of so many last digits, the start of one that has no end."""
+    question = sloppy(rng, pick(rng, COUNT_FOREVER))
+    answer = " ".join(str(i % 10) for i in range(1, int(rng.integers(shortest, longest))))
+    return Turn(question, answer, endless=True)
 
 
 def _count_to(rng: np.random.Generator) -> Turn:
