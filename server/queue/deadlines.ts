@@ -3,7 +3,8 @@ import { type Link, LinkedList } from './linked-list.ts';
 /** Node fires a longer timer at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
-interface Deadline<Item> extends Link<Deadline<Item>> {
+/** One that was started and may be cleared. */
+export interface Deadline<Item> extends Link<Deadline<Item>> {
   readonly item: Item;
   /** On the clock of `performance.now()`, which nobody sets. */
   readonly dueMs: number;
@@ -24,16 +25,16 @@ export class Deadlines<Item> {
     this.#onPassed = onPassed;
   }
 
-  /** The deadline passes after `timeoutMs`, however long that is, unless the returned stops it. */
-  start(item: Item): () => void {
+  /** The deadline passes after `timeoutMs`, however long that is, unless it is cleared. */
+  start(item: Item): Deadline<Item> {
     const dueMs = performance.now() + this.timeoutMs;
     const deadline = { item, dueMs, previous: undefined, next: undefined };
     this.#pending.append(deadline);
     if (this.#timer === undefined) this.#wait(this.timeoutMs);
-    return () => this.#clear(deadline);
+    return deadline;
   }
 
-  #clear(deadline: Deadline<Item>): void {
+  clear(deadline: Deadline<Item>): void {
     this.#pending.remove(deadline);
     if (this.#pending.first === undefined) this.#stop(); // else it may come too early for the next
   }

@@ -1,4 +1,4 @@
-import type { Deadlines } from './deadlines.ts';
+import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Link } from './linked-list.ts';
 
 /** The work of a job. It is to end soon after the signal fires: until then it holds its slot. */
@@ -24,8 +24,16 @@ type Outcome = () => void;
  */
 type JobPhase = 'loading' | 'ready' | 'running' | 'stopping' | 'ended';
 
+/** What settles the promise of a job. */
+interface Caller<T> {
+  resolve(value: T): void;
+  reject(reason: unknown): void;
+}
+
 const nothing = () => {};
-const noAttempt = async () => nothing;
+const noWork = async () => {
+  throw new TypeError('The job has ended.');
+};
 
 /** One submitted piece of work, and the promise that its caller holds. */
 export class Job<T = unknown> implements Link<Job> {
@@ -42,27 +50,21 @@ export class Job<T = unknown> implements Link<Job> {
   #phase: JobPhase = 'loading';
   readonly #arrivedMs = performance.now();
   #startedMs: number | undefined;
-  #attempt: (signal: AbortSignal) => Promise<Outcome>;
+  #work: Work<T>;
   #controller: AbortController | undefined;
-  #stopDeadline = nothing;
+  #deadlines: Deadlines<Job> | undefined;
+  #deadline: Deadline<Job> | undefined;
   #unwatchCaller = nothing;
-  readonly #reject: (reason: unknown) => void;
+  readonly #caller: Caller<T>;
 
   constructor(work: Work<T>, { id, client = '' }: JobOptions, arrival: number) {
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const caller = Promise.withResolvers<T>();
     this.id = id;
     this.client = client;
     this.arrival = arrival;
-    this.promise = promise;
-    this.#reject = reject;
-    this.#attempt = async (signal) => {
-      try {
-        const value = await work(signal);
-        return () => resolve(value);
-      } catch (reason) {
-        return () => reject(reason);
-      }
-    };
+    this.promise = caller.promise;
+    this.#caller = caller;
+    this.#work = work;
   }
 
   get phase(): JobPhase {
@@ -85,7 +87,8 @@ export class Job<T = unknown> implements Link<Job> {
   }
 
   startDeadline(deadlines: Deadlines<Job>): void {
-    this.#stopDeadline = deadlines.start(this);
+    this.#deadlines = deadlines;
+    this.#deadline = deadlines.start(this);
   }
 
   /** Calls `onGone` with the signal's reason if it fires before the job ends. */
@@ -100,11 +103,16 @@ export class Job<T = unknown> implements Link<Job> {
   }
 
   /** Runs the work. Never rejects: resolves with what to `settle` the job when that has really ended. */
-  start(): Promise<Outcome> {
+  async start(): Promise<Outcome> {
     this.#phase = 'running';
     this.#startedMs = performance.now();
     this.#controller = new AbortController();
-    return this.#attempt(this.#controller.signal);
+    try {
+      const value = await this.#work(this.#controller.signal);
+      return () => this.#caller.resolve(value);
+    } catch (reason) {
+      return () => this.#caller.reject(reason);
+    }
   }
 
   /** The work has ended: the caller is told how. */
@@ -116,17 +124,17 @@ export class Job<T = unknown> implements Link<Job> {
   /** The job ends before its work has: the caller is told now, work that runs is asked to stop. */
   fail(reason: unknown): void {
     this.#letGo(this.#phase === 'running' ? 'stopping' : 'ended');
-    this.#reject(reason);
+    this.#caller.reject(reason);
     this.#controller?.abort(reason);
   }
 
   /** Drops all that it holds: a caller's `ready` that never settles keeps the job itself alive. */
   #letGo(phase: JobPhase): void {
     this.#phase = phase;
-    this.#stopDeadline();
+    if (this.#deadline !== undefined) this.#deadlines?.clear(this.#deadline);
+    this.#deadline = undefined;
     this.#unwatchCaller();
-    this.#stopDeadline = nothing;
     this.#unwatchCaller = nothing;
-    this.#attempt = noAttempt;
+    this.#work = noWork;
   }
 }
