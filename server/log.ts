@@ -1,5 +1,6 @@
+import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import roll from 'pino-roll';
@@ -15,7 +16,7 @@ export interface Log {
 
 /**
  * Logs to stderr, for people on a terminal and as JSON otherwise, and always as JSON to a file
- * that is rolled at 10 MB, the last five being kept.
+ * that is rolled at 10 MB, the last four being kept.
  */
 export async function createLog(
   { logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>,
@@ -31,28 +32,36 @@ export async function createLog(
           colorize: process.stderr.isTTY,
         })
       : pino.destination({ dest: 2, sync: true });
-  const file = await roll({
+  const file = await openFile(directory).catch((error: Error) => error);
+  const log = pino(
+    { level: logLevel, base: { pid: process.pid } },
+    pino.multistream([
+      { level: 'trace', stream: terminal },
+      ...(file instanceof Error ? [] : [{ level: 'trace' as const, stream: file }]),
+    ]),
+  );
+  if (file instanceof Error) {
+    log.warn(`No log file can be written in ${directory}: ${file.message}`);
+    return { log, file: 'stderr only', flush: () => {} };
+  }
+  return { log, file: join(directory, 'current.log'), flush: () => file.flushSync() };
+}
+
+async function openFile(directory: string) {
+  await mkdir(directory, { recursive: true });
+  return roll({
     file: join(directory, 'sightglass'),
     extension: '.log',
     size: '10m',
     limit: { count: 4, removeOtherLogFiles: true },
     symlink: true,
-    mkdir: true,
     sync: true,
   });
-  const log = pino(
-    { level: logLevel, base: { pid: process.pid } },
-    pino.multistream([
-      { level: 'trace', stream: terminal },
-      { level: 'trace', stream: file },
-    ]),
-  );
-  return { log, file: join(directory, 'current.log'), flush: () => file.flushSync() };
 }
 
 /** Where macOS keeps an app's logs; elsewhere the XDG state folder. */
 function logDirectory(): string {
   if (process.platform === 'darwin') return join(homedir(), 'Library', 'Logs', 'Sightglass');
-  const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
-  return join(state, 'sightglass');
+  const state = process.env['XDG_STATE_HOME'] ?? '';
+  return join(isAbsolute(state) ? state : join(homedir(), '.local', 'state'), 'sightglass');
 }

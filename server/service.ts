@@ -9,6 +9,8 @@ import type { RuntimeCommand } from './runtime/runtime-process.ts';
 import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
 import type { Settings } from './settings.ts';
 
+/** How long slow clients have, in a drain, to take the rest of their answers. */
+const LAST_ANSWERS_MS = 30_000;
 /** How long a client has to take the answer that its request was cancelled. */
 const FAREWELL_MS = 500;
 
@@ -50,7 +52,7 @@ export function createService({ settings, command, log }: ServiceOptions) {
     else queue.pause();
   });
 
-  return {
+  const service = {
     queue,
     runtime,
     activity,
@@ -62,8 +64,10 @@ export function createService({ settings, command, log }: ServiceOptions) {
     },
     /** Takes no more, lets what it has come to its end, then stops the runtime. */
     async drain(): Promise<void> {
-      await Promise.all([queue.drain(), server.drain()]);
-      await this.stop();
+      const answered = server.drain();
+      await Promise.all([queue.drain(), activity.idle()]);
+      await Promise.race([answered, setTimeout(LAST_ANSWERS_MS, undefined, { ref: false })]);
+      await service.stop();
     },
     /** Stops now: what runs and waits is cancelled, and told so if its client still listens. */
     async stop(): Promise<void> {
@@ -75,4 +79,5 @@ export function createService({ settings, command, log }: ServiceOptions) {
       await slotsFree;
     },
   };
+  return service;
 }

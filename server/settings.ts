@@ -56,7 +56,10 @@ export const Settings = z.object({
     '--api-key <key>',
     'key that clients must send (Bearer or x-api-key); the environment variable ' +
       'SIGHTGLASS_API_KEY does not show in the process list',
-    z.string().min(1).optional(),
+    z
+      .string()
+      .regex(/^[\x21-\x7e]+$/, { error: 'letters, digits and signs of ASCII, no spaces' })
+      .optional(),
   ),
   queuePolicy: setting(
     '--queue-policy <fifo|fair>',

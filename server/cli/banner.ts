@@ -1,3 +1,4 @@
+import { isLoopback } from '../http/foreign-host.ts';
 import { modelIdOf } from '../http/model-id.ts';
 import type { Settings } from '../settings.ts';
 import { exampleRequest } from './example-request.ts';
@@ -18,8 +19,7 @@ export function banner(settings: Settings, port: number, logFile: string): strin
 
 /** Said when others on the network can use the model, and there is no key; else nothing. */
 export function exposureWarning({ host, apiKey }: Settings): string | undefined {
-  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
-  if (isLoopback || apiKey !== undefined) return undefined;
+  if (isLoopback(host) || apiKey !== undefined) return undefined;
   return (
     `Listening on ${host} without an API key: everybody on this network can use the model. ` +
     'Use --host 127.0.0.1 to stay on this machine, or set SIGHTGLASS_API_KEY.'

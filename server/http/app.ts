@@ -3,6 +3,7 @@ import Koa from 'koa';
 import { createChatCompletions } from './chat-completions.ts';
 import type { Deps, State } from './deps.ts';
 import { answerErrors } from './error-response.ts';
+import { refuseForeignHosts } from './foreign-host.ts';
 import { createHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createModelList, createModelLookup } from './models.ts';
@@ -27,11 +28,14 @@ export function createApp(deps: Deps): Koa<State> {
     );
   }
   const app = new Koa<State>();
+  // Connections that break, mostly: what a handler throws is answered by `answerErrors`.
+  app.on('error', (error: Error) => deps.log.debug({ err: error }, 'connection error'));
   app.use(assignRequestId());
   app.use(answerErrors(deps));
+  app.use(refuseForeignHosts(deps.settings.host));
   app.use(open.routes());
   app.use(requireApiKey(deps.settings.apiKey));
   app.use(router.routes());
-  app.use(refuseUnknownRoutes(router));
+  app.use(refuseUnknownRoutes([open, router]));
   return app;
 }

@@ -5,6 +5,7 @@ import { ChatCompletionStream } from '../openai/chat-completion-stream.ts';
 import { ChatCompletionRequest } from '../openai/chat-request.ts';
 import { imagesOf } from '../openai/conversation.ts';
 import { toInvalidRequest } from '../openai/invalid-request.ts';
+import { refuseDeepNesting } from '../openai/nesting.ts';
 import { stopsOf } from '../openai/runtime-request.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import { withRuntime } from '../runtime/with-runtime.ts';
@@ -89,6 +90,7 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: ChatJob, signal: 
 }
 
 function parse(body: unknown): ChatCompletionRequest {
+  refuseDeepNesting(body);
   const parsed = ChatCompletionRequest.safeParse(body);
   if (!parsed.success) throw toInvalidRequest(parsed.error, body);
   return parsed.data;

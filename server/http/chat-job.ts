@@ -29,7 +29,7 @@ export interface ChatJob {
  * The promise may be left alone: nobody has to handle its rejection.
  */
 export function loadImages(
-  { images }: Pick<Deps, 'images'>,
+  { images, settings }: Pick<Deps, 'images' | 'settings'>,
   request: ChatCompletionRequest,
   signal: AbortSignal,
 ): Promise<readonly LoadedImage[]> {
@@ -39,11 +39,23 @@ export function loadImages(
       references.map(({ url }) => url),
       signal,
     )
+    .then((loaded) => refuseTooMuch(loaded, settings.maxBodyMegabytes))
     .catch((error: unknown) => {
       throw error instanceof ImageError ? toImageApiError(error, references) : error;
     });
   loading.catch(() => {});
   return loading;
+}
+
+/** A small body can name a large image many times: what the runtime is sent has the body's limit. */
+function refuseTooMuch(loaded: readonly LoadedImage[], maxMegabytes: number) {
+  const size = loaded.reduce((sum, { dataUrl }) => sum + dataUrl.length, 0);
+  if (size <= maxMegabytes * 1_000_000) return loaded;
+  throw new InvalidRequestError(
+    `Expected images of at most ${maxMegabytes} MB in all, got ${Math.ceil(size / 1e6)} MB. ` +
+      'Send fewer or smaller ones, or raise --max-body-megabytes.',
+    { status: 413, code: 'image_too_large', param: 'messages' },
+  );
 }
 
 /** Has the runtime answer into `sink`. Returns when the runtime has really ended. */

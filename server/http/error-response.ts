@@ -1,4 +1,5 @@
 import type { Middleware } from 'koa';
+import { ClientGoneError } from './client-gone.ts';
 import type { Deps, State } from './deps.ts';
 import { toApiError } from './to-api-error.ts';
 
@@ -8,6 +9,7 @@ export function answerErrors({ log, queue }: Deps): Middleware<State> {
     try {
       await next();
     } catch (thrown) {
+      if (thrown instanceof ClientGoneError) return; // nobody is there to be answered
       const error = toApiError(thrown, queue);
       if (error.status === 500) log.error({ id: ctx.state.requestId, err: thrown }, error.message);
       ctx.status = error.status;

@@ -1,6 +1,10 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { ApiError } from '../openai/api-error.ts';
+import { ClientGoneError } from './client-gone.ts';
+
+/** A client that has not read for so long is taken to be gone: it would hold its stream for ever. */
+const STALLED_MS = 300_000;
 
 /** A Server-Sent Events response. Its head leaves with the first event, not before. */
 export class EventStream {
@@ -21,7 +25,14 @@ export class EventStream {
   async write(events: string): Promise<void> {
     if (!this.started) this.#begin();
     if (this.#response.write(events)) return;
-    await once(this.#response, 'drain', { signal: this.#signal });
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(STALLED_MS)]);
+    try {
+      await once(this.#response, 'drain', { signal });
+    } catch {
+      this.#signal.throwIfAborted();
+      this.#response.destroy();
+      throw new ClientGoneError();
+    }
   }
 
   end(events: string): void {

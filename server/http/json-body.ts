@@ -16,7 +16,7 @@ export function parseJsonBody(maxMegabytes: number): Middleware<State> {
     },
   });
   return async (ctx, next) => {
-    if (!ctx.is('json', '+json')) {
+    if (!/^application\/json\b/i.test(ctx.get('content-type'))) {
       throw new InvalidRequestError(
         `Expected content-type application/json, got ${ctx.get('content-type') || 'none'}.`,
         { status: 415, code: 'unsupported_media_type' },

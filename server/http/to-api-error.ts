@@ -45,8 +45,8 @@ export function toApiError(error: unknown, queue: RequestQueue): ApiError {
   }
   if (error instanceof RuntimeDiedError) {
     return new RuntimeCrashedError(
-      'The model runtime ended while it worked on the request, and again when it was tried anew. ' +
-        'Try a smaller image or fewer tokens; the log has what the runtime said last.',
+      'The model runtime ended while it worked on the request. If it does so again, send a smaller ' +
+        'image or ask for fewer tokens; the log has what the runtime said last.',
       error,
     );
   }

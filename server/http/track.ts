@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Outcome, RequestRecord } from '../activity.ts';
 import { abortWhenGone, ClientGoneError } from './client-gone.ts';
 import type { Deps, HttpContext } from './deps.ts';
@@ -42,7 +43,8 @@ export async function track(
  */
 function clientOf(ctx: HttpContext, apiKey: string | undefined): string {
   const key = apiKeyOf(ctx.headers);
-  return key !== '' && key !== apiKey ? `key ${key}` : (ctx.req.socket.remoteAddress ?? '');
+  if (key === '' || key === apiKey) return ctx.req.socket.remoteAddress ?? '';
+  return `key ${createHash('sha256').update(key).digest('hex').slice(0, 8)}`; // it may be a secret
 }
 
 function toOutcome(error: unknown, queue: Deps['queue']): Outcome {

@@ -4,11 +4,10 @@ import { InvalidRequestError } from '../openai/api-error.ts';
 import type { State } from './deps.ts';
 
 /** 405 with `Allow` for a path that is served otherwise, else 404. */
-export function refuseUnknownRoutes(router: Router<State>): Middleware<State> {
+export function refuseUnknownRoutes(routers: readonly Router<State>[]): Middleware<State> {
   return (ctx) => {
-    const methods = [
-      ...new Set(router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods)),
-    ];
+    const layers = routers.flatMap((router) => router.match(ctx.path, ctx.method).path);
+    const methods = [...new Set(layers.flatMap((layer) => layer.methods))];
     if (methods.length === 0) {
       throw new InvalidRequestError(
         `Unknown request URL: ${ctx.method} ${ctx.path}. See GET /v1/models and POST /v1/chat/completions.`,

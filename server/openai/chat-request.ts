@@ -1,6 +1,10 @@
 import { z } from 'zod';
 
-const TextPart = z.object({ type: z.literal('text'), text: z.string() });
+/** A text with half a character in it (a lone surrogate) is no text to a tokenizer. */
+const Text = z.string().refine((text) => text.isWellFormed(), {
+  error: 'well-formed Unicode, without lone surrogates',
+});
+const TextPart = z.object({ type: z.literal('text'), text: Text });
 
 /** Some clients send the URL bare; OpenAI's form is `{ url, detail }`. */
 const ImageUrl = z.union([
@@ -9,16 +13,13 @@ const ImageUrl = z.union([
 ]);
 const ImagePart = z.object({ type: z.literal('image_url'), image_url: ImageUrl });
 
-const text = z.union([z.string(), z.array(TextPart).min(1)]);
+const text = z.union([Text, z.array(TextPart).min(1)]);
 const name = z.string().nullish();
 
 const InstructionMessage = z.object({ role: z.enum(['system', 'developer']), content: text, name });
 const UserMessage = z.object({
   role: z.literal('user'),
-  content: z.union([
-    z.string(),
-    z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).min(1),
-  ]),
+  content: z.union([Text, z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).min(1)]),
   name,
 });
 const ToolCall = z.object({
@@ -116,7 +117,7 @@ const accepted = {
 
 /** The body of `POST /v1/chat/completions`, after OpenAI's API reference. Null means not given. */
 export const ChatCompletionRequest = z.strictObject({
-  model: z.string().nullish(),
+  model: z.string().max(256).nullish(),
   messages: z.array(ChatMessage).min(1),
   stream: z.boolean().nullish(),
   stream_options: z

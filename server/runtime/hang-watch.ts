@@ -1,8 +1,16 @@
+/** What the launcher tells of the generation thread (`GET /sightglass/progress`). */
+export interface RuntimeProgress {
+  steps: number;
+  /** Generations that have not ended. */
+  active: number;
+  memory_bytes: number;
+}
+
 export interface HangWatchOptions {
   /** Milliseconds without progress, while there is work, that count as a hang. */
   timeoutMs: number;
-  /** Steps the runtime has made so far; rejects or stalls when it does not answer. */
-  probe: (signal: AbortSignal) => Promise<number>;
+  /** What the runtime is at; rejects or stalls when it does not answer. */
+  probe: (signal: AbortSignal) => Promise<RuntimeProgress>;
   onHang: () => void;
 }
 
@@ -50,6 +58,12 @@ export class HangWatch {
     this.#steps = undefined;
   }
 
+  /** Without a generation under way it is a client that keeps us waiting, by not reading. */
+  #standsStill({ steps, active }: RuntimeProgress): boolean {
+    const isQuiet = performance.now() - this.#progressAt >= this.#options.timeoutMs / 2;
+    return isQuiet && active > 0 && steps === this.#steps;
+  }
+
   #arm(delayMs: number): void {
     this.#timer = setTimeout(() => void this.#check(), delayMs);
   }
@@ -63,17 +77,13 @@ export class HangWatch {
       this.#arm(half - quietMs);
       return;
     }
-    const steps = await this.#options.probe(AbortSignal.timeout(half)).catch(() => undefined);
+    const now = await this.#options.probe(AbortSignal.timeout(half)).catch(() => undefined);
     if (timer !== this.#timer) return; // stopped, or begun anew, while it was asked
-    if (performance.now() - this.#progressAt < half) {
-      this.#arm(half);
-      return;
-    }
-    if (steps === undefined || steps === this.#steps) {
+    if (now === undefined || this.#standsStill(now)) {
       this.#options.onHang();
       return;
     }
-    this.#steps = steps;
+    this.#steps = now.steps;
     this.#arm(half);
   }
 }

@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { type Dispatcher, Pool } from 'undici';
 import type { ChatChunk, RuntimeChatRequest, RuntimeUsage } from './chat-protocol.ts';
-import type { HangWatch } from './hang-watch.ts';
+import type { HangWatch, RuntimeProgress } from './hang-watch.ts';
 import type { ReadyLine } from './launcher-line.ts';
 import { GenerationFailedError, RuntimeDiedError, RuntimeRefusedError } from './runtime-errors.ts';
 
@@ -11,13 +11,6 @@ export interface ChatOptions {
   signal: AbortSignal;
   /** Asked after every read: whether the answer is complete though the model would go on. */
   enough?: () => boolean;
-}
-
-/** What the launcher tells of the generation thread (`GET /sightglass/progress`). */
-export interface RuntimeProgress {
-  steps: number;
-  active: number;
-  memory_bytes: number;
 }
 
 /**
@@ -37,12 +30,12 @@ export class RuntimeConnection {
     model: ReadyLine;
     socketPath: string;
     died: Promise<void>;
-    watch: (probe: (signal: AbortSignal) => Promise<number>) => HangWatch;
+    watch: (probe: (signal: AbortSignal) => Promise<RuntimeProgress>) => HangWatch;
   }) {
     this.model = options.model;
     this.socketPath = options.socketPath;
     this.died = options.died;
-    this.#watch = options.watch(async (signal) => (await this.progress(signal)).steps);
+    this.#watch = options.watch((signal) => this.progress(signal));
     this.#pool = new Pool('http://runtime', {
       socketPath: options.socketPath,
       connections: null,
@@ -62,12 +55,13 @@ export class RuntimeConnection {
    */
   async *chat(request: RuntimeChatRequest, options: ChatOptions): AsyncGenerator<ChatChunk[]> {
     options.signal.throwIfAborted();
+    const body = JSON.stringify(request);
     const end = this.#watch.begin();
     this.#generating += 1;
     const shared = () => this.#generating > 1;
     let finished = false;
     try {
-      const response = await this.#post('/v1/chat/completions', request, options);
+      const response = await this.#post('/v1/chat/completions', body, options);
       const chunks: ChatChunk[] = [];
       const parser = createParser({
         onEvent: ({ data }) => {
@@ -90,7 +84,7 @@ export class RuntimeConnection {
       if (!finished) throw new RuntimeDiedError('The runtime closed the stream before its end.');
     } catch (error) {
       options.signal.throwIfAborted();
-      if (isOurs(error)) throw error;
+      if (!isLostConnection(error)) throw error;
       throw new RuntimeDiedError('The connection to the runtime was lost.', { cause: error });
     } finally {
       if (!finished) await this.#ended(options.id);
@@ -127,14 +121,14 @@ export class RuntimeConnection {
 
   async #post(
     path: string,
-    body: RuntimeChatRequest,
+    body: string,
     { id, signal }: ChatOptions,
   ): Promise<Dispatcher.ResponseData> {
     const response = await this.#pool.request({
       method: 'POST',
       path,
       headers: { 'content-type': 'application/json', 'x-request-id': id },
-      body: JSON.stringify(body),
+      body,
       signal,
     });
     if (response.statusCode === 200) return response;
@@ -142,12 +136,10 @@ export class RuntimeConnection {
   }
 }
 
-function isOurs(error: unknown): boolean {
-  return (
-    error instanceof RuntimeDiedError ||
-    error instanceof RuntimeRefusedError ||
-    error instanceof GenerationFailedError
-  );
+/** The error of a socket, Node's or undici's: those have a code. */
+function isLostConnection(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && /^(UND_ERR_|E[A-Z]+$)/.test(code);
 }
 
 function parseChunk(data: string, shared: () => boolean): ChatChunk {

@@ -33,7 +33,7 @@ export class RuntimeRefusedError extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {
-    super(message);
+    super(withoutPayloads(message));
     this.status = status;
   }
 }
@@ -47,7 +47,12 @@ export class GenerationFailedError extends Error {
   readonly shared: boolean;
 
   constructor(message: string, shared: boolean) {
-    super(message);
+    super(withoutPayloads(message));
     this.shared = shared;
   }
+}
+
+/** mlx_vlm repeats whole data URLs in its errors; nobody shall read an image in ours. */
+function withoutPayloads(message: string): string {
+  return message.replace(/data:[\w/+.-]*;base64,[\w+/=%-]*/g, 'data:…');
 }

@@ -48,15 +48,19 @@ export class RuntimeProcess {
 }
 
 function spawn({ command, socketPath, modelPath }: RuntimeProcessOptions) {
-  return execa(command.python, [...command.args, '--socket', socketPath, '--model', modelPath], {
-    env: { ...command.env, PYTHONDONTWRITEBYTECODE: '1' },
-    stdin: 'pipe',
-    buffer: false,
-    reject: false,
-    forceKillAfterDelay: FORCE_KILL_AFTER_MS,
-    // Its own process group: Ctrl-C in a terminal is ours to translate.
-    killDescendants: true,
-  });
+  return execa(
+    command.python,
+    [...command.args, `--socket=${socketPath}`, `--model=${modelPath}`],
+    {
+      env: { ...command.env, PYTHONDONTWRITEBYTECODE: '1' },
+      stdin: 'pipe',
+      buffer: false,
+      reject: false,
+      forceKillAfterDelay: FORCE_KILL_AFTER_MS,
+      // Its own process group: Ctrl-C in a terminal is ours to translate.
+      killDescendants: true,
+    },
+  );
 }
 
 async function follow(
@@ -77,7 +81,11 @@ async function follow(
   const { signal, exitCode, shortMessage } = await child;
   if (signal !== undefined) onExit(`killed by ${signal}`);
   else if (exitCode !== undefined) onExit(`exit code ${exitCode}`);
-  else onExit(shortMessage ?? 'it could not be started');
+  else {
+    const message = `The runtime could not be started: ${shortMessage}.`;
+    onLine({ event: 'fatal', reason: 'launch_failed', message, remedy: 'Run `npm run setup`.' });
+    onExit('it could not be started');
+  }
 }
 
 function parseLine(text: string): LauncherLine | undefined {

@@ -13,21 +13,30 @@ export type RuntimeState =
   | { readonly phase: 'crashed'; readonly reason: string; readonly retryInMs: number }
   | { readonly phase: 'failed'; readonly failure: Failure };
 
-/** What can happen to the runtime; `crashes` counts those within {@link CRASH_WINDOW_MS}. */
+/**
+ * What can happen to the runtime. `crashes` counts those within {@link CRASH_WINDOW_MS},
+ * `loadingCrashes` those since it was last ready.
+ */
 export type RuntimeEvent =
   | { readonly type: 'start' }
   | { readonly type: 'loading'; readonly model: string; readonly pid: number }
   | { readonly type: 'ready'; readonly model: ReadyLine }
   | { readonly type: 'fatal'; readonly failure: Failure }
   | { readonly type: 'stop' }
-  | { readonly type: 'exit'; readonly reason: string; readonly crashes: number };
+  | {
+      readonly type: 'exit';
+      readonly reason: string;
+      readonly crashes: number;
+      readonly loadingCrashes: number;
+    };
 
 /** More than this many crashes within the window, and a restart would not help. */
 export const MAX_CRASHES = 5;
 export const CRASH_WINDOW_MS = 5 * 60_000;
 /** A model that kills the runtime while it loads, twice in a row, will do so again. */
 const MAX_LOADING_CRASHES = 2;
-const FIRST_BACKOFF_MS = 250;
+/** The first restart is at once; this is the wait before the second. */
+const FIRST_BACKOFF_MS = 1000;
 
 /** The next state. An event that means nothing in a phase leaves the state as it is. */
 export function next(state: RuntimeState, event: RuntimeEvent): RuntimeState {
@@ -50,7 +59,7 @@ export function next(state: RuntimeState, event: RuntimeEvent): RuntimeState {
       if (state.phase === 'stopping') return state;
       return isUp(state) ? { phase: 'stopping' } : { phase: 'stopped' };
     case 'exit':
-      return exited(state, event.reason, event.crashes);
+      return exited(state, event);
     default:
       return event satisfies never;
   }
@@ -61,15 +70,18 @@ export function isUp(state: RuntimeState): boolean {
   return state.phase === 'starting' || state.phase === 'loading' || state.phase === 'ready';
 }
 
-function exited(state: RuntimeState, reason: string, crashes: number): RuntimeState {
+function exited(
+  state: RuntimeState,
+  { reason, crashes, loadingCrashes }: Extract<RuntimeEvent, { type: 'exit' }>,
+): RuntimeState {
   if (state.phase === 'stopping') return { phase: 'stopped' };
   if (!isUp(state)) return state;
-  if (state.phase !== 'ready' && crashes >= MAX_LOADING_CRASHES) {
+  if (loadingCrashes >= MAX_LOADING_CRASHES) {
     return {
       phase: 'failed',
       failure: {
         reason: 'load_crashed',
-        message: `The runtime ended while loading the model (${reason}), ${crashes} times in a row.`,
+        message: `The runtime ended while loading the model (${reason}), ${loadingCrashes} times in a row.`,
         remedy:
           'The model may need more memory than there is: try a smaller or more quantized one.',
       },
@@ -88,6 +100,6 @@ function exited(state: RuntimeState, reason: string, crashes: number): RuntimeSt
   return {
     phase: 'crashed',
     reason,
-    retryInMs: crashes <= 1 ? 0 : FIRST_BACKOFF_MS * 2 ** crashes,
+    retryInMs: crashes <= 1 ? 0 : FIRST_BACKOFF_MS * 2 ** (crashes - 2),
   };
 }

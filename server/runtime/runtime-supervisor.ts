@@ -30,6 +30,7 @@ export class RuntimeSupervisor {
   #connection: RuntimeConnection | undefined;
   #retry: NodeJS.Timeout | undefined;
   #crashes: number[] = [];
+  #loadingCrashes = 0;
   #shutDown = false;
 
   constructor(options: RuntimeSupervisorOptions) {
@@ -49,6 +50,7 @@ export class RuntimeSupervisor {
   start(): void {
     if (this.#shutDown) throw new RuntimeStoppedError();
     this.#crashes = [];
+    this.#loadingCrashes = 0;
     this.#apply({ type: 'start' });
   }
 
@@ -101,7 +103,8 @@ export class RuntimeSupervisor {
     this.#options.log.debug({ phase: state.phase }, `runtime: ${before.phase} -> ${state.phase}`);
     clearTimeout(this.#retry);
     if (state.phase !== 'ready') this.#connection = undefined;
-    if (state.phase === 'starting') this.#life = this.#life.then(() => this.#launch());
+    if (state.phase === 'starting')
+      this.#life = this.#life.then(() => this.#launch()).catch(this.#failToLaunch);
     if (state.phase === 'crashed') {
       this.#retry = setTimeout(() => this.#apply({ type: 'start' }), state.retryInMs);
     }
@@ -131,12 +134,22 @@ export class RuntimeSupervisor {
     }
   }
 
+  readonly #failToLaunch = (error: Error): void => {
+    this.#options.log.error({ err: error }, 'the runtime could not be launched');
+    const remedy = `Is there room in ${tmpdir()}, and may it be written to?`;
+    this.#apply({
+      type: 'fatal',
+      failure: { reason: 'launch_failed', message: error.message, remedy },
+    });
+  };
+
   #hear(line: LauncherLine, socketPath: string, process: RuntimeProcess): void {
     switch (line.event) {
       case 'loading':
         this.#apply({ type: 'loading', model: line.model, pid: line.pid });
         break;
       case 'ready':
+        this.#loadingCrashes = 0;
         this.#connection = this.#connect(line, socketPath, process);
         this.#apply({ type: 'ready', model: line });
         break;
@@ -168,9 +181,12 @@ export class RuntimeSupervisor {
 
   #exited(reason: string): void {
     const now = performance.now();
-    if (this.#state.phase !== 'stopping') {
+    const { phase } = this.#state;
+    if (phase !== 'stopping') {
       this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
     }
-    this.#apply({ type: 'exit', reason, crashes: this.#crashes.length });
+    this.#loadingCrashes = phase === 'ready' ? 0 : this.#loadingCrashes + 1;
+    const [crashes, loadingCrashes] = [this.#crashes.length, this.#loadingCrashes];
+    this.#apply({ type: 'exit', reason, crashes, loadingCrashes });
   }
 }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import sharp from 'sharp';
+import { request } from 'undici';
 import { post, question, userMessage } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService } from '../support/service.ts';
@@ -212,6 +215,56 @@ test('a conversation beyond the model’s context gets 400 in OpenAI’s words, 
     assert.match(body.error.message, /maximum context length is 4096 tokens/);
   }
 });
+
+test('a page that reached us by DNS rebinding is refused by its Host header', async () => {
+  // fetch does not let its caller say another Host.
+  const { statusCode, body } = await request(`${running.url}/v1/models`, {
+    headers: { ...key, host: 'evil.example' },
+  });
+  const { error } = (await body.json()) as { error: { code: string } };
+  assert.deepEqual([statusCode, error.code], [403, 'host_not_allowed']);
+});
+
+test('an image that Pillow cannot read gets 400 without a word of its payload', async () => {
+  const broken = await sharp(Buffer.from(redCircle.split(',')[1] ?? '', 'base64'))
+    .jpeg()
+    .withExif({ IFD0: { Software: 'x' } })
+    .toBuffer();
+  const exif = broken.indexOf('Exif');
+  broken.fill(0xff, exif + 6, exif + 14); // no TIFF header any more
+  const { status, body } = await ask(question(toDataUrl(broken, 'image/jpeg')));
+  if (status !== 200) assert.deepEqual([status, body.error.code], [400, 'image_unreadable']);
+  assert.doesNotMatch(JSON.stringify(body), /base64|0x[0-9a-f]{6}/);
+});
+
+test('a small body that names a large image many times gets 413', async () => {
+  const noise = Buffer.from(Array.from({ length: 480 * 320 * 3 }, (_, at) => (at * 7919) % 251));
+  const raw = { width: 480, height: 320, channels: 3 } as const;
+  const png = await sharp(noise, { raw }).png({ compressionLevel: 0 }).toBuffer();
+  const server = createServer((_request, response) => response.end(png)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const images = Array.from({ length: 5 }, () => `http://127.0.0.1:${port}/`);
+  const open = await startService({ maxBodyMegabytes: 1, allowPrivateImageUrls: true });
+  const { status, body } = await post(open.url, { messages: [userMessage('What?', ...images)] });
+  server.close();
+  await open.stop();
+  assert.deepEqual([status, body.error.code], [413, 'image_too_large']);
+});
+
+for (const [what, body] of [
+  [
+    'a body nested thousands deep',
+    `{"messages":[{"role":"user","content":"x"}],"metadata":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`,
+  ],
+  ['half a character', { messages: [userMessage('\ud800', redCircle)] }],
+  ['a model name without end', question(redCircle, { model: 'x'.repeat(300) })],
+] as const) {
+  test(`${what} gets 400`, async () => {
+    const answer = await ask(body);
+    assert.deepEqual([answer.status, answer.body.error.type], [400, 'invalid_request_error']);
+  });
+}
 
 test('a client that sends half a request and leaves does no harm', async () => {
   const { port } = new URL(running.url);

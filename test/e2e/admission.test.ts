@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endless, post, question, streamedText, textOf } from '../support/chat.ts';
+import { endless, post, question, statsOf, streamedText, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { startService, until } from '../support/service.ts';
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
 const forever = endless(redCircle);
-
-async function statsOf(url: string) {
-  const response = await fetch(`${url}/v1/queue/stats`);
-  const { queue_stats } = (await response.json()) as { queue_stats: { vision_queue: object } };
-  return queue_stats.vision_queue;
-}
 
 test('a full queue refuses the next request with the seed’s body, and still serves a stream', async (t) => {
   const running = await startService({ queueSize: 2, maxConcurrency: 1 });

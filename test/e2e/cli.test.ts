@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { execa } from 'execa';
-import { post, question, textOf } from '../support/chat.ts';
+import { endless, post, question, statsOf, textOf } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 
@@ -50,6 +50,36 @@ test('Ctrl-C lets what runs and waits come to its end, then the process, with ex
   const expected = 'A red circle on a white background.';
   assert.deepEqual((await Promise.all(answers)).map(textOf), [expected, expected, expected]);
   assert.equal((await child).exitCode, 0);
+});
+
+test('a second Ctrl-C ends it now, and says so to the client that waits', async (t) => {
+  const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
+  const url = /http:\/\/localhost:\d+/.exec(await bannerOf(child))?.[0] ?? '';
+  const answer = post(url, endless(redCircle));
+  while ((await statsOf(url)).active_requests === 0);
+  child.kill('SIGINT');
+  await readUntil(child.stderr, /press Ctrl-C again/);
+  child.kill('SIGINT');
+  assert.deepEqual(
+    [(await answer).status, (await answer).body.error.code],
+    [503, 'request_cancelled'],
+  );
+  assert.equal((await child).exitCode, 0);
+});
+
+test('a connection that says nothing does not hold up the end', async (t) => {
+  const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
+  const port = /http:\/\/localhost:(\d+)/.exec(await bannerOf(child))?.[1];
+  const silent = connect(Number(port), '127.0.0.1');
+  await once(silent, 'connect');
+  child.kill('SIGTERM');
+  assert.equal((await child).exitCode, 0);
+});
+
+test('a host that is not ours is one line and exit code 1', async (t) => {
+  const { exitCode, stderr } = await sightglass(t, ['--port', '0', '--host', '192.0.2.1']);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^error: Cannot listen on 192\.0\.2\.1, port 0: .*EADDRNOTAVAIL.*$/m);
 });
 
 test('a port that is taken is named, with the next free one', async (t) => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import { post, question, stream, textOf, userMessage } from '../support/chat.ts';
@@ -69,6 +71,40 @@ test('a runtime that stands still under a request is killed and the request answ
   process.kill(stopped, 'SIGSTOP');
   assert.equal(textOf(await post(running.url, question(redCircle))), answer);
   assert.notEqual(pidOf(running), stopped);
+});
+
+test('a client that does not read its stream is no hang of the runtime', async (t) => {
+  const running = await startService({ hangTimeoutSeconds: 1 });
+  t.after(() => running.stop());
+  const pid = pidOf(running);
+  const { hostname, port } = new URL(running.url);
+  const body = JSON.stringify({ ...long, stream: true, model: 'x'.repeat(256), max_tokens: 290 });
+  const socket = connect(Number(port), hostname);
+  t.after(() => socket.destroy());
+  await once(socket, 'connect');
+  socket.pause();
+  socket.write(
+    'POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n' +
+      `content-length: ${body.length}\r\n\r\n${body}`,
+  );
+  while ((running.service.activity.active()[0]?.tokens ?? 0) < 10) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (let count = 0; count < 15; count += 1) {
+    assert.equal((await post(running.url, question(redCircle))).status, 200);
+  }
+  assert.equal(pidOf(running), pid);
+});
+
+test('a crash and another while the next one loads are recovered from', async (t) => {
+  const running = await startService();
+  t.after(() => running.stop());
+  const { runtime } = running.service;
+  process.kill(pidOf(running), 'SIGKILL');
+  await until(running, () => runtime.state.phase === 'loading');
+  if (runtime.state.phase === 'loading') process.kill(runtime.state.pid, 'SIGKILL');
+  await until(running, () => runtime.state.phase === 'crashed');
+  assert.equal(textOf(await post(running.url, question(redCircle))), answer);
 });
 
 test('a request that brings the runtime down twice is refused', async (t) => {

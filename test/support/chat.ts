@@ -78,3 +78,12 @@ export async function streamedText(url: string, body: object): Promise<string> {
   }
   return text;
 }
+
+/** What the queue statistics say of the vision queue. */
+export async function statsOf(url: string) {
+  const response = await fetch(`${url}/v1/queue/stats`);
+  const { queue_stats } = (await response.json()) as {
+    queue_stats: { vision_queue: { active_requests: number } };
+  };
+  return queue_stats.vision_queue;
+}

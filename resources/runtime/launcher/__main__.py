@@ -61,6 +61,7 @@ def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
     """Loads and serves; returns after SIGTERM."""
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
+    import image_errors
     import prefix_cache
     import upstream
     from model import load_model
@@ -68,6 +69,7 @@ def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
 
     upstream.patch()
     prefix_cache.patch()
+    image_errors.patch()
     loaded = load_model(model)
     seconds = round(time.monotonic() - started, 3)
     serve(

@@ -27,7 +27,7 @@ const events = {
   ready: { type: 'ready', model },
   fatal: { type: 'fatal', failure },
   stop: { type: 'stop' },
-  exit: { type: 'exit', reason: 'killed by SIGKILL', crashes: 1 },
+  exit: { type: 'exit', reason: 'killed by SIGKILL', crashes: 1, loadingCrashes: 1 },
 } satisfies Record<string, RuntimeEvent>;
 
 /** The whole machine: in this phase, that event leads there. What is not listed changes nothing. */
@@ -54,18 +54,38 @@ for (const [phase, state] of Object.entries(states) as [Phase, RuntimeState][]) 
 
 test('the first crash is followed by a restart at once, later ones by longer and longer waits', () => {
   const waits = [1, 2, 3, 4, 5].map((crashes) => {
-    const state = next(states.ready, { type: 'exit', reason: 'x', crashes });
+    const state = next(states.ready, { type: 'exit', reason: 'x', crashes, loadingCrashes: 0 });
     return state.phase === 'crashed' ? state.retryInMs : state.phase;
   });
   assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000]);
 });
 
 test('more than five crashes within the window are a failure with a remedy', () => {
-  const state = next(states.ready, { type: 'exit', reason: 'killed by SIGSEGV', crashes: 6 });
+  const state = next(states.ready, {
+    type: 'exit',
+    reason: 'killed by SIGSEGV',
+    crashes: 6,
+    loadingCrashes: 0,
+  });
   assert.equal(state.phase === 'failed' && state.failure.reason, 'crash_loop');
 });
 
 test('a runtime that dies twice while it loads has failed', () => {
-  const state = next(states.loading, { type: 'exit', reason: 'killed by SIGKILL', crashes: 2 });
+  const state = next(states.loading, {
+    type: 'exit',
+    reason: 'killed by SIGKILL',
+    crashes: 2,
+    loadingCrashes: 2,
+  });
   assert.equal(state.phase === 'failed' && state.failure.reason, 'load_crashed');
+});
+
+test('a crash and then one while the next one loads is no failure yet', () => {
+  const exit = {
+    type: 'exit',
+    reason: 'killed by SIGKILL',
+    crashes: 2,
+    loadingCrashes: 1,
+  } as const;
+  assert.equal(next(states.loading, exit).phase, 'crashed');
 });

@@ -1,0 +1,29 @@
+"""Has every failure to read an image say so, whatever way Pillow failed.
+
+mlx_vlm wraps those of opening it (`load_image` of its `utils.py`), not those of its metadata; the
+gateway tells an image that cannot be read (400) from a model that fails (500) by these words.
+"""
+
+from typing import Any
+
+from lines import FatalError
+from mlx_vlm import utils
+
+
+def patch() -> None:
+    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    load_image = getattr(utils, "load_image", None)
+    if load_image is None:
+        raise FatalError(
+            "load_failed",
+            "mlx_vlm is not the version this launcher was made for: utils.load_image is missing.",
+            "Remove resources/runtime/.venv and run `npm start`.",
+        )
+
+    def load_or_say(*args: Any, **options: Any) -> Any:
+        try:
+            return load_image(*args, **options)
+        except Exception as error:
+            raise ValueError(f"Failed to load image: {error}") from error
+
+    utils.load_image = load_or_say
