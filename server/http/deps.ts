@@ -19,6 +19,8 @@ export interface Deps {
 /** What a request carries from one middleware to the next. */
 export interface State {
   requestId: string;
+  /** Whether the request has its line in the log, whatever becomes of it. */
+  isLogged?: boolean;
 }
 
 export type HttpContext = Context & { state: State };

@@ -12,6 +12,11 @@ export function answerErrors({ log, queue }: Deps): Middleware<State> {
       if (thrown instanceof ClientGoneError) return; // nobody is there to be answered
       const error = toApiError(thrown, queue);
       if (error.status === 500) log.error({ id: ctx.state.requestId, err: thrown }, error.message);
+      if (!ctx.state.isLogged) {
+        const { method, path, state } = ctx;
+        const outcome = error.code ?? error.type;
+        log.info({ id: state.requestId, method, path, status: error.status, outcome }, 'refused');
+      }
       ctx.status = error.status;
       ctx.set(error.headers);
       ctx.body = error.toBody();

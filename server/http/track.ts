@@ -34,6 +34,7 @@ export async function track(
     controller.abort(); // whatever is still under way, a download say, is for nothing
     activity.end(record, outcome);
     log.info(toLogLine(record), 'request');
+    ctx.state.isLogged = true;
   }
 }
 

@@ -52,6 +52,29 @@ test('Ctrl-C lets what runs and waits come to its end, then the process, with ex
   assert.equal((await child).exitCode, 0);
 });
 
+test('every request has one line in the log, with what became of it', async (t) => {
+  const args = ['--port', '0', '--host', '127.0.0.1', '--log-format', 'json'];
+  const child = sightglass(t, args);
+  const url = /http:\/\/localhost:\d+/.exec(await bannerOf(child))?.[0] ?? '';
+  await post(url, question(redCircle), { headers: { 'x-request-id': 'asked' } });
+  await post(url, { messages: [] }, { headers: { 'x-request-id': 'refused' } });
+  child.kill('SIGTERM');
+  const { stderr } = await child;
+  const lines = stderr.split('\n').map((line) => JSON.parse(line));
+  const [asked, ...others] = lines.filter(({ id }) => id === 'asked');
+  assert.deepEqual(
+    [asked.kind, asked.stream, asked.outcome, others.length],
+    ['vision', false, 'ok', 0],
+  );
+  for (const name of ['queueWaitMs', 'firstTokenMs', 'durationMs', 'tokens', 'tokensPerSecond']) {
+    assert.equal(typeof asked[name], 'number', name);
+  }
+  assert.deepEqual(
+    lines.filter(({ id }) => id === 'refused').map(({ status, outcome }) => [status, outcome]),
+    [[400, 'invalid_request_error']],
+  );
+});
+
 test('a second Ctrl-C ends it now, and says so to the client that waits', async (t) => {
   const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
   const url = /http:\/\/localhost:\d+/.exec(await bannerOf(child))?.[0] ?? '';
