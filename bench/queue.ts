@@ -53,6 +53,13 @@ export async function benchQueue(): Promise<QueueReport> {
       `${ratio(pace.few, few)} and ${ratio(pace.many, many)}`,
     );
   }
+  const length = await measureLength();
+  print(
+    'fifo, 100,000 alive in both',
+    `${rate(length.few)} in 10,000 lines of 10`,
+    `${rate(length.many)} in one line`,
+    ratio(length.many, length.few),
+  );
   return report;
 }
 
@@ -75,22 +82,43 @@ function addToPQueue(options: { timeout?: number }): Add {
 }
 
 /** Keeps so many waiting: each job that runs submits the one that takes its place. */
-async function throughput(add: Add, waiting: number): Promise<number> {
+function throughput(add: Add, waiting: number): Promise<number> {
+  return throughputOf([add], waiting);
+}
+
+/** The same, with so many waiting in each of several lines that take turns. */
+async function throughputOf(lines: readonly Add[], waiting: number): Promise<number> {
   const [gate, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let left = JOBS;
-  const work = async () => {
-    left -= 1;
-    if (left > 0) void add(work);
-    if (left === 0) done.resolve();
-  };
-  void add(() => gate.promise);
-  const lined = Array.from({ length: waiting }, () => add(work));
+  const lined = lines.flatMap((add) => {
+    const work = async () => {
+      left -= 1;
+      if (left > 0) void add(work);
+      if (left === 0) done.resolve();
+    };
+    void add(() => gate.promise);
+    return Array.from({ length: waiting }, () => add(work));
+  });
   const elapsedMs = await measureMs(() => {
     gate.resolve();
     return done.promise;
   });
   await Promise.all(lined);
   return elapsedMs;
+}
+
+/**
+ * What the length of the line alone costs: 100,000 jobs are alive in both, in many lines of 10 or in
+ * one. Whoever holds so many, the collector has them all to move.
+ */
+async function measureLength(): Promise<Pace> {
+  const lines = () => Array.from({ length: MANY / FEW }, () => addTo('fifo'));
+  const [few, many]: [number[], number[]] = [[], []];
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    few.push(await throughputOf(lines(), FEW));
+    many.push(await throughputOf([addTo('fifo')], MANY));
+  }
+  return toPace(few, many);
 }
 
 /** Each job enters at the end of a line of so many and leaves it as its caller goes. */
@@ -131,7 +159,11 @@ async function measurePace(scenario: (waiting: number) => Promise<number>): Prom
     few.push(await scenario(FEW));
     many.push(await scenario(MANY));
   }
-  const pace = (samples: number[]) => JOBS / (median(samples.slice(1)) / 1000);
+  return toPace(few, many);
+}
+
+function toPace(few: readonly number[], many: readonly number[]): Pace {
+  const pace = (samples: readonly number[]) => JOBS / (median(samples.slice(1)) / 1000);
   return { few: pace(few), many: pace(many) };
 }
 

@@ -100,7 +100,7 @@ export class RuntimeSupervisor {
     const state = next(before, event);
     if (state === before) return;
     this.#state = state;
-    this.#options.log.debug({ phase: state.phase }, `runtime: ${before.phase} -> ${state.phase}`);
+    this.#options.log[levelOf(state)](toLogFields(state), `runtime ${state.phase}`);
     clearTimeout(this.#retry);
     if (state.phase !== 'ready') this.#connection = undefined;
     if (state.phase === 'starting')
@@ -188,5 +188,26 @@ export class RuntimeSupervisor {
     this.#loadingCrashes = phase === 'ready' ? 0 : this.#loadingCrashes + 1;
     const [crashes, loadingCrashes] = [this.#crashes.length, this.#loadingCrashes];
     this.#apply({ type: 'exit', reason, crashes, loadingCrashes });
+  }
+}
+
+function levelOf({ phase }: RuntimeState): 'info' | 'warn' | 'error' {
+  if (phase === 'failed') return 'error';
+  return phase === 'crashed' ? 'warn' : 'info';
+}
+
+/** What a person wants to read of a change in the runtime's life. */
+function toLogFields(state: RuntimeState): object {
+  switch (state.phase) {
+    case 'loading':
+      return { model: state.model };
+    case 'ready':
+      return { loadSeconds: state.model.load_seconds, memoryBytes: state.model.memory_bytes };
+    case 'crashed':
+      return { reason: state.reason, retryInMs: state.retryInMs };
+    case 'failed':
+      return state.failure;
+    default:
+      return {};
   }
 }
