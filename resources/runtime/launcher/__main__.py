@@ -61,6 +61,7 @@ def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
     """Loads and serves; returns after SIGTERM."""
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
+    import closed_streams
     import image_errors
     import prefix_cache
     import upstream
@@ -70,6 +71,7 @@ def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
     upstream.patch()
     prefix_cache.patch()
     image_errors.patch()
+    closed_streams.patch()
     loaded = load_model(model)
     seconds = round(time.monotonic() - started, 3)
     serve(
