@@ -9,7 +9,7 @@ import { refuseDeepNesting } from '../openai/nesting.ts';
 import { stopsOf } from '../openai/runtime-request.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import { withRuntime } from '../runtime/with-runtime.ts';
-import { type ChatJob, describeScaling, generate, loadImages } from './chat-job.ts';
+import { type ChatJob, describeScaling, generate, loadImages, type Sink } from './chat-job.ts';
 import type { Deps, HttpContext, State } from './deps.ts';
 import { EventStream } from './event-stream.ts';
 import { modelIdOf } from './model-id.ts';
@@ -36,12 +36,7 @@ async function answerWhole(deps: Deps, ctx: HttpContext, job: ChatJob, signal: A
   const { request, record, images } = job;
   const attempt = async (connection: RuntimeConnection, jobSignal: AbortSignal) => {
     const completion = new ChatCompletion(headOf(deps, job, connection), stopsOf(request));
-    const sink = {
-      stopped: () => completion.answer.stopped,
-      tokens: () => completion.answer.tokens,
-      add: completion.add.bind(completion),
-    };
-    await generate(connection, job, sink, jobSignal);
+    await generate(connection, job, completion, jobSignal);
     return completion.toBody();
   };
   const body = await deps.queue.submit(
@@ -66,10 +61,9 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: ChatJob, signal: 
     const includeUsage = request.stream_options?.include_usage === true;
     const head = headOf(deps, job, connection);
     const completion = new ChatCompletionStream(head, stopsOf(request), includeUsage);
-    const sink = {
-      stopped: () => completion.answer.stopped,
-      tokens: () => completion.answer.tokens,
-      add: async (chunks: Parameters<typeof completion.add>[0]) => {
+    const sink: Sink = {
+      answer: completion.answer,
+      add: async (chunks) => {
         const text = completion.add(chunks);
         if (text !== '') await events.write(text);
       },

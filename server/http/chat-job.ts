@@ -1,6 +1,7 @@
 import type { RequestRecord } from '../activity.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { LoadedImage } from '../images/image-loader.ts';
+import type { Answer } from '../openai/answer.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 import type { ChatCompletionRequest } from '../openai/chat-request.ts';
 import { type ImageReference, imagesOf, refuseMediaTokens } from '../openai/conversation.ts';
@@ -11,10 +12,8 @@ import type { Deps } from './deps.ts';
 
 /** What takes the chunks of one answer: OpenAI's whole completion or its stream. */
 export interface Sink {
-  /** Whether the answer is complete though the model would go on. */
-  stopped: () => boolean;
-  tokens: () => number;
-  add: (chunks: readonly ChatChunk[]) => void | Promise<void>;
+  readonly answer: Answer;
+  add(chunks: readonly ChatChunk[]): void | Promise<void>;
 }
 
 /** A chat request on its way: what was asked, its images, and its line in the log and panel. */
@@ -71,11 +70,11 @@ export async function generate(
   for await (const chunks of connection.chat(body, {
     id: record.id,
     signal,
-    enough: sink.stopped,
+    enough: () => sink.answer.stopped,
   })) {
     record.firstTokenAt ??= Date.now();
     await sink.add(chunks);
-    record.tokens = sink.tokens();
+    record.tokens = sink.answer.tokens;
   }
 }
 
