@@ -6,19 +6,15 @@ gateway tells an image that cannot be read (400) from a model that fails (500) b
 
 from typing import Any
 
-from lines import FatalError
 from mlx_vlm import utils
+from other_version import other_version
 
 
 def patch() -> None:
     """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
     load_image = getattr(utils, "load_image", None)
     if load_image is None:
-        raise FatalError(
-            "load_failed",
-            "mlx_vlm is not the version this launcher was made for: utils.load_image is missing.",
-            "Remove resources/runtime/.venv and run `npm start`.",
-        )
+        raise other_version("utils.load_image is missing")
 
     def load_or_say(*args: Any, **options: Any) -> Any:
         try:

@@ -8,8 +8,8 @@ whole prompt under the hash of its pictures, is what other models have. Here all
 
 from typing import Any
 
-from lines import FatalError
 from mlx_vlm import apc, apc_adapters
+from other_version import other_version
 
 
 def patch() -> None:
@@ -17,11 +17,7 @@ def patch() -> None:
     plan = apc_adapters.PrefixCachePlan
     as_expected = isinstance(getattr(plan, "strategy", None), property)
     if not as_expected or not hasattr(apc, "self_check_model_apc"):
-        raise FatalError(
-            "load_failed",
-            "mlx_vlm is not the version this launcher was made for: its prefix cache has changed.",
-            "Remove resources/runtime/.venv and run `npm start`.",
-        )
+        raise other_version("its prefix cache has changed")
     plan.strategy = property(lambda self: "checkpoint" if self.restorable else None)
     self_check = apc.self_check_model_apc
 

@@ -1,4 +1,5 @@
-"""The places where mlx_vlm 0.7.10 is changed, all of them.
+"""Where mlx_vlm 0.7.10 is changed in how it generates; `prefix_cache`, `image_errors` and
+`closed_streams` beside this change the rest.
 
 - Tracking: the generation thread tells when it lets go of a request, and counts its steps.
 - Sampling: mlx_vlm samples a whole batch as its first request asked (`_run_impl` of its
@@ -14,17 +15,16 @@ Does not touch models, caches or HTTP. Every patched name is checked at start.
 import inspect
 import itertools
 from dataclasses import dataclass
-from importlib.metadata import version
 from queue import Queue
 from typing import Any
 
 import mlx.core as mx
-from lines import FatalError
 from mlx_vlm import structured
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation
 from mlx_vlm.server.runtime import runtime
 from model import refuse_beyond_context
+from other_version import other_version
 from requests_in_flight import Call, RequestsInFlight, current_call
 from row_sampler import Processors, Row, RowSampler, apply_mask, check_logit_bias, pad_logprobs
 
@@ -63,21 +63,13 @@ def patch() -> None:
     for holder, names in PATCHED.items():
         for name in names:
             if not hasattr(holder, name):
-                fail(f"{holder.__name__}.{name} is missing")
+                raise other_version(f"{holder.__name__}.{name} is missing")
     wanted = {"sampler", "compute_logprobs", "top_logprobs_k", "greedy_sampling"}
     if missing := wanted - inspect.signature(ar.BatchGenerator).parameters.keys():
-        fail(f"BatchGenerator takes no {', '.join(sorted(missing))}")
+        raise other_version(f"BatchGenerator takes no {', '.join(sorted(missing))}")
     _patch_tracking()
     _patch_sampling()
     _patch_grammar()
-
-
-def fail(what: str) -> None:
-    raise FatalError(
-        "load_failed",
-        f"mlx_vlm {version('mlx-vlm')} is not the version this launcher was made for: {what}.",
-        "Remove resources/runtime/.venv and run `npm start`.",
-    )
 
 
 # -- tracking
