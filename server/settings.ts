@@ -10,6 +10,17 @@ function setting<Schema extends z.ZodType>(flag: string, description: string, sc
   return schema.meta({ flag, description } satisfies SettingMeta);
 }
 
+/** An origin as browsers send it: `*`, or scheme and host without a path. */
+const CorsOrigin = z
+  .string()
+  .refine((text) => text === '*' || (URL.canParse(text) && new URL(text).origin === text), {
+    error: '* or an origin such as https://app.example, without a path or a final slash',
+  });
+
+function splitAtCommas(value: unknown): unknown {
+  return typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
+}
+
 /**
  * Every setting of the service, its limits, default and command-line flag, in this one place.
  * The first seven flags and their defaults are the seed's, but for the host: the command line gives
@@ -100,6 +111,17 @@ export const Settings = z.object({
     '--hang-timeout <seconds>',
     'the runtime is restarted when it has work and makes no progress for so long',
     z.number().min(1).max(3600).default(120),
+  ),
+  keepAliveSeconds: setting(
+    '--keep-alive <seconds>',
+    'a stream with nothing to say sends an SSE comment so often, so that nobody takes it for dead',
+    z.number().positive().max(3600).default(15),
+  ),
+  corsOrigins: setting(
+    '--cors-origins <list>',
+    'web pages that may call the server: origins such as https://app.example, with commas ' +
+      'between them, or * for all',
+    z.preprocess(splitAtCommas, z.array(CorsOrigin).max(100)).default([]),
   ),
   logLevel: setting(
     '--log-level <level>',

@@ -60,7 +60,8 @@ function toOption(schema: z.ZodType, shownDefault: unknown): Option {
   const { flag, description } = metaOf(schema);
   const option = new Option(flag, description);
   const fallback = shownDefault ?? schema.safeParse(undefined).data;
-  if (fallback !== undefined && fallback !== false) {
+  const isNothing = fallback === undefined || fallback === false || String(fallback) === '';
+  if (!isNothing) {
     option.description += ` (default: ${fallback})`;
   }
   if (option.isBoolean()) return option;

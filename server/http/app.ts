@@ -1,9 +1,10 @@
 import Router from '@koa/router';
 import Koa from 'koa';
-import { createChatCompletions } from './chat-completions.ts';
+import { chatDialect } from '../openai/chat-dialect.ts';
 import type { Deps, State } from './deps.ts';
 import { answerErrors } from './error-response.ts';
 import { refuseForeignHosts } from './foreign-host.ts';
+import { createGenerationRoute } from './generation-route.ts';
 import { createHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createModelList, createModelLookup } from './models.ts';
@@ -24,7 +25,7 @@ export function createApp(deps: Deps): Koa<State> {
     router.post(
       `${prefix}/chat/completions`,
       parseJsonBody(deps.settings.maxBodyMegabytes),
-      createChatCompletions(deps),
+      createGenerationRoute(deps, chatDialect),
     );
   }
   const app = new Koa<State>();

@@ -1,4 +1,5 @@
 import { RequestCancelledError } from '../activity.ts';
+import { toGenerationError } from '../generation/generation-error.ts';
 import {
   ApiError,
   AtCapacityError,
@@ -6,7 +7,6 @@ import {
   ModelNotReadyError,
   RuntimeCrashedError,
 } from '../openai/api-error.ts';
-import { toGenerationError } from '../openai/generation-error.ts';
 import {
   JobCancelledError,
   QueueClosedError,

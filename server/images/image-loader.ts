@@ -14,6 +14,15 @@ const PARALLEL_LOADS = 6;
 /** From here a picture takes so much memory, 64 MiB and more, that it waits for the others. */
 const LARGE_PIXELS = 2 ** 24;
 
+/** What a picture of low detail is scaled to: OpenAI's 512 by 512. */
+const LOW_DETAIL_PIXELS = 512 * 512;
+
+/** A picture to load; one of low detail is scaled down further. */
+export interface WantedImage {
+  url: string;
+  isLowDetail?: boolean;
+}
+
 /** The only place that resolves a picture a client names, to bytes that the runtime can read. */
 export class ImageLoader {
   readonly #rules: ImageRules;
@@ -30,44 +39,47 @@ export class ImageLoader {
   }
 
   /** Throws an ImageError, or the signal's reason once that is aborted. */
-  async load(url: string, signal: AbortSignal): Promise<LoadedImage> {
+  async load(url: string, signal: AbortSignal, isLowDetail = false): Promise<LoadedImage> {
     const within = AbortSignal.any([signal, this.#closing.signal]);
     within.throwIfAborted();
     const source = isDataUrl(url)
       ? readDataUrl(url, this.#rules.maxBytes)
       : { bytes: await fetchImage(url, { rules: this.#rules, resolve: this.#resolve }, within) };
     const header = await readHeader(source.bytes, this.#rules);
+    const maxPixels = Math.min(this.#rules.maxPixels, isLowDetail ? LOW_DETAIL_PIXELS : Infinity);
     const convert = () => {
       within.throwIfAborted();
-      return convertImage(source, header, this.#rules);
+      return convertImage(source, header, { maxPixels });
     };
     const { width, height } = header.stored;
     return abortable(width * height < LARGE_PIXELS ? convert() : this.#afterLarge(convert), within);
   }
 
   /**
-   * Loads the pictures of one request, a repeated URL once. The first failure ends the others;
+   * Loads the pictures of one request, a repeated one once. The first failure ends the others;
    * the ImageError carries its `index`.
    */
-  async loadAll(urls: readonly string[], signal: AbortSignal): Promise<LoadedImage[]> {
+  async loadAll(wanted: readonly WantedImage[], signal: AbortSignal): Promise<LoadedImage[]> {
     const failed = new AbortController();
     const within = AbortSignal.any([signal, failed.signal]);
     const loaded = new Map<string, LoadedImage>();
-    const waiting = new Set(urls).values();
+    const keys = wanted.map(({ url, isLowDetail }) => `${isLowDetail === true} ${url}`);
+    const waiting = new Map(keys.map((key, index) => [key, wanted[index]])).entries();
     const work = async () => {
-      for (const url of waiting) {
+      for (const [key, image] of waiting) {
+        if (image === undefined) continue;
         try {
-          loaded.set(url, await this.load(url, within));
+          loaded.set(key, await this.load(image.url, within, image.isLowDetail));
         } catch (error) {
           // Those that end with the first failure bring the same error here.
-          if (error instanceof ImageError) error.index ??= urls.indexOf(url);
+          if (error instanceof ImageError) error.index ??= keys.indexOf(key);
           failed.abort(error);
           throw error;
         }
       }
     };
     await Promise.all(Array.from({ length: PARALLEL_LOADS }, work));
-    return urls.flatMap((url) => loaded.get(url) ?? []);
+    return keys.flatMap((key) => loaded.get(key) ?? []);
   }
 
   /** Ends what is still being loaded; nothing can be loaded afterwards. */

@@ -1,80 +1,69 @@
-import type { ChatChunk, RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
-import { Answer, toUsage } from './answer.ts';
+import type { ChatCompletion } from 'openai/resources/chat/completions';
+import type { AnswerHead, FinishedAnswer } from '../generation/dialect.ts';
+import { toUsage, type Usage } from '../generation/usage.ts';
 
-/** What an answer says of itself: its id, the second it began in, the model the client named. */
-export interface AnswerHead {
-  id: string;
-  created: number;
-  model: string;
-  systemFingerprint: string;
+type Choice = ChatCompletion.Choice;
+
+/** OpenAI's `chat.completion`: every answer of a request, whole. */
+export function toChatCompletion(head: AnswerHead, answers: readonly FinishedAnswer[]) {
+  return {
+    id: chatCompletionId(head),
+    object: 'chat.completion',
+    created: head.created,
+    model: head.model,
+    choices: answers.map(toChoice),
+    usage: toCompletionUsage(toUsage(answers.map(({ answer }) => answer))),
+    service_tier: 'default',
+    system_fingerprint: head.systemFingerprint,
+  } satisfies ChatCompletion;
 }
 
-/** Assembles OpenAI's `chat.completion` from the runtime's stream. */
-export class ChatCompletion {
-  readonly answer: Answer;
-  readonly #head: AnswerHead;
-  #content = '';
-  #reasoning = '';
-  readonly #logprobs: unknown[] = [];
-  readonly #toolCalls: {
-    id: string;
-    type: string;
-    function: { name: string; arguments: string };
-  }[] = [];
+export function chatCompletionId({ requestId }: AnswerHead): string {
+  return `chatcmpl-${requestId}`;
+}
 
-  constructor(head: AnswerHead, stops: readonly string[]) {
-    this.#head = head;
-    this.answer = new Answer(stops);
-  }
+/** OpenAI's `usage` object. */
+export function toCompletionUsage(usage: Usage) {
+  return {
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    total_tokens: usage.promptTokens + usage.completionTokens,
+    prompt_tokens_details: { cached_tokens: usage.cachedTokens, audio_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: usage.reasoningTokens,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
+  } satisfies ChatCompletion['usage'];
+}
 
-  add(chunks: readonly ChatChunk[]): void {
-    for (const chunk of chunks) {
-      const delta = this.answer.add(chunk);
-      if (delta === undefined) continue;
-      this.#content += delta.content;
-      this.#reasoning += delta.reasoning;
-      if (delta.logprobs !== undefined) this.#logprobs.push(...delta.logprobs);
-      for (const call of delta.toolCalls) this.#addToolCall(call);
-    }
-  }
-
-  /** The finished answer, in the form of OpenAI's API reference. */
-  toBody() {
-    const content = this.#content + this.answer.end();
-    const toolCalls = this.#toolCalls;
-    const { id, created, model, systemFingerprint } = this.#head;
-    return {
+/** With `reasoning_content`, which clients read though OpenAI's reference does not have it. */
+function toChoice({ answer, collected }: FinishedAnswer, index: number): Choice {
+  const { content, reasoning, toolCalls, logprobs } = collected;
+  const message: Choice['message'] & { reasoning_content?: string } = {
+    role: 'assistant',
+    content: content === '' && toolCalls.length > 0 ? null : content,
+    refusal: null,
+    annotations: [],
+    ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
+  };
+  if (toolCalls.length > 0) {
+    message.tool_calls = toolCalls.map(({ id, name, arguments: text }) => ({
       id,
-      object: 'chat.completion',
-      created,
-      model,
-      choices: [
-        {
-          index: 0,
-          message: {
-            role: 'assistant',
-            content: content === '' && toolCalls.length > 0 ? null : content,
-            refusal: null,
-            ...(this.#reasoning === '' ? {} : { reasoning_content: this.#reasoning }),
-            ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls }),
-          },
-          logprobs: this.#logprobs.length === 0 ? null : { content: this.#logprobs, refusal: null },
-          finish_reason: this.answer.finishReason,
-        },
-      ],
-      usage: toUsage(this.answer.usage),
-      system_fingerprint: systemFingerprint,
-    };
+      type: 'function',
+      function: { name, arguments: text },
+    }));
   }
+  return {
+    index,
+    message,
+    logprobs: logprobs.length === 0 ? null : { content: asTokens(logprobs), refusal: null },
+    finish_reason: answer.finishReason,
+  };
+}
 
-  #addToolCall({ index = 0, id, type, function: called }: RuntimeToolCallDelta): void {
-    this.#toolCalls[index] ??= {
-      id: id ?? '',
-      type: type ?? 'function',
-      function: { name: '', arguments: '' },
-    };
-    const call = this.#toolCalls[index];
-    call.function.name += called?.name ?? '';
-    call.function.arguments += called?.arguments ?? '';
-  }
+/** mlx_vlm's logprobs have OpenAI's form (`ChatLogprobContent` in its `schemas.py`). */
+function asTokens(logprobs: readonly unknown[]) {
+  return logprobs as NonNullable<NonNullable<Choice['logprobs']>['content']>;
 }

@@ -42,6 +42,7 @@ function mostTelling(
 function expectation(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
+      if (!issue.message.startsWith('Invalid')) return issue.message;
       return issue.expected === 'int' ? 'an integer' : withArticle(issue.expected);
     case 'too_small':
       return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unit(issue.origin)}`;

@@ -53,11 +53,12 @@ test('the vision request example is answered in the seed’s response format', a
     choices: [
       {
         index: 0,
-        message: { role: 'assistant', content: answer, refusal: null },
+        message: { role: 'assistant', content: answer, refusal: null, annotations: [] },
         logprobs: null,
         finish_reason: 'stop',
       },
     ],
+    service_tier: 'default',
   });
 });
 

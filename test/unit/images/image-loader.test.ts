@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { before, test } from 'node:test';
+import sharp from 'sharp';
 import { ImageLoader } from '../../../server/images/image-loader.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
 import { nextConnectionClosed, serve } from './picture-server.ts';
@@ -15,6 +16,8 @@ before(async () => {
   large = await circlePng('red', { size: 64 });
 });
 
+const wanted = (urls: readonly string[]) => urls.map((url) => ({ url }));
+
 test('pictures come back in the order of their URLs, a repeated one fetched once', async (t) => {
   const asked: unknown[] = [];
   const { url } = await serve(t, (request, response) => {
@@ -23,7 +26,7 @@ test('pictures come back in the order of their URLs, a repeated one fetched once
   });
   const inline = toDataUrl(large, 'image/png');
   const names = [`${url}/small`, inline, `${url}/large`, `${url}/small`, inline];
-  const loaded = await loader.loadAll(names, signal);
+  const loaded = await loader.loadAll(wanted(names), signal);
   assert.deepEqual(
     loaded.map(({ width }) => width),
     [32, 64, 64, 32, 64],
@@ -47,7 +50,7 @@ test('six pictures are downloaded at a time', async (t) => {
     response.end(small, () => open--);
   });
   const names = Array.from({ length: 20 }, (_, i) => `${url}/${i}`);
-  assert.equal((await loader.loadAll(names, signal)).length, 20);
+  assert.equal((await loader.loadAll(wanted(names), signal)).length, 20);
   assert.equal(most, 6);
 });
 
@@ -66,7 +69,10 @@ test('the first failure names its place and ends the other downloads', async (t)
   });
   const stuckClosed = Promise.withResolvers<void>();
   await assert.rejects(
-    loader.loadAll([toDataUrl(small, 'image/png'), `${url}/stuck`, `${url}/missing`], signal),
+    loader.loadAll(
+      wanted([toDataUrl(small, 'image/png'), `${url}/stuck`, `${url}/missing`]),
+      signal,
+    ),
     { code: 'image_http_error', index: 2 },
   );
   await stuckClosed.promise;
@@ -74,13 +80,15 @@ test('the first failure names its place and ends the other downloads', async (t)
 
 test('a failed URL that is named twice has its first place', async () => {
   const good = toDataUrl(small, 'image/png');
-  await assert.rejects(loader.loadAll([good, 'file:///a', 'file:///a'], signal), { index: 1 });
+  await assert.rejects(loader.loadAll(wanted([good, 'file:///a', 'file:///a']), signal), {
+    index: 1,
+  });
 });
 
 test('an abort ends every download with its reason', async (t) => {
   const abort = new AbortController();
   const { server, url } = await serve(t, () => {});
-  const loading = loader.loadAll([`${url}/1`, `${url}/2`], abort.signal);
+  const loading = loader.loadAll(wanted([`${url}/1`, `${url}/2`]), abort.signal);
   await once(server, 'request');
   abort.abort(new Error('the client has gone'));
   await assert.rejects(loading, { message: 'the client has gone' });
@@ -102,4 +110,21 @@ test('closing ends what is being loaded, and closing again is fine', async (t) =
   await Promise.all([assert.rejects(loading, /closed/), closing.close()]);
   await closing.close();
   await closed;
+});
+
+test('a picture of low detail is scaled down to 512 by 512 at most, beside itself in full', async () => {
+  const large = await sharp({
+    create: { width: 1200, height: 800, channels: 3, background: 'red' },
+  })
+    .png()
+    .toBuffer();
+  const url = toDataUrl(large, 'image/png');
+  const loaded = await loader.loadAll([{ url }, { url, isLowDetail: true }], signal);
+  assert.deepEqual(
+    loaded.map(({ width, height }) => [width, height]),
+    [
+      [1200, 800],
+      [627, 418],
+    ],
+  );
 });

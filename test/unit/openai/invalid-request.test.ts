@@ -87,9 +87,12 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     },
   ],
   [
-    'two answers at once',
-    { messages, n: 2 },
-    { message: 'Expected `n` to be 1: this server gives one answer a request, got 2.', param: 'n' },
+    'a parameter that cannot be had here',
+    { messages, audio: { voice: 'alloy' } },
+    {
+      message: 'Expected `audio` to be left out: this server answers in text, got an object.',
+      param: 'audio',
+    },
   ],
 ];
 

@@ -1,35 +1,56 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { StopMatcher } from '../../../server/openai/stop-matcher.ts';
+import { StopMatcher } from '../../../server/generation/stop-matcher.ts';
 
 function shown(pieces: readonly string[], stops: readonly string[]): string {
   const matcher = new StopMatcher(stops);
   let text = '';
   for (const piece of pieces) text += matcher.push(piece);
-  return matcher.matched ? text : text + matcher.end();
+  return matcher.matched !== undefined ? text : text + matcher.end();
+}
+
+/** The text up to the stop sequence that is complete first, the longest of those. */
+function expected(text: string, stops: readonly string[]): string {
+  for (let length = 1; length <= text.length; length += 1) {
+    const ended = stops.filter((stop) => text.slice(0, length).endsWith(stop));
+    if (ended.length > 0) return text.slice(0, length - Math.max(...ended.map((s) => s.length)));
+  }
+  return text;
 }
 
 /** A text over a tiny alphabet, so that stops occur, overlap and nearly occur. */
 const texts = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 30 });
 const stop = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 5 });
+const stops = fc.array(stop, { minLength: 1, maxLength: 4 });
 
 test('the text ends before the first stop sequence, wherever the pieces are cut', () => {
   fc.assert(
-    fc.property(texts, stop, fc.array(fc.nat(30)), (text, sequence, cuts) => {
+    fc.property(texts, stops, fc.array(fc.nat(30)), (text, sequences, cuts) => {
       const at = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
       const pieces = [0, ...at].map((from, index) => text.slice(from, at[index] ?? text.length));
-      assert.equal(shown(pieces, [sequence]), text.split(sequence)[0]);
+      assert.equal(shown(pieces, sequences), expected(text, sequences));
     }),
-    { numRuns: 2000 },
+    { numRuns: 5000 },
   );
+});
+
+test('every way to cut a generated text in two or three shows the same of it', () => {
+  const text = 'A red circle on a white background. It is round.';
+  const sequences = ['white', ' background', 'circle on the'];
+  for (let first = 0; first <= text.length; first += 1) {
+    for (let second = first; second <= text.length; second += 1) {
+      const pieces = [text.slice(0, first), text.slice(first, second), text.slice(second)];
+      assert.equal(shown(pieces, sequences), 'A red circle on a ');
+    }
+  }
 });
 
 test('what was shown never holds, nor ends in, a part of a match', () => {
   fc.assert(
-    fc.property(texts, fc.array(stop, { minLength: 1, maxLength: 4 }), (text, stops) => {
-      const result = shown([...text], stops);
-      assert.ok(stops.every((sequence) => !result.includes(sequence)));
+    fc.property(texts, stops, (text, sequences) => {
+      const result = shown([...text], sequences);
+      assert.ok(sequences.every((sequence) => !result.includes(sequence)));
       assert.ok(text.startsWith(result));
     }),
     { numRuns: 2000 },
@@ -48,6 +69,6 @@ test('nothing is shown after a match', () => {
   const matcher = new StopMatcher(['.']);
   assert.deepEqual(
     [matcher.push('One. Two'), matcher.push(' more'), matcher.matched],
-    ['One', '', true],
+    ['One', '', '.'],
   );
 });

@@ -1,31 +1,33 @@
 /**
  * Finds stop sequences in a text that comes in pieces. What may be the beginning of one is held
- * back until it is known, so that no character of a match is ever shown. mlx_vlm ignores `stop`.
+ * back until it is known, so that no character of a match is ever shown. The first sequence to be
+ * complete ends the text, the longest of those that are complete at once; where the pieces are cut
+ * makes no difference. mlx_vlm ignores `stop`.
  */
 export class StopMatcher {
   readonly #stops: readonly string[];
   #held = '';
-  #matched = false;
+  #matched: string | undefined;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops;
   }
 
-  /** Whether a stop sequence was found; nothing after it is shown. */
-  get matched(): boolean {
+  /** The stop sequence that was found, if any; nothing after it is shown. */
+  get matched(): string | undefined {
     return this.#matched;
   }
 
   /** Takes the next piece; returns what can be shown. */
   push(piece: string): string {
-    if (this.#matched) return '';
+    if (this.#matched !== undefined) return '';
     if (this.#stops.length === 0) return piece;
     const text = this.#held + piece;
-    const at = firstMatch(text, this.#stops);
-    if (at !== -1) {
-      this.#matched = true;
+    const match = firstMatch(text, this.#stops);
+    if (match !== undefined) {
+      this.#matched = match.stop;
       this.#held = '';
-      return text.slice(0, at);
+      return text.slice(0, match.at);
     }
     const hold = longestBeginning(text, this.#stops);
     this.#held = text.slice(text.length - hold);
@@ -40,9 +42,16 @@ export class StopMatcher {
   }
 }
 
-function firstMatch(text: string, stops: readonly string[]): number {
-  const found = stops.map((stop) => text.indexOf(stop)).filter((at) => at !== -1);
-  return found.length === 0 ? -1 : Math.min(...found);
+function firstMatch(text: string, stops: readonly string[]) {
+  let first: { stop: string; at: number; end: number } | undefined;
+  for (const stop of stops) {
+    const at = text.indexOf(stop);
+    const end = at + stop.length;
+    if (at === -1) continue;
+    const isFirst = first === undefined || end < first.end || (end === first.end && at < first.at);
+    if (isFirst) first = { stop, at, end };
+  }
+  return first;
 }
 
 /** Length of the longest end of `text` that begins one of `stops`. */

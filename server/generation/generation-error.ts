@@ -1,4 +1,4 @@
-import { ApiError, InvalidRequestError } from './api-error.ts';
+import { ApiError, InvalidRequestError } from '../openai/api-error.ts';
 
 const MAX_SHOWN = 500;
 

@@ -1,24 +1,25 @@
 import type { RequestRecord } from '../activity.ts';
+import type { Answer, AnswerDelta } from '../generation/answer.ts';
+import { type ImagePart, imagesOf } from '../generation/conversation.ts';
+import type { Exchange } from '../generation/dialect.ts';
+import type { GenerationRequest } from '../generation/generation-request.ts';
+import { toRuntimeRequest } from '../generation/runtime-request.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { LoadedImage } from '../images/image-loader.ts';
-import type { Answer } from '../openai/answer.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
-import type { ChatCompletionRequest } from '../openai/chat-request.ts';
-import { type ImageReference, imagesOf, refuseMediaTokens } from '../openai/conversation.ts';
-import { toRuntimeRequest } from '../openai/runtime-request.ts';
-import type { ChatChunk } from '../runtime/chat-protocol.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import type { Deps } from './deps.ts';
 
-/** What takes the chunks of one answer: OpenAI's whole completion or its stream. */
+/** What takes one answer as it grows. */
 export interface Sink {
   readonly answer: Answer;
-  add(chunks: readonly ChatChunk[]): void | Promise<void>;
+  add(delta: AnswerDelta): void;
+  /** Called after what came together was added; may wait for a slow client. */
+  flush?(): Promise<void> | undefined;
 }
 
-/** A chat request on its way: what was asked, its images, and its line in the log and panel. */
-export interface ChatJob {
-  request: ChatCompletionRequest;
+/** A request on its way: what was asked and how to tell, its images, its line in log and panel. */
+export interface GenerationJob extends Exchange {
   record: RequestRecord;
   images: Promise<readonly LoadedImage[]>;
 }
@@ -29,18 +30,15 @@ export interface ChatJob {
  */
 export function loadImages(
   { images, settings }: Pick<Deps, 'images' | 'settings'>,
-  request: ChatCompletionRequest,
+  { messages }: GenerationRequest,
   signal: AbortSignal,
 ): Promise<readonly LoadedImage[]> {
-  const references = imagesOf(request.messages);
+  const parts = imagesOf(messages);
   const loading = images
-    .loadAll(
-      references.map(({ url }) => url),
-      signal,
-    )
+    .loadAll(parts, signal)
     .then((loaded) => refuseTooMuch(loaded, settings.maxBodyMegabytes))
     .catch((error: unknown) => {
-      throw error instanceof ImageError ? toImageApiError(error, references) : error;
+      throw error instanceof ImageError ? toImageApiError(error, parts) : error;
     });
   loading.catch(() => {});
   return loading;
@@ -57,33 +55,38 @@ function refuseTooMuch(loaded: readonly LoadedImage[], maxMegabytes: number) {
   );
 }
 
-/** Has the runtime answer into `sink`. Returns when the runtime has really ended. */
+/** Has the runtime give answer number `index` to `sink`. Returns when it has really ended. */
 export async function generate(
   connection: RuntimeConnection,
-  { request, record, images }: ChatJob,
+  { request, record, images }: GenerationJob,
+  index: number,
   sink: Sink,
   signal: AbortSignal,
 ): Promise<void> {
-  refuseMediaTokens(request.messages, connection.model.media_tokens);
+  const { answer } = sink;
   const dataUrls = (await images).map(({ dataUrl }) => dataUrl);
-  const body = toRuntimeRequest(request, dataUrls, connection.model);
-  for await (const chunks of connection.chat(body, {
-    id: record.id,
-    signal,
-    enough: () => sink.answer.stopped,
-  })) {
+  const body = toRuntimeRequest(request, dataUrls, connection.model, index);
+  const id = index === 0 ? record.id : `${record.id}/${index + 1}`;
+  const before = record.tokens;
+  for await (const chunks of connection.chat(body, { id, signal, enough: () => answer.complete })) {
     record.firstTokenAt ??= Date.now();
-    await sink.add(chunks);
-    record.tokens = sink.answer.tokens;
+    for (const chunk of chunks) {
+      const delta = answer.add(chunk);
+      if (delta !== undefined) sink.add(delta);
+    }
+    record.tokens = before + answer.tokens;
+    await sink.flush?.();
   }
+  const rest = answer.end();
+  if (rest !== undefined) sink.add(rest);
 }
 
 /** For a response header: which images were scaled down, and to what. */
 export function describeScaling(
-  request: ChatCompletionRequest,
+  { messages }: GenerationRequest,
   images: readonly LoadedImage[],
 ): string {
-  return imagesOf(request.messages)
+  return imagesOf(messages)
     .flatMap(({ param }, at) => {
       const { scaledFrom, width, height } = images[at] ?? {};
       if (scaledFrom === undefined) return [];
@@ -92,8 +95,8 @@ export function describeScaling(
     .join(', ');
 }
 
-function toImageApiError(error: ImageError, references: readonly ImageReference[]) {
+function toImageApiError(error: ImageError, parts: readonly ImagePart[]) {
   const { status, code } = error;
-  const param = references[error.index ?? 0]?.param ?? null;
+  const param = parts[error.index ?? 0]?.param ?? null;
   return new InvalidRequestError(error.message, { status, code, param, cause: error });
 }

@@ -1,0 +1,98 @@
+import type { ChatChunk, RuntimeToolCallDelta, RuntimeUsage } from '../runtime/chat-protocol.ts';
+import { HeldLogprobs } from './held-logprobs.ts';
+import { StopMatcher } from './stop-matcher.ts';
+
+/** What one chunk of the runtime adds to the answer. */
+export interface AnswerDelta {
+  content: string;
+  reasoning: string;
+  toolCalls: readonly RuntimeToolCallDelta[];
+  /** Of the tokens in it; empty unless they were asked for. */
+  logprobs: readonly unknown[];
+}
+
+export type FinishReason = 'stop' | 'length' | 'tool_calls';
+
+/** One answer as it grows: reads the runtime's chunks, minds the stop sequences, keeps the count. */
+export class Answer {
+  readonly #stop: StopMatcher;
+  readonly #logprobs = new HeldLogprobs();
+  readonly #parallelToolCalls: boolean;
+  #hasFurtherCall = false;
+  #finishReason: string | undefined;
+  #usage: RuntimeUsage | undefined;
+  #tokens = 0;
+  #reasoningTokens = 0;
+
+  constructor(stops: readonly string[], parallelToolCalls = true) {
+    this.#stop = new StopMatcher(stops);
+    this.#parallelToolCalls = parallelToolCalls;
+  }
+
+  /** Whether the answer is complete though the model would go on. */
+  get complete(): boolean {
+    return this.stopSequence !== undefined || this.#hasFurtherCall;
+  }
+
+  /** The stop sequence that ended the answer. */
+  get stopSequence(): string | undefined {
+    return this.#stop.matched;
+  }
+
+  /** Tokens so far: the chunks that carried something, until the runtime tells its own count. */
+  get tokens(): number {
+    return this.#usage?.completion_tokens ?? this.#tokens;
+  }
+
+  /** Tokens of the reasoning, as far as they came in chunks of their own. */
+  get reasoningTokens(): number {
+    return this.#reasoningTokens;
+  }
+
+  get finishReason(): FinishReason {
+    if (this.#hasFurtherCall || this.#finishReason === 'tool_calls') return 'tool_calls';
+    return this.#finishReason === 'length' && !this.complete ? 'length' : 'stop';
+  }
+
+  get usage(): RuntimeUsage | undefined {
+    return this.#usage;
+  }
+
+  /** What the chunk adds that can be shown; nothing if it adds nothing yet. */
+  add(chunk: ChatChunk): AnswerDelta | undefined {
+    if (chunk.usage != null) this.#usage = chunk.usage;
+    const choice = chunk.choices[0];
+    if (choice === undefined) return undefined;
+    this.#count(choice.delta);
+    if (this.complete) return undefined;
+    if (choice.finish_reason != null) this.#finishReason = choice.finish_reason;
+    const made = choice.delta.content ?? '';
+    const content = made === '' ? '' : this.#stop.push(made);
+    const reasoning = choice.delta.reasoning ?? '';
+    const toolCalls = this.#allowed(choice.delta.tool_calls ?? []);
+    const logprobs = this.#logprobs.push(choice.logprobs?.content ?? [], made, content);
+    if (content || reasoning || toolCalls.length > 0 || logprobs.length > 0) {
+      return { content, reasoning, toolCalls, logprobs };
+    }
+    return undefined;
+  }
+
+  /** What was held back for a stop sequence that did not come. */
+  end(): AnswerDelta | undefined {
+    const content = this.#stop.end();
+    if (content === '') return undefined;
+    const logprobs = this.#logprobs.push([], '', content);
+    return { content, reasoning: '', toolCalls: [], logprobs };
+  }
+
+  #count({ content, reasoning, tool_calls }: ChatChunk['choices'][number]['delta']): void {
+    if (content || reasoning || tool_calls?.length) this.#tokens += 1;
+    if (reasoning) this.#reasoningTokens += 1;
+  }
+
+  #allowed(calls: readonly RuntimeToolCallDelta[]): readonly RuntimeToolCallDelta[] {
+    if (this.#parallelToolCalls || calls.length === 0) return calls;
+    this.#hasFurtherCall = calls.some(({ index = 0 }) => index > 0);
+    return calls.filter(({ index = 0 }) => index === 0);
+  }
+}

@@ -1,0 +1,120 @@
+import { InvalidRequestError } from '../openai/api-error.ts';
+
+/** A text of the conversation; `param` is where it stands in the client's body. */
+export interface TextPart {
+  type: 'text';
+  text: string;
+  param: string;
+}
+
+/** A picture the client named by its URL. `isLowDetail` asks for it to be read as a small one. */
+export interface ImagePart {
+  type: 'image';
+  url: string;
+  param: string;
+  isLowDetail?: boolean;
+}
+
+/** A call of a function that the model made in an earlier turn. */
+export interface ToolCall {
+  id: string;
+  name: string;
+  arguments: string;
+  param: string;
+}
+
+/** One message of a conversation, whichever API it came by. Only users and tools show images. */
+export interface Message {
+  role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
+  content: readonly (TextPart | ImagePart)[];
+  name?: string | undefined;
+  reasoning?: TextPart | undefined;
+  toolCalls?: readonly ToolCall[] | undefined;
+  toolCallId?: string | undefined;
+}
+
+/** Every picture of the conversation, in the order in which the model sees them. */
+export function imagesOf(messages: readonly Message[]): ImagePart[] {
+  return messages.flatMap(({ content }) => content.filter((part) => part.type === 'image'));
+}
+
+/**
+ * Refuses a text with one of the model's own markers of pictures in it: mlx_vlm would look for a
+ * picture that is not there and fail with a 500.
+ */
+export function refuseMediaTokens(
+  messages: readonly Message[],
+  mediaTokens: readonly string[],
+): void {
+  for (const { text, param } of messages.flatMap(textsOf)) {
+    const token = mediaTokens.find((candidate) => text.includes(candidate));
+    if (token === undefined) continue;
+    throw new InvalidRequestError(
+      `Expected \`${param}\` to be without ${token}: this model marks images with it. ` +
+        'Remove it, and send images as parts of their own.',
+      { param, code: 'media_token_in_text' },
+    );
+  }
+}
+
+function textsOf({ content, reasoning, toolCalls = [] }: Message) {
+  return [
+    ...content.filter((part) => part.type === 'text'),
+    ...(reasoning === undefined ? [] : [reasoning]),
+    ...toolCalls.map(({ arguments: text, param }) => ({ text, param })),
+  ];
+}
+
+/**
+ * The messages as mlx_vlm takes them, with every picture replaced by its checked data URL. It reads
+ * pictures of users only: those of tools follow their messages as a user's.
+ */
+export function toRuntimeMessages(
+  messages: readonly Message[],
+  imageDataUrls: readonly string[],
+): object[] {
+  const urls = imageDataUrls.values();
+  const shown: object[] = [];
+  let ofTools: object[] = [];
+  const showThoseOfTools = () => {
+    if (ofTools.length > 0) shown.push({ role: 'user', content: ofTools });
+    ofTools = [];
+  };
+  for (const message of messages) {
+    if (message.role !== 'tool') showThoseOfTools();
+    const parts = message.content.map((part) =>
+      part.type === 'text'
+        ? { type: 'text', text: part.text }
+        : { type: 'image_url', image_url: { url: urls.next().value ?? '' } },
+    );
+    const images = message.role === 'tool' ? parts.filter(({ type }) => type === 'image_url') : [];
+    ofTools.push(...images);
+    const texts = parts.filter((part) => !images.includes(part));
+    if (images.length > 0) texts.push({ type: 'text', text: '[Image: see the next message]' });
+    shown.push({ ...toRuntimeHead(message), content: asText(texts) ?? texts });
+  }
+  showThoseOfTools();
+  return shown;
+}
+
+function toRuntimeHead({ role, name, reasoning, toolCalls, toolCallId }: Message) {
+  const calls = toolCalls?.map(({ id, name, arguments: text }) => ({
+    id,
+    type: 'function',
+    function: { name, arguments: text },
+  }));
+  return {
+    role,
+    ...(name === undefined ? {} : { name }),
+    ...(reasoning === undefined ? {} : { reasoning_content: reasoning.text }),
+    ...(calls === undefined || calls.length === 0 ? {} : { tool_calls: calls }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+  };
+}
+
+/** A single text is a string, as the templates of most models expect. */
+function asText(parts: readonly object[]): string | undefined {
+  const [first] = parts;
+  if (first === undefined) return '';
+  return parts.length === 1 && 'text' in first ? String(first.text) : undefined;
+}

@@ -1,0 +1,46 @@
+import type { ApiError } from '../openai/api-error.ts';
+import type { Answer, AnswerDelta } from './answer.ts';
+import type { CollectedAnswer } from './collected-answer.ts';
+import type { GenerationRequest } from './generation-request.ts';
+
+/** One HTTP API to ask the model by: OpenAI's chat completions and Responses, Anthropic's Messages. */
+export interface Dialect {
+  /**
+   * Reads the body of a request.
+   * @throws InvalidRequestError that names the field
+   */
+  read(body: unknown): Exchange;
+}
+
+/** One request of a dialect, and how its answers are told. */
+export interface Exchange {
+  request: GenerationRequest;
+  /** The body of the whole answer. */
+  toBody(head: AnswerHead, answers: readonly FinishedAnswer[]): object;
+  createEvents(head: AnswerHead): AnswerEvents;
+}
+
+/** What an answer says of itself: the request's id, its second, the model the client named. */
+export interface AnswerHead {
+  requestId: string;
+  created: number;
+  model: string;
+  systemFingerprint: string;
+}
+
+export interface FinishedAnswer {
+  answer: Answer;
+  collected: CollectedAnswer;
+}
+
+/** Writes the Server-Sent Events of one request. Every method gives the text to send, if any. */
+export interface AnswerEvents {
+  /** What answer number `index` has newly said. */
+  delta(index: number, delta: AnswerDelta): string;
+  /** Answer number `index` is complete. */
+  finish(index: number, answer: Answer): string;
+  /** All answers are. */
+  end(answers: readonly Answer[]): string;
+  /** The request has failed after its first event. */
+  fail(error: ApiError): string;
+}

@@ -1,0 +1,19 @@
+import type { Message } from './conversation.ts';
+
+/** What a client asks of the model, whichever API it came by. */
+export interface GenerationRequest {
+  /** The name the client gives the model, and is told again. */
+  model: string | undefined;
+  messages: readonly Message[];
+  stream: boolean;
+  /** How many answers are wanted, one after the other. */
+  answers: number;
+  seed: number | undefined;
+  maxTokens: number | undefined;
+  /** Texts at which an answer ends, without them. mlx_vlm knows none. */
+  stops: readonly string[];
+  /** Whether an answer may call more than one function. mlx_vlm does not ask. */
+  parallelToolCalls: boolean;
+  /** What mlx_vlm is given as it is, under its own names (`VLMRequest` in its `schemas.py`). */
+  parameters: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,55 @@
+import { randomInt } from 'node:crypto';
+import { InvalidRequestError } from '../openai/api-error.ts';
+import type { RuntimeChatRequest } from '../runtime/chat-protocol.ts';
+import type { ReadyLine } from '../runtime/launcher-line.ts';
+import { refuseMediaTokens, toRuntimeMessages } from './conversation.ts';
+import type { GenerationRequest } from './generation-request.ts';
+
+const MAX_SEED = 2 ** 32;
+
+/**
+ * What the runtime is asked for answer number `index`: always the loaded model (another name would
+ * make mlx_vlm download it), always streaming (that is what can be cancelled), always a seed
+ * (without one it uses 0), another one for each answer.
+ * @throws InvalidRequestError for what this model cannot be asked
+ */
+export function toRuntimeRequest(
+  request: GenerationRequest,
+  imageDataUrls: readonly string[],
+  model: ReadyLine,
+  index: number,
+): RuntimeChatRequest {
+  const { messages, parameters, seed, maxTokens } = request;
+  refuseMediaTokens(messages, model.media_tokens);
+  if (model.vocab_size !== null) refuseBeyondVocabulary(parameters, model.vocab_size);
+  return {
+    model: model.model,
+    stream: true,
+    stream_options: { include_usage: true },
+    context_management: [], // none given means that mlx_vlm shortens conversations by itself
+    messages: toRuntimeMessages(messages, imageDataUrls),
+    seed: seed === undefined ? randomInt(MAX_SEED) : (Math.abs(seed) + index) % MAX_SEED,
+    ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+    ...parameters,
+  };
+}
+
+/** What counts tokens must stay within those there are: mlx_vlm would fail in mid-generation. */
+function refuseBeyondVocabulary(
+  { logit_bias, top_k }: GenerationRequest['parameters'],
+  vocabSize: number,
+): void {
+  const token = Object.keys(logit_bias ?? {}).find((id) => Number(id) >= vocabSize);
+  if (token !== undefined) {
+    throw new InvalidRequestError(
+      `Expected the token ids of \`logit_bias\` to be below ${vocabSize}, got ${token}.`,
+      { param: `logit_bias.${token}` },
+    );
+  }
+  if (Number(top_k ?? 0) > vocabSize) {
+    throw new InvalidRequestError(
+      `Expected \`top_k\` to be at most ${vocabSize}, the number of the model's tokens, got ${top_k}.`,
+      { param: 'top_k' },
+    );
+  }
+}

@@ -1,0 +1,144 @@
+import type { Middleware } from 'koa';
+import { Answer } from '../generation/answer.ts';
+import { CollectedAnswer } from '../generation/collected-answer.ts';
+import { imagesOf } from '../generation/conversation.ts';
+import type { AnswerEvents, AnswerHead, Dialect } from '../generation/dialect.ts';
+import type { GenerationRequest } from '../generation/generation-request.ts';
+import { AtCapacityError, InvalidRequestError } from '../openai/api-error.ts';
+import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
+import { withRuntime } from '../runtime/with-runtime.ts';
+import type { Deps, HttpContext, State } from './deps.ts';
+import { EventStream } from './event-stream.ts';
+import {
+  describeScaling,
+  type GenerationJob,
+  generate,
+  loadImages,
+  type Sink,
+} from './generation-job.ts';
+import { modelIdOf } from './model-id.ts';
+import { retryAfterSeconds, toApiError } from './to-api-error.ts';
+import { track } from './track.ts';
+
+/** A route that has the model answer: admitted, its images fetched, queued, answered. */
+export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<State> {
+  return async (ctx) => {
+    const exchange = dialect.read(ctx.request.body);
+    const { messages, stream } = exchange.request;
+    const kind = imagesOf(messages).length > 0 ? 'vision' : 'text';
+    if (kind === 'text') refuseTextOnly(deps);
+    if (stream) refuseTooManyStreams(deps);
+    await track(deps, ctx, { kind, stream }, async (record, signal) => {
+      const images = loadImages(deps, exchange.request, signal);
+      const job: GenerationJob = { ...exchange, record, images };
+      if (stream) await answerStream(deps, ctx, job, signal);
+      else ctx.body = await answerWhole(deps, ctx, job, signal);
+    });
+  };
+}
+
+/** Queued; the slot is held until the runtime has really ended. */
+async function answerWhole(deps: Deps, ctx: HttpContext, job: GenerationJob, signal: AbortSignal) {
+  const { request, record, images } = job;
+  const attempt = async (connection: RuntimeConnection, jobSignal: AbortSignal) => {
+    const head = headOf(deps, job, connection);
+    const answers = newAnswers(job).map((answer) => ({ answer, collected: new CollectedAnswer() }));
+    for (const [index, { answer, collected }] of answers.entries()) {
+      await generate(
+        connection,
+        job,
+        index,
+        { answer, add: (delta) => collected.add(delta) },
+        jobSignal,
+      );
+    }
+    return job.toBody(head, answers);
+  };
+  const body = await deps.queue.submit(
+    (jobSignal) => {
+      record.startedAt = Date.now();
+      return withRuntime(deps.runtime, (connection) => attempt(connection, jobSignal), {
+        signal: jobSignal,
+        mayRetry: () => true,
+      });
+    },
+    { id: record.id, client: record.client, signal, ready: images },
+  );
+  announceScaling(ctx, request, await images);
+  return body;
+}
+
+/** Not queued (the seed). An error after the first event is an event, then the end. */
+async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, signal: AbortSignal) {
+  const stream = new EventStream(ctx.res, signal, deps.settings.keepAliveSeconds * 1000);
+  let events: AnswerEvents | undefined;
+  const attempt = async (connection: RuntimeConnection) => {
+    const writer = job.createEvents(headOf(deps, job, connection));
+    events = writer;
+    const answers = newAnswers(job);
+    announceScaling(ctx, job.request, await job.images);
+    for (const [index, answer] of answers.entries()) {
+      const sink: Sink = {
+        answer,
+        add: (delta) => stream.add(writer.delta(index, delta)),
+        flush: () => stream.flush(),
+      };
+      await stream.flush();
+      await generate(connection, job, index, sink, signal);
+      stream.add(writer.finish(index, answer));
+    }
+    stream.end(writer.end(answers));
+  };
+  job.record.startedAt = Date.now();
+  try {
+    await withRuntime(deps.runtime, attempt, { signal, mayRetry: () => !stream.hasContent });
+  } catch (error) {
+    const told = toApiError(error, deps.queue);
+    if (stream.started) stream.end((events ?? job.createEvents(headOf(deps, job))).fail(told));
+    throw error;
+  } finally {
+    stream.close();
+    ctx.respond = !stream.started;
+  }
+}
+
+function newAnswers({ request }: GenerationJob): Answer[] {
+  const { answers, stops, parallelToolCalls } = request;
+  return Array.from({ length: answers }, () => new Answer(stops, parallelToolCalls));
+}
+
+function refuseTextOnly({ settings }: Deps): void {
+  if (settings.allowTextOnly) return;
+  throw new InvalidRequestError(
+    'Expected an image: this server answers questions about images. Add one to a user message ' +
+      '(an image_url, input_image or image part), or start it with --allow-text-only.',
+    { code: 'text_only_unsupported', param: 'messages' },
+  );
+}
+
+function refuseTooManyStreams({ activity, settings, queue }: Deps): void {
+  if (activity.streams < (settings.maxStreams ?? Number.POSITIVE_INFINITY)) return;
+  throw new AtCapacityError('too_many_streams', retryAfterSeconds(queue));
+}
+
+function headOf(
+  { settings }: Deps,
+  { request, record }: GenerationJob,
+  connection?: RuntimeConnection,
+): AnswerHead {
+  return {
+    requestId: record.id,
+    created: Math.floor(Date.now() / 1000),
+    model: request.model ?? modelIdOf(settings.modelPath),
+    systemFingerprint: `mlx_vlm-${connection?.model.versions['mlx_vlm'] ?? ''}`,
+  };
+}
+
+function announceScaling(
+  ctx: HttpContext,
+  request: GenerationRequest,
+  images: Awaited<GenerationJob['images']>,
+) {
+  const scaling = describeScaling(request, images);
+  if (scaling !== '') ctx.set('x-sightglass-scaled-images', scaling);
+}

@@ -1,0 +1,110 @@
+import type { Message, TextPart } from '../generation/conversation.ts';
+import type { Dialect } from '../generation/dialect.ts';
+import type { GenerationRequest } from '../generation/generation-request.ts';
+import { InvalidRequestError } from './api-error.ts';
+import { toChatCompletion } from './chat-completion.ts';
+import { ChatCompletionEvents } from './chat-completion-events.ts';
+import type { ChatMessage } from './chat-message.ts';
+import { ChatCompletionRequest } from './chat-request.ts';
+import { pick, runtimeParameters } from './compatibility.ts';
+import { toRuntimeTools } from './function-tool.ts';
+import { parseBody } from './parse-body.ts';
+
+const passedOn = runtimeParameters(ChatCompletionRequest);
+
+/** OpenAI's chat completions. */
+export const chatDialect: Dialect = {
+  read(body) {
+    const request = parseBody(ChatCompletionRequest, body);
+    refuseContradictions(request);
+    const includeUsage = request.stream_options?.include_usage === true;
+    return {
+      request: toGenerationRequest(request),
+      toBody: toChatCompletion,
+      createEvents: (head) => new ChatCompletionEvents(head, includeUsage),
+    };
+  },
+};
+
+/** What a request for chat completions asks of the model. */
+export function toGenerationRequest(request: ChatCompletionRequest): GenerationRequest {
+  const answers = request.n ?? 1;
+  return {
+    model: request.model ?? undefined,
+    messages: request.messages.map(toMessage),
+    stream: request.stream === true,
+    answers,
+    seed: request.seed ?? undefined,
+    maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
+    stops: request.stop == null ? [] : [request.stop].flat(),
+    parallelToolCalls: request.parallel_tool_calls !== false,
+    parameters: {
+      ...(answers > 1 ? { temperature: 1 } : {}), // without it every answer would be the same
+      ...pick(request, passedOn),
+      ...toRuntimeTools(request.tools, request.tool_choice),
+    },
+  };
+}
+
+function toMessage(message: ChatMessage, index: number): Message {
+  const path = `messages.${index}`;
+  const { role } = message;
+  const content = toParts(message.content, `${path}.content`);
+  if (role === 'tool') return { role, content, toolCallId: message.tool_call_id };
+  const name = message.name ?? undefined;
+  if (role !== 'assistant') return { role, content, name };
+  const { reasoning_content: reasoning, tool_calls: calls } = message;
+  return {
+    role,
+    content,
+    name,
+    reasoning: reasoning == null ? undefined : asText(reasoning, `${path}.reasoning_content`),
+    toolCalls: calls?.map((call, at) => ({
+      id: call.id,
+      name: call.function.name,
+      arguments: call.function.arguments,
+      param: `${path}.tool_calls.${at}.function.arguments`,
+    })),
+  };
+}
+
+function toParts(content: ChatMessage['content'], path: string): Message['content'] {
+  if (content == null) return [];
+  if (typeof content === 'string') return [asText(content, path)];
+  return content.map((part, at) => {
+    const param = `${path}.${at}`;
+    switch (part.type) {
+      case 'text':
+        return asText(part.text, `${param}.text`);
+      case 'refusal':
+        return asText(part.refusal, `${param}.refusal`);
+      case 'image_url': {
+        const { url, detail } = part.image_url;
+        return { type: 'image', url, param, isLowDetail: detail === 'low' };
+      }
+      default:
+        return part satisfies never;
+    }
+  });
+}
+
+function asText(text: string, param: string): TextPart {
+  return { type: 'text', text, param };
+}
+
+/** As OpenAI: parameters that cannot both be meant, or mean nothing without another. */
+function refuseContradictions(request: ChatCompletionRequest): void {
+  const { max_tokens, max_completion_tokens, logprobs, top_logprobs } = request;
+  const bothLimits = max_tokens != null && max_completion_tokens != null;
+  if (bothLimits && max_tokens !== max_completion_tokens) {
+    throw new InvalidRequestError(
+      'Expected `max_tokens` to be left out beside `max_completion_tokens`, which replaces it.',
+      { param: 'max_tokens' },
+    );
+  }
+  if (top_logprobs != null && logprobs !== true) {
+    throw new InvalidRequestError('Expected `logprobs` to be true beside `top_logprobs`.', {
+      param: 'top_logprobs',
+    });
+  }
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+/** A text with half a character in it (a lone surrogate) is no text to a tokenizer. */
+export const Text = z.string().refine((text) => text.isWellFormed(), {
+  error: 'well-formed Unicode, without lone surrogates',
+});
+
+/** How closely a picture is read; `low` has it scaled down, as OpenAI does. */
+export const ImageDetail = z.enum(['auto', 'low', 'high', 'original']).nullish();
+
+const TextPart = z.object({ type: z.literal('text'), text: Text });
+const RefusalPart = z.object({ type: z.literal('refusal'), refusal: Text });
+
+/** Some clients send the URL bare; OpenAI's form is `{ url, detail }`. */
+const ImageUrl = z.union([
+  z.object({ url: z.string(), detail: ImageDetail }),
+  z.string().transform((url) => ({ url, detail: undefined })),
+]);
+const ImagePart = z.object({ type: z.literal('image_url'), image_url: ImageUrl });
+
+const text = z.union([Text, z.array(TextPart).min(1)]);
+const textAndImages = z.union([
+  Text,
+  z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).min(1),
+]);
+const name = z.string().nullish();
+
+const InstructionMessage = z.object({ role: z.enum(['system', 'developer']), content: text, name });
+const UserMessage = z.object({ role: z.literal('user'), content: textAndImages, name });
+const AssistantMessage = z.object({
+  role: z.literal('assistant'),
+  content: z
+    .union([Text, z.array(z.discriminatedUnion('type', [TextPart, RefusalPart])).min(1)])
+    .nullish(),
+  refusal: z.string().nullish(),
+  reasoning_content: Text.nullish(),
+  tool_calls: z
+    .array(
+      z.object({
+        id: z.string(),
+        type: z.literal('function'),
+        function: z.object({ name: z.string(), arguments: Text }),
+      }),
+    )
+    .nullish(),
+  name,
+});
+const ToolMessage = z.object({
+  role: z.literal('tool'),
+  content: textAndImages,
+  tool_call_id: z.string(),
+});
+
+/** One message of the conversation, of the roles of OpenAI's API reference. */
+export const ChatMessage = z.discriminatedUnion('role', [
+  InstructionMessage,
+  UserMessage,
+  AssistantMessage,
+  ToolMessage,
+]);
+export type ChatMessage = z.infer<typeof ChatMessage>;

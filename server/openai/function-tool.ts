@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { InvalidRequestError } from './api-error.ts';
+
+/** The name of a function or of a schema. */
+export const FunctionName = z.string().regex(/^[\w-]{1,64}$/, {
+  error: 'up to 64 letters, digits, underscores or dashes',
+});
+export const JsonObject = z.record(z.string(), z.unknown());
+
+/** A function that the model may call: what both of OpenAI's APIs tell of it. */
+export const functionTool = {
+  name: FunctionName,
+  description: z.string().nullish(),
+  parameters: JsonObject.nullish(),
+  strict: z.boolean().nullish(),
+};
+export const FunctionTool = z.object({
+  type: z.literal('function'),
+  function: z.object(functionTool),
+});
+export type FunctionTool = z.infer<typeof FunctionTool>;
+
+const NamedFunction = z.object({
+  type: z.literal('function'),
+  function: z.object({ name: FunctionName }),
+});
+
+/** Which of the functions the model is to call, as chat completions say it. */
+export const ToolChoice = z.union([
+  z.enum(['none', 'auto', 'required']),
+  NamedFunction,
+  z.object({
+    type: z.literal('allowed_tools'),
+    allowed_tools: z.object({ mode: z.enum(['auto', 'required']), tools: z.array(NamedFunction) }),
+  }),
+]);
+export type ToolChoice = z.infer<typeof ToolChoice>;
+
+/**
+ * What mlx_vlm is told of the tools: it knows no `allowed_tools`, which are a smaller set of tools.
+ * @throws InvalidRequestError when a choice names no tool there is
+ */
+export function toRuntimeTools(
+  tools: readonly FunctionTool[] | null | undefined,
+  choice: ToolChoice | null | undefined,
+): Record<string, unknown> {
+  const there = tools ?? [];
+  if (choice == null) return there.length === 0 ? {} : { tools: there };
+  if (choice === 'required') refuseUnlessThere(there.length > 0, choice);
+  if (typeof choice === 'string') return { tools: there, tool_choice: choice };
+  const named = choice.type === 'function' ? [choice] : choice.allowed_tools.tools;
+  const names = named.map((tool) => tool.function.name);
+  for (const name of names) {
+    refuseUnlessThere(
+      there.some((tool) => tool.function.name === name),
+      name,
+    );
+  }
+  const allowed = there.filter((tool) => names.includes(tool.function.name));
+  return {
+    tools: allowed,
+    tool_choice: choice.type === 'function' ? choice : choice.allowed_tools.mode,
+  };
+}
+
+function refuseUnlessThere(isThere: boolean, choice: string): void {
+  if (isThere) return;
+  throw new InvalidRequestError(
+    `Expected \`tool_choice\` to name a function of \`tools\`, got "${choice}", which has none.`,
+    { param: 'tool_choice' },
+  );
+}

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { runtime } from './compatibility.ts';
+
+const count = z.int().min(1).max(1_000_000);
+
+/** Parameters of OpenAI's that shape the sampling of every API here. */
+export const sampling = {
+  temperature: runtime(
+    z.number().min(0).max(2),
+    'the default is the model’s own (its `generation_config.json`), else 0; 1 when `n` is above 1',
+  ),
+  top_p: runtime(z.number().gt(0).max(1)),
+};
+
+const pixels = z.int().min(1).max(16_777_216);
+const side = z.int().min(1).max(4096);
+
+/** mlx_vlm's own parameters (`VLMRequest` in `mlx_vlm/server/schemas.py`). */
+export const mlxParameters = {
+  top_k: runtime(z.int().min(0).max(1_000_000), 'at most the number of the model’s tokens'),
+  min_p: runtime(z.number().min(0).max(1)),
+  top_n_sigma: runtime(z.number().min(0).max(100)),
+  typical_p: runtime(z.number().gt(0).max(1)),
+  p_less: runtime(z.boolean()),
+  repetition_penalty: runtime(z.number().gt(0).max(10)),
+  repetition_context_size: runtime(count),
+  presence_context_size: runtime(count),
+  frequency_context_size: runtime(count),
+  enable_thinking: runtime(z.boolean(), 'for models that can be told to think or not'),
+  thinking_budget: runtime(z.int().min(0).max(1_000_000), 'tokens'),
+  thinking_start_token: runtime(z.string().min(1).max(100)),
+  thinking_end_token: runtime(z.string().min(1).max(100)),
+  resize_shape: runtime(
+    z.union([side, z.array(side).min(1).max(2)]),
+    'pixels: one side, or height and width',
+  ),
+  min_pixels: runtime(pixels, 'for models that choose their own size of a picture'),
+  max_pixels: runtime(pixels, 'for models that choose their own size of a picture'),
+};

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { imagesOf } from '../../../server/generation/conversation.ts';
+import { toRuntimeRequest } from '../../../server/generation/runtime-request.ts';
+import { chatDialect } from '../../../server/openai/chat-dialect.ts';
+import type { ReadyLine } from '../../../server/runtime/launcher-line.ts';
+
+const model: ReadyLine = {
+  event: 'ready',
+  model: '/models/demo',
+  model_type: 'qwen2_vl',
+  load_seconds: 1,
+  memory_bytes: 1,
+  context_length: 4096,
+  vocab_size: 1024,
+  media_tokens: ['<|image_pad|>'],
+  device: 'cpu',
+  versions: {},
+};
+const image = (url: unknown) => ({ type: 'image_url', image_url: url });
+const text = (words: string) => ({ type: 'text', text: words });
+const ask = (body: object) => chatDialect.read(body).request;
+const body = {
+  model: 'somebody/else',
+  user: 'me',
+  seed: -3,
+  max_completion_tokens: 20,
+  temperature: null,
+  top_p: 0.5,
+  stop: 'x',
+  messages: [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: [text('This?'), image({ url: 'http://a/1.png', detail: 'low' })] },
+    { role: 'assistant', content: null, tool_calls: null },
+    { role: 'user', content: [image('http://a/2.png'), text('And this?')], name: null },
+  ],
+};
+const conversation = ask(body);
+
+test('images are found anywhere in the history, with the place they stand in', () => {
+  assert.deepEqual(imagesOf(conversation.messages), [
+    { type: 'image', url: 'http://a/1.png', param: 'messages.1.content.1', isLowDetail: true },
+    { type: 'image', url: 'http://a/2.png', param: 'messages.3.content.0', isLowDetail: false },
+  ]);
+});
+
+test('the runtime is asked for the loaded model, with checked images and no nulls', () => {
+  assert.deepEqual(toRuntimeRequest(conversation, ['data:1', 'data:2'], model, 0), {
+    model: '/models/demo',
+    stream: true,
+    stream_options: { include_usage: true },
+    context_management: [],
+    messages: [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: [text('This?'), image({ url: 'data:1' })] },
+      { role: 'assistant', content: '' },
+      { role: 'user', content: [image({ url: 'data:2' }), text('And this?')] },
+    ],
+    seed: 3,
+    max_tokens: 20,
+    top_p: 0.5,
+  });
+});
+
+test('without a seed each request gets one of its own', () => {
+  const unseeded = ask({ ...body, seed: null });
+  const seeds = Array.from({ length: 8 }, () => toRuntimeRequest(unseeded, [], model, 0)['seed']);
+  assert.ok(new Set(seeds).size > 1);
+});
+
+test('a logit bias for a token that the model does not have is refused', () => {
+  const biased = ask({ ...body, logit_bias: { '1024': 1 } });
+  assert.throws(() => toRuntimeRequest(biased, [], model, 0), {
+    param: 'logit_bias.1024',
+    message: 'Expected the token ids of `logit_bias` to be below 1024, got 1024.',
+  });
+});
+
+test('a top_k beyond the model’s vocabulary is refused', () => {
+  assert.throws(() => toRuntimeRequest(ask({ ...body, top_k: 1025 }), [], model, 0), {
+    param: 'top_k',
+    message: "Expected `top_k` to be at most 1024, the number of the model's tokens, got 1025.",
+  });
+});
+
+test('the model’s own image marker in a text is refused where it stands', () => {
+  const marked = ask({
+    messages: [{ role: 'user', content: [text('ok'), text('a <|image_pad|> b')] }],
+  });
+  assert.throws(() => toRuntimeRequest(marked, [], model, 0), {
+    param: 'messages.0.content.1.text',
+    code: 'media_token_in_text',
+    status: 400,
+  });
+});
+
+test('pictures of tools follow their messages as a user’s, those of later turns in their place', () => {
+  const { messages } = toRuntimeRequest(
+    ask({
+      messages: [
+        { role: 'user', content: [image('http://a/1.png')] },
+        {
+          role: 'assistant',
+          tool_calls: ['a', 'b'].map((id) => ({
+            id,
+            type: 'function',
+            function: { name: 'look', arguments: '{}' },
+          })),
+        },
+        { role: 'tool', tool_call_id: 'a', content: [text('Seen.'), image('http://a/2.png')] },
+        { role: 'tool', tool_call_id: 'b', content: [image('http://a/3.png')] },
+        { role: 'user', content: [image('http://a/4.png')] },
+      ],
+    }),
+    ['1', '2', '3', '4'],
+    model,
+    0,
+  );
+  const shown = (...urls: string[]) => urls.map((url) => image({ url }));
+  const note = text('[Image: see the next message]');
+  assert.deepEqual(messages.slice(2), [
+    { role: 'tool', tool_call_id: 'a', content: [text('Seen.'), note] },
+    { role: 'tool', tool_call_id: 'b', content: note.text },
+    { role: 'user', content: shown('2', '3') },
+    { role: 'user', content: shown('4') },
+  ]);
+});
+
+test('each answer of a request has a seed of its own', () => {
+  const seeded = ask({ ...body, seed: 5, n: 3 });
+  assert.deepEqual(
+    [0, 1, 2].map((index) => toRuntimeRequest(seeded, [], model, index)['seed']),
+    [5, 6, 7],
+  );
+});
