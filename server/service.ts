@@ -4,6 +4,7 @@ import { Activity } from './activity.ts';
 import { createApp } from './http/app.ts';
 import { HttpServer } from './http/http-server.ts';
 import { ImageLoader } from './images/image-loader.ts';
+import { ResponseStore } from './openai/response-store.ts';
 import { RequestQueue } from './queue/request-queue.ts';
 import type { RuntimeCommand } from './runtime/runtime-process.ts';
 import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
@@ -41,8 +42,9 @@ export function createService({ settings, command, log }: ServiceOptions) {
     maxBytes: settings.maxImageMegabytes * 1_000_000,
     maxPixels: settings.maxImagePixels,
   });
+  const responses = new ResponseStore(settings.responseStoreMegabytes * 1_000_000);
   const activity = new Activity();
-  const app = createApp({ settings, queue, runtime, images, activity, log });
+  const app = createApp({ settings, queue, runtime, images, responses, activity, log });
   const server = new HttpServer(app.callback());
 
   // While the runtime comes up the line is held; once it has failed, every waiter is told so.

@@ -107,6 +107,11 @@ export const Settings = z.object({
     'largest request body accepted, images included',
     z.number().positive().max(1000).default(100),
   ),
+  responseStoreMegabytes: setting(
+    '--response-store-megabytes <MB>',
+    'memory for responses that `previous_response_id` can name, the oldest dropped first; 0 keeps none',
+    z.number().min(0).max(10_000).default(64),
+  ),
   hangTimeoutSeconds: setting(
     '--hang-timeout <seconds>',
     'the runtime is restarted when it has work and makes no progress for so long',

@@ -1,6 +1,9 @@
 import Router from '@koa/router';
 import Koa from 'koa';
+import { messagesDialect } from '../anthropic/messages-dialect.ts';
 import { chatDialect } from '../openai/chat-dialect.ts';
+import { createResponsesDialect } from '../openai/responses-dialect.ts';
+import { allowOrigins } from './cors.ts';
 import type { Deps, State } from './deps.ts';
 import { answerErrors } from './error-response.ts';
 import { refuseForeignHosts } from './foreign-host.ts';
@@ -11,29 +14,40 @@ import { createModelList, createModelLookup } from './models.ts';
 import { createQueueStats } from './queue-stats.ts';
 import { assignRequestId } from './request-id.ts';
 import { requireApiKey } from './require-api-key.ts';
-import { refuseUnknownRoutes } from './unknown-route.ts';
+import { registerStoredResponses } from './responses.ts';
+import { answerOptions, refuseUnknownRoutes } from './unknown-route.ts';
+import { refuseUnserved } from './unserved.ts';
 
 /** The HTTP surface: what is served where. Every path is there with and without `/v1`. */
 export function createApp(deps: Deps): Koa<State> {
   const router = new Router<State>();
+  const parse = parseJsonBody(deps.settings.maxBodyMegabytes);
+  const dialects = {
+    '/chat/completions': chatDialect,
+    '/responses': createResponsesDialect(deps.responses),
+    '/messages': messagesDialect,
+  };
   const health = createHealth(deps);
   const open = new Router<State>().get('/health', health).get('/v1/health', health);
   for (const prefix of ['', '/v1']) {
     router.get(`${prefix}/models`, createModelList(deps));
     router.get(`${prefix}/models/:id{/:name}`, createModelLookup(deps));
     router.get(`${prefix}/queue/stats`, createQueueStats(deps));
-    router.post(
-      `${prefix}/chat/completions`,
-      parseJsonBody(deps.settings.maxBodyMegabytes),
-      createGenerationRoute(deps, chatDialect),
-    );
+    for (const [path, dialect] of Object.entries(dialects)) {
+      router.post(prefix + path, parse, createGenerationRoute(deps, dialect));
+    }
+    registerStoredResponses(router, `${prefix}/responses`, deps.responses);
+    router.post(`${prefix}/completions`, refuseUnserved('text completions'));
+    router.post(`${prefix}/embeddings`, refuseUnserved('embeddings'));
   }
   const app = new Koa<State>();
   // Connections that break, mostly: what a handler throws is answered by `answerErrors`.
   app.on('error', (error: Error) => deps.log.debug({ err: error }, 'connection error'));
   app.use(assignRequestId());
+  app.use(allowOrigins(deps.settings.corsOrigins));
   app.use(answerErrors(deps));
   app.use(refuseForeignHosts(deps.settings.host));
+  app.use(answerOptions([open, router]));
   app.use(open.routes());
   app.use(requireApiKey(deps.settings.apiKey));
   app.use(router.routes());

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { Activity } from '../activity.ts';
 import type { ImageLoader } from '../images/image-loader.ts';
+import type { ResponseStore } from '../openai/response-store.ts';
 import type { RequestQueue } from '../queue/request-queue.ts';
 import type { RuntimeSupervisor } from '../runtime/runtime-supervisor.ts';
 import type { Settings } from '../settings.ts';
@@ -12,6 +13,7 @@ export interface Deps {
   queue: RequestQueue;
   runtime: RuntimeSupervisor;
   images: ImageLoader;
+  responses: ResponseStore;
   activity: Activity;
   log: Logger;
 }

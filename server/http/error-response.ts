@@ -1,9 +1,10 @@
 import type { Middleware } from 'koa';
+import { toAnthropicError } from '../anthropic/anthropic-error.ts';
 import { ClientGoneError } from './client-gone.ts';
 import type { Deps, State } from './deps.ts';
 import { toApiError } from './to-api-error.ts';
 
-/** Turns whatever was thrown into OpenAI's error body; what nobody expected is logged whole. */
+/** Turns whatever was thrown into the API's error body; what nobody expected is logged whole. */
 export function answerErrors({ log, queue }: Deps): Middleware<State> {
   return async (ctx, next) => {
     try {
@@ -19,7 +20,13 @@ export function answerErrors({ log, queue }: Deps): Middleware<State> {
       }
       ctx.status = error.status;
       ctx.set(error.headers);
-      ctx.body = error.toBody();
+      ctx.body = isAnthropics(ctx.path)
+        ? toAnthropicError(error, ctx.state.requestId)
+        : error.toBody();
     }
   };
+}
+
+function isAnthropics(path: string): boolean {
+  return /^(\/v1)?\/messages(\/|$)/.test(path);
 }

@@ -30,13 +30,13 @@ export interface GenerationJob extends Exchange {
  */
 export function loadImages(
   { images, settings }: Pick<Deps, 'images' | 'settings'>,
-  { messages }: GenerationRequest,
+  { messages, messagesParam }: GenerationRequest,
   signal: AbortSignal,
 ): Promise<readonly LoadedImage[]> {
   const parts = imagesOf(messages);
   const loading = images
     .loadAll(parts, signal)
-    .then((loaded) => refuseTooMuch(loaded, settings.maxBodyMegabytes))
+    .then((loaded) => refuseTooMuch(loaded, settings.maxBodyMegabytes, messagesParam))
     .catch((error: unknown) => {
       throw error instanceof ImageError ? toImageApiError(error, parts) : error;
     });
@@ -45,13 +45,13 @@ export function loadImages(
 }
 
 /** A small body can name a large image many times: what the runtime is sent has the body's limit. */
-function refuseTooMuch(loaded: readonly LoadedImage[], maxMegabytes: number) {
+function refuseTooMuch(loaded: readonly LoadedImage[], maxMegabytes: number, param: string) {
   const size = loaded.reduce((sum, { dataUrl }) => sum + dataUrl.length, 0);
   if (size <= maxMegabytes * 1_000_000) return loaded;
   throw new InvalidRequestError(
     `Expected images of at most ${maxMegabytes} MB in all, got ${Math.ceil(size / 1e6)} MB. ` +
       'Send fewer or smaller ones, or raise --max-body-megabytes.',
-    { status: 413, code: 'image_too_large', param: 'messages' },
+    { status: 413, code: 'image_too_large', param },
   );
 }
 

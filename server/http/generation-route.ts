@@ -24,9 +24,9 @@ import { track } from './track.ts';
 export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<State> {
   return async (ctx) => {
     const exchange = dialect.read(ctx.request.body);
-    const { messages, stream } = exchange.request;
+    const { messages, messagesParam, stream } = exchange.request;
     const kind = imagesOf(messages).length > 0 ? 'vision' : 'text';
-    if (kind === 'text') refuseTextOnly(deps);
+    if (kind === 'text') refuseTextOnly(deps, messagesParam);
     if (stream) refuseTooManyStreams(deps);
     await track(deps, ctx, { kind, stream }, async (record, signal) => {
       const images = loadImages(deps, exchange.request, signal);
@@ -107,12 +107,12 @@ function newAnswers({ request }: GenerationJob): Answer[] {
   return Array.from({ length: answers }, () => new Answer(stops, parallelToolCalls));
 }
 
-function refuseTextOnly({ settings }: Deps): void {
+function refuseTextOnly({ settings }: Deps, param: string): void {
   if (settings.allowTextOnly) return;
   throw new InvalidRequestError(
     'Expected an image: this server answers questions about images. Add one to a user message ' +
       '(an image_url, input_image or image part), or start it with --allow-text-only.',
-    { code: 'text_only_unsupported', param: 'messages' },
+    { code: 'text_only_unsupported', param },
   );
 }
 

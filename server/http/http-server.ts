@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createProbe, type Server as NetServer } from 'node:net';
 
+import { answerMalformedHttp } from './malformed-http.ts';
+
 /** The address cannot be listened on; says why, and which port is free if this one is taken. */
 export class ListenError extends Error {
   override name = 'ListenError';
@@ -22,6 +24,11 @@ export class HttpServer {
         this.#open.delete(response);
         this.#tellIfAnswered();
       });
+    });
+    this.#server.on('clientError', (error, socket) => {
+      const isBeingAnswered = [...this.#open].some((response) => response.socket === socket);
+      if (isBeingAnswered) socket.destroy();
+      else answerMalformedHttp(error, socket);
     });
   }
 

@@ -23,4 +23,5 @@ export function assignFreshId(ctx: HttpContext): void {
 function assign(ctx: HttpContext, id: string): void {
   ctx.state.requestId = id;
   ctx.set('x-request-id', id);
+  ctx.set('request-id', id); // the name that Anthropic's clients read
 }

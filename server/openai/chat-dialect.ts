@@ -32,6 +32,7 @@ export function toGenerationRequest(request: ChatCompletionRequest): GenerationR
   return {
     model: request.model ?? undefined,
     messages: request.messages.map(toMessage),
+    messagesParam: 'messages',
     stream: request.stream === true,
     answers,
     seed: request.seed ?? undefined,

@@ -1,0 +1,107 @@
+import type {
+  ContentBlock,
+  Message,
+  MessageDeltaUsage,
+  StopReason,
+} from '@anthropic-ai/sdk/resources/messages/messages';
+import type { Answer } from '../generation/answer.ts';
+import type { MadeToolCall } from '../generation/collected-answer.ts';
+import type { AnswerHead, FinishedAnswer } from '../generation/dialect.ts';
+import { toUsage } from '../generation/usage.ts';
+
+/** A message that has only begun. How long the prompt was is told as it ends. */
+export function beginMessage({ requestId, model }: AnswerHead) {
+  return {
+    id: `msg_${requestId}`,
+    type: 'message',
+    role: 'assistant',
+    model,
+    content: [],
+    stop_reason: null,
+    stop_sequence: null,
+    stop_details: null,
+    container: null,
+    diagnostics: null,
+    usage: {
+      input_tokens: 0,
+      output_tokens: 0,
+      cache_creation: null,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+      inference_geo: null,
+      output_tokens_details: null,
+      server_tool_use: null,
+      service_tier: 'standard',
+      speed: null,
+    },
+  } satisfies Message;
+}
+
+/** The whole message; thinking is shown to those who asked for it. */
+export function toMessageBody(
+  head: AnswerHead,
+  { answer, collected }: FinishedAnswer,
+  showsThinking: boolean,
+): Message {
+  const { content, reasoning, toolCalls } = collected;
+  const blocks: ContentBlock[] = [];
+  if (showsThinking && reasoning !== '') blocks.push(thinkingBlock(reasoning));
+  if (content !== '' || toolCalls.length === 0) blocks.push(textBlock(content));
+  for (const call of toolCalls) blocks.push(toolUseBlock(call, toInput(call.arguments)));
+  const begun = beginMessage(head);
+  return {
+    ...begun,
+    content: blocks,
+    ...toStop(answer),
+    usage: { ...begun.usage, ...withoutNull(toMessageUsage(answer)) },
+  };
+}
+
+export function textBlock(text: string): ContentBlock {
+  return { type: 'text', text, citations: null };
+}
+
+export function thinkingBlock(thinking: string): ContentBlock {
+  return { type: 'thinking', thinking, signature: '' };
+}
+
+export function toolUseBlock({ id, name }: MadeToolCall, input: object): ContentBlock {
+  return { type: 'tool_use', id, name, input, caller: { type: 'direct' } };
+}
+
+/** Why the answer ended, in Anthropic's words. */
+export function toStop(answer: Answer) {
+  const { stopSequence, finishReason } = answer;
+  const reasons = { stop: 'end_turn', length: 'max_tokens', tool_calls: 'tool_use' } as const;
+  const stop_reason: StopReason =
+    stopSequence === undefined ? reasons[finishReason] : 'stop_sequence';
+  return { stop_reason, stop_sequence: stopSequence ?? null };
+}
+
+/** As Anthropic counts: what the cache gave is not part of `input_tokens`. */
+export function toMessageUsage(answer: Answer): MessageDeltaUsage {
+  const { promptTokens, cachedTokens, completionTokens } = toUsage([answer]);
+  return {
+    input_tokens: promptTokens - cachedTokens,
+    cache_creation_input_tokens: 0,
+    cache_read_input_tokens: cachedTokens,
+    output_tokens: completionTokens,
+    output_tokens_details: null,
+    server_tool_use: null,
+  };
+}
+
+function withoutNull(usage: MessageDeltaUsage) {
+  return { ...usage, input_tokens: usage.input_tokens ?? 0 };
+}
+
+/** A model may write arguments that are no JSON; Anthropic's form has room for an object only. */
+function toInput(text: string): object {
+  try {
+    const input: unknown = JSON.parse(text);
+    if (typeof input === 'object' && input !== null) return input;
+  } catch {
+    // handed on as it was written
+  }
+  return text === '' ? {} : { arguments: text };
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { Text } from '../openai/chat-message.ts';
+import { gateway, noEffect, refused, runtime } from '../openai/compatibility.ts';
+import { FunctionName, JsonObject } from '../openai/function-tool.ts';
+
+const test = 'test/contract/messages-api.test.ts';
+
+const TextBlock = z.object({ type: z.literal('text'), text: Text });
+const ImageBlock = z.object({
+  type: z.literal('image'),
+  source: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('base64'), media_type: z.string(), data: z.string() }),
+    z.object({ type: z.literal('url'), url: z.string() }),
+  ]),
+});
+const DocumentBlock = z.object({
+  type: z.literal('document'),
+  source: z.object({ type: z.literal('text'), data: Text }),
+});
+const shown = z.discriminatedUnion('type', [TextBlock, ImageBlock, DocumentBlock]);
+const ToolResultBlock = z.object({
+  type: z.literal('tool_result'),
+  tool_use_id: z.string(),
+  content: z.union([Text, z.array(shown)]).nullish(),
+  is_error: z.boolean().nullish(),
+});
+const ToolUseBlock = z.object({
+  type: z.literal('tool_use'),
+  id: z.string(),
+  name: z.string(),
+  input: JsonObject,
+});
+const ThinkingBlock = z.object({ type: z.literal('thinking'), thinking: Text });
+const RedactedBlock = z.object({ type: z.literal('redacted_thinking') });
+
+const UserMessage = z.object({
+  role: z.literal('user'),
+  content: z.union([
+    Text,
+    z.array(z.discriminatedUnion('type', [TextBlock, ImageBlock, DocumentBlock, ToolResultBlock])),
+  ]),
+});
+const AssistantMessage = z.object({
+  role: z.literal('assistant'),
+  content: z.union([
+    Text,
+    z.array(z.discriminatedUnion('type', [TextBlock, ToolUseBlock, ThinkingBlock, RedactedBlock])),
+  ]),
+});
+/** One turn of the conversation, as Anthropic's API reference has it. */
+export const AnthropicMessage = z.discriminatedUnion('role', [UserMessage, AssistantMessage]);
+export type AnthropicMessage = z.infer<typeof AnthropicMessage>;
+
+const disable_parallel_tool_use = z.boolean().nullish();
+
+/** The body of `POST /v1/messages`, after Anthropic's API reference; null means not given. */
+export const MessagesRequest = z.strictObject({
+  model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
+  messages: z.array(AnthropicMessage).min(1).meta({
+    effect: 'gateway',
+    note: 'blocks `text`, `image` (`base64`, `url`), `document` (text), `tool_use`, `tool_result` (with images too), `thinking`; `cache_control` has no effect',
+    test,
+  }),
+  max_tokens: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .meta({ effect: 'gateway', note: 'needed, as at Anthropic', test }),
+  system: gateway(z.union([Text, z.array(TextBlock)]), 'the first system message', test),
+  stream: gateway(z.boolean(), 'not queued', test),
+  stop_sequences: gateway(
+    z.array(z.string().min(1)).max(64),
+    'never shown, not even in part',
+    test,
+  ),
+  temperature: runtime(z.number().min(0).max(1), '', test),
+  top_p: runtime(z.number().gt(0).max(1), '', test),
+  top_k: runtime(z.int().min(0).max(1_000_000), 'at most the number of the model’s tokens', test),
+  tools: gateway(
+    z
+      .array(
+        z.object({
+          type: z.literal('custom').nullish(),
+          name: FunctionName,
+          description: z.string().nullish(),
+          input_schema: JsonObject,
+        }),
+      )
+      .max(128),
+    'functions; Anthropic’s own tools run at Anthropic',
+    test,
+  ),
+  tool_choice: gateway(
+    z.discriminatedUnion('type', [
+      z.object({ type: z.enum(['auto', 'any']), disable_parallel_tool_use }),
+      z.object({ type: z.literal('tool'), name: FunctionName, disable_parallel_tool_use }),
+      z.object({ type: z.literal('none') }),
+    ]),
+    '`any` and a name are an instruction to the model, which may not follow it',
+    test,
+  ),
+  thinking: gateway(
+    z.discriminatedUnion('type', [
+      z.object({ type: z.literal('enabled'), budget_tokens: z.int().min(1) }),
+      z.object({ type: z.enum(['adaptive', 'disabled', 'between_tools']) }),
+    ]),
+    'for models that can be told to think; thinking is shown when it was asked for',
+    test,
+  ),
+  output_config: gateway(
+    z.object({
+      effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(),
+      format: z.object({ type: z.literal('json_schema'), schema: JsonObject }).nullish(),
+    }),
+    '`format`: a JSON schema; `effort`: for models that think',
+    test,
+  ),
+  metadata: noEffect(JsonObject, 'nothing leaves this Mac'),
+  service_tier: noEffect(z.string(), 'there is one tier'),
+  speed: noEffect(z.string(), 'there is one speed'),
+  inference_geo: noEffect(z.string(), 'it is here'),
+  diagnostics: noEffect(JsonObject, 'Anthropic’s own'),
+  cache_control: noEffect(JsonObject, 'the prefix cache needs no hint'),
+  user_profile_id: noEffect(z.string(), 'Anthropic’s own'),
+  workspace_id: noEffect(z.string(), 'Anthropic’s own'),
+  container: refused('there are no containers here'),
+  context_management: refused('send what the model is to read'),
+  mcp_servers: refused('this server calls no tools itself'),
+});
+export type MessagesRequest = z.infer<typeof MessagesRequest>;

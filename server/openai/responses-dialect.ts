@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import type { Dialect } from '../generation/dialect.ts';
+import type { GenerationRequest } from '../generation/generation-request.ts';
+import { pick, runtimeParameters } from './compatibility.ts';
+import { toRuntimeTools } from './function-tool.ts';
+import { parseBody } from './parse-body.ts';
+import { beginResponse, finishResponse, toOutput } from './response-body.ts';
+import { ResponseEvents } from './response-events.ts';
+import type { ResponseBody, ResponseStore } from './response-store.ts';
+import { type PlacedItem, toMessages } from './responses-conversation.ts';
+import { type ConversationItem, InputItem } from './responses-item.ts';
+import { ResponsesRequest } from './responses-request.ts';
+
+const passedOn = runtimeParameters(ResponsesRequest);
+
+/**
+ * OpenAI's Responses. Not by mlx_vlm's own route: that one sleeps 10 ms after each token, numbers
+ * no events, does not enforce `tool_choice` and keeps pictures in the runtime's memory.
+ */
+export function createResponsesDialect(store: ResponseStore): Dialect {
+  return {
+    read(body) {
+      const request = parseBody(ResponsesRequest, body);
+      const previous = earlierItems(request, store);
+      const input = ownItems(request, store);
+      const suffix = randomUUID().replaceAll('-', '');
+      const keep = (response: ResponseBody) => {
+        if (request.store === false) return;
+        const own = input.map(({ item }) => item);
+        const answered = response.output.map((item) => InputItem.parse(item));
+        const conversation = [...previous.map(({ item }) => item), ...own, ...answered];
+        store.save({ body: response, input: own, conversation: conversation.filter(isKept) });
+      };
+      const begin = (head: Parameters<typeof beginResponse>[1]) =>
+        beginResponse(`resp_${suffix}`, head, request);
+      return {
+        request: toGenerationRequest(request, [...previous, ...input]),
+        createEvents: (head) => new ResponseEvents(begin(head), suffix, keep),
+        toBody(head, answers) {
+          const [first] = answers;
+          if (first === undefined) throw new TypeError('A response has one answer.');
+          const response = finishResponse(begin(head), toOutput(suffix, first), first);
+          keep(response);
+          return response;
+        },
+      };
+    },
+  };
+}
+
+function isKept(item: InputItem): item is ConversationItem {
+  return item.type !== 'item_reference';
+}
+
+function earlierItems(request: ResponsesRequest, store: ResponseStore): PlacedItem[] {
+  const { previous_response_id: id } = request;
+  const param = 'previous_response_id';
+  if (id == null) return [];
+  return store.get(id, param).conversation.map((item) => ({ item, param }));
+}
+
+function ownItems({ input }: ResponsesRequest, store: ResponseStore): PlacedItem[] {
+  if (typeof input === 'string') {
+    return [{ item: { type: 'message', role: 'user', content: input }, param: 'input' }];
+  }
+  return input.map((item, index) => {
+    const param = `input.${index}`;
+    return isKept(item) ? { item, param } : { item: store.item(item.id, param), param };
+  });
+}
+
+function toGenerationRequest(
+  request: ResponsesRequest,
+  items: readonly PlacedItem[],
+): GenerationRequest {
+  const { instructions, include, top_logprobs, text, reasoning } = request;
+  const asksLogprobs = include?.includes('message.output_text.logprobs') || (top_logprobs ?? 0) > 0;
+  const effort = reasoning?.effort;
+  const format = toResponseFormat(text?.format);
+  const first = instructions == null ? [] : [toInstructions(instructions)];
+  return {
+    model: request.model ?? undefined,
+    messages: toMessages([...first, ...items]),
+    messagesParam: 'input',
+    stream: request.stream === true,
+    answers: 1,
+    seed: request.seed ?? undefined,
+    maxTokens: request.max_output_tokens ?? undefined,
+    stops: [],
+    parallelToolCalls: request.parallel_tool_calls !== false,
+    parameters: {
+      ...pick(request, passedOn),
+      ...(asksLogprobs ? { logprobs: true, top_logprobs: top_logprobs ?? 0 } : {}),
+      ...(effort == null ? {} : { reasoning_effort: effort }),
+      ...(format === undefined ? {} : { response_format: format }),
+      ...toTools(request),
+    },
+  };
+}
+
+function toInstructions(text: string): PlacedItem {
+  return { item: { type: 'message', role: 'system', content: text }, param: 'instructions' };
+}
+
+/** Both as chat completions have them, whose form is mlx_vlm's. */
+function toResponseFormat(format: NonNullable<ResponsesRequest['text']>['format']) {
+  if (format == null || format.type !== 'json_schema') return format ?? undefined;
+  const { type, ...json_schema } = format;
+  return { type, json_schema };
+}
+
+function toTools({ tools, tool_choice: choice }: ResponsesRequest) {
+  const functions = tools?.map(({ type, ...called }) => ({ type, function: called }));
+  if (choice == null || typeof choice === 'string') return toRuntimeTools(functions, choice);
+  const named = ({ type, name }: { type: 'function'; name: string }) => ({
+    type,
+    function: { name },
+  });
+  if (choice.type === 'function') return toRuntimeTools(functions, named(choice));
+  const allowed_tools = { mode: choice.mode, tools: choice.tools.map(named) };
+  return toRuntimeTools(functions, { type: choice.type, allowed_tools });
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { ImageDetail, Text } from './chat-message.ts';
+
+const InputText = z.object({ type: z.literal('input_text'), text: Text });
+const OutputText = z.object({ type: z.literal('output_text'), text: Text });
+const Refusal = z.object({ type: z.literal('refusal'), refusal: Text });
+const InputImage = z.object({
+  type: z.literal('input_image'),
+  image_url: z.string(),
+  file_id: z.null({ error: 'left out: there are no files here; send `image_url`' }).optional(),
+  detail: ImageDetail,
+});
+const Output = z.union([
+  Text,
+  z.array(z.discriminatedUnion('type', [InputText, InputImage])).min(1),
+]);
+
+/** One turn of the conversation; an earlier answer has the parts of an answer. */
+const MessageItem = z.object({
+  type: z.literal('message'),
+  role: z.enum(['user', 'assistant', 'system', 'developer']),
+  content: z.union([
+    Text,
+    z.array(z.discriminatedUnion('type', [InputText, InputImage, OutputText, Refusal])),
+  ]),
+});
+const FunctionCallItem = z.object({
+  type: z.literal('function_call'),
+  call_id: z.string(),
+  name: z.string(),
+  arguments: Text,
+});
+const FunctionCallOutputItem = z.object({
+  type: z.literal('function_call_output'),
+  call_id: z.string(),
+  output: Output,
+});
+const ReasoningItem = z.object({
+  type: z.literal('reasoning'),
+  content: z.array(z.object({ type: z.literal('reasoning_text'), text: Text })).nullish(),
+});
+/** An item of an earlier answer that this server has kept. */
+const ItemReference = z.object({ type: z.literal('item_reference'), id: z.string() });
+
+/** One item of the input of `POST /v1/responses`; a message may come without its type. */
+export const InputItem = z.preprocess(
+  (item) =>
+    typeof item === 'object' && item !== null && !('type' in item)
+      ? { type: 'message', ...item }
+      : item,
+  z.discriminatedUnion('type', [
+    MessageItem,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    ReasoningItem,
+    ItemReference,
+  ]),
+);
+export type InputItem = z.infer<typeof InputItem>;
+/** An item with nothing left to look up. */
+export type ConversationItem = Exclude<InputItem, { type: 'item_reference' }>;

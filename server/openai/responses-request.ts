@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { Text } from './chat-message.ts';
+import { gateway, noEffect, refused } from './compatibility.ts';
+import { FunctionName, functionTool, JsonObject } from './function-tool.ts';
+import { InputItem } from './responses-item.ts';
+import { mlxParameters, sampling } from './sampling.ts';
+
+const Format = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text') }),
+  z.object({ type: z.literal('json_object') }),
+  z.object({
+    type: z.literal('json_schema'),
+    name: FunctionName,
+    description: z.string().nullish(),
+    schema: JsonObject,
+    strict: z.boolean().nullish(),
+  }),
+]);
+const Named = z.object({ type: z.literal('function'), name: FunctionName });
+const Effort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
+const hint = 'the prefix cache needs no hint';
+const local = 'nothing leaves this Mac';
+const test = 'test/contract/responses.test.ts';
+
+/** The body of `POST /v1/responses`, after OpenAI's API reference; null means not given. */
+export const ResponsesRequest = z.strictObject({
+  input: z.union([Text, z.array(InputItem).min(1)]).meta({
+    effect: 'gateway',
+    note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call`, `function_call_output` (with images too), `reasoning`, `item_reference`',
+    test,
+  }),
+  model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
+  instructions: gateway(Text, 'the first system message; not inherited', test),
+  stream: gateway(z.boolean(), 'not queued', test),
+  stream_options: gateway(
+    z.object({ include_obfuscation: z.boolean().nullish() }),
+    'there is no obfuscation',
+    test,
+  ),
+  max_output_tokens: gateway(
+    z.int().min(1).max(1_000_000),
+    'the model’s context is the limit beside it',
+    test,
+  ),
+  previous_response_id: gateway(
+    z.string(),
+    'kept in memory, up to `--response-store-megabytes`',
+    test,
+  ),
+  store: gateway(z.boolean(), 'whether the response is kept (true if not given)', test),
+  ...sampling,
+  top_logprobs: gateway(z.int().min(0).max(20), 'asks for the logprobs too', test),
+  include: gateway(
+    z.array(z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content'])),
+    '`message.output_text.logprobs`; reasoning is never encrypted',
+    test,
+  ),
+  text: gateway(
+    z.object({ format: Format.nullish(), verbosity: z.literal('medium').nullish() }),
+    '`format`: `text`, `json_object`, `json_schema`; `verbosity`: only the default',
+    test,
+  ),
+  reasoning: gateway(
+    z.object({
+      effort: Effort.nullish(),
+      summary: z.string().nullish(),
+      generate_summary: z.string().nullish(),
+    }),
+    '`effort`; the reasoning comes whole, as `reasoning_text`, never as a summary',
+    test,
+  ),
+  tools: gateway(
+    z.array(z.object({ type: z.literal('function'), ...functionTool })).max(128),
+    'functions; OpenAI’s own tools run at OpenAI',
+    test,
+  ),
+  tool_choice: gateway(
+    z.union([
+      z.enum(['none', 'auto', 'required']),
+      Named,
+      z.object({
+        type: z.literal('allowed_tools'),
+        mode: z.enum(['auto', 'required']),
+        tools: z.array(Named),
+      }),
+    ]),
+    '`required` and a name are an instruction to the model, which may not follow it',
+    test,
+  ),
+  parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call', test),
+  truncation: gateway(z.literal('disabled'), 'a conversation that is too long is refused', test),
+  background: gateway(z.literal(false), 'an answer is given at once or streamed', test),
+  metadata: gateway(JsonObject, 'repeated in the response', test),
+  seed: gateway(z.int(), 'not OpenAI’s; as in chat completions', test),
+  ...mlxParameters,
+  max_tool_calls: noEffect(z.int(), 'it counts calls of OpenAI’s own tools'),
+  user: noEffect(z.string(), local),
+  safety_identifier: noEffect(z.string(), local),
+  service_tier: noEffect(z.string(), 'there is one tier'),
+  prompt_cache_key: noEffect(z.string(), hint),
+  prompt_cache_options: noEffect(JsonObject, hint),
+  prompt_cache_retention: noEffect(z.string(), hint),
+  access_programs: refused('it is OpenAI’s own'),
+  context_management: refused('send what the model is to read'),
+  conversation: refused('conversations are not kept; send `previous_response_id`'),
+  image: refused('this server makes no images'),
+  moderation: refused('this server moderates nothing'),
+  prompt: refused('there are no stored prompts here; send `instructions` and `input`'),
+});
+export type ResponsesRequest = z.infer<typeof ResponsesRequest>;
