@@ -34,6 +34,26 @@ export function toRuntimeRequest(
   };
 }
 
+/**
+ * A picture is enlarged as a request asks, in the runtime: never beyond the limit of an image.
+ * @throws InvalidRequestError
+ */
+export function refuseTooManyPixels(
+  { min_pixels, max_pixels, resize_shape }: GenerationRequest['parameters'],
+  maxPixels: number,
+): void {
+  const [height = 0, width = height] = (resize_shape ?? []) as readonly number[];
+  const asked = { min_pixels, max_pixels, resize_shape: height * width };
+  for (const [param, pixels] of Object.entries(asked)) {
+    if (Number(pixels ?? 0) <= maxPixels) continue;
+    throw new InvalidRequestError(
+      `Expected \`${param}\` to be at most ${maxPixels} pixels, got ${pixels}. ` +
+        'Ask for fewer, or raise --max-image-pixels.',
+      { param },
+    );
+  }
+}
+
 /** What counts tokens must stay within those there are: mlx_vlm would fail in mid-generation. */
 function refuseBeyondVocabulary(
   { logit_bias, top_k }: GenerationRequest['parameters'],

@@ -4,6 +4,7 @@ import { CollectedAnswer } from '../generation/collected-answer.ts';
 import { imagesOf } from '../generation/conversation.ts';
 import type { AnswerEvents, AnswerHead, Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
+import { refuseTooManyPixels } from '../generation/runtime-request.ts';
 import { AtCapacityError, InvalidRequestError } from '../openai/api-error.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import { withRuntime } from '../runtime/with-runtime.ts';
@@ -25,6 +26,7 @@ export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<
   return async (ctx) => {
     const exchange = dialect.read(ctx.request.body);
     const { messages, messagesParam, stream } = exchange.request;
+    refuseTooManyPixels(exchange.request.parameters, deps.settings.maxImagePixels);
     const kind = imagesOf(messages).length > 0 ? 'vision' : 'text';
     if (kind === 'text') refuseTextOnly(deps, messagesParam);
     if (stream) refuseTooManyStreams(deps);

@@ -29,9 +29,7 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
     output: [],
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     previous_response_id: request.previous_response_id ?? null,
-    prompt_cache_key: request.prompt_cache_key ?? null,
     reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
-    safety_identifier: request.safety_identifier ?? null,
     service_tier: 'default',
     temperature: request.temperature ?? null,
     text: { format: textFormat(request), verbosity: 'medium' },
@@ -119,8 +117,17 @@ export function callItem(
   } satisfies ResponseFunctionToolCall;
 }
 
+/** Logprobs as the events of a stream have them: without the bytes. */
+export function toEventLogprobs(logprobs: readonly unknown[]) {
+  return toLogprobs(logprobs).map(({ token, logprob, top_logprobs }) => ({
+    token,
+    logprob,
+    top_logprobs: top_logprobs.map((top) => ({ token: top.token, logprob: top.logprob })),
+  }));
+}
+
 /** mlx_vlm's logprobs have OpenAI's form (`ChatLogprobContent` in its `schemas.py`). */
-export function toLogprobs(logprobs: readonly unknown[]) {
+function toLogprobs(logprobs: readonly unknown[]) {
   return logprobs as NonNullable<ResponseOutputText['logprobs']>;
 }
 

@@ -31,8 +31,8 @@ export const mlxParameters = {
   thinking_start_token: runtime(z.string().min(1).max(100)),
   thinking_end_token: runtime(z.string().min(1).max(100)),
   resize_shape: runtime(
-    z.union([side, z.array(side).min(1).max(2)]),
-    'pixels: one side, or height and width',
+    z.array(side).min(1).max(2),
+    '`[side]` or `[height, width]`, for models that do not choose their own size of a picture',
   ),
   min_pixels: runtime(pixels, 'for models that choose their own size of a picture'),
   max_pixels: runtime(pixels, 'for models that choose their own size of a picture'),

@@ -8,6 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 from mlx_vlm.generate import ar
+from mlx_vlm.sample_utils import apply_min_p
 
 sample_with_positions = ar._sample_with_positions
 
@@ -19,6 +20,7 @@ class Row:
     sampler: Any
     logprobs: bool
     processors: list[Any]
+    min_p: float = 0.0
     sampling_error: Exception | None = None
 
     @property
@@ -29,6 +31,8 @@ class Row:
         """One token; the likeliest once sampling has failed."""
         if self.sampler is not None:
             try:
+                if self.min_p > 0:
+                    logprobs = apply_min_p(logprobs, self.min_p)
                 return sample_with_positions(self.sampler, logprobs, **place)
             except Exception as error:
                 self.sampling_error = error

@@ -3,7 +3,8 @@
 
 - Tracking: the generation thread tells when it lets go of a request, and counts its steps.
 - Sampling: mlx_vlm samples a whole batch as its first request asked (`_run_impl` of its
-  `server/generation.py`). Here each row keeps its own temperature, top_p, top_k, seed and logprobs.
+  `server/generation.py`) and ignores min_p. Here each row keeps its own temperature, top_p, top_k,
+  min_p, seed and logprobs.
 - Cancelling: mlx_vlm counts its generations from 0 in every new batch, so that a late cancellation
   could hit the next request. Here the numbers differ.
 - Failures: a picture, a sampler or a grammar that fails ends its own request, not the whole batch.
@@ -173,7 +174,8 @@ def _patch_sampling() -> None:
             raise self.embed_error
         check_logit_bias(self.model.config, args.logit_bias)
         processors = Processors(make_processors(self, args, input_ids))
-        processors.row = Row(self._make_sampler(args), bool(args.logprobs), processors)
+        sampler = self._make_sampler(args)
+        processors.row = Row(sampler, bool(args.logprobs), processors, min_p=args.min_p)
         return processors
 
     def step_and_drop_failed(

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import OpenAI from 'openai';
+import { Agent, request } from 'undici';
+import { endless, question } from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type RunningService, startService } from '../support/service.ts';
+
+let running: RunningService;
+const png = await drawShape({ shape: 'circle', color: 'red' });
+const image = toDataUrl(png, 'image/png');
+const page = 'https://app.example';
+before(async () => {
+  running = await startService({
+    apiKey: 'secret',
+    corsOrigins: [page],
+    keepAliveSeconds: 0.05,
+    allowPrivateImageUrls: true,
+  });
+});
+after(() => running.stop());
+
+const key = { authorization: 'Bearer secret' };
+const call = (path: string, init: RequestInit = {}) =>
+  fetch(running.url + path, { ...init, headers: { ...key, ...init.headers } });
+const ask = (body: object, headers = {}) =>
+  call('/v1/chat/completions', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+const corsOf = ({ headers }: Response) =>
+  Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')));
+
+test('a connection is kept for the next request', async () => {
+  const agent = new Agent({ connections: 1 });
+  let connections = 0;
+  agent.on('connect', () => {
+    connections += 1;
+  });
+  for (let count = 0; count < 3; count += 1) {
+    const { body } = await request(`${running.url}/v1/models`, { headers: key, dispatcher: agent });
+    await body.dump();
+  }
+  await agent.close();
+  assert.equal(connections, 1);
+});
+
+test('HEAD is answered as GET, without the body', async () => {
+  const [head, get] = [await call('/v1/models', { method: 'HEAD' }), await call('/v1/models')];
+  assert.equal(head.status, 200);
+  assert.equal(head.headers.get('content-length'), get.headers.get('content-length'));
+  assert.equal(await head.text(), '');
+});
+
+test('OPTIONS tells what a path takes, without a key', async () => {
+  const options = (path: string) => fetch(running.url + path, { method: 'OPTIONS' });
+  const chat = await options('/v1/chat/completions');
+  assert.deepEqual([chat.status, chat.headers.get('allow')], [204, 'POST']);
+  assert.equal((await options('/v1/models')).headers.get('allow'), 'HEAD, GET');
+});
+
+test('a page of a listed origin may call, after its preflight', async () => {
+  const preflight = await fetch(`${running.url}/v1/chat/completions`, {
+    method: 'OPTIONS',
+    headers: {
+      origin: page,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,content-type',
+    },
+  });
+  assert.equal(preflight.status, 204);
+  assert.deepEqual(corsOf(preflight), {
+    'access-control-allow-origin': page,
+    'access-control-allow-methods': 'GET,HEAD,POST,DELETE',
+    'access-control-allow-headers': 'authorization,content-type',
+    'access-control-max-age': '86400',
+  });
+  const answered = await ask(question(image), { origin: page });
+  assert.equal(answered.headers.get('access-control-allow-origin'), page);
+  assert.match(answered.headers.get('access-control-expose-headers') ?? '', /x-request-id/);
+});
+
+test('an error reaches the page, too', async () => {
+  const refused = await ask({ messages: 5 }, { origin: page });
+  assert.deepEqual(
+    [refused.status, refused.headers.get('access-control-allow-origin')],
+    [400, page],
+  );
+});
+
+test('a page of another origin is told nothing, and never may send cookies', async () => {
+  for (const origin of ['https://evil.example', 'null', `${page}.evil.example`]) {
+    assert.deepEqual(corsOf(await ask(question(image), { origin })), {});
+    const preflight = await fetch(`${running.url}/v1/chat/completions`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST' },
+    });
+    assert.deepEqual(corsOf(preflight), {});
+  }
+});
+
+test('no page may call unless its origin is listed: none is, by default', async () => {
+  const closed = await startService();
+  try {
+    const response = await fetch(`${closed.url}/v1/models`, { headers: { origin: page } });
+    assert.deepEqual(corsOf(response), {});
+  } finally {
+    await closed.stop();
+  }
+});
+
+test('a sane x-request-id is taken from the client, another replaced', async () => {
+  const idOf = async (id: string) =>
+    (await call('/v1/models', { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+  assert.equal(await idOf('trace-1:2.3_4'), 'trace-1:2.3_4');
+  for (const bad of ['a b', 'x'.repeat(129), '<script>'])
+    assert.match((await idOf(bad)) ?? '', /^req-/);
+});
+
+test('a stream is never compressed, and its first event comes while the model goes on', async () => {
+  const abort = new AbortController();
+  const response = await fetch(`${running.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { ...key, 'content-type': 'application/json', 'accept-encoding': 'gzip, br' },
+    body: JSON.stringify({ ...endless(image), stream: true }),
+    signal: abort.signal,
+  });
+  assert.equal(response.headers.get('content-encoding'), null);
+  assert.ok(response.body !== null);
+  let received = '';
+  for await (const bytes of response.body) {
+    received += Buffer.from(bytes).toString();
+    if (received.includes('"content":"A"')) break;
+  }
+  assert.equal(running.service.activity.streams, 1);
+  abort.abort();
+});
+
+/** A web server that gives its picture only when it is told to. */
+async function slowPicture(t: { after: (clean: () => void) => void }) {
+  const asked = Promise.withResolvers<ServerResponse>();
+  const server = createServer((_request, response) => asked.resolve(response));
+  server.listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const give = async () => (await asked.promise).setHeader('content-type', 'image/png').end(png);
+  return { url: `http://127.0.0.1:${port}/`, give };
+}
+
+test('comments keep a stream alive while nothing is to be said', async (t) => {
+  const picture = await slowPicture(t);
+  const response = await ask({ ...question(picture.url), stream: true });
+  assert.ok(response.body !== null);
+  let received = '';
+  for await (const bytes of response.body) {
+    received += Buffer.from(bytes).toString();
+    if (received === ': keep-alive\n\n'.repeat(2)) await picture.give();
+  }
+  assert.match(received, /^(: keep-alive\n\n){2,}data: \{.*data: \[DONE\]\n\n$/s);
+});
+
+test('comments disturb no client, and an error after them still reaches it', async (t) => {
+  const client = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'secret', maxRetries: 0 });
+  const streamed = async (url: string, give: () => Promise<unknown>) => {
+    const messages = question(url).messages as OpenAI.ChatCompletionMessageParam[];
+    const asked = client.chat.completions.create({ model: 'demo', messages, stream: true });
+    const stream = await asked; // the head is here, so a comment was sent
+    await give();
+    let said = '';
+    for await (const chunk of stream) said += chunk.choices[0]?.delta.content ?? '';
+    return said;
+  };
+  const good = await slowPicture(t);
+  assert.equal(await streamed(good.url, good.give), 'A red circle on a white background.');
+  const broken = createServer();
+  const waiting = once(broken, 'request') as Promise<[unknown, ServerResponse]>;
+  await once(broken.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => broken.close());
+  const { port } = broken.address() as { port: number };
+  const refuse = async () => (await waiting)[1].writeHead(404).end();
+  await assert.rejects(streamed(`http://127.0.0.1:${port}/`, refuse), /404/);
+});
+
+test('what is no HTTP is answered in OpenAI’s form', async () => {
+  const { port } = new URL(running.url);
+  for (const [sent, status] of [
+    ['rubbish\r\n\r\n', 400],
+    [`GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, 431],
+  ] as const) {
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(sent);
+    const answer = await text(socket);
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    assert.match(head, new RegExp(`^HTTP/1.1 ${status} `));
+    assert.equal(JSON.parse(body).error.type, 'invalid_request_error');
+  }
+});
+
+for (const path of ['completions', 'embeddings']) {
+  test(`POST /v1/${path} says that it is not served, and what is`, async () => {
+    const client = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'secret' });
+    const asked =
+      path === 'embeddings'
+        ? client.embeddings.create({ model: 'demo', input: 'Hello' })
+        : client.completions.create({ model: 'demo', prompt: 'Hello' });
+    await assert.rejects(asked, (error: unknown) => {
+      assert.ok(error instanceof OpenAI.NotFoundError);
+      assert.equal(error.code, 'endpoint_not_served');
+      assert.match(error.message, /\/v1\/chat\/completions, \/v1\/responses and \/v1\/messages/);
+      return true;
+    });
+  });
+}

@@ -1,0 +1,342 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { compatibilityOf } from '../../scripts/compatibility-table.ts';
+import { MessagesRequest } from '../../server/anthropic/messages-request.ts';
+import { ChatCompletionRequest } from '../../server/openai/chat-request.ts';
+import { ResponsesRequest } from '../../server/openai/responses-request.ts';
+import {
+  type Answer,
+  endless,
+  post,
+  question,
+  stream,
+  textOf,
+  userMessage,
+} from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type RunningService, startService } from '../support/service.ts';
+
+let running: RunningService;
+const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+const usual = 'A red circle on a white background.';
+before(async () => {
+  running = await startService();
+});
+after(() => running.stop());
+
+const ask = (extra: object) => post(running.url, question(image, extra));
+/** An answer of just 40 tokens: once it has said what it knows, the model babbles. */
+const babble = (extra: object) =>
+  post(running.url, { ...endless(image), max_tokens: 40, ...extra });
+const count = (extra: object) =>
+  post(running.url, { messages: [userMessage('Count to one hundred.', image)], ...extra });
+
+async function textAt(extra: object): Promise<string> {
+  return textOf(await ask(extra));
+}
+
+async function tokensOf(extra: object): Promise<{ prompt: number; completion: number }> {
+  const { usage } = (await ask(extra)).body;
+  return { prompt: usage.prompt_tokens, completion: usage.completion_tokens };
+}
+
+/** Everything of an answer that does not differ from one request to the next. */
+function essence({ status, body }: Answer) {
+  const { id, created, usage, ...rest } = body;
+  return { status, ...rest };
+}
+
+test('parameters without effect are taken and change nothing', async () => {
+  const plain = essence(await ask({ temperature: 0 }));
+  const given = {
+    user: 'me',
+    safety_identifier: 'me',
+    store: true,
+    metadata: { a: 'b' },
+    service_tier: 'auto',
+    prediction: { type: 'content', content: usual },
+    prompt_cache_key: 'k',
+    prompt_cache_options: { ttl: '30m' },
+    prompt_cache_retention: '24h',
+  };
+  const listed = compatibilityOf(ChatCompletionRequest)
+    .filter(([, { effect }]) => effect === 'no effect')
+    .map(([name]) => name);
+  assert.deepEqual(Object.keys(given), listed);
+  assert.deepEqual(essence(await ask({ temperature: 0, ...given })), plain);
+});
+
+const paths: [string, string, Parameters<typeof compatibilityOf>[0], object][] = [
+  ['chat completions', 'chat/completions', ChatCompletionRequest, question(image)],
+  ['Responses', 'responses', ResponsesRequest, { input: 'Hello' }],
+  [
+    'Messages',
+    'messages',
+    MessagesRequest,
+    { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 1 },
+  ],
+];
+// audio, functions, function_call, moderation, web_search_options; access_programs,
+// context_management, conversation, image, prompt; container, mcp_servers
+for (const [api, path, schema, body] of paths) {
+  for (const [name, { effect, note }] of compatibilityOf(schema)) {
+    if (effect !== 'refused') continue;
+    test(`${name} is refused by name in ${api}, with the reason`, async () => {
+      const response = await fetch(`${running.url}/v1/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...body, [name]: { some: 'value' } }),
+      });
+      const { error } = (await response.json()) as { error: { message: string } };
+      assert.equal(response.status, 400);
+      assert.equal(error.message, `Expected \`${name}\` to be left out: ${note}, got an object.`);
+    });
+  }
+}
+
+// Of Responses, whose own are in responses.test.ts: max_tool_calls
+test('parameters of Responses and Messages without effect are taken', async () => {
+  const input = [
+    { role: 'user', content: [{ type: 'input_image', image_url: image }] },
+    { role: 'user', content: 'What is in this image?' },
+  ];
+  const given = { max_tool_calls: 1, user: 'me', safety_identifier: 'me', service_tier: 'auto' };
+  const hints = {
+    prompt_cache_key: 'k',
+    prompt_cache_options: {},
+    prompt_cache_retention: 'in_memory',
+  };
+  const post = (path: string, body: object) =>
+    fetch(`${running.url}/v1/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  assert.equal((await post('responses', { input, ...given, ...hints })).status, 200);
+  const source = { type: 'url', url: image };
+  const messages = [{ role: 'user', content: [{ type: 'image', source }] }];
+  const anthropics = {
+    metadata: { user_id: 'me' },
+    service_tier: 'auto',
+    speed: 'fast',
+    inference_geo: 'eu',
+    diagnostics: {},
+    cache_control: { type: 'ephemeral' },
+    user_profile_id: 'me',
+    workspace_id: 'w',
+  };
+  const response = await post('messages', { messages, max_tokens: 5, ...anthropics });
+  assert.equal(response.status, 200);
+});
+
+test('model is any name, and comes back', async () => {
+  assert.equal((await ask({ model: 'gpt-9' })).body.model, 'gpt-9');
+  assert.equal((await ask({})).body.model, 'demo');
+});
+
+test('max_completion_tokens and max_tokens cut the answer and say so', async () => {
+  for (const limit of ['max_completion_tokens', 'max_tokens']) {
+    const { body } = await ask({ [limit]: 3 });
+    assert.equal(body.choices[0].message.content, 'A red circle');
+    assert.equal(body.choices[0].finish_reason, 'length');
+  }
+});
+
+test('max_tokens beside another max_completion_tokens is refused', async () => {
+  const { status, body } = await ask({ max_completion_tokens: 3, max_tokens: 4 });
+  assert.deepEqual([status, body.error.param], [400, 'max_tokens']);
+});
+
+test('n gives so many answers, with their tokens summed and the prompt counted once', async () => {
+  const one = await tokensOf({ seed: 7, temperature: 2 });
+  const { body } = await babble({ n: 3, seed: 11, temperature: 2 });
+  const contents = body.choices.map((choice: { message: { content: string } }) =>
+    String(choice.message.content),
+  );
+  assert.equal(new Set(contents).size, 3);
+  assert.deepEqual(
+    body.choices.map(({ index }: { index: number }) => index),
+    [0, 1, 2],
+  );
+  assert.equal(body.usage.completion_tokens, 120);
+  assert.ok(body.usage.prompt_tokens < one.prompt * 2);
+});
+
+test('n answers of a stream come one after the other, each with its index and its end', async () => {
+  const order: [number, string][] = [];
+  for await (const event of stream(running.url, question(image, { n: 2 }))) {
+    if (event === '[DONE]') break;
+    const { index, finish_reason } = JSON.parse(event).choices[0];
+    if (finish_reason !== null) order.push([index, finish_reason]);
+  }
+  assert.deepEqual(order, [
+    [0, 'stop'],
+    [1, 'stop'],
+  ]);
+});
+
+test('n without a temperature has the answers differ', async () => {
+  const { body } = await babble({ n: 4, seed: 3 });
+  const contents = body.choices.map((choice: { message: object }) =>
+    JSON.stringify(choice.message),
+  );
+  assert.ok(new Set(contents).size > 1);
+});
+
+test('seed makes an answer come again, another seed another', async () => {
+  const at = async (seed: number) => textOf(await count({ seed, temperature: 2, max_tokens: 60 }));
+  const [first, again, other] = [await at(5), await at(5), await at(6)];
+  assert.equal(first, again);
+  assert.notEqual(first, other);
+});
+
+test('temperature makes answers differ, however small or large it is', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, async () => textOf(await count({ temperature: 2, max_tokens: 40 }))),
+  );
+  assert.ok(new Set(answers).size > 1);
+  assert.equal(await textAt({ temperature: 1e-300 }), usual);
+});
+
+// Each leaves the likeliest token only, as temperature 0 does.
+for (const only of [
+  { top_k: 1 },
+  { top_p: 1e-6 },
+  { min_p: 1 },
+  { top_n_sigma: 1e-3 },
+  { typical_p: 1e-6, top_k: 1 },
+  { p_less: true, top_k: 1 },
+]) {
+  test(`${Object.keys(only)[0]} narrows what is sampled`, async () => {
+    const greedy = textOf(await count({ temperature: 0, max_tokens: 60 }));
+    assert.equal(textOf(await count({ temperature: 2, max_tokens: 60, ...only })), greedy);
+  });
+}
+
+for (const penalty of [
+  { presence_penalty: 2 },
+  { frequency_penalty: 2 },
+  { repetition_penalty: 10 },
+]) {
+  test(`${Object.keys(penalty)[0]} keeps the model from repeating itself`, async () => {
+    const plain = textOf(await babble({ temperature: 0 }));
+    assert.notEqual(textOf(await babble({ temperature: 0, ...penalty })), plain);
+  });
+}
+
+for (const [penalty, context] of [
+  [{ presence_penalty: 2 }, 'presence_context_size'],
+  [{ frequency_penalty: 2 }, 'frequency_context_size'],
+  [{ repetition_penalty: 10 }, 'repetition_context_size'],
+] as const) {
+  test(`${context} is how far back the penalty looks`, async () => {
+    const far = textOf(await babble({ temperature: 0, ...penalty }));
+    assert.notEqual(textOf(await babble({ temperature: 0, ...penalty, [context]: 1 })), far);
+  });
+}
+
+test('logit_bias forbids a token', async () => {
+  const { body } = await ask({ logprobs: true, temperature: 0 });
+  const { token } = body.choices[0].logprobs.content[1];
+  assert.equal(token, ' red');
+  const ids = Array.from({ length: 1024 }, (_, id) => id);
+  const none = Object.fromEntries(ids.slice(0, 900).map((id) => [id, -100]));
+  assert.notEqual(await textAt({ temperature: 0, logit_bias: none, max_tokens: 8 }), usual);
+});
+
+test('logprobs and top_logprobs tell of every token of the answer', async () => {
+  const { body } = await ask({ logprobs: true, top_logprobs: 2, temperature: 1 });
+  const { content } = body.choices[0].logprobs;
+  const tokens = content.map(({ token }: { token: string }) => token);
+  assert.equal(tokens.join(''), body.choices[0].message.content);
+  for (const { logprob, top_logprobs, bytes } of content) {
+    assert.ok(logprob <= 0);
+    assert.equal(top_logprobs.length, 2);
+    assert.ok(Array.isArray(bytes));
+  }
+});
+
+test('top_logprobs without logprobs is refused', async () => {
+  const { status, body } = await ask({ top_logprobs: 2 });
+  assert.deepEqual([status, body.error.param], [400, 'top_logprobs']);
+});
+
+test('stream_options asks for the usage', async () => {
+  const usages = [];
+  const asked = question(image, { stream_options: { include_usage: true } });
+  for await (const event of stream(running.url, asked)) {
+    if (event !== '[DONE]') usages.push(JSON.parse(event).usage);
+  }
+  assert.equal(usages.filter((usage) => usage !== null).length, 1);
+  assert.ok(usages.at(-1).total_tokens > 0);
+});
+
+test('min_pixels and max_pixels change how much of a picture the model reads', async () => {
+  const prompt = async (extra: object) => (await tokensOf({ max_tokens: 1, ...extra })).prompt;
+  const plain = await prompt({});
+  assert.ok((await prompt({ max_pixels: 3136, min_pixels: 1 })) < plain);
+  assert.ok((await prompt({ max_pixels: 50_000, min_pixels: 40_000 })) > plain);
+});
+
+test('resize_shape is taken, as one side or two', async () => {
+  for (const resize_shape of [[64], [64, 128]]) {
+    assert.equal((await ask({ resize_shape, max_tokens: 1 })).status, 200);
+  }
+});
+
+test('min_pixels, max_pixels and resize_shape stay within the limit of an image', async () => {
+  const limit = 4_194_304;
+  for (const [name, value, got] of [
+    ['min_pixels', limit + 1, limit + 1],
+    ['max_pixels', limit + 1, limit + 1],
+    ['resize_shape', [4096, 4096], 4096 * 4096],
+    ['resize_shape', [4096], 4096 * 4096],
+  ] as const) {
+    const { status, body } = await ask({ [name]: value });
+    assert.deepEqual([status, body.error.param], [400, name]);
+    assert.match(body.error.message, new RegExp(`at most ${limit} pixels, got ${got}`));
+  }
+});
+
+test('tools and tool_choice are taken by a model that knows no tools', async () => {
+  const tool = { type: 'function', function: { name: 'look', parameters: { type: 'object' } } };
+  for (const tool_choice of [undefined, 'none', 'auto', 'required']) {
+    const { status } = await ask({ tools: [tool], tool_choice, parallel_tool_calls: false });
+    assert.equal(status, 200);
+  }
+});
+
+test('tool_choice names a function that there is', async () => {
+  const tool = { type: 'function', function: { name: 'look' } };
+  const choice = { type: 'function', function: { name: 'listen' } };
+  for (const [tools, tool_choice] of [
+    [[tool], choice],
+    [[], 'required'],
+    [[tool], { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [choice] } }],
+  ]) {
+    const { status, body } = await ask({ tools, tool_choice });
+    assert.deepEqual([status, body.error.param], [400, 'tool_choice']);
+  }
+});
+
+test('parameters for models that think are taken by one that does not', async () => {
+  const { status } = await ask({
+    reasoning_effort: 'low',
+    enable_thinking: true,
+    thinking_budget: 10,
+    thinking_start_token: '<think>',
+    thinking_end_token: '</think>',
+  });
+  assert.equal(status, 200);
+});
+
+test('modalities and verbosity are taken as far as they ask for the usual', async () => {
+  assert.equal((await ask({ modalities: ['text'], verbosity: 'medium' })).status, 200);
+  for (const [name, value] of [
+    ['modalities', ['text', 'audio']],
+    ['verbosity', 'low'],
+  ] as const) {
+    const { status, body } = await ask({ [name]: value });
+    assert.deepEqual([status, body.error.param.split('.')[0]], [400, name]);
+  }
+});
