@@ -170,6 +170,13 @@ def test_a_json_schema_is_kept(runtime):
     assert json.loads(answer.text)["shape"] in ("circle", "square")
 
 
+def test_a_schema_holds_a_model_that_does_not_think_though_it_was_told_to(runtime):
+    answer = runtime.chat(
+        max_tokens=200, enable_thinking=True, response_format=schema({"const": "Red."})
+    )
+    assert json.loads(answer.text) == "Red."
+
+
 def test_an_invalid_schema_is_refused(runtime):
     answer = runtime.chat(response_format=schema({"type": "banana"}))
     assert (answer.status, answer.error) == (400, "Invalid type: banana")

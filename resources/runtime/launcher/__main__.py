@@ -64,12 +64,14 @@ def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
     import closed_streams
     import image_errors
     import prefix_cache
+    import structured_output
     import upstream
     from model import load_model
     from service import serve
 
     upstream.patch()
     prefix_cache.patch()
+    structured_output.patch()
     image_errors.patch()
     closed_streams.patch()
     loaded = load_model(model)

@@ -103,13 +103,3 @@ def pad_logprobs(batch: Any, other: Any) -> None:
         theirs = getattr(other, name, None)
         if getattr(batch, name, None) is None and theirs is not None:
             setattr(batch, name, mx.zeros((rows, *theirs.shape[1:]), dtype=theirs.dtype))
-
-
-def apply_mask(logits: mx.array, mask: mx.array) -> mx.array:
-    """mlx_vlm's Metal kernel in plain mlx: bit n of the packed words allows token n."""
-    logits, mask = (x[None, :] if x.ndim == 1 else x for x in (logits, mask))
-    bits = (mask[:, :, None] >> mx.arange(32, dtype=mx.int32)) & 1
-    allowed = bits.reshape(bits.shape[0], -1).astype(mx.bool_)
-    missing = max(0, logits.shape[1] - allowed.shape[1])
-    allowed = mx.pad(allowed, [(0, 0), (0, missing)])[:, : logits.shape[1]]
-    return mx.where(allowed, logits, mx.array(-mx.inf, dtype=logits.dtype))

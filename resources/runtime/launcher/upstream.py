@@ -1,5 +1,5 @@
-"""Where mlx_vlm 0.7.10 is changed in how it generates; `prefix_cache`, `image_errors` and
-`closed_streams` beside this change the rest.
+"""Where mlx_vlm 0.7.10 is changed in how it generates; `prefix_cache`, `structured_output`,
+`image_errors` and `closed_streams` beside this change the rest.
 
 - Tracking: the generation thread tells when it lets go of a request, and counts its steps.
 - Sampling: mlx_vlm samples a whole batch as its first request asked (`_run_impl` of its
@@ -7,8 +7,7 @@
   min_p, seed and logprobs.
 - Cancelling: mlx_vlm counts its generations from 0 in every new batch, so that a late cancellation
   could hit the next request. Here the numbers differ.
-- Failures: a picture, a sampler or a grammar that fails ends its own request, not the whole batch.
-- JSON mode: without Metal the mask is applied with plain mlx.
+- Failures: a picture or a sampler that fails ends its own request, not the whole batch.
 
 Does not touch models, caches or HTTP. Every patched name is checked at start.
 """
@@ -19,15 +18,13 @@ from dataclasses import dataclass
 from queue import Queue
 from typing import Any
 
-import mlx.core as mx
-from mlx_vlm import structured
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation
 from mlx_vlm.server.runtime import runtime
 from model import refuse_beyond_context
 from other_version import other_version
 from requests_in_flight import Call, RequestsInFlight, current_call
-from row_sampler import Processors, Row, RowSampler, apply_mask, check_logit_bias, pad_logprobs
+from row_sampler import Processors, Row, RowSampler, check_logit_bias, pad_logprobs
 
 PATCHED = {
     generation: ("BatchGenerator", "GenerationContext", "QueuedGenerationRequest"),
@@ -42,8 +39,6 @@ PATCHED = {
     ar.BatchGenerator: ("insert", "remove"),
     ar.GenerationBatch: ("_step", "extend"),
     ar.PromptProcessingBatch: ("generate",),
-    structured: ("_apply_llguidance_mask",),
-    structured.LLGuidanceLogitsProcessor: ("__call__", "process_last_token", "clone"),
 }
 
 requests = RequestsInFlight()
@@ -70,7 +65,6 @@ def patch() -> None:
         raise other_version(f"BatchGenerator takes no {', '.join(sorted(missing))}")
     _patch_tracking()
     _patch_sampling()
-    _patch_grammar()
 
 
 # -- tracking
@@ -213,29 +207,3 @@ def _patch_sampling() -> None:
     ar.GenerationBatch._step = step_rows
     ar.GenerationBatch.extend = extend_rows
     ar.PromptProcessingBatch.generate = prefill_rows
-
-
-# -- JSON mode
-
-
-def _patch_grammar() -> None:
-    processor = structured.LLGuidanceLogitsProcessor
-    for name in ("__call__", "process_last_token"):
-        setattr(processor, name, _guarded(getattr(processor, name)))
-    if not mx.metal.is_available():
-        structured._apply_llguidance_mask = apply_mask
-
-
-def _guarded(upstream: Any) -> Any:
-    """Keeps the error of a grammar with its request, where the generation thread finds it."""
-
-    def guarded(self: Any, tokens: Any, logits: mx.array) -> mx.array:
-        if getattr(self, "error", None) is not None:
-            return logits
-        try:
-            return upstream(self, tokens, logits)
-        except Exception as error:
-            self.error = error
-            return logits
-
-    return guarded

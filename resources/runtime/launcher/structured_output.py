@@ -1,0 +1,84 @@
+"""Where mlx_vlm 0.7.10 is changed in how it holds an answer to a schema.
+
+- A grammar that fails ends its own request, not the whole batch.
+- A schema waits until the model has thought only if the model thinks at all: mlx_vlm waits for
+  `</think>` whenever thinking is asked for, so that other models were held to nothing.
+- Without Metal the mask is applied with plain mlx.
+"""
+
+from typing import Any
+
+import mlx.core as mx
+from mlx_vlm import structured
+from mlx_vlm.server import generation
+from other_version import other_version
+
+PATCHED = {
+    structured: ("_apply_llguidance_mask",),
+    structured.LLGuidanceLogitsProcessor: ("__call__", "process_last_token", "clone"),
+    generation.ResponseGenerator: ("_wrap_processors_until_thinking_done",),
+    generation: ("DEFAULT_THINKING_START_TOKEN", "DEFAULT_THINKING_END_TOKEN"),
+}
+
+
+def patch() -> None:
+    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    for holder, names in PATCHED.items():
+        for name in names:
+            if not hasattr(holder, name):
+                raise other_version(f"{holder.__name__}.{name} is missing")
+    processor = structured.LLGuidanceLogitsProcessor
+    for name in ("__call__", "process_last_token"):
+        setattr(processor, name, _guarded(getattr(processor, name)))
+    _patch_waiting()
+    if not mx.metal.is_available():
+        structured._apply_llguidance_mask = apply_mask
+
+
+def _guarded(upstream: Any) -> Any:
+    """Keeps the error of a grammar with its request, where the generation thread finds it."""
+
+    def guarded(self: Any, tokens: Any, logits: mx.array) -> mx.array:
+        if getattr(self, "error", None) is not None:
+            return logits
+        try:
+            return upstream(self, tokens, logits)
+        except Exception as error:
+            self.error = error
+            return logits
+
+    return guarded
+
+
+def _patch_waiting() -> None:
+    wait = generation.ResponseGenerator._wrap_processors_until_thinking_done
+
+    def wait_if_it_thinks(self: Any, args: Any, processors: list) -> list:
+        start = args.thinking_start_token or generation.DEFAULT_THINKING_START_TOKEN
+        end = args.thinking_end_token or generation.DEFAULT_THINKING_END_TOKEN
+        templates = (getattr(x, "chat_template", None) for x in (self.processor, self.tokenizer))
+        template = " ".join(str(template) for template in templates)
+        return (
+            wait(self, args, processors)
+            if thinks(template, self.tokenizer, start, end)
+            else processors
+        )
+
+    generation.ResponseGenerator._wrap_processors_until_thinking_done = wait_if_it_thinks
+
+
+def thinks(template: str, tokenizer: Any, start: str, end: str) -> bool:
+    """Whether a model thinks before it answers: its chat template knows of thinking, and a token
+    of its own ends a thought."""
+    knows = any(word in template for word in ("enable_thinking", start, end))
+    return knows and len(tokenizer.encode(end, add_special_tokens=False)) == 1
+
+
+def apply_mask(logits: mx.array, mask: mx.array) -> mx.array:
+    """mlx_vlm's Metal kernel in plain mlx: bit n of the packed words allows token n."""
+    logits, mask = (x[None, :] if x.ndim == 1 else x for x in (logits, mask))
+    bits = (mask[:, :, None] >> mx.arange(32, dtype=mx.int32)) & 1
+    allowed = bits.reshape(bits.shape[0], -1).astype(mx.bool_)
+    missing = max(0, logits.shape[1] - allowed.shape[1])
+    allowed = mx.pad(allowed, [(0, 0), (0, missing)])[:, : logits.shape[1]]
+    return mx.where(allowed, logits, mx.array(-mx.inf, dtype=logits.dtype))

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
+import OpenAI from 'openai';
+import { schemaErrors } from '../support/openapi/validate.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type RunningService, startService } from '../support/service.ts';
+import { calling, createToolModel, saying, type ToolModel } from '../support/tool-model.ts';
+
+let model: ToolModel;
+let running: RunningService;
+let openai: OpenAI;
+let anthropic: Anthropic;
+const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+before(async () => {
+  model = await createToolModel();
+  running = await startService({ modelPath: model.path });
+  openai = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  anthropic = new Anthropic({ baseURL: running.url, apiKey: 'none', maxRetries: 0 });
+});
+after(async () => {
+  await running.stop();
+  await model.remove();
+});
+
+const twoCalls = saying(calling('look(at=1)', 'listen(to=2, how=[1, 2])'));
+const parameters = { type: 'object', properties: {}, additionalProperties: true };
+const made = [
+  ['look', { at: 1 }],
+  ['listen', { to: 2, how: [1, 2] }],
+];
+const read = (calls: readonly { name: string; arguments: string }[]) =>
+  calls.map(({ name, arguments: text }) => [name, JSON.parse(text)]);
+
+const chat = {
+  model: 'demo',
+  messages: [
+    {
+      role: 'user' as const,
+      content: [{ type: 'image_url' as const, image_url: { url: image } }],
+    },
+  ],
+  tools: ['look', 'listen'].map((name) => ({
+    type: 'function' as const,
+    function: { name, parameters },
+  })),
+  response_format: {
+    type: 'json_schema' as const,
+    json_schema: { name: 'said', schema: twoCalls },
+  },
+};
+
+function callsOf(completion: OpenAI.ChatCompletion) {
+  const [choice] = completion.choices;
+  const calls = (choice?.message.tool_calls ?? []).flatMap((call) =>
+    call.type === 'function' ? [call.function] : [],
+  );
+  return { finish_reason: choice?.finish_reason, calls: read(calls) };
+}
+
+test('chat completions tell of the calls that the model makes', async () => {
+  const completion = await openai.chat.completions.create(chat);
+  assert.deepEqual(callsOf(completion), { finish_reason: 'tool_calls', calls: made });
+  assert.deepEqual(schemaErrors('CreateChatCompletionResponse', completion), []);
+});
+
+test('a stream of chat completions tells of them with their index', async () => {
+  const stream = openai.chat.completions.stream(chat);
+  const chunks: unknown[] = [];
+  stream.on('chunk', (chunk) => chunks.push(chunk));
+  const completion = await stream.finalChatCompletion();
+  assert.deepEqual(callsOf(completion), { finish_reason: 'tool_calls', calls: made });
+  for (const chunk of chunks) {
+    assert.deepEqual(schemaErrors('CreateChatCompletionStreamResponse', chunk), []);
+  }
+});
+
+test('with parallel_tool_calls false the answer ends after its first call', async () => {
+  const alone = { ...chat, parallel_tool_calls: false };
+  const expected = { finish_reason: 'tool_calls', calls: made.slice(0, 1) };
+  assert.deepEqual(callsOf(await openai.chat.completions.create(alone)), expected);
+  const stream = openai.chat.completions.stream(alone);
+  assert.deepEqual(callsOf(await stream.finalChatCompletion()), expected);
+});
+
+test('tool_choice none has the model call nothing', async () => {
+  const completion = await openai.chat.completions.create({ ...chat, tool_choice: 'none' });
+  assert.deepEqual(callsOf(completion), { finish_reason: 'stop', calls: [] });
+});
+
+const responses = {
+  model: 'demo',
+  input: [
+    {
+      role: 'user' as const,
+      content: [{ type: 'input_image' as const, image_url: image, detail: 'auto' as const }],
+    },
+  ],
+  tools: ['look', 'listen'].map((name) => ({
+    type: 'function' as const,
+    name,
+    parameters,
+    strict: false,
+  })),
+  text: { format: { type: 'json_schema' as const, name: 'said', schema: twoCalls } },
+};
+
+test('Responses tell of the calls as items, and take them and their outputs back', async () => {
+  const first = await openai.responses.create(responses);
+  const calls = first.output.flatMap((item) => (item.type === 'function_call' ? [item] : []));
+  assert.deepEqual(read(calls), made);
+  const outputs = calls.map(({ call_id }) => ({
+    type: 'function_call_output' as const,
+    call_id,
+    output: 'Done.',
+  }));
+  const { text: _, ...asked } = responses;
+  const next = await openai.responses.create({
+    ...asked,
+    previous_response_id: first.id,
+    input: outputs,
+  });
+  assert.equal(next.status, 'completed');
+});
+
+test('a stream of a response tells of each call with well-formed events', async () => {
+  const events: OpenAI.Responses.ResponseStreamEvent[] = [];
+  const stream = openai.responses.stream(responses);
+  for await (const event of stream) events.push(event);
+  for (const event of events) {
+    assert.deepEqual(schemaErrors('ResponseStreamEvent', event), [], event.type);
+  }
+  const { output } = await stream.finalResponse();
+  const calls = output.flatMap((item) => (item.type === 'function_call' ? [item] : []));
+  assert.deepEqual(read(calls), made);
+});
+
+const messages = {
+  model: 'demo',
+  max_tokens: 500,
+  messages: [
+    {
+      role: 'user' as const,
+      content: [
+        {
+          type: 'image' as const,
+          source: {
+            type: 'base64' as const,
+            media_type: 'image/png' as const,
+            data: image.split(',')[1] ?? '',
+          },
+        },
+      ],
+    },
+  ],
+  tools: ['look', 'listen'].map((name) => ({ name, input_schema: { type: 'object' as const } })),
+  output_config: { format: { type: 'json_schema' as const, schema: twoCalls } },
+};
+const usesOf = ({ content }: Anthropic.Message) =>
+  content.flatMap((block) => (block.type === 'tool_use' ? [[block.name, block.input]] : []));
+
+test('Messages tell of the calls as blocks, streamed or not', async () => {
+  const message = await anthropic.messages.create(messages);
+  assert.deepEqual([usesOf(message), message.stop_reason], [made, 'tool_use']);
+  const streamed = await anthropic.messages.stream(messages).finalMessage();
+  assert.deepEqual([usesOf(streamed), streamed.stop_reason], [made, 'tool_use']);
+});
+
+const thoughtful = saying('<think>Hm.</think>Red.');
+
+test('what a model thinks is told apart from what it says, in chat completions', async () => {
+  const json_schema = { name: 'said', schema: thoughtful };
+  const asked = {
+    ...chat,
+    tools: [],
+    response_format: { type: 'json_schema' as const, json_schema },
+  };
+  const whole = (await openai.chat.completions.create(asked)).choices[0]?.message;
+  let [content, reasoning] = ['', ''];
+  for await (const { choices } of await openai.chat.completions.create({
+    ...asked,
+    stream: true,
+  })) {
+    const delta = choices[0]?.delta as { content?: string; reasoning_content?: string };
+    content += delta.content ?? '';
+    reasoning += delta.reasoning_content ?? '';
+  }
+  const { reasoning_content } = whole as { reasoning_content?: string };
+  assert.deepEqual([whole?.content, reasoning_content], [content, reasoning]);
+  assert.match(content, /^[^<]*Red\."$/);
+  assert.match(reasoning, /^[^<]*Hm\.$/);
+});
+
+test('what a model thinks is an item of its own in Responses', async () => {
+  const format = { type: 'json_schema' as const, name: 'said', schema: thoughtful };
+  const asked = { ...responses, tools: [], text: { format } };
+  const whole = await openai.responses.create(asked);
+  const events: OpenAI.Responses.ResponseStreamEvent[] = [];
+  for await (const event of await openai.responses.create({ ...asked, stream: true })) {
+    events.push(event);
+  }
+  for (const event of events) {
+    assert.deepEqual(schemaErrors('ResponseStreamEvent', event), [], event.type);
+  }
+  const last = events.at(-1);
+  assert.ok(last?.type === 'response.completed');
+  for (const { output } of [whole, last.response]) {
+    const kinds = output.map(({ type }) => type);
+    assert.deepEqual([...new Set(kinds)].sort(), ['message', 'reasoning']);
+    assert.match(JSON.stringify(output.findLast(({ type }) => type === 'message')), /Red\./);
+  }
+});
+
+test('what a model thinks is shown in Messages to those who asked for it', async () => {
+  const asked = {
+    ...messages,
+    tools: [],
+    output_config: { format: { type: 'json_schema' as const, schema: thoughtful } },
+  };
+  const kinds = ({ content }: Anthropic.Message) => [...new Set(content.map(({ type }) => type))];
+  const thinking = { type: 'enabled' as const, budget_tokens: 1024 };
+  for (const ask of [
+    (extra: object) => anthropic.messages.create({ ...asked, ...extra }),
+    (extra: object) => anthropic.messages.stream({ ...asked, ...extra }).finalMessage(),
+  ]) {
+    assert.deepEqual(kinds((await ask({})) as Anthropic.Message), ['text']);
+    const shown = kinds((await ask({ thinking })) as Anthropic.Message).sort();
+    assert.deepEqual(shown, ['text', 'thinking']);
+  }
+});
