@@ -1,7 +1,7 @@
 import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { pick, runtimeParameters } from '../openai/compatibility.ts';
-import { toRuntimeTools } from '../openai/function-tool.ts';
+import { toTools } from '../openai/function-tool.ts';
 import { parseBody } from '../openai/parse-body.ts';
 import { toMessageBody } from './message-body.ts';
 import { MessageEvents } from './message-events.ts';
@@ -42,12 +42,12 @@ function toGenerationRequest(request: MessagesRequest): GenerationRequest {
     seed: undefined,
     maxTokens: request.max_tokens,
     stops: request.stop_sequences ?? [],
+    tools: toTools(toFunctions(request), toChoice(request)),
     parallelToolCalls: !(alone && choice.disable_parallel_tool_use === true),
     parameters: {
       ...pick(request, passedOn),
       ...toThinking(request),
       ...toFormat(request),
-      ...toRuntimeTools(toTools(request), toChoice(request)),
     },
   };
 }
@@ -69,7 +69,7 @@ function toFormat({ output_config }: MessagesRequest) {
   return { response_format: { type: 'json_schema', json_schema } };
 }
 
-function toTools({ tools }: MessagesRequest) {
+function toFunctions({ tools }: MessagesRequest) {
   return tools?.map(({ name, description, input_schema: parameters }) => ({
     type: 'function' as const,
     function: { name, description, parameters },

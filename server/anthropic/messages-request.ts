@@ -96,7 +96,7 @@ export const MessagesRequest = z.strictObject({
       z.object({ type: z.literal('tool'), name: FunctionName, disable_parallel_tool_use }),
       z.object({ type: z.literal('none') }),
     ]),
-    '`any` and a name are an instruction to the model, which may not follow it',
+    '`any` and a name hold the answer to a call, whatever the model is',
     test,
   ),
   thinking: gateway(

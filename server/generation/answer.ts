@@ -1,4 +1,6 @@
 import type { ChatChunk, RuntimeToolCallDelta, RuntimeUsage } from '../runtime/chat-protocol.ts';
+import { ForcedCall } from './forced-call.ts';
+import type { GenerationRequest } from './generation-request.ts';
 import { HeldLogprobs } from './held-logprobs.ts';
 import { StopMatcher } from './stop-matcher.ts';
 
@@ -11,6 +13,7 @@ export interface AnswerDelta {
   logprobs: readonly unknown[];
 }
 
+type Asked = Pick<GenerationRequest, 'stops' | 'parallelToolCalls' | 'tools'>;
 export type FinishReason = 'stop' | 'length' | 'tool_calls';
 
 /** One answer as it grows: reads the runtime's chunks, minds the stop sequences, keeps the count. */
@@ -18,15 +21,17 @@ export class Answer {
   readonly #stop: StopMatcher;
   readonly #logprobs = new HeldLogprobs();
   readonly #parallelToolCalls: boolean;
+  readonly #forcedCall: ForcedCall | undefined;
   #hasFurtherCall = false;
   #finishReason: string | undefined;
   #usage: RuntimeUsage | undefined;
   #tokens = 0;
   #reasoningTokens = 0;
 
-  constructor(stops: readonly string[], parallelToolCalls = true) {
+  constructor({ stops, parallelToolCalls, tools }: Asked) {
     this.#stop = new StopMatcher(stops);
     this.#parallelToolCalls = parallelToolCalls;
+    this.#forcedCall = tools?.choice === 'required' ? new ForcedCall() : undefined;
   }
 
   /** Whether the answer is complete though the model would go on. */
@@ -51,7 +56,8 @@ export class Answer {
 
   get finishReason(): FinishReason {
     if (this.#hasFurtherCall || this.#finishReason === 'tool_calls') return 'tool_calls';
-    return this.#finishReason === 'length' && !this.complete ? 'length' : 'stop';
+    if (this.#finishReason === 'length' && !this.complete) return 'length';
+    return this.#forcedCall?.begun ? 'tool_calls' : 'stop';
   }
 
   get usage(): RuntimeUsage | undefined {
@@ -69,17 +75,21 @@ export class Answer {
     const made = choice.delta.content ?? '';
     const content = made === '' ? '' : this.#stop.push(made);
     const reasoning = choice.delta.reasoning ?? '';
+    if (this.#forcedCall !== undefined) {
+      return worthTelling(callDelta(this.#forcedCall.push(content), reasoning));
+    }
     const toolCalls = this.#allowed(choice.delta.tool_calls ?? []);
     const logprobs = this.#logprobs.push(choice.logprobs?.content ?? [], made, content);
-    if (content || reasoning || toolCalls.length > 0 || logprobs.length > 0) {
-      return { content, reasoning, toolCalls, logprobs };
-    }
-    return undefined;
+    return worthTelling({ content, reasoning, toolCalls, logprobs });
   }
 
   /** What was held back for a stop sequence that did not come. */
   end(): AnswerDelta | undefined {
     const content = this.#stop.end();
+    if (this.#forcedCall !== undefined) {
+      const pieces = [...this.#forcedCall.push(content), ...this.#forcedCall.end()];
+      return worthTelling(callDelta(pieces));
+    }
     if (content === '') return undefined;
     const logprobs = this.#logprobs.push([], '', content);
     return { content, reasoning: '', toolCalls: [], logprobs };
@@ -95,4 +105,15 @@ export class Answer {
     this.#hasFurtherCall = calls.some(({ index = 0 }) => index > 0);
     return calls.filter(({ index = 0 }) => index === 0);
   }
+}
+
+/** The text of a forced call is told as its arguments, and has no logprobs there. */
+function callDelta(toolCalls: readonly RuntimeToolCallDelta[], reasoning = ''): AnswerDelta {
+  return { content: '', reasoning, toolCalls, logprobs: [] };
+}
+
+function worthTelling(delta: AnswerDelta): AnswerDelta | undefined {
+  const { content, reasoning, toolCalls, logprobs } = delta;
+  const isEmpty = !content && !reasoning && toolCalls.length === 0 && logprobs.length === 0;
+  return isEmpty ? undefined : delta;
 }

@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '../openai/api-error.ts';
+import type { Tools } from './tools.ts';
 
 /** A text of the conversation; `param` is where it stands in the client's body. */
 export interface TextPart {
@@ -44,9 +45,14 @@ export function imagesOf(messages: readonly Message[]): ImagePart[] {
  */
 export function refuseMediaTokens(
   messages: readonly Message[],
+  tools: Tools | undefined,
   mediaTokens: readonly string[],
 ): void {
-  for (const { text, param } of messages.flatMap(textsOf)) {
+  const ofTools = (tools?.functions ?? []).map(({ param, ...told }) => ({
+    text: JSON.stringify(told),
+    param,
+  }));
+  for (const { text, param } of [...messages.flatMap(textsOf), ...ofTools]) {
     const token = mediaTokens.find((candidate) => text.includes(candidate));
     if (token === undefined) continue;
     throw new InvalidRequestError(

@@ -1,4 +1,5 @@
 import type { Message } from './conversation.ts';
+import type { Tools } from './tools.ts';
 
 /** What a client asks of the model, whichever API it came by. */
 export interface GenerationRequest {
@@ -14,6 +15,7 @@ export interface GenerationRequest {
   maxTokens: number | undefined;
   /** Texts at which an answer ends, without them. mlx_vlm knows none. */
   stops: readonly string[];
+  tools: Tools | undefined;
   /** Whether an answer may call more than one function. mlx_vlm does not ask. */
   parallelToolCalls: boolean;
   /** What mlx_vlm is given as it is, under its own names (`VLMRequest` in its `schemas.py`). */

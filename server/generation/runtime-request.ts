@@ -4,6 +4,7 @@ import type { RuntimeChatRequest } from '../runtime/chat-protocol.ts';
 import type { ReadyLine } from '../runtime/launcher-line.ts';
 import { refuseMediaTokens, toRuntimeMessages } from './conversation.ts';
 import type { GenerationRequest } from './generation-request.ts';
+import { toRuntimeTools } from './tools.ts';
 
 const MAX_SEED = 2 ** 32;
 
@@ -19,8 +20,8 @@ export function toRuntimeRequest(
   model: ReadyLine,
   index: number,
 ): RuntimeChatRequest {
-  const { messages, parameters, seed, maxTokens } = request;
-  refuseMediaTokens(messages, model.media_tokens);
+  const { messages, parameters, seed, maxTokens, tools } = request;
+  refuseMediaTokens(messages, tools, model.media_tokens);
   if (model.vocab_size !== null) refuseBeyondVocabulary(parameters, model.vocab_size);
   return {
     model: model.model,
@@ -31,6 +32,7 @@ export function toRuntimeRequest(
     seed: seed === undefined ? randomInt(MAX_SEED) : (Math.abs(seed) + index) % MAX_SEED,
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
     ...parameters,
+    ...toRuntimeTools(tools),
   };
 }
 

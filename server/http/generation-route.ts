@@ -105,8 +105,7 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
 }
 
 function newAnswers({ request }: GenerationJob): Answer[] {
-  const { answers, stops, parallelToolCalls } = request;
-  return Array.from({ length: answers }, () => new Answer(stops, parallelToolCalls));
+  return Array.from({ length: request.answers }, () => new Answer(request));
 }
 
 function refuseTextOnly({ settings }: Deps, param: string): void {

@@ -36,7 +36,8 @@ export class ChatCompletionEvents implements AnswerEvents {
     }
     const shown =
       logprobs.length === 0 ? 'null' : JSON.stringify({ content: logprobs, refusal: null });
-    return this.#begin(index) + this.#choice(index, `{${fields.join(',')}}`, shown);
+    const isCall = toolCalls.length > 0 && content === '';
+    return this.#begin(index, isCall) + this.#choice(index, `{${fields.join(',')}}`, shown);
   }
 
   finish(index: number, { finishReason }: Answer): string {
@@ -52,10 +53,13 @@ export class ChatCompletionEvents implements AnswerEvents {
     return `data: ${JSON.stringify({ error: error.toBody().error })}\n\n`;
   }
 
-  #begin(index: number): string {
+  /** An answer that begins with a call has no content, unlike one that is empty so far. */
+  #begin(index: number, isCall = false): string {
     if (this.#begun.has(index)) return '';
     this.#begun.add(index);
-    return this.#choice(index, '{"role":"assistant","content":"","refusal":null}', 'null');
+    const content = isCall ? 'null' : '""';
+    const delta = `{"role":"assistant","content":${content},"refusal":null}`;
+    return this.#choice(index, delta, 'null');
   }
 
   #choice(index: number, delta: string, logprobs: string, finishReason = 'null'): string {

@@ -7,7 +7,7 @@ import { ChatCompletionEvents } from './chat-completion-events.ts';
 import type { ChatMessage } from './chat-message.ts';
 import { ChatCompletionRequest } from './chat-request.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
-import { toRuntimeTools } from './function-tool.ts';
+import { toTools } from './function-tool.ts';
 import { parseBody } from './parse-body.ts';
 
 const passedOn = runtimeParameters(ChatCompletionRequest);
@@ -38,11 +38,11 @@ export function toGenerationRequest(request: ChatCompletionRequest): GenerationR
     seed: request.seed ?? undefined,
     maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
     stops: request.stop == null ? [] : [request.stop].flat(),
+    tools: toTools(request.tools, request.tool_choice),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
       ...(answers > 1 ? { temperature: 1 } : {}), // without it every answer would be the same
       ...pick(request, passedOn),
-      ...toRuntimeTools(request.tools, request.tool_choice),
     },
   };
 }

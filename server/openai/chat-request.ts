@@ -67,7 +67,7 @@ export const ChatCompletionRequest = z.strictObject({
   tools: gateway(z.array(FunctionTool).max(128), 'functions; the model’s own format is parsed'),
   tool_choice: gateway(
     ToolChoice,
-    '`required` and a name are an instruction to the model, which may not follow it',
+    '`required` and a name hold the answer to a call, whatever the model is',
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call'),
   modalities: gateway(z.array(z.literal('text')).min(1), 'text only'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Tools } from '../generation/tools.ts';
 import { InvalidRequestError } from './api-error.ts';
 
 /** The name of a function or of a schema. */
@@ -31,36 +32,38 @@ export const ToolChoice = z.union([
   NamedFunction,
   z.object({
     type: z.literal('allowed_tools'),
-    allowed_tools: z.object({ mode: z.enum(['auto', 'required']), tools: z.array(NamedFunction) }),
+    allowed_tools: z.object({
+      mode: z.enum(['auto', 'required']),
+      tools: z.array(NamedFunction).min(1),
+    }),
   }),
 ]);
 export type ToolChoice = z.infer<typeof ToolChoice>;
 
 /**
- * What mlx_vlm is told of the tools: it knows no `allowed_tools`, which are a smaller set of tools.
+ * The functions to offer: mlx_vlm knows no `allowed_tools` and no choice of one, which are a smaller
+ * set of tools.
  * @throws InvalidRequestError when a choice names no tool there is
  */
-export function toRuntimeTools(
+export function toTools(
   tools: readonly FunctionTool[] | null | undefined,
   choice: ToolChoice | null | undefined,
-): Record<string, unknown> {
-  const there = tools ?? [];
-  if (choice == null) return there.length === 0 ? {} : { tools: there };
+): Tools | undefined {
+  const there = (tools ?? []).map((tool, index) => ({ ...tool.function, param: `tools.${index}` }));
   if (choice === 'required') refuseUnlessThere(there.length > 0, choice);
-  if (typeof choice === 'string') return { tools: there, tool_choice: choice };
+  if (choice == null || typeof choice === 'string') {
+    return there.length === 0 ? undefined : { functions: there, choice: choice ?? 'auto' };
+  }
   const named = choice.type === 'function' ? [choice] : choice.allowed_tools.tools;
   const names = named.map((tool) => tool.function.name);
   for (const name of names) {
     refuseUnlessThere(
-      there.some((tool) => tool.function.name === name),
+      there.some((tool) => tool.name === name),
       name,
     );
   }
-  const allowed = there.filter((tool) => names.includes(tool.function.name));
-  return {
-    tools: allowed,
-    tool_choice: choice.type === 'function' ? choice : choice.allowed_tools.mode,
-  };
+  const functions = there.filter((tool) => names.includes(tool.name));
+  return { functions, choice: choice.type === 'function' ? 'required' : choice.allowed_tools.mode };
 }
 
 function refuseUnlessThere(isThere: boolean, choice: string): void {

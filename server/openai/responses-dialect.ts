@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
-import { toRuntimeTools } from './function-tool.ts';
+import { toTools } from './function-tool.ts';
 import { parseBody } from './parse-body.ts';
 import { beginResponse, finishResponse, toOutput } from './response-body.ts';
 import { ResponseEvents } from './response-events.ts';
@@ -87,13 +87,13 @@ function toGenerationRequest(
     seed: request.seed ?? undefined,
     maxTokens: request.max_output_tokens ?? undefined,
     stops: [],
+    tools: toChosenTools(request),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
       ...pick(request, passedOn),
       ...(asksLogprobs ? { logprobs: true, top_logprobs: top_logprobs ?? 0 } : {}),
       ...(effort == null ? {} : { reasoning_effort: effort }),
       ...(format === undefined ? {} : { response_format: format }),
-      ...toTools(request),
     },
   };
 }
@@ -109,14 +109,14 @@ function toResponseFormat(format: NonNullable<ResponsesRequest['text']>['format'
   return { type, json_schema };
 }
 
-function toTools({ tools, tool_choice: choice }: ResponsesRequest) {
+function toChosenTools({ tools, tool_choice: choice }: ResponsesRequest) {
   const functions = tools?.map(({ type, ...called }) => ({ type, function: called }));
-  if (choice == null || typeof choice === 'string') return toRuntimeTools(functions, choice);
+  if (choice == null || typeof choice === 'string') return toTools(functions, choice);
   const named = ({ type, name }: { type: 'function'; name: string }) => ({
     type,
     function: { name },
   });
-  if (choice.type === 'function') return toRuntimeTools(functions, named(choice));
+  if (choice.type === 'function') return toTools(functions, named(choice));
   const allowed_tools = { mode: choice.mode, tools: choice.tools.map(named) };
-  return toRuntimeTools(functions, { type: choice.type, allowed_tools });
+  return toTools(functions, { type: choice.type, allowed_tools });
 }

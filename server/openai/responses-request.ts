@@ -81,10 +81,10 @@ export const ResponsesRequest = z.strictObject({
       z.object({
         type: z.literal('allowed_tools'),
         mode: z.enum(['auto', 'required']),
-        tools: z.array(Named),
+        tools: z.array(Named).min(1),
       }),
     ]),
-    '`required` and a name are an instruction to the model, which may not follow it',
+    '`required` and a name hold the answer to a call, whatever the model is',
     test,
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call', test),

@@ -13,7 +13,10 @@ from pydantic import BaseModel
 base_url, image, _ = sys.argv[1:]
 client = Anthropic(base_url=base_url, api_key="not needed", max_retries=0)
 source = {"type": "base64", "media_type": "image/png", "data": image.split(",")[1]}
-content = [{"type": "image", "source": source}, {"type": "text", "text": "What is in this image?"}]
+content = [
+    {"type": "image", "source": source},
+    {"type": "text", "text": "What is in this image?"},
+]
 messages = [{"role": "user", "content": content}]
 question = {"model": "demo", "max_tokens": 60, "messages": messages}
 tool = {
@@ -63,7 +66,8 @@ print(
             "with_tool": text(tools=[tool]),
             "after_tool": text(messages=after_tool, tools=[tool]) != "",
             "fits": isinstance(
-                client.messages.parse(**question, output_format=Picture).parsed_output, Picture
+                client.messages.parse(**question, output_format=Picture).parsed_output,
+                Picture,
             ),
             "error": error,
         }

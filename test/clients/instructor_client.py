@@ -2,8 +2,7 @@
 
 python instructor_client.py BASE_URL DATA_URL chat
 
-What instructor does with tools is to force the model to call one that has the answer's schema. The
-demo model calls none, which instructor tells with the answer it got.
+What instructor does with tools is to force the model to call one that has the answer's schema.
 """
 
 import json
@@ -30,7 +29,11 @@ def ask(*turns: dict, through=client.create, answers=None, **parameters):
     content = ["What is in this image?", instructor.Image.from_base64(image)]
     messages = [{"role": "user", "content": content}, *turns]
     return through(
-        model="demo", messages=messages, response_model=answers, max_retries=0, **parameters
+        model="demo",
+        messages=messages,
+        response_model=answers,
+        max_retries=0,
+        **parameters,
     )
 
 
@@ -58,8 +61,8 @@ print(
             "whole": text(whole),
             "streamed": "".join(chunk.choices[0].delta.content or "" for chunk in streamed),
             "follow_up": text(ask(*turns)),
-            "with_tool": text(refusal_of(through=tool_client.create).last_completion),
             "fits": ask(answers=Picture).color == latest.color,
+            "fits_as_tool": isinstance(ask(through=tool_client.create, answers=Picture), Picture),
             "error": str(refusal_of(temperature=3)),
         }
     )

@@ -51,7 +51,11 @@ chunks = list(model.stream([ask]))
 streamed = reduce(operator.add, chunks)
 follow_up = model.invoke([ask, whole, HumanMessage("What color is it?")])
 call = {"id": "call_1", "name": "paint", "args": {"color": "red"}}
-after_tool = [ask, AIMessage("", tool_calls=[call]), ToolMessage("painted", tool_call_id="call_1")]
+after_tool = [
+    ask,
+    AIMessage("", tool_calls=[call]),
+    ToolMessage("painted", tool_call_id="call_1"),
+]
 picture = model.with_structured_output(Picture, method="json_schema").invoke([ask])
 try:
     model.invoke([ask], temperature=3)

@@ -8,15 +8,9 @@ import { answer, image, tooHot } from './picture.ts';
 /** LiteLLM fetches its list of prices otherwise. */
 const env = { LITELLM_LOCAL_MODEL_COST_MAP: 'True' };
 const python = fileURLToPath(new URL('.venv/bin/python', import.meta.url));
-const said = {
-  whole: answer,
-  streamed: answer,
-  follow_up: 'Green.',
-  with_tool: answer,
-  fits: true,
-};
-/** With those that tell of their usage, and that let a caller send back what a tool said. */
-const more = { ...said, usage: true, after_tool: true };
+const said = { whole: answer, streamed: answer, follow_up: 'Green.', fits: true };
+/** Of those that tell of their usage, and that let a caller send back what a tool said. */
+const more = { ...said, usage: true, with_tool: answer, after_tool: true };
 
 const clients: [script: string, api: string, expected: object, refusal: string][] = [
   ['langchain_client.py', 'chat', more, tooHot],
@@ -25,7 +19,7 @@ const clients: [script: string, api: string, expected: object, refusal: string][
   ['litellm_client.py', 'anthropic', more, 'Expected `temperature` to be at most 1, got 3.'],
   ['pydantic_ai_client.py', 'chat', more, tooHot],
   ['pydantic_ai_client.py', 'responses', more, tooHot],
-  ['instructor_client.py', 'chat', said, tooHot],
+  ['instructor_client.py', 'chat', { ...said, fits_as_tool: true }, tooHot],
   ['anthropic_client.py', 'anthropic', more, 'Expected `max_tokens` to be at least 1, got 0.'],
 ];
 

@@ -5,12 +5,14 @@ import { Answer } from '../../../server/generation/answer.ts';
 import { CollectedAnswer } from '../../../server/generation/collected-answer.ts';
 import type { ChatChunk } from '../../../server/runtime/chat-protocol.ts';
 
+const asked = { stops: [], parallelToolCalls: true, tools: undefined };
+
 const withLogprob = (token: string): ChatChunk => ({
   choices: [{ delta: { content: token }, logprobs: { content: [{ token, logprob: -1 }] } }],
 });
 
 function collect(tokens: readonly string[], stops: readonly string[]) {
-  const [answer, collected] = [new Answer(stops), new CollectedAnswer()];
+  const [answer, collected] = [new Answer({ ...asked, stops }), new CollectedAnswer()];
   for (const token of tokens) {
     const delta = answer.add(withLogprob(token));
     if (delta !== undefined) collected.add(delta);

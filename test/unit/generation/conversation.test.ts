@@ -94,6 +94,19 @@ test('the model’s own image marker in a text is refused where it stands', () =
   });
 });
 
+test('the model’s own image marker in what is said of a tool is refused where it stands', () => {
+  const parameters = { properties: { a: { description: 'Such as <|image_pad|>.' } } };
+  const tools = [{ name: 'look' }, { name: 'listen', parameters }];
+  const marked = ask({
+    messages: [{ role: 'user', content: 'Hi' }],
+    tools: tools.map((tool) => ({ type: 'function', function: tool })),
+  });
+  assert.throws(() => toRuntimeRequest(marked, [], model, 0), {
+    param: 'tools.1',
+    code: 'media_token_in_text',
+  });
+});
+
 test('pictures of tools follow their messages as a user’s, those of later turns in their place', () => {
   const { messages } = toRuntimeRequest(
     ask({

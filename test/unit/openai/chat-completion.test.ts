@@ -6,6 +6,8 @@ import { toChatCompletion } from '../../../server/openai/chat-completion.ts';
 import { ChatCompletionEvents } from '../../../server/openai/chat-completion-events.ts';
 import type { ChatChunk } from '../../../server/runtime/chat-protocol.ts';
 
+const asked = { stops: [], parallelToolCalls: true, tools: undefined };
+
 const head = { requestId: '1', created: 7, model: 'm', systemFingerprint: 'mlx_vlm-0' };
 const usage = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
 const shownUsage = {
@@ -29,7 +31,7 @@ function whole(answers: ChatChunk[][], stops: string[] = []) {
   return toChatCompletion(
     head,
     answers.map((chunks) => {
-      const [answer, collected] = [new Answer(stops), new CollectedAnswer()];
+      const [answer, collected] = [new Answer({ ...asked, stops }), new CollectedAnswer()];
       for (const chunk of chunks) collected.add(answer.add(chunk) ?? nothing);
       collected.add(answer.end() ?? nothing);
       return { answer, collected };
@@ -40,7 +42,7 @@ function whole(answers: ChatChunk[][], stops: string[] = []) {
 /** The text of a stream of answers, each given by its chunks. */
 function streamed(answers: ChatChunk[][], { stops = [] as string[], includeUsage = false } = {}) {
   const writer = new ChatCompletionEvents(head, includeUsage);
-  const made = answers.map(() => new Answer(stops));
+  const made = answers.map(() => new Answer({ ...asked, stops }));
   let text = '';
   for (const [index, answer] of made.entries()) {
     const deltas = [...(answers[index] ?? []).map((chunk) => answer.add(chunk)), answer.end()];
@@ -151,7 +153,7 @@ test('a whole answer gathers its tool calls from their pieces', () => {
 });
 
 test('without parallel_tool_calls an answer is complete when a second call begins', () => {
-  const answer = new Answer([], false);
+  const answer = new Answer({ ...asked, parallelToolCalls: false });
   const first = { index: 0, id: 'call_1', function: { name: 'f', arguments: '{}' } };
   const second = { index: 1, id: 'call_2', function: { name: 'g', arguments: '{}' } };
   assert.deepEqual(answer.add(call(first))?.toolCalls, [first]);

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import type { RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
+
+const HEAD = /^\s*\{"name": ?"([\w-]+)", ?"arguments":/;
+
+/**
+ * Reads the answer of a model that has to call a function: the text of the object whose schema
+ * `toRuntimeTools` gave it, as the pieces of a call.
+ */
+export class ForcedCall {
+  /** What is not told yet: the head until it is whole, then the bracket that may be the last. */
+  #held = '';
+  #arguments: string | undefined;
+
+  push(text: string): RuntimeToolCallDelta[] {
+    this.#held += text;
+    if (this.#arguments !== undefined) return this.#tell();
+    const head = HEAD.exec(this.#held);
+    if (head === null) return [];
+    const [whole, name = ''] = head;
+    this.#held = this.#held.slice(whole.length);
+    this.#arguments = '';
+    const id = `call_${randomUUID()}`;
+    return [{ index: 0, id, type: 'function', function: { name, arguments: '' } }, ...this.#tell()];
+  }
+
+  /** Whether a call has begun, though it may not have all its arguments. */
+  get begun(): boolean {
+    return this.#arguments !== undefined;
+  }
+
+  /** What was still held: arguments of an answer cut short. Without the bracket of the object. */
+  end(): RuntimeToolCallDelta[] {
+    if (this.#arguments === undefined || isJson(this.#arguments)) return [];
+    return this.#tell(0);
+  }
+
+  #tell(kept = 1): RuntimeToolCallDelta[] {
+    if (this.#arguments === '') this.#held = this.#held.trimStart();
+    const text = this.#held.slice(0, Math.max(0, this.#held.trimEnd().length - kept));
+    this.#held = this.#held.slice(text.length);
+    this.#arguments += text;
+    return text === '' ? [] : [{ index: 0, function: { arguments: text } }];
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Answer } from '../../../server/generation/answer.ts';
+import { CollectedAnswer } from '../../../server/generation/collected-answer.ts';
+
+const tools = { functions: [{ name: 'look', param: 'tools.0' }], choice: 'required' as const };
+
+/** What is told of a forced call whose text comes in these pieces. */
+function read(pieces: readonly string[], finish_reason: string) {
+  const answer = new Answer({ stops: [], parallelToolCalls: true, tools });
+  const collected = new CollectedAnswer();
+  const deltas = [
+    ...pieces.map((content) => answer.add({ choices: [{ delta: { content } }] })),
+    answer.add({ choices: [{ delta: {}, finish_reason }] }),
+    answer.end(),
+  ];
+  for (const delta of deltas) if (delta !== undefined) collected.add(delta);
+  const calls = collected.toolCalls.map(({ name, arguments: text }) => [name, text]);
+  return { content: collected.content, calls, finishReason: answer.finishReason };
+}
+
+function split(text: string, cuts: readonly number[]): string[] {
+  const places = [...new Set([0, ...cuts.map((cut) => cut % text.length), text.length])];
+  const ordered = places.sort((a, b) => a - b);
+  return ordered.slice(1).map((end, index) => text.slice(ordered[index], end));
+}
+
+test('a forced call is read from its text, however it is cut into pieces', () => {
+  const json = fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value));
+  fc.assert(
+    fc.property(json, fc.array(fc.nat()), (made, cuts) => {
+      const text = `{"name": "look", "arguments": ${made}}`;
+      assert.deepEqual(read(split(text, cuts), 'stop'), {
+        content: '',
+        calls: [['look', made]],
+        finishReason: 'tool_calls',
+      });
+    }),
+  );
+});
+
+for (const [text, calls] of [
+  ['{"name": "lo', []],
+  ['{"name": "look", "arguments": ', [['look', '']]],
+  ['{"name": "look", "arguments": {"a": {', [['look', '{"a": {']]],
+  ['{"name": "look", "arguments": {"a": {}', [['look', '{"a": {}']]],
+  ['{"name": "look", "arguments": {"a": {}}', [['look', '{"a": {}}']]],
+  ['{"name": "look", "arguments": {"a": {}}}', [['look', '{"a": {}}']]],
+] as const) {
+  test(`a forced call that is cut short tells what there is: ${text}`, () => {
+    assert.deepEqual(read([...text], 'length'), { content: '', calls, finishReason: 'length' });
+  });
+}
+
+test('white space around a forced call is not told', () => {
+  const { calls } = read(['\n\n', '{"name":"look","arguments":{}', '}\n'], 'stop');
+  assert.deepEqual(calls, [['look', '{}']]);
+});
