@@ -97,7 +97,7 @@ export const MessagesRequest = z.strictObject({
       z.object({ type: z.literal('none') }),
     ]),
     '`any` and a name hold the answer to a call, whatever the model is',
-    test,
+    'test/e2e/forced-call.test.ts',
   ),
   thinking: gateway(
     z.discriminatedUnion('type', [

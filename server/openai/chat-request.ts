@@ -57,7 +57,7 @@ export const ChatCompletionRequest = z.strictObject({
   top_logprobs: runtime(z.int().min(0).max(20), 'with `logprobs`'),
   response_format: runtime(
     ResponseFormat,
-    '`text`, `json_object`, `json_schema`, always as strict as `strict: true`',
+    '`text`, `json_object`, `json_schema`, always as strict as `strict: true`; an answer held to it calls no tools',
     'test/contract/structured-output.test.ts',
   ),
   reasoning_effort: runtime(
@@ -68,6 +68,7 @@ export const ChatCompletionRequest = z.strictObject({
   tool_choice: gateway(
     ToolChoice,
     '`required` and a name hold the answer to a call, whatever the model is',
+    'test/e2e/forced-call.test.ts',
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call'),
   modalities: gateway(z.array(z.literal('text')).min(1), 'text only'),

@@ -85,7 +85,7 @@ export const ResponsesRequest = z.strictObject({
       }),
     ]),
     '`required` and a name hold the answer to a call, whatever the model is',
-    test,
+    'test/e2e/forced-call.test.ts',
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call', test),
   truncation: gateway(z.literal('disabled'), 'a conversation that is too long is refused', test),
