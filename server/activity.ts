@@ -1,3 +1,5 @@
+import { ChangeNotice } from './queue/change-notice.ts';
+
 /** How a request ended, as the log and the panel say it. */
 export type Outcome = 'ok' | 'client_gone' | 'cancelled' | (string & {});
 
@@ -36,6 +38,7 @@ export class Activity {
   readonly #active = new Map<string, Entry>();
   readonly #recent: RequestRecord[] = [];
   readonly #idle: (() => void)[] = [];
+  readonly #notice = new ChangeNotice();
 
   /** @param keep number of ended requests to remember */
   constructor(keep = 100) {
@@ -45,6 +48,16 @@ export class Activity {
   /** Streams being served, all of which are running. */
   get streams(): number {
     return [...this.#active.values()].filter(({ record }) => record.stream).length;
+  }
+
+  /** Requests in flight. */
+  get count(): number {
+    return this.#active.size;
+  }
+
+  /** Calls the listener when requests have come or gone. Returns the unsubscribe. */
+  onChange(listener: () => void): () => void {
+    return this.#notice.onChange(listener);
   }
 
   has(id: string): boolean {
@@ -67,6 +80,7 @@ export class Activity {
   ): RequestRecord {
     const record: RequestRecord = { ...request, arrivedAt: Date.now(), tokens: 0 };
     this.#active.set(record.id, { record, abort });
+    this.#notice.announce();
     return record;
   }
 
@@ -76,6 +90,7 @@ export class Activity {
     this.#active.delete(record.id);
     this.#recent.unshift(record);
     if (this.#recent.length > this.#keep) this.#recent.pop();
+    this.#notice.announce();
     if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 

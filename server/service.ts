@@ -3,8 +3,10 @@ import type { Logger } from 'pino';
 import { Activity } from './activity.ts';
 import { createApp } from './http/app.ts';
 import { HttpServer } from './http/http-server.ts';
-import { ImageLoader } from './images/image-loader.ts';
+import { IdleUnload } from './idle-unload.ts';
+import { ImageLoader, type ImageRules } from './images/image-loader.ts';
 import { ResponseStore } from './openai/response-store.ts';
+import type { QueueLimits } from './queue/queue-limits.ts';
 import { RequestQueue } from './queue/request-queue.ts';
 import type { RuntimeCommand } from './runtime/runtime-process.ts';
 import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
@@ -21,36 +23,33 @@ export interface ServiceOptions {
   log: Logger;
 }
 
+/** When changed settings hold: at once, on a new address, or once the model has been loaded. */
+export type Applied = 'now' | 'server_restarted' | 'model_reloading';
+
 export type Service = ReturnType<typeof createService>;
 
 /** The composition root: builds the parts from the settings and connects them. */
 export function createService({ settings, command, log }: ServiceOptions) {
-  const queue = new RequestQueue({
-    maxConcurrency: settings.maxConcurrency,
-    maxQueueSize: settings.queueSize,
-    timeoutMs: settings.queueTimeoutSeconds * 1000,
-    policy: settings.queuePolicy,
-  });
+  const queue = new RequestQueue(toLimits(settings));
+  const runtimeLog = log.child({ part: 'runtime' });
   const runtime = new RuntimeSupervisor({
     command,
     modelPath: settings.modelPath,
     hangTimeoutMs: settings.hangTimeoutSeconds * 1000,
-    log: log.child({ part: 'runtime' }),
+    log: runtimeLog,
   });
-  const images = new ImageLoader({
-    allowPrivateUrls: settings.allowPrivateImageUrls,
-    maxBytes: settings.maxImageMegabytes * 1_000_000,
-    maxPixels: settings.maxImagePixels,
-  });
+  const images = new ImageLoader(toImageRules(settings));
   const responses = new ResponseStore(settings.responseStoreMegabytes * 1_000_000);
   const activity = new Activity();
-  const app = createApp({ settings, queue, runtime, images, responses, activity, log });
-  const server = new HttpServer(app.callback());
+  const parts = { queue, runtime, images, responses, activity, log };
+  const server = new HttpServer(createApp({ ...parts, settings }).callback());
+  const idleUnload = new IdleUnload(activity, runtime, settings.idleUnloadMinutes);
+  let [current, address] = [settings, { host: settings.host, port: settings.port }];
 
   // While the runtime comes up the line is held; once it has failed, every waiter is told so.
   queue.pause();
   runtime.onChange(({ phase }) => {
-    if (phase === 'ready' || phase === 'failed') queue.resume();
+    if (phase === 'ready' || phase === 'failed' || phase === 'unloaded') queue.resume();
     else queue.pause();
   });
 
@@ -60,9 +59,31 @@ export function createService({ settings, command, log }: ServiceOptions) {
     activity,
     /** Listens and starts the runtime. Resolves with the port once it listens. */
     async start(): Promise<number> {
-      const port = await server.listen(settings);
+      address = { ...address, port: await server.listen(address) };
       runtime.start();
-      return port;
+      return address.port;
+    },
+    /**
+     * Changes the settings of a service that was started: nothing that waits or runs is lost.
+     * @throws ListenError, and then nothing has changed
+     */
+    async apply(settings: Settings): Promise<{ applied: Applied; port: number }> {
+      const { host, port } = settings;
+      const before = current;
+      const moves = host !== before.host || port !== before.port;
+      if (moves) address = { host, port: await server.move({ host, port }, address) };
+      current = settings;
+      queue.setLimits(toLimits(settings));
+      images.setRules(toImageRules(settings));
+      responses.setMaxBytes(settings.responseStoreMegabytes * 1_000_000);
+      runtime.setHangTimeout(settings.hangTimeoutSeconds * 1000);
+      idleUnload.setMinutes(settings.idleUnloadMinutes);
+      for (const each of [log, runtimeLog]) each.level = settings.logLevel;
+      server.setHandler(createApp({ ...parts, settings }).callback());
+      const reloads = settings.modelPath !== before.modelPath;
+      if (reloads) void runtime.load(settings.modelPath);
+      const applied = reloads ? 'model_reloading' : moves ? 'server_restarted' : 'now';
+      return { applied, port: address.port };
     },
     /** Takes no more, lets what it has come to its end, then stops the runtime. */
     async drain(): Promise<void> {
@@ -74,6 +95,7 @@ export function createService({ settings, command, log }: ServiceOptions) {
     /** Stops now: what runs and waits is cancelled, and told so if its client still listens. */
     async stop(): Promise<void> {
       activity.cancelAll();
+      idleUnload.close();
       const slotsFree = queue.close();
       await Promise.race([server.drain(), setTimeout(FAREWELL_MS)]);
       server.close();
@@ -82,4 +104,21 @@ export function createService({ settings, command, log }: ServiceOptions) {
     },
   };
   return service;
+}
+
+function toLimits(settings: Settings): QueueLimits {
+  return {
+    maxConcurrency: settings.maxConcurrency,
+    maxQueueSize: settings.queueSize,
+    timeoutMs: settings.queueTimeoutSeconds * 1000,
+    policy: settings.queuePolicy,
+  };
+}
+
+function toImageRules(settings: Settings): Partial<ImageRules> {
+  return {
+    allowPrivateUrls: settings.allowPrivateImageUrls,
+    maxBytes: settings.maxImageMegabytes * 1_000_000,
+    maxPixels: settings.maxImagePixels,
+  };
 }

@@ -112,6 +112,12 @@ export const Settings = z.object({
     'memory for responses that `previous_response_id` can name, the oldest dropped first; 0 keeps none',
     z.number().min(0).max(10_000).default(64),
   ),
+  idleUnloadMinutes: setting(
+    '--idle-unload <minutes>',
+    'the model leaves memory when there was nothing to do for so long, and is loaded again for the ' +
+      'next request; never if not given',
+    z.number().positive().max(10_000).optional(),
+  ),
   hangTimeoutSeconds: setting(
     '--hang-timeout <seconds>',
     'the runtime is restarted when it has work and makes no progress for so long',

@@ -2,13 +2,17 @@ import type { Middleware } from 'koa';
 import type { Deps, State } from './deps.ts';
 import { modelIdOf } from './model-id.ts';
 
-/** `GET /health`: 200 when a request would be answered now, else 503 with the state and a reason. */
+/**
+ * `GET /health`: 200 when a request would be answered, else 503 with the state and a reason. A
+ * runtime that was unloaded is started by the next request.
+ */
 export function createHealth({ runtime, settings }: Deps): Middleware<State> {
   return (ctx) => {
     const { state } = runtime;
-    ctx.status = state.phase === 'ready' ? 200 : 503;
+    const isUsable = state.phase === 'ready' || state.phase === 'unloaded';
+    ctx.status = isUsable ? 200 : 503;
     ctx.body = {
-      status: state.phase === 'ready' ? 'ok' : 'unavailable',
+      status: isUsable ? 'ok' : 'unavailable',
       state: state.phase,
       model: modelIdOf(settings.modelPath),
       ...(state.phase === 'crashed' ? { reason: state.reason } : {}),

@@ -7,48 +7,73 @@ import { answerMalformedHttp } from './malformed-http.ts';
 /** The address cannot be listened on; says why, and which port is free if this one is taken. */
 export class ListenError extends Error {
   override name = 'ListenError';
+  /** The next free port, when the one asked for is taken. */
+  readonly freePort: number | undefined;
+
+  constructor(message: string, cause: unknown, freePort?: number) {
+    super(message, { cause });
+    this.freePort = freePort;
+  }
+}
+
+export interface Address {
+  host: string;
+  port: number;
 }
 
 /** The listening side of the service: begins, and ends in order or at once. */
 export class HttpServer {
-  readonly #server: Server;
+  #handler: RequestListener;
+  #server: Server;
+  /** Those that listened on another address before, and may still have requests to answer. */
+  readonly #moved = new Set<Server>();
   readonly #open = new Set<ServerResponse>();
   readonly #answered = Promise.withResolvers<void>();
 
   constructor(handler: RequestListener) {
-    // Longer than clients keep an idle connection, so that they close it and not we under a request.
-    this.#server = createServer({ keepAliveTimeout: 65_000 }, handler);
-    this.#server.on('request', (_request, response) => {
-      this.#open.add(response);
-      response.once('close', () => {
-        this.#open.delete(response);
-        this.#tellIfAnswered();
-      });
-    });
-    this.#server.on('clientError', (error, socket) => {
-      const isBeingAnswered = [...this.#open].some((response) => response.socket === socket);
-      if (isBeingAnswered) socket.destroy();
-      else answerMalformedHttp(error, socket);
-    });
+    this.#handler = handler;
+    this.#server = this.#createServer();
+  }
+
+  /** Answers requests that come from now on. */
+  setHandler(handler: RequestListener): void {
+    this.#handler = handler;
+  }
+
+  /**
+   * Listens on another address instead; requests that came on the old one are still answered. When
+   * the new one cannot be had, the old one is listened on again.
+   * @throws ListenError
+   */
+  async move(to: Address, from: Address): Promise<number> {
+    const old = this.#server;
+    this.#moved.add(old);
+    old.close(() => this.#moved.delete(old));
+    this.#server = this.#createServer();
+    try {
+      return await this.listen(to);
+    } catch (error) {
+      this.#server = this.#createServer();
+      await this.listen(from);
+      throw error;
+    }
   }
 
   /**
    * Listens on the address and gives the port.
    * @throws ListenError
    */
-  async listen({ host, port }: { host: string; port: number }): Promise<number> {
+  async listen({ host, port }: Address): Promise<number> {
     try {
       return await listenOn(this.#server, host, port);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'EADDRINUSE') {
-        throw new ListenError(`Cannot listen on ${host}, port ${port}: ${message}.`, {
-          cause: error,
-        });
+        throw new ListenError(`Cannot listen on ${host}, port ${port}: ${message}.`, error);
       }
       const free = await nextFreePort(host, port + 1);
       const offer = free === undefined ? '' : ` The next free one: --port ${free}`;
-      throw new ListenError(`Port ${port} is already in use.${offer}`, { cause: error });
+      throw new ListenError(`Port ${port} is already in use.${offer}`, error, free);
     }
   }
 
@@ -62,7 +87,27 @@ export class HttpServer {
   /** Closes every connection, answered or not. */
   close(): void {
     this.#server.close();
-    this.#server.closeAllConnections();
+    for (const server of [this.#server, ...this.#moved]) server.closeAllConnections();
+  }
+
+  #createServer(): Server {
+    // Longer than clients keep an idle connection, so that they close it and not we under a request.
+    const server = createServer({ keepAliveTimeout: 65_000 });
+    server.on('request', (request, response) => {
+      this.#open.add(response);
+      response.once('close', () => {
+        this.#open.delete(response);
+        if (!server.listening) request.socket.end(); // else a client would go on to ask here
+        this.#tellIfAnswered();
+      });
+      this.#handler(request, response);
+    });
+    server.on('clientError', (error, socket) => {
+      const isBeingAnswered = [...this.#open].some((response) => response.socket === socket);
+      if (isBeingAnswered) socket.destroy();
+      else answerMalformedHttp(error, socket);
+    });
+    return server;
   }
 
   /** A response has closed when the last of it was taken; Node calls it idle before that. */

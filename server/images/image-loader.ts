@@ -25,7 +25,7 @@ export interface WantedImage {
 
 /** The only place that resolves a picture a client names, to bytes that the runtime can read. */
 export class ImageLoader {
-  readonly #rules: ImageRules;
+  #rules: ImageRules;
   readonly #resolve: Resolve;
   readonly #closing = new AbortController();
   #lastLarge: Promise<unknown> = Promise.resolve();
@@ -36,6 +36,11 @@ export class ImageLoader {
     this.#resolve = lookup ?? resolveAsSystem;
     // No picture is asked for twice in a row, and none should stay in memory.
     sharp.cache(false);
+  }
+
+  /** Rules for pictures that are asked for from now on. */
+  setRules(rules: Partial<ImageRules>): void {
+    this.#rules = { ...this.#rules, ...rules };
   }
 
   /** Throws an ImageError, or the signal's reason once that is aborted. */

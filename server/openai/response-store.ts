@@ -18,7 +18,7 @@ export interface StoredResponse {
  * oldest dropped first. Nothing is ever written to disk.
  */
 export class ResponseStore {
-  readonly #maxBytes: number;
+  #maxBytes: number;
   readonly #stored = new Map<string, StoredResponse & { bytes: number }>();
   #bytes = 0;
 
@@ -31,10 +31,12 @@ export class ResponseStore {
     if (bytes > this.#maxBytes) return;
     this.#stored.set(stored.body.id, { ...stored, bytes });
     this.#bytes += bytes;
-    for (const id of this.#stored.keys()) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.#drop(id);
-    }
+    this.#dropOldest();
+  }
+
+  setMaxBytes(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
+    this.#dropOldest();
   }
 
   /** @throws InvalidRequestError with 404, naming `param` if a request's field led here */
@@ -57,6 +59,13 @@ export class ResponseStore {
       if (item !== undefined) return item;
     }
     throw notFound(`Item with id '${id}' not found: send the item itself.`, param);
+  }
+
+  #dropOldest(): void {
+    for (const id of this.#stored.keys()) {
+      if (this.#bytes <= this.#maxBytes) break;
+      this.#drop(id);
+    }
   }
 
   #drop(id: string): void {

@@ -25,6 +25,7 @@ export class RuntimeConnection {
   readonly #pool: Pool;
   readonly #watch: HangWatch;
   #generating = 0;
+  readonly #whenIdle: (() => void)[] = [];
 
   constructor(options: {
     model: ReadyLine;
@@ -89,6 +90,7 @@ export class RuntimeConnection {
     } finally {
       if (!finished) await this.#ended(options.id);
       this.#generating -= 1;
+      if (this.#generating === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
       end();
     }
   }
@@ -100,6 +102,13 @@ export class RuntimeConnection {
   /** mlx_vlm's own metrics (`GET /metrics` of `mlx_vlm/server/app.py`). */
   metrics(): Promise<unknown> {
     return this.#get('/metrics');
+  }
+
+  /** Resolves when it generates nothing, or this life is over. */
+  idle(): Promise<void> {
+    if (this.#generating === 0) return Promise.resolve();
+    const idle = new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    return Promise.race([idle, this.died]);
   }
 
   /** After a lost connection: waits until it is known whether this life is over. */

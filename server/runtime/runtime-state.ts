@@ -10,6 +10,9 @@ export type RuntimeState =
   | { readonly phase: 'loading'; readonly model: string; readonly pid: number }
   | { readonly phase: 'ready'; readonly model: ReadyLine; readonly pid: number }
   | { readonly phase: 'stopping' }
+  /** On its way to `unloaded`: stopped for want of work, or for another model. */
+  | { readonly phase: 'unloading' }
+  | { readonly phase: 'unloaded' }
   | { readonly phase: 'crashed'; readonly reason: string; readonly retryInMs: number }
   | { readonly phase: 'failed'; readonly failure: Failure };
 
@@ -23,6 +26,7 @@ export type RuntimeEvent =
   | { readonly type: 'ready'; readonly model: ReadyLine }
   | { readonly type: 'fatal'; readonly failure: Failure }
   | { readonly type: 'stop' }
+  | { readonly type: 'unload' }
   | {
       readonly type: 'exit';
       readonly reason: string;
@@ -42,9 +46,7 @@ const FIRST_BACKOFF_MS = 1000;
 export function next(state: RuntimeState, event: RuntimeEvent): RuntimeState {
   switch (event.type) {
     case 'start':
-      return state.phase === 'stopped' || state.phase === 'crashed' || state.phase === 'failed'
-        ? { phase: 'starting' }
-        : state;
+      return isUp(state) || isEnding(state) ? state : { phase: 'starting' };
     case 'loading':
       return state.phase === 'starting'
         ? { phase: 'loading', model: event.model, pid: event.pid }
@@ -57,7 +59,9 @@ export function next(state: RuntimeState, event: RuntimeEvent): RuntimeState {
       return isUp(state) ? { phase: 'failed', failure: event.failure } : state;
     case 'stop':
       if (state.phase === 'stopping') return state;
-      return isUp(state) ? { phase: 'stopping' } : { phase: 'stopped' };
+      return isUp(state) || isEnding(state) ? { phase: 'stopping' } : { phase: 'stopped' };
+    case 'unload':
+      return isUp(state) ? { phase: 'unloading' } : state;
     case 'exit':
       return exited(state, event);
     default:
@@ -70,11 +74,17 @@ export function isUp(state: RuntimeState): boolean {
   return state.phase === 'starting' || state.phase === 'loading' || state.phase === 'ready';
 }
 
+/** Whether there still is a process that was told to go. */
+export function isEnding(state: RuntimeState): boolean {
+  return state.phase === 'stopping' || state.phase === 'unloading';
+}
+
 function exited(
   state: RuntimeState,
   { reason, crashes, loadingCrashes }: Extract<RuntimeEvent, { type: 'exit' }>,
 ): RuntimeState {
   if (state.phase === 'stopping') return { phase: 'stopped' };
+  if (state.phase === 'unloading') return { phase: 'unloaded' };
   if (!isUp(state)) return state;
   if (loadingCrashes >= MAX_LOADING_CRASHES) {
     return {

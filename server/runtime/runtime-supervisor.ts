@@ -34,7 +34,7 @@ export class RuntimeSupervisor {
   #shutDown = false;
 
   constructor(options: RuntimeSupervisorOptions) {
-    this.#options = options;
+    this.#options = { ...options };
   }
 
   get state(): RuntimeState {
@@ -61,6 +61,32 @@ export class RuntimeSupervisor {
     await this.#life;
   }
 
+  /**
+   * Stops the runtime once it generates nothing. It is started again for the next who needs it;
+   * those who ask meanwhile wait for that.
+   */
+  async unload(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.idle();
+    this.#apply({ type: 'unload' });
+    if (this.#state.phase !== 'unloading') return;
+    this.#process?.stop();
+    await this.#life;
+  }
+
+  /** Serves this model from now on: what runs comes to its end first, what waits goes on waiting. */
+  async load(modelPath: string): Promise<void> {
+    this.#options.modelPath = modelPath;
+    await this.unload();
+    const { phase } = this.#state;
+    if (phase !== 'stopped' && phase !== 'stopping') this.start();
+  }
+
+  setHangTimeout(hangTimeoutMs: number): void {
+    this.#options.hangTimeoutMs = hangTimeoutMs;
+  }
+
   /** Stops for good. */
   async shutdown(): Promise<void> {
     this.#shutDown = true;
@@ -80,7 +106,10 @@ export class RuntimeSupervisor {
         else if (this.#state.phase === 'stopped') reject(new RuntimeStoppedError());
         else if (this.#state.phase === 'stopping') reject(new RuntimeStoppedError());
         else if (this.#connection !== undefined) resolve(this.#connection);
-        else return false;
+        else {
+          if (this.#state.phase === 'unloaded') queueMicrotask(this.#startUnloaded);
+          return false;
+        }
         return true;
       };
       if (settle()) return;
@@ -93,6 +122,11 @@ export class RuntimeSupervisor {
       signal.addEventListener('abort', check);
     });
   }
+
+  /** Later than the change it follows, so that all listeners hear of that first. */
+  readonly #startUnloaded = (): void => {
+    if (this.#state.phase === 'unloaded' && !this.#shutDown) this.start();
+  };
 
   /** The only writer of the state. What a phase needs is begun or ended here. */
   #apply(event: RuntimeEvent): void {
@@ -182,7 +216,7 @@ export class RuntimeSupervisor {
   #exited(reason: string): void {
     const now = performance.now();
     const { phase } = this.#state;
-    if (phase !== 'stopping') {
+    if (phase !== 'stopping' && phase !== 'unloading') {
       this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
     }
     this.#loadingCrashes = phase === 'ready' ? 0 : this.#loadingCrashes + 1;

@@ -16,6 +16,8 @@ const states = {
   loading: { phase: 'loading', model: 'demo', pid: 7 },
   ready: { phase: 'ready', model, pid: 7 },
   stopping: { phase: 'stopping' },
+  unloading: { phase: 'unloading' },
+  unloaded: { phase: 'unloaded' },
   crashed: { phase: 'crashed', reason: 'killed by SIGKILL', retryInMs: 0 },
   failed: { phase: 'failed', failure },
 } satisfies Record<string, RuntimeState>;
@@ -27,16 +29,22 @@ const events = {
   ready: { type: 'ready', model },
   fatal: { type: 'fatal', failure },
   stop: { type: 'stop' },
+  unload: { type: 'unload' },
   exit: { type: 'exit', reason: 'killed by SIGKILL', crashes: 1, loadingCrashes: 1 },
 } satisfies Record<string, RuntimeEvent>;
+
+/** What ends any life of the runtime. */
+const ends = { fatal: 'failed', stop: 'stopping', unload: 'unloading', exit: 'crashed' } as const;
 
 /** The whole machine: in this phase, that event leads there. What is not listed changes nothing. */
 const table: Record<Phase, Partial<Record<keyof typeof events, Phase>>> = {
   stopped: { start: 'starting', stop: 'stopped' },
-  starting: { loading: 'loading', fatal: 'failed', stop: 'stopping', exit: 'crashed' },
-  loading: { ready: 'ready', fatal: 'failed', stop: 'stopping', exit: 'crashed' },
-  ready: { fatal: 'failed', stop: 'stopping', exit: 'crashed' },
+  starting: { loading: 'loading', ...ends },
+  loading: { ready: 'ready', ...ends },
+  ready: ends,
   stopping: { exit: 'stopped', stop: 'stopping' },
+  unloading: { exit: 'unloaded', stop: 'stopping' },
+  unloaded: { start: 'starting', stop: 'stopped' },
   crashed: { start: 'starting', stop: 'stopped' },
   failed: { start: 'starting', stop: 'stopped' },
 };

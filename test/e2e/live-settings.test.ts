@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, test } from 'node:test';
+import { ListenError } from '../../server/http/http-server.ts';
+import { Settings } from '../../server/settings.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { demoModel, type RunningService, startService, until } from '../support/service.ts';
+
+const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+const base = Settings.parse({ modelPath: demoModel, port: 0, logLevel: 'silent' });
+let running: RunningService;
+afterEach(() => running.stop());
+
+function ask(url: string, extra: object = {}, headers: Record<string, string> = {}) {
+  const content = [
+    { type: 'image_url', image_url: { url: image } },
+    { type: 'text', text: 'What is in this image?' },
+  ];
+  return fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ messages: [{ role: 'user', content }], ...extra }),
+  });
+}
+
+/** A request that generates until its limit of tokens. */
+const long = { logit_bias: { 1016: -100, 1018: -100 }, max_tokens: 300 };
+
+test('a key, limits and origins hold from the next request on', async () => {
+  running = await startService();
+  const { service, url } = running;
+  const changed = {
+    ...base,
+    apiKey: 'sk-new',
+    maxConcurrency: 3,
+    corsOrigins: ['https://a.example'],
+  };
+  assert.equal((await service.apply(changed)).applied, 'now');
+  assert.equal((await ask(url)).status, 401);
+  const headers = { authorization: 'Bearer sk-new', origin: 'https://a.example' };
+  const response = await ask(url, {}, headers);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('access-control-allow-origin'), 'https://a.example');
+  assert.equal(service.queue.stats.maxConcurrency, 3);
+});
+
+test('on another port, what came on the old one is still answered', async () => {
+  running = await startService();
+  const { service, url } = running;
+  const slow = ask(url, long);
+  await until(running, () => service.queue.stats.runningCount === 1);
+  const free = await freePort();
+  const { applied, port } = await service.apply({ ...base, port: free });
+  assert.deepEqual([applied, port], ['server_restarted', free]);
+  assert.equal((await slow).status, 200);
+  assert.equal((await ask(`http://127.0.0.1:${free}`)).status, 200);
+  await assert.rejects(ask(url), 'the old port is closed');
+});
+
+test('a port that is taken changes nothing, and the next free one is named', async () => {
+  running = await startService();
+  const other = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => other.once('listening', resolve));
+  const { port } = other.address() as AddressInfo;
+  await assert.rejects(running.service.apply({ ...base, port, maxConcurrency: 5 }), (error) => {
+    assert.ok(error instanceof ListenError);
+    assert.ok((error.freePort ?? 0) > port);
+    return true;
+  });
+  other.close();
+  assert.equal((await ask(running.url)).status, 200);
+  assert.equal(running.service.queue.stats.maxConcurrency, 1);
+});
+
+test('another model is loaded when what runs has ended, and answers what waits', async (t) => {
+  const copy = await mkdtemp(join(tmpdir(), 'sightglass-model-'));
+  t.after(() => rm(copy, { recursive: true }));
+  await cp(demoModel, copy, { recursive: true });
+  running = await startService();
+  const { service, url } = running;
+  const first = ask(url, long);
+  await until(running, () => service.queue.stats.runningCount === 1);
+  const waiting = [ask(url), ask(url)];
+  await until(running, () => service.queue.stats.queueSize === 2);
+  const stream = ask(url, { ...long, stream: true });
+  const { applied } = await service.apply({ ...base, modelPath: copy });
+  assert.equal(applied, 'model_reloading');
+  const statuses = await Promise.all(
+    [first, ...waiting, stream].map(async (each) => (await each).status),
+  );
+  assert.deepEqual(statuses, [200, 200, 200, 200]);
+  const { state } = service.runtime;
+  assert.equal(state.phase === 'ready' && state.model.model, copy);
+});
+
+test('a runtime without work is unloaded, and loaded again for the next request', async () => {
+  running = await startService({ idleUnloadMinutes: 0.001 });
+  const { service, url } = running;
+  await until(running, () => service.runtime.state.phase === 'unloaded');
+  const { status } = await fetch(`${url}/health`);
+  assert.equal(status, 200);
+  await service.apply(base); // no unloading from here on
+  const answers = await Promise.all([ask(url), ask(url, { stream: true })]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200],
+  );
+  assert.equal(service.runtime.state.phase, 'ready');
+});
+
+test('a request that comes while the runtime is being unloaded is answered', async () => {
+  running = await startService();
+  const { service, url } = running;
+  const unloaded = service.runtime.unload();
+  const answer = ask(url);
+  await unloaded;
+  assert.equal((await answer).status, 200);
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
