@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Activity } from './activity.ts';
+import { AwakeClock } from './awake-clock.ts';
 import { createApp } from './http/app.ts';
 import { HttpServer } from './http/http-server.ts';
 import { IdleUnload } from './idle-unload.ts';
@@ -30,13 +31,15 @@ export type Service = ReturnType<typeof createService>;
 
 /** The composition root: builds the parts from the settings and connects them. */
 export function createService({ settings, command, log }: ServiceOptions) {
-  const queue = new RequestQueue(toLimits(settings));
+  const clock = new AwakeClock();
+  const queue = new RequestQueue(toLimits(settings), clock.now);
   const runtimeLog = log.child({ part: 'runtime' });
   const runtime = new RuntimeSupervisor({
     command,
     modelPath: settings.modelPath,
     hangTimeoutMs: settings.hangTimeoutSeconds * 1000,
     log: runtimeLog,
+    now: clock.now,
   });
   const images = new ImageLoader(toImageRules(settings));
   const responses = new ResponseStore(settings.responseStoreMegabytes * 1_000_000);
@@ -57,6 +60,8 @@ export function createService({ settings, command, log }: ServiceOptions) {
     queue,
     runtime,
     activity,
+    /** Is told when the machine goes to sleep and has woken. */
+    clock,
     /** Listens and starts the runtime. Resolves with the port once it listens. */
     async start(): Promise<number> {
       address = { ...address, port: await server.listen(address) };

@@ -6,7 +6,7 @@ const longestTimerMs = 2 ** 31 - 1;
 /** One that was started and may be cleared. */
 export interface Deadline<Item> extends Link<Deadline<Item>> {
   readonly item: Item;
-  /** On the clock of `performance.now()`, which nobody sets. */
+  /** On the clock that was given. */
   readonly dueMs: number;
 }
 
@@ -17,17 +17,20 @@ export interface Deadline<Item> extends Link<Deadline<Item>> {
 export class Deadlines<Item> {
   readonly timeoutMs: number;
   readonly #onPassed: (item: Item) => void;
+  readonly #now: () => number;
   readonly #pending = new LinkedList<Deadline<Item>>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(timeoutMs: number, onPassed: (item: Item) => void) {
+  /** @param now milliseconds on a clock that nobody sets; it may stand still, and they wait then */
+  constructor(timeoutMs: number, onPassed: (item: Item) => void, now: () => number) {
     this.timeoutMs = timeoutMs;
     this.#onPassed = onPassed;
+    this.#now = now;
   }
 
   /** The deadline passes after `timeoutMs`, however long that is, unless it is cleared. */
   start(item: Item): Deadline<Item> {
-    const dueMs = performance.now() + this.timeoutMs;
+    const dueMs = this.#now() + this.timeoutMs;
     const deadline = { item, dueMs, previous: undefined, next: undefined };
     this.#pending.append(deadline);
     if (this.#timer === undefined) this.#wait(this.timeoutMs);
@@ -45,7 +48,7 @@ export class Deadlines<Item> {
 
   /** What it calls may start and clear deadlines, and with them the timer. */
   #check(): void {
-    const nowMs = performance.now();
+    const nowMs = this.#now();
     let next = this.#pending.first;
     while (next !== undefined && next.dueMs <= nowMs) {
       this.#pending.remove(next);

@@ -34,10 +34,12 @@ export class RequestQueue {
   readonly #empty = Promise.withResolvers<void>();
   readonly #pace = new Pace();
   readonly #notice = new ChangeNotice();
+  readonly #now: () => number;
 
-  /** Throws a TypeError when a limit makes no sense. */
-  constructor(limits: QueueLimits) {
+  /** `now` is the clock of the deadlines, in ms. Throws a TypeError when a limit makes no sense. */
+  constructor(limits: QueueLimits, now = () => performance.now()) {
     checkLimits(limits);
+    this.#now = now;
     this.#limits = { ...limits };
     this.#deadlines = this.#createDeadlines(limits.timeoutMs);
     this.#line = createLine(limits.policy);
@@ -94,7 +96,7 @@ export class RequestQueue {
     this.#jobs.set(job.id, job);
     this.#notice.announce();
     job.startDeadline(this.#deadlines);
-    if (signal !== undefined) this.#watchCaller(job, signal);
+    if (signal !== undefined) job.watchCaller(signal, (reason) => this.#end(job, reason));
     if (ready === undefined) this.#enter(job);
     else this.#enterWhen(ready, job);
     return job.promise;
@@ -163,13 +165,9 @@ export class RequestQueue {
     return this.#isPaused ? 0 : Math.max(0, this.#limits.maxConcurrency - this.#running.size);
   }
 
-  get #hasFreeSlot(): boolean {
-    return this.#freeSlots > 0;
-  }
-
   /** Whether a job that is ready when it comes starts at once. It must not overtake one in line. */
   get #canStart(): boolean {
-    return this.#hasFreeSlot && this.#line.isEmpty;
+    return this.#freeSlots > 0 && this.#line.isEmpty;
   }
 
   /** Throws the reason to refuse a job. */
@@ -185,13 +183,9 @@ export class RequestQueue {
   }
 
   #createDeadlines(timeoutMs: number): Deadlines<Job> {
-    return new Deadlines(timeoutMs, (job) => {
+    const end = (job: Job) =>
       this.#end(job, new QueueTimeoutError(timeoutMs, Math.round(job.waitedMs)));
-    });
-  }
-
-  #watchCaller(job: Job, signal: AbortSignal): void {
-    job.watchCaller(signal, (reason) => this.#end(job, reason));
+    return new Deadlines(timeoutMs, end, this.#now);
   }
 
   #enterWhen(ready: Promise<unknown>, job: Job): void {
@@ -208,7 +202,7 @@ export class RequestQueue {
   }
 
   #fill(): void {
-    while (this.#hasFreeSlot) {
+    while (this.#freeSlots > 0) {
       const job = this.#line.shift();
       if (job === undefined) return;
       void this.#run(job);

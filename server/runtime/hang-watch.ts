@@ -12,6 +12,8 @@ export interface HangWatchOptions {
   /** What the runtime is at; rejects or stalls when it does not answer. */
   probe: (signal: AbortSignal) => Promise<RuntimeProgress>;
   onHang: () => void;
+  /** Milliseconds on a clock that may stand still, as the machine does. */
+  now?: () => number;
 }
 
 /**
@@ -22,6 +24,7 @@ export interface HangWatchOptions {
  */
 export class HangWatch {
   readonly #options: HangWatchOptions;
+  readonly #now: () => number;
   #working = 0;
   #timer: NodeJS.Timeout | undefined;
   #progressAt = 0;
@@ -29,6 +32,7 @@ export class HangWatch {
 
   constructor(options: HangWatchOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** Tells that a request is with the runtime; returns what tells that it is no more. */
@@ -49,7 +53,7 @@ export class HangWatch {
 
   /** Tells that tokens have come. Called for every chunk, so it only takes the time. */
   progress(): void {
-    this.#progressAt = performance.now();
+    this.#progressAt = this.#now();
   }
 
   stop(): void {
@@ -60,7 +64,7 @@ export class HangWatch {
 
   /** Without a generation under way it is a client that keeps us waiting, by not reading. */
   #standsStill({ steps, active }: RuntimeProgress): boolean {
-    const isQuiet = performance.now() - this.#progressAt >= this.#options.timeoutMs / 2;
+    const isQuiet = this.#now() - this.#progressAt >= this.#options.timeoutMs / 2;
     return isQuiet && active > 0 && steps === this.#steps;
   }
 
@@ -71,7 +75,7 @@ export class HangWatch {
   async #check(): Promise<void> {
     const half = this.#options.timeoutMs / 2;
     const timer = this.#timer;
-    const quietMs = performance.now() - this.#progressAt;
+    const quietMs = this.#now() - this.#progressAt;
     if (quietMs < half) {
       this.#steps = undefined;
       this.#arm(half - quietMs);

@@ -14,6 +14,8 @@ export interface RuntimeSupervisorOptions {
   modelPath: string;
   hangTimeoutMs: number;
   log: Logger;
+  /** The clock of the hang watch, in ms. */
+  now?: () => number;
 }
 
 /**
@@ -200,7 +202,7 @@ export class RuntimeSupervisor {
     socketPath: string,
     process: RuntimeProcess,
   ): RuntimeConnection {
-    const { hangTimeoutMs, log } = this.#options;
+    const { hangTimeoutMs, log, now = () => performance.now() } = this.#options;
     const onHang = () => {
       log.error(`the runtime made no progress for ${hangTimeoutMs / 1000} s: restarting it`);
       process.kill();
@@ -209,7 +211,7 @@ export class RuntimeSupervisor {
       model,
       socketPath,
       died: process.exited,
-      watch: (probe) => new HangWatch({ timeoutMs: hangTimeoutMs, probe, onHang }),
+      watch: (probe) => new HangWatch({ timeoutMs: hangTimeoutMs, probe, onHang, now }),
     });
   }
 

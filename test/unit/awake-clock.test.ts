@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AwakeClock } from '../../server/awake-clock.ts';
+import { QueueTimeoutError } from '../../server/queue/queue-errors.ts';
+import { RequestQueue } from '../../server/queue/request-queue.ts';
+import { Desk, stopClock, turn } from './queue/queue-fixture.ts';
+
+test('the clock stands still from sleep to wake, however often each is told', (t) => {
+  stopClock(t);
+  const clock = new AwakeClock();
+  const begin = clock.now();
+  const passed = () => clock.now() - begin;
+  t.mock.timers.tick(100);
+  clock.sleep();
+  t.mock.timers.tick(50);
+  clock.sleep();
+  t.mock.timers.tick(50);
+  assert.equal(passed(), 100);
+  clock.wake();
+  clock.wake();
+  t.mock.timers.tick(10);
+  assert.equal(passed(), 110);
+});
+
+test('a deadline does not pass while the machine sleeps, nor by its timer on waking', async (t) => {
+  stopClock(t);
+  const clock = new AwakeClock();
+  const limits = { maxConcurrency: 1, maxQueueSize: 9, timeoutMs: 1000, policy: 'fifo' as const };
+  const desk = new Desk(new RequestQueue(limits, clock.now));
+  desk.submitAll('running', 'waiting');
+  t.mock.timers.tick(900);
+  clock.sleep();
+  t.mock.timers.tick(3_600_000); // the timer comes before the system tells that it woke
+  clock.wake();
+  t.mock.timers.tick(99);
+  await turn();
+  assert.equal(desk.outcomes.size, 0);
+  t.mock.timers.tick(101);
+  await turn();
+  assert.ok(desk.outcomes.get('waiting') instanceof QueueTimeoutError);
+});
