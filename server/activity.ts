@@ -37,6 +37,7 @@ export class Activity {
   readonly #keep: number;
   readonly #active = new Map<string, Entry>();
   readonly #recent: RequestRecord[] = [];
+  #endedTokens = 0;
   readonly #idle: (() => void)[] = [];
   readonly #notice = new ChangeNotice();
 
@@ -53,6 +54,14 @@ export class Activity {
   /** Requests in flight. */
   get count(): number {
     return this.#active.size;
+  }
+
+  /** Tokens generated so far, for all requests there were and are. */
+  get tokens(): number {
+    return [...this.#active.values()].reduce(
+      (sum, { record }) => sum + record.tokens,
+      this.#endedTokens,
+    );
   }
 
   /** Calls the listener when requests have come or gone. Returns the unsubscribe. */
@@ -88,6 +97,7 @@ export class Activity {
     record.endedAt = Date.now();
     record.outcome = outcome;
     this.#active.delete(record.id);
+    this.#endedTokens += record.tokens;
     this.#recent.unshift(record);
     if (this.#recent.length > this.#keep) this.#recent.pop();
     this.#notice.announce();

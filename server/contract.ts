@@ -119,7 +119,7 @@ export const Snapshot = z.object({
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 
-/** A model found on this Mac. */
+/** A model on this Mac that sees pictures. */
 export const FoundModel = z.object({
   path: z.string(),
   name: z.string(),

@@ -14,13 +14,16 @@ export interface Log {
   flush: () => void;
 }
 
+/** Takes lines of JSON, one a call. */
+export type LogSink = pino.DestinationStream;
+
 /**
  * Logs to stderr, for people on a terminal and as JSON otherwise, and always as JSON to a file
  * that is rolled at 10 MB, the last four being kept.
  */
 export async function createLog(
   { logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>,
-  directory = logDirectory(),
+  { directory = logDirectory(), also = [] }: { directory?: string; also?: LogSink[] } = {},
 ): Promise<Log> {
   const format = logFormat ?? (process.stderr.isTTY ? 'pretty' : 'json');
   const terminal =
@@ -38,6 +41,7 @@ export async function createLog(
     pino.multistream([
       { level: 'trace', stream: terminal },
       ...(file instanceof Error ? [] : [{ level: 'trace' as const, stream: file }]),
+      ...also.map((stream) => ({ level: 'trace' as const, stream })),
     ]),
   );
   if (file instanceof Error) {

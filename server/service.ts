@@ -22,6 +22,8 @@ export interface ServiceOptions {
   settings: Settings;
   command: RuntimeCommand;
   log: Logger;
+  /** That of a service that was stopped, so that its history goes on. */
+  activity?: Activity;
 }
 
 /** When changed settings hold: at once, on a new address, or once the model has been loaded. */
@@ -30,7 +32,12 @@ export type Applied = 'now' | 'server_restarted' | 'model_reloading';
 export type Service = ReturnType<typeof createService>;
 
 /** The composition root: builds the parts from the settings and connects them. */
-export function createService({ settings, command, log }: ServiceOptions) {
+export function createService({
+  settings,
+  command,
+  log,
+  activity = new Activity(),
+}: ServiceOptions) {
   const clock = new AwakeClock();
   const queue = new RequestQueue(toLimits(settings), clock.now);
   const runtimeLog = log.child({ part: 'runtime' });
@@ -43,7 +50,6 @@ export function createService({ settings, command, log }: ServiceOptions) {
   });
   const images = new ImageLoader(toImageRules(settings));
   const responses = new ResponseStore(settings.responseStoreMegabytes * 1_000_000);
-  const activity = new Activity();
   const parts = { queue, runtime, images, responses, activity, log };
   const server = new HttpServer(createApp({ ...parts, settings }).callback());
   const idleUnload = new IdleUnload(activity, runtime, settings.idleUnloadMinutes);

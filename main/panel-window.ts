@@ -1,0 +1,79 @@
+import { BrowserWindow, screen } from 'electron';
+import { PANEL_URL } from './panel-files.ts';
+import { placePanel, type Rectangle } from './panel-place.ts';
+
+const SIZE = { width: 420, height: 640 };
+
+export interface PanelWindowOptions {
+  /** The built preload. */
+  preload: string;
+  icon: () => Rectangle;
+  onVisible: (isVisible: boolean) => void;
+}
+
+/** The panel: made once, shown under the icon, hidden again when it loses the focus. */
+export class PanelWindow {
+  readonly #options: PanelWindowOptions;
+  readonly #window: BrowserWindow;
+  readonly #loaded: Promise<void>;
+
+  constructor(options: PanelWindowOptions) {
+    this.#options = options;
+    this.#window = new BrowserWindow({
+      ...SIZE,
+      show: false,
+      frame: false,
+      resizable: false,
+      fullscreenable: false,
+      minimizable: false,
+      maximizable: false,
+      skipTaskbar: true,
+      alwaysOnTop: true,
+      title: 'Sightglass',
+      webPreferences: {
+        preload: options.preload,
+        contextIsolation: true,
+        sandbox: true,
+        nodeIntegration: false,
+        webviewTag: false,
+        spellcheck: false,
+      },
+    });
+    this.#window.on('blur', () => this.hide());
+    this.#window.on('show', () => options.onVisible(true));
+    this.#window.on('hide', () => options.onVisible(false));
+    this.#window.on('close', (event) => {
+      event.preventDefault();
+      this.hide();
+    });
+    this.#loaded = this.#window.loadURL(PANEL_URL);
+  }
+
+  get webContents(): Electron.WebContents {
+    return this.#window.webContents;
+  }
+
+  async show(): Promise<void> {
+    await this.#loaded;
+    const icon = this.#options.icon();
+    const { workArea } = screen.getDisplayNearestPoint({ x: icon.x, y: icon.y });
+    const { x, y } = placePanel(icon, SIZE, workArea);
+    this.#window.setPosition(x, y, false);
+    this.#window.show();
+    this.#window.focus();
+  }
+
+  hide(): void {
+    if (!this.#window.isDestroyed() && this.#window.isVisible()) this.#window.hide();
+  }
+
+  async toggle(): Promise<void> {
+    if (this.#window.isVisible()) this.hide();
+    else await this.show();
+  }
+
+  /** At the end of the app, when hiding is not enough. */
+  destroy(): void {
+    this.#window.destroy();
+  }
+}

@@ -1,0 +1,36 @@
+import type { RuntimeView, Trouble } from '../server/contract.ts';
+import type { RuntimeState } from '../server/runtime/runtime-state.ts';
+
+/** The state of the runtime, as the panel shows it. */
+export function toRuntimeView(state: RuntimeState): RuntimeView {
+  switch (state.phase) {
+    case 'ready':
+      return {
+        phase: 'ready',
+        loadSeconds: state.model.load_seconds,
+        memoryBytes: state.model.memory_bytes,
+      };
+    case 'unloading':
+      return { phase: 'stopping' };
+    case 'crashed':
+      return { phase: 'crashed', trouble: toTrouble(state) };
+    case 'failed':
+      return { phase: 'failed', trouble: toTrouble(state) };
+    default:
+      return { phase: state.phase };
+  }
+}
+
+/** A runtime that has crashed or failed, in words. */
+export function toTrouble(state: Extract<RuntimeState, { phase: 'crashed' | 'failed' }>): Trouble {
+  const at = Date.now();
+  if (state.phase === 'failed') {
+    const { message, remedy } = state.failure;
+    return { at, message, remedy };
+  }
+  return {
+    at,
+    message: `The model’s process ended unexpectedly (${state.reason}).`,
+    remedy: 'It is being started again; what waited is answered then.',
+  };
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type {
+  EventName,
+  EventPayload,
+  SettingsChange,
+  Snapshot,
+  Trouble,
+} from '../server/contract.ts';
+import { ListenError } from '../server/http/http-server.ts';
+import { findModels } from '../server/models/find-models.ts';
+import type { RuntimeCommand } from '../server/runtime/runtime-process.ts';
+import type { CommandHandlers } from './commands.ts';
+import { LoadHistory } from './load-history.ts';
+import type { LogTail } from './log-tail.ts';
+import { ServiceSwitch } from './service-switch.ts';
+import { changeSettings, toServiceSettings } from './setting-changes.ts';
+import type { SettingsStore } from './settings-store.ts';
+import { takeSnapshot } from './snapshot.ts';
+import { askService } from './try-it.ts';
+
+/** What the app needs of the system it runs on. */
+export interface Platform {
+  /** Undefined when the person chose none. */
+  chooseFolder: () => Promise<string | undefined>;
+  copy: (text: string) => void;
+  openFolder: (path: string) => void;
+  setOpenAtLogin: (open: boolean) => void;
+  quit: () => void;
+}
+
+export interface SightglassOptions {
+  store: SettingsStore;
+  command: RuntimeCommand;
+  log: Logger;
+  logTail: LogTail;
+  logFolder: string;
+  demoModel: string;
+  platform: Platform;
+  /** Tells the panel, if there is one. */
+  send: <Name extends EventName>(name: Name, payload: EventPayload<Name>) => void;
+  /** Told of every change of what a snapshot shows. */
+  onChange: () => void;
+}
+
+/** The app without its windows: the switched service, what it tells of itself, what may be asked. */
+export class Sightglass {
+  readonly power: ServiceSwitch;
+  readonly #options: SightglassOptions;
+  readonly #history: LoadHistory;
+  readonly #asking = new Map<string, AbortController>();
+  /** Changes are made one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
+  #trouble: Trouble | undefined;
+
+  constructor(options: SightglassOptions) {
+    const { command, log, onChange } = options;
+    this.#options = options;
+    const onTrouble = (trouble: Trouble) => {
+      this.#trouble = trouble;
+    };
+    this.power = new ServiceSwitch({ command, log, onChange, onTrouble });
+    this.#history = new LoadHistory(this.power.activity);
+  }
+
+  snapshot(): Snapshot {
+    const { store } = this.#options;
+    return takeSnapshot({
+      power: this.power,
+      store,
+      history: this.#history,
+      trouble: this.#trouble,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { settings } = this.#options.store;
+    this.#trouble = undefined;
+    if (settings.modelPath === undefined) {
+      this.power.refuse('No model has been chosen.', 'Choose one, or try the demo model.');
+      return;
+    }
+    await this.power.start(toServiceSettings(settings));
+  }
+
+  /** Ends everything: lets requests come to their end first, or cancels them. */
+  async close(how: { now: boolean }): Promise<void> {
+    await this.power.stop(how);
+    this.#history.close();
+    this.hidden();
+  }
+
+  /** The panel is hidden: nobody reads what it was told as it came. */
+  hidden(): void {
+    this.#options.logTail.unwatch();
+  }
+
+  readonly handlers: CommandHandlers = {
+    snapshot: () => this.snapshot(),
+    history: () => [...this.#history.samples],
+    start: () => this.start(),
+    stop: (how) => this.power.stop(how),
+    cancel: ({ id }) => this.power.activity.cancel(id),
+    dismissTrouble: () => {
+      this.#trouble = undefined;
+      this.#options.onChange();
+    },
+    changeSettings: (changes) => {
+      const change = () => this.#changeSettings(changes);
+      const result = this.#changing.then(change, change);
+      this.#changing = result;
+      return result;
+    },
+    chooseModelFolder: () => this.#options.platform.chooseFolder(),
+    findModels: () => findModels(),
+    demoModel: () => this.#options.demoModel,
+    ask: (question) => this.#ask(question),
+    stopAsking: ({ id }) => this.#asking.get(id)?.abort(),
+    copy: ({ text }) => this.#options.platform.copy(text),
+    openLogs: () => this.#options.platform.openFolder(this.#options.logFolder),
+    watchLog: () => {
+      const { logTail, send } = this.#options;
+      logTail.watch((lines) => send('log', lines));
+      return logTail.lines();
+    },
+    unwatchLog: () => this.hidden(),
+    quit: () => this.#options.platform.quit(),
+  };
+
+  async #changeSettings(changes: Record<string, unknown>): Promise<SettingsChange> {
+    const { store, platform, onChange } = this.#options;
+    const changed = changeSettings(store.settings, changes);
+    if (!changed.ok) return { applied: 'no', problems: changed.problems };
+    const { settings } = changed;
+    try {
+      const applied =
+        settings.modelPath === undefined
+          ? 'now'
+          : await this.power.apply(toServiceSettings(settings));
+      if (settings.startAtLogin !== store.settings.startAtLogin) {
+        platform.setOpenAtLogin(settings.startAtLogin);
+      }
+      await store.save(settings);
+      onChange();
+      return { applied };
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error;
+      return { applied: 'no', problems: [{ setting: 'port', message: error.message }] };
+    }
+  }
+
+  #ask(question: { question: string; image: string }): string {
+    const { server, settings } = this.snapshot();
+    if (server.phase !== 'on') throw new Error('The server is off. Start it, then ask.');
+    const id = randomUUID();
+    const controller = new AbortController();
+    this.#asking.set(id, controller);
+    const service = { url: server.url, apiKey: settings.apiKey };
+    const tell = (event: EventPayload<'answer'>) => this.#options.send('answer', event);
+    void askService({ id, ...question }, service, tell, controller.signal).finally(() =>
+      this.#asking.delete(id),
+    );
+    return id;
+  }
+}

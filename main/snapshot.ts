@@ -1,0 +1,56 @@
+import type { RequestRecord } from '../server/activity.ts';
+import type { RequestView, Snapshot, Trouble } from '../server/contract.ts';
+import { modelIdOf } from '../server/http/model-id.ts';
+import type { LoadHistory } from './load-history.ts';
+import { toRuntimeView } from './runtime-view.ts';
+import type { ServiceSwitch } from './service-switch.ts';
+import type { SettingsStore } from './settings-store.ts';
+
+const LISTED = 100;
+const RECENT = 50;
+
+export interface SnapshotParts {
+  power: ServiceSwitch;
+  store: SettingsStore;
+  history: LoadHistory;
+  trouble: Trouble | undefined;
+}
+
+/** Everything the panel shows, as it is now. */
+export function takeSnapshot({ power, store, history, trouble }: SnapshotParts): Snapshot {
+  const { settings, recentModels } = store;
+  const { activity, service } = power;
+  const active = activity.active().map(toRequestView).sort(byState);
+  const running = active.filter(({ state }) => state === 'running').length;
+  const { modelPath } = settings;
+  return {
+    at: Date.now(),
+    server: power.view,
+    runtime: toRuntimeView(service?.runtime.state ?? { phase: 'stopped' }),
+    ...(modelPath === undefined ? {} : { model: modelIdOf(modelPath) }),
+    load: {
+      running,
+      waiting: active.length - running,
+      streams: activity.streams,
+      tokensPerSecond: history.tokensPerSecond,
+      maxConcurrency: settings.maxConcurrency,
+      queueSize: settings.queueSize,
+    },
+    active: active.slice(0, LISTED),
+    unlisted: Math.max(0, active.length - LISTED),
+    recent: activity.recent().slice(0, RECENT).map(toRequestView),
+    ...(trouble === undefined ? {} : { trouble }),
+    settings,
+    recentModels: [...recentModels],
+  };
+}
+
+/** Running ones first; else as they came. */
+function byState(a: RequestView, b: RequestView): number {
+  return Number(b.state === 'running') - Number(a.state === 'running');
+}
+
+function toRequestView(record: Readonly<RequestRecord>): RequestView {
+  const state = record.startedAt === undefined ? 'waiting' : 'running';
+  return { ...record, state: record.endedAt === undefined ? state : 'ended' };
+}

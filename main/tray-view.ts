@@ -1,0 +1,86 @@
+import type { Snapshot } from '../server/contract.ts';
+
+/** The shape of the icon in the menu bar. */
+export type TrayIcon = 'stopped' | 'loading' | 'ready' | 'busy' | 'failed';
+
+/** What the menu of the icon can be used for. */
+export type TrayAction =
+  | { do: 'start' | 'stop' | 'copyUrl' | 'openSettings' | 'openLogs' | 'openPanel' | 'quit' }
+  | { do: 'useModel'; path: string };
+
+export interface TrayMenuItem {
+  label: string;
+  action?: TrayAction;
+  enabled?: boolean;
+  checked?: boolean;
+  submenu?: TrayMenuItem[];
+  isSeparator?: boolean;
+}
+
+export interface TrayView {
+  icon: TrayIcon;
+  /** Beside the icon: the number waiting. */
+  title: string;
+  tooltip: string;
+}
+
+/** How the menu bar shows a snapshot. */
+export function toTrayView({ server, runtime, load, model }: Snapshot): TrayView {
+  const { running, waiting } = load;
+  const name = model ?? 'no model';
+  if (server.phase === 'failed') return view('failed', server.trouble.message);
+  if (runtime.phase === 'failed') return view('failed', runtime.trouble.message);
+  if (server.phase === 'off') return view('stopped', 'stopped');
+  if (server.phase === 'draining') return view('loading', 'stopping when requests have ended');
+  switch (runtime.phase) {
+    case 'ready':
+      if (running === 0 && waiting === 0) return view('ready', `${name} is ready`);
+      return {
+        icon: 'busy',
+        title: waiting > 0 ? String(waiting) : '',
+        tooltip: `Sightglass: ${name}, ${running} running, ${waiting} waiting`,
+      };
+    case 'unloaded':
+      return view('ready', `${name} is loaded for the next request`);
+    case 'crashed':
+      return view('loading', 'the model is being started again');
+    default:
+      return view('loading', `loading ${name}`);
+  }
+}
+
+function view(icon: TrayIcon, text: string): TrayView {
+  return { icon, title: '', tooltip: `Sightglass: ${text}` };
+}
+
+const separator: TrayMenuItem = { label: '', isSeparator: true };
+
+/** The menu of a right click. */
+export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
+  const { server, settings, recentModels } = snapshot;
+  const isOff = server.phase === 'off' || server.phase === 'failed';
+  const models = recentModels.map((path) => ({
+    label: nameOf(path),
+    checked: path === settings.modelPath,
+    action: { do: 'useModel' as const, path },
+  }));
+  return [
+    { label: toTrayView(snapshot).tooltip.replace('Sightglass: ', ''), enabled: false },
+    separator,
+    isOff
+      ? { label: 'Start', action: { do: 'start' } }
+      : { label: 'Stop', action: { do: 'stop' }, enabled: server.phase === 'on' },
+    { label: 'Copy URL', action: { do: 'copyUrl' }, enabled: server.phase === 'on' },
+    { label: 'Recent Models', enabled: models.length > 0, submenu: models },
+    separator,
+    { label: 'Open Sightglass', action: { do: 'openPanel' } },
+    { label: 'Settings…', action: { do: 'openSettings' } },
+    { label: 'Open Logs', action: { do: 'openLogs' } },
+    separator,
+    { label: 'Quit Sightglass', action: { do: 'quit' } },
+  ];
+}
+
+function nameOf(path: string): string {
+  return path.startsWith('/') ? (path.split('/').at(-1) ?? path) : path;
+}
