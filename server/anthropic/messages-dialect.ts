@@ -36,7 +36,7 @@ function toGenerationRequest(request: MessagesRequest): GenerationRequest {
   return {
     model: request.model ?? undefined,
     messages: toMessages(request),
-    messagesParam: 'messages',
+    params: { messages: 'messages', schema: 'output_config.format' },
     stream: request.stream === true,
     answers: 1,
     seed: undefined,

@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { Text } from '../openai/chat-message.ts';
 import { gateway, noEffect, refused, runtime } from '../openai/compatibility.ts';
 import { FunctionName, JsonObject } from '../openai/function-tool.ts';
 
 const test = 'test/contract/messages-api.test.ts';
 
-const TextBlock = z.object({ type: z.literal('text'), text: Text });
+const TextBlock = z.object({ type: z.literal('text'), text: z.string() });
 const ImageBlock = z.object({
   type: z.literal('image'),
   source: z.discriminatedUnion('type', [
@@ -15,13 +14,13 @@ const ImageBlock = z.object({
 });
 const DocumentBlock = z.object({
   type: z.literal('document'),
-  source: z.object({ type: z.literal('text'), data: Text }),
+  source: z.object({ type: z.literal('text'), data: z.string() }),
 });
 const shown = z.discriminatedUnion('type', [TextBlock, ImageBlock, DocumentBlock]);
 const ToolResultBlock = z.object({
   type: z.literal('tool_result'),
   tool_use_id: z.string(),
-  content: z.union([Text, z.array(shown)]).nullish(),
+  content: z.union([z.string(), z.array(shown)]).nullish(),
   is_error: z.boolean().nullish(),
 });
 const ToolUseBlock = z.object({
@@ -30,20 +29,20 @@ const ToolUseBlock = z.object({
   name: z.string(),
   input: JsonObject,
 });
-const ThinkingBlock = z.object({ type: z.literal('thinking'), thinking: Text });
+const ThinkingBlock = z.object({ type: z.literal('thinking'), thinking: z.string() });
 const RedactedBlock = z.object({ type: z.literal('redacted_thinking') });
 
 const UserMessage = z.object({
   role: z.literal('user'),
   content: z.union([
-    Text,
+    z.string(),
     z.array(z.discriminatedUnion('type', [TextBlock, ImageBlock, DocumentBlock, ToolResultBlock])),
   ]),
 });
 const AssistantMessage = z.object({
   role: z.literal('assistant'),
   content: z.union([
-    Text,
+    z.string(),
     z.array(z.discriminatedUnion('type', [TextBlock, ToolUseBlock, ThinkingBlock, RedactedBlock])),
   ]),
 });
@@ -66,7 +65,7 @@ export const MessagesRequest = z.strictObject({
     .min(1)
     .max(1_000_000)
     .meta({ effect: 'gateway', note: 'needed, as at Anthropic', test }),
-  system: gateway(z.union([Text, z.array(TextBlock)]), 'the first system message', test),
+  system: gateway(z.union([z.string(), z.array(TextBlock)]), 'the first system message', test),
   stream: gateway(z.boolean(), 'not queued', test),
   stop_sequences: gateway(
     z.array(z.string().min(1)).max(64),

@@ -1,11 +1,12 @@
 import { ApiError, InvalidRequestError } from '../openai/api-error.ts';
+import type { GenerationRequest } from './generation-request.ts';
 
 const MAX_SHOWN = 500;
 
 interface Mistake {
   pattern: RegExp;
   code: string | null;
-  param: string | null;
+  concernsMessages?: boolean;
   /** What is said instead of the runtime's own words. */
   shown?: string;
 }
@@ -18,21 +19,31 @@ const CLIENT_MISTAKES: readonly Mistake[] = [
   {
     pattern: /maximum context length is \d+ tokens/,
     code: 'context_length_exceeded',
-    param: 'messages',
+    concernsMessages: true,
   },
   {
     pattern: /Failed to load image|image file is truncated|Failed to process inputs/,
     code: 'image_unreadable',
-    param: 'messages',
+    concernsMessages: true,
     shown: 'The model runtime cannot read an image. Save it anew, as PNG or JPEG, and send that.',
   },
-  { pattern: /`top_k`|logit_bias|penalty must be/, code: null, param: null },
+  { pattern: /`top_k`|logit_bias|penalty must be/, code: null },
 ];
 
-/** What the runtime said went wrong, as a client may read it. */
-export function toGenerationError(error: Error & { status?: number }): ApiError {
+/** What the runtime said went wrong with a request, as its client may read it. */
+export function toGenerationError(
+  error: Error & { status?: number },
+  request: GenerationRequest,
+): ApiError {
   const { message } = error;
   const shown = message.length > MAX_SHOWN ? `${message.slice(0, MAX_SHOWN)}…` : message;
+  const schema = schemaParam(request);
+  if (error.status === 400 && schema !== undefined) {
+    return new InvalidRequestError(
+      `Expected \`${schema}\` to have a JSON Schema that answers can be held to: ${shown}.`,
+      { param: schema, cause: error },
+    );
+  }
   if (error.status !== undefined && error.status >= 400 && error.status < 500) {
     return new InvalidRequestError(`The model runtime refused the request: ${shown}`, {
       cause: error,
@@ -40,7 +51,8 @@ export function toGenerationError(error: Error & { status?: number }): ApiError 
   }
   const mistake = CLIENT_MISTAKES.find(({ pattern }) => pattern.test(message));
   if (mistake !== undefined) {
-    const { code, param } = mistake;
+    const { code, concernsMessages } = mistake;
+    const param = concernsMessages ? request.params.messages : null;
     return new InvalidRequestError(mistake.shown ?? shown, { code, param, cause: error });
   }
   return new ApiError(`The model failed to answer: ${shown}`, {
@@ -49,4 +61,11 @@ export function toGenerationError(error: Error & { status?: number }): ApiError 
     code: 'generation_failed',
     cause: error,
   });
+}
+
+/** The field with the schema that an answer is to be held to, if there is one. */
+function schemaParam({ parameters, tools, params }: GenerationRequest): string | undefined {
+  if (tools?.choice === 'required') return tools.functions[0]?.param ?? 'tools';
+  const format = parameters['response_format'] as { type?: string } | undefined;
+  return format?.type === 'json_schema' ? params.schema : undefined;
 }

@@ -6,8 +6,8 @@ export interface GenerationRequest {
   /** The name the client gives the model, and is told again. */
   model: string | undefined;
   messages: readonly Message[];
-  /** The client's name for the messages, for errors that concern all of them. */
-  messagesParam: string;
+  /** The client's names of what errors may concern as a whole. */
+  params: { messages: string; schema: string };
   stream: boolean;
   /** How many answers are wanted, one after the other. */
   answers: number;

@@ -39,6 +39,8 @@ export function createApp(deps: Deps): Koa<State> {
     registerStoredResponses(router, `${prefix}/responses`, deps.responses);
     router.post(`${prefix}/completions`, refuseUnserved('text completions'));
     router.post(`${prefix}/embeddings`, refuseUnserved('embeddings'));
+    router.post(`${prefix}/messages/count_tokens`, refuseUnserved('counting of tokens'));
+    router.post(`${prefix}/responses/input_tokens`, refuseUnserved('counting of tokens'));
   }
   const app = new Koa<State>();
   // Connections that break, mostly: what a handler throws is answered by `answerErrors`.

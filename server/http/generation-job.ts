@@ -30,13 +30,13 @@ export interface GenerationJob extends Exchange {
  */
 export function loadImages(
   { images, settings }: Pick<Deps, 'images' | 'settings'>,
-  { messages, messagesParam }: GenerationRequest,
+  { messages, params }: GenerationRequest,
   signal: AbortSignal,
 ): Promise<readonly LoadedImage[]> {
   const parts = imagesOf(messages);
   const loading = images
     .loadAll(parts, signal)
-    .then((loaded) => refuseTooMuch(loaded, settings.maxBodyMegabytes, messagesParam))
+    .then((loaded) => refuseTooMuch(loaded, settings.maxBodyMegabytes, params.messages))
     .catch((error: unknown) => {
       throw error instanceof ImageError ? toImageApiError(error, parts) : error;
     });

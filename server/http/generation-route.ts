@@ -3,10 +3,12 @@ import { Answer } from '../generation/answer.ts';
 import { CollectedAnswer } from '../generation/collected-answer.ts';
 import { imagesOf } from '../generation/conversation.ts';
 import type { AnswerEvents, AnswerHead, Dialect } from '../generation/dialect.ts';
+import { toGenerationError } from '../generation/generation-error.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { refuseTooManyPixels } from '../generation/runtime-request.ts';
 import { AtCapacityError, InvalidRequestError } from '../openai/api-error.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
+import { GenerationFailedError, RuntimeRefusedError } from '../runtime/runtime-errors.ts';
 import { withRuntime } from '../runtime/with-runtime.ts';
 import type { Deps, HttpContext, State } from './deps.ts';
 import { EventStream } from './event-stream.ts';
@@ -25,16 +27,20 @@ import { track } from './track.ts';
 export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<State> {
   return async (ctx) => {
     const exchange = dialect.read(ctx.request.body);
-    const { messages, messagesParam, stream } = exchange.request;
+    const { messages, params, stream } = exchange.request;
     refuseTooManyPixels(exchange.request.parameters, deps.settings.maxImagePixels);
     const kind = imagesOf(messages).length > 0 ? 'vision' : 'text';
-    if (kind === 'text') refuseTextOnly(deps, messagesParam);
+    if (kind === 'text') refuseTextOnly(deps, params.messages);
     if (stream) refuseTooManyStreams(deps);
     await track(deps, ctx, { kind, stream }, async (record, signal) => {
       const images = loadImages(deps, exchange.request, signal);
       const job: GenerationJob = { ...exchange, record, images };
-      if (stream) await answerStream(deps, ctx, job, signal);
-      else ctx.body = await answerWhole(deps, ctx, job, signal);
+      try {
+        if (stream) await answerStream(deps, ctx, job, signal);
+        else ctx.body = await answerWhole(deps, ctx, job, signal);
+      } catch (error) {
+        throw nameFields(error, exchange.request);
+      }
     });
   };
 }
@@ -95,13 +101,20 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
   try {
     await withRuntime(deps.runtime, attempt, { signal, mayRetry: () => !stream.hasContent });
   } catch (error) {
-    const told = toApiError(error, deps.queue);
+    const told = toApiError(nameFields(error, job.request), deps.queue);
     if (stream.started) stream.end((events ?? job.createEvents(headOf(deps, job))).fail(told));
     throw error;
   } finally {
     stream.close();
     ctx.respond = !stream.started;
   }
+}
+
+/** What the runtime said of a request, with the fields that its client knows. */
+function nameFields(error: unknown, request: GenerationRequest): unknown {
+  const isOfRuntime =
+    error instanceof RuntimeRefusedError || error instanceof GenerationFailedError;
+  return isOfRuntime ? toGenerationError(error, request) : error;
 }
 
 function newAnswers({ request }: GenerationJob): Answer[] {

@@ -1,5 +1,4 @@
 import { RequestCancelledError } from '../activity.ts';
-import { toGenerationError } from '../generation/generation-error.ts';
 import {
   ApiError,
   AtCapacityError,
@@ -15,10 +14,8 @@ import {
 } from '../queue/queue-errors.ts';
 import type { RequestQueue } from '../queue/request-queue.ts';
 import {
-  GenerationFailedError,
   RuntimeDiedError,
   RuntimeFailedError,
-  RuntimeRefusedError,
   RuntimeStoppedError,
 } from '../runtime/runtime-errors.ts';
 
@@ -49,9 +46,6 @@ export function toApiError(error: unknown, queue: RequestQueue): ApiError {
         'image or ask for fewer tokens; the log has what the runtime said last.',
       error,
     );
-  }
-  if (error instanceof RuntimeRefusedError || error instanceof GenerationFailedError) {
-    return toGenerationError(error);
   }
   return new ApiError('internal error', { status: 500, type: 'server_error', cause: error });
 }

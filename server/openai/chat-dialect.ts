@@ -32,7 +32,7 @@ export function toGenerationRequest(request: ChatCompletionRequest): GenerationR
   return {
     model: request.model ?? undefined,
     messages: request.messages.map(toMessage),
-    messagesParam: 'messages',
+    params: { messages: 'messages', schema: 'response_format' },
     stream: request.stream === true,
     answers,
     seed: request.seed ?? undefined,

@@ -1,15 +1,10 @@
 import { z } from 'zod';
 
-/** A text with half a character in it (a lone surrogate) is no text to a tokenizer. */
-export const Text = z.string().refine((text) => text.isWellFormed(), {
-  error: 'well-formed Unicode, without lone surrogates',
-});
-
 /** How closely a picture is read; `low` has it scaled down, as OpenAI does. */
 export const ImageDetail = z.enum(['auto', 'low', 'high', 'original']).nullish();
 
-const TextPart = z.object({ type: z.literal('text'), text: Text });
-const RefusalPart = z.object({ type: z.literal('refusal'), refusal: Text });
+const TextPart = z.object({ type: z.literal('text'), text: z.string() });
+const RefusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() });
 
 /** Some clients send the URL bare; OpenAI's form is `{ url, detail }`. */
 const ImageUrl = z.union([
@@ -18,9 +13,9 @@ const ImageUrl = z.union([
 ]);
 const ImagePart = z.object({ type: z.literal('image_url'), image_url: ImageUrl });
 
-const text = z.union([Text, z.array(TextPart).min(1)]);
+const text = z.union([z.string(), z.array(TextPart).min(1)]);
 const textAndImages = z.union([
-  Text,
+  z.string(),
   z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).min(1),
 ]);
 const name = z.string().nullish();
@@ -30,16 +25,16 @@ const UserMessage = z.object({ role: z.literal('user'), content: textAndImages, 
 const AssistantMessage = z.object({
   role: z.literal('assistant'),
   content: z
-    .union([Text, z.array(z.discriminatedUnion('type', [TextPart, RefusalPart])).min(1)])
+    .union([z.string(), z.array(z.discriminatedUnion('type', [TextPart, RefusalPart])).min(1)])
     .nullish(),
   refusal: z.string().nullish(),
-  reasoning_content: Text.nullish(),
+  reasoning_content: z.string().nullish(),
   tool_calls: z
     .array(
       z.object({
         id: z.string(),
         type: z.literal('function'),
-        function: z.object({ name: z.string(), arguments: Text }),
+        function: z.object({ name: z.string(), arguments: z.string() }),
       }),
     )
     .nullish(),

@@ -21,6 +21,7 @@ const ResponseFormat = z.discriminatedUnion('type', [
 const tokens = z.int().min(1).max(1_000_000);
 const penalty = z.number().min(-2).max(2);
 const stopSequence = z.string().min(1);
+const TokenId = z.string().regex(/^\d{1,9}$/, { error: 'that is the id of a token' });
 const hint = 'the prefix cache needs no hint';
 const local = 'nothing leaves this Mac';
 
@@ -52,7 +53,7 @@ export const ChatCompletionRequest = z.strictObject({
   ...sampling,
   presence_penalty: runtime(penalty),
   frequency_penalty: runtime(penalty),
-  logit_bias: runtime(z.record(z.string().regex(/^\d{1,9}$/), z.number().min(-100).max(100))),
+  logit_bias: runtime(z.record(TokenId, z.number().min(-100).max(100))),
   logprobs: runtime(z.boolean()),
   top_logprobs: runtime(z.int().min(0).max(20), 'with `logprobs`'),
   response_format: runtime(

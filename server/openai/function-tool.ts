@@ -12,7 +12,9 @@ export const JsonObject = z.record(z.string(), z.unknown());
 export const functionTool = {
   name: FunctionName,
   description: z.string().nullish(),
-  parameters: JsonObject.nullish(),
+  parameters: JsonObject.refine(({ type }) => type === undefined || type === 'object', {
+    error: 'a JSON Schema of type "object"',
+  }).nullish(),
   strict: z.boolean().nullish(),
 };
 export const FunctionTool = z.object({

@@ -58,6 +58,8 @@ function expectation(issue: Issue): string {
           );
     case 'invalid_format':
       return issue.message.startsWith('Invalid') ? `of the form ${issue.pattern}` : issue.message;
+    case 'invalid_key':
+      return `under a key ${issue.issues.slice(0, 1).map(expectation).join('')}`;
     default:
       return issue.message;
   }

@@ -81,7 +81,7 @@ function toGenerationRequest(
   return {
     model: request.model ?? undefined,
     messages: toMessages([...first, ...items]),
-    messagesParam: 'input',
+    params: { messages: 'input', schema: 'text.format' },
     stream: request.stream === true,
     answers: 1,
     seed: request.seed ?? undefined,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { ImageDetail, Text } from './chat-message.ts';
+import { ImageDetail } from './chat-message.ts';
 
-const InputText = z.object({ type: z.literal('input_text'), text: Text });
-const OutputText = z.object({ type: z.literal('output_text'), text: Text });
-const Refusal = z.object({ type: z.literal('refusal'), refusal: Text });
+const InputText = z.object({ type: z.literal('input_text'), text: z.string() });
+const OutputText = z.object({ type: z.literal('output_text'), text: z.string() });
+const Refusal = z.object({ type: z.literal('refusal'), refusal: z.string() });
 const InputImage = z.object({
   type: z.literal('input_image'),
   image_url: z.string(),
@@ -11,7 +11,7 @@ const InputImage = z.object({
   detail: ImageDetail,
 });
 const Output = z.union([
-  Text,
+  z.string(),
   z.array(z.discriminatedUnion('type', [InputText, InputImage])).min(1),
 ]);
 
@@ -20,7 +20,7 @@ const MessageItem = z.object({
   type: z.literal('message'),
   role: z.enum(['user', 'assistant', 'system', 'developer']),
   content: z.union([
-    Text,
+    z.string(),
     z.array(z.discriminatedUnion('type', [InputText, InputImage, OutputText, Refusal])),
   ]),
 });
@@ -28,7 +28,7 @@ const FunctionCallItem = z.object({
   type: z.literal('function_call'),
   call_id: z.string(),
   name: z.string(),
-  arguments: Text,
+  arguments: z.string(),
 });
 const FunctionCallOutputItem = z.object({
   type: z.literal('function_call_output'),
@@ -37,7 +37,7 @@ const FunctionCallOutputItem = z.object({
 });
 const ReasoningItem = z.object({
   type: z.literal('reasoning'),
-  content: z.array(z.object({ type: z.literal('reasoning_text'), text: Text })).nullish(),
+  content: z.array(z.object({ type: z.literal('reasoning_text'), text: z.string() })).nullish(),
 });
 /** An item of an earlier answer that this server has kept. */
 const ItemReference = z.object({ type: z.literal('item_reference'), id: z.string() });

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { Text } from './chat-message.ts';
 import { gateway, noEffect, refused } from './compatibility.ts';
 import { FunctionName, functionTool, JsonObject } from './function-tool.ts';
 import { InputItem } from './responses-item.ts';
@@ -24,13 +23,13 @@ const test = 'test/contract/responses.test.ts';
 
 /** The body of `POST /v1/responses`, after OpenAI's API reference; null means not given. */
 export const ResponsesRequest = z.strictObject({
-  input: z.union([Text, z.array(InputItem).min(1)]).meta({
+  input: z.union([z.string(), z.array(InputItem).min(1)]).meta({
     effect: 'gateway',
     note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call`, `function_call_output` (with images too), `reasoning`, `item_reference`',
     test,
   }),
   model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
-  instructions: gateway(Text, 'the first system message; not inherited', test),
+  instructions: gateway(z.string(), 'the first system message; not inherited', test),
   stream: gateway(z.boolean(), 'not queued', test),
   stream_options: gateway(
     z.object({ include_obfuscation: z.boolean().nullish() }),

@@ -157,13 +157,20 @@ function parseChunk(data: string, shared: () => boolean): ChatChunk {
   return chunk;
 }
 
+/** One of pydantic's: where in the body, and what. */
+function toProblem({ loc, msg }: { loc?: unknown[]; msg?: unknown }): string {
+  const field = (loc ?? []).slice(1).join('.');
+  const what = String(msg).replace(/^Value error, /, '');
+  return field === '' ? what : `${field}: ${what}`;
+}
+
 /** The text of FastAPI's `{"detail": ...}`: a string, or pydantic's list of errors. */
 function toDetail(body: string): string {
   try {
     const { detail } = JSON.parse(body) as { detail?: unknown };
     if (typeof detail === 'string') return detail;
     if (Array.isArray(detail)) {
-      return detail.map(({ loc, msg }) => `${[loc].flat().slice(1).join('.')}: ${msg}`).join('; ');
+      return detail.map(toProblem).join('; ');
     }
   } catch {
     // not JSON: the text itself is all there is

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { createParser } from 'eventsource-parser';
 import { execa } from 'execa';
 import { post, question, stream, textOf, userMessage } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
@@ -12,6 +13,13 @@ import { type RunningService, startService, until } from '../support/service.ts'
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
 const long = { messages: [userMessage('Count to one hundred.', redCircle)], max_tokens: 2000 };
+
+/** What an event of a stream says of a failure. */
+interface Told {
+  type: string;
+  error?: { type: string };
+  response?: { error: { code: string } | null };
+}
 
 function pidOf({ service }: RunningService): number {
   const { state } = service.runtime;
@@ -46,6 +54,47 @@ test('a stream that has begun when the runtime is killed ends with an error even
   await running.runtime();
   assert.equal(textOf(await post(running.url, question(redCircle))), answer);
 });
+
+for (const [path, isOver] of [
+  [
+    '/v1/responses',
+    (event: Told) =>
+      event.type === 'response.failed' && event.response?.error?.code === 'server_error',
+  ],
+  ['/v1/messages', (event: Told) => event.type === 'error' && event.error?.type === 'api_error'],
+] as const) {
+  test(`a stream of ${path} that has begun when the runtime is killed ends as its clients know`, async (t) => {
+    const running = await startService();
+    t.after(() => running.stop());
+    const content = [
+      path === '/v1/messages'
+        ? { type: 'image', source: { type: 'url', url: redCircle } }
+        : { type: 'input_image', image_url: redCircle },
+      {
+        type: path === '/v1/messages' ? 'text' : 'input_text',
+        text: 'Count to one hundred.',
+      },
+    ];
+    const turns = [{ role: 'user', content }];
+    const body = path === '/v1/messages' ? { messages: turns, max_tokens: 2000 } : { input: turns };
+    const events: Told[] = [];
+    const response = await fetch(`${running.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...body, stream: true }),
+    });
+    const parser = createParser({
+      onEvent: ({ data }) => {
+        if (events.push(JSON.parse(data)) === 8) process.kill(pidOf(running), 'SIGKILL');
+      },
+    });
+    const decoder = new TextDecoder();
+    for await (const bytes of response.body ?? []) parser.feed(decoder.decode(bytes));
+    assert.ok(events.slice(-2).some(isOver), JSON.stringify(events.slice(-2)));
+    await running.runtime();
+    assert.equal(textOf(await post(running.url, question(redCircle))), answer);
+  });
+}
 
 test('a stream that has not begun when the runtime is killed is served by the next', async (t) => {
   const running = await startService();
