@@ -1,9 +1,11 @@
-// The single set-up step before `npm start` and `npm test`: node_modules, then the Python runtime.
+// The single set-up step before `npm start` and `npm test`: node_modules, the Python runtime, and for
+// the tests a browser.
 // Plain JavaScript on purpose: it runs under the machine's own Node before anything is installed.
 // A warm run reads a few files and starts no process.
 
 import { fileURLToPath } from 'node:url';
 import { withSetupLock } from './setup-lock.mjs';
+import { ensureChromium, findChromium } from './setup-chromium.mjs';
 import { ensureNodeModules, hasNodeModules } from './setup-node-modules.mjs';
 import { ensureRuntime, hasRuntime } from './setup-runtime.mjs';
 import { SetupError } from './setup-step.mjs';
@@ -12,10 +14,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dev = process.argv.includes('--dev');
 
 try {
-  if (!hasNodeModules(root) || !hasRuntime(root, { dev })) {
+  const isWhole = hasNodeModules(root) && hasRuntime(root, { dev });
+  if (!isWhole || (dev && findChromium() === undefined)) {
     await withSetupLock(root, async () => {
       await ensureNodeModules(root);
       await ensureRuntime(root, { dev });
+      if (dev) await ensureChromium(root);
     });
   }
 } catch (error) {

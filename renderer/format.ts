@@ -1,0 +1,52 @@
+/** A length of time as a person reads it: `840 ms`, `2.1 s`, `3 min 5 s`, `2 h`. */
+export function toDuration(ms: number): string {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60)
+    return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+}
+
+/** A size as macOS says it, in powers of ten. */
+export function toSize(bytes: number): string {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} KB`;
+  if (bytes < 1e9) return `${Math.round(bytes / 1e6)} MB`;
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** The last part of a folder's path; a Hugging Face id as it is. */
+export function toModelName(path: string): string {
+  return path.startsWith('/') ? (path.split('/').findLast((part) => part !== '') ?? path) : path;
+}
+
+/** The time of day, to the second. */
+export function toTime(at: number): string {
+  return new Date(at).toLocaleTimeString(undefined, { hour12: false });
+}
+
+const OUTCOMES: Readonly<Record<string, string>> = {
+  ok: 'answered',
+  client_gone: 'client left',
+  cancelled: 'cancelled',
+  request_cancelled: 'cancelled',
+  queue_timeout: 'timed out',
+  queue_full: 'queue full',
+  too_many_streams: 'too many streams',
+  runtime_crashed: 'model crashed',
+  model_not_ready: 'no model',
+  generation_failed: 'model failed',
+  context_length_exceeded: 'too long',
+};
+
+/** How a request ended, in words; the code of a rarer error as it is. */
+export function toOutcome(outcome: string | undefined): string {
+  return OUTCOMES[outcome ?? ''] ?? (outcome ?? '').replaceAll('_', ' ');
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

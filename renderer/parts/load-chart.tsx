@@ -1,0 +1,111 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import type { LoadSample } from '../../server/contract.ts';
+
+const MINUTES = 5;
+const HEIGHT = 120;
+
+/** The last minutes: running and waiting in steps, tokens per second on a scale of their own. */
+export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; now: number }) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
+  useEffect(() => {
+    const { current } = place;
+    if (current === null) return;
+    const draw = () => {
+      plot.current?.destroy();
+      plot.current = new uPlot(toOptions(current), [[], [], [], []], current);
+    };
+    draw();
+    const scheme = matchMedia('(prefers-color-scheme: dark)');
+    scheme.addEventListener('change', draw);
+    const resize = new ResizeObserver(() =>
+      plot.current?.setSize({ width: current.clientWidth, height: HEIGHT }),
+    );
+    resize.observe(current);
+    return () => {
+      resize.disconnect();
+      scheme.removeEventListener('change', draw);
+      plot.current?.destroy();
+    };
+  }, []);
+  useEffect(() => {
+    const { current } = plot;
+    if (current === undefined) return;
+    current.setData(toData(samples, now), false);
+    const end = now / 1000;
+    current.setScale('x', { min: end - MINUTES * 60, max: end });
+    const count = Math.max(4, ...samples.map(({ running, waiting }) => Math.max(running, waiting)));
+    const tokens = Math.max(10, ...samples.map(({ tokensPerSecond }) => tokensPerSecond));
+    current.setScale('y', { min: 0, max: count * 1.1 });
+    current.setScale('tokens', { min: 0, max: tokens * 1.1 });
+  }, [samples, now]);
+  const last = samples.at(-1);
+  const said = `${last?.running ?? 0} running, ${last?.waiting ?? 0} waiting now`;
+  return (
+    <figure class="chart">
+      <div ref={place} role="img" aria-label={`Load of the last ${MINUTES} minutes: ${said}`} />
+      <figcaption>
+        <span class="key key-running">running</span>
+        <span class="key key-waiting">waiting</span>
+        <span class="key key-tokens">tokens/s (right)</span>
+      </figcaption>
+    </figure>
+  );
+}
+
+/** A sample holds until the next; the load is nothing before the first and what it was until now. */
+function toData(samples: readonly LoadSample[], now: number): uPlot.AlignedData {
+  const last = samples.at(-1);
+  const shown = last === undefined || now <= last.at ? samples : [...samples, { ...last, at: now }];
+  return [
+    shown.map(({ at }) => at / 1000),
+    shown.map(({ running }) => running),
+    shown.map(({ waiting }) => waiting),
+    shown.map(({ tokensPerSecond }) => tokensPerSecond),
+  ];
+}
+
+function toOptions(place: HTMLElement): uPlot.Options {
+  const color = (name: string) => getComputedStyle(place).getPropertyValue(name).trim();
+  const stepped = uPlot.paths.stepped?.({ align: 1 });
+  const paths = stepped === undefined ? {} : { paths: stepped };
+  const text = color('--text-2');
+  const grid = { stroke: color('--line'), width: 1 };
+  const axis = { stroke: text, grid, ticks: { show: false }, font: '11px system-ui', gap: 4 };
+  const line = (stroke: string, fill = false) => ({
+    stroke,
+    width: 1.5,
+    points: { show: false },
+    ...(fill ? { fill: `${stroke}22` } : {}),
+  });
+  return {
+    width: place.clientWidth,
+    height: HEIGHT,
+    padding: [8, 0, 0, 0],
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { x: { time: true }, y: { auto: false }, tokens: { auto: false } },
+    axes: [
+      { ...axis, size: 22, values: (_plot, splits) => splits.map(toAgo(splits)) },
+      { ...axis, size: 26, values: (_plot, splits) => splits.map((value) => whole(value)) },
+      { ...axis, size: 36, scale: 'tokens', side: 1, grid: { show: false } },
+    ],
+    series: [
+      {},
+      { ...line(color('--running'), true), ...paths },
+      { ...line(color('--waiting'), true), ...paths },
+      { ...line(color('--tokens')), scale: 'tokens' },
+    ],
+  };
+}
+
+function toAgo(splits: readonly number[]): (at: number) => string {
+  const last = splits.at(-1) ?? 0;
+  return (at) => (at === last ? '' : new Date(at * 1000).toTimeString().slice(0, 5));
+}
+
+function whole(value: number): string {
+  return Number.isInteger(value) ? String(value) : '';
+}

@@ -1,0 +1,80 @@
+import { useState } from 'preact/hooks';
+import { CopyButton } from './copy-button.tsx';
+
+/** Who may reach the server, and with which key. */
+export function NetworkSettings({
+  host,
+  apiKey,
+  problem,
+  onHost,
+  onKey,
+}: {
+  host: string;
+  apiKey: string;
+  problem: string | undefined;
+  onHost: (host: string) => void;
+  onKey: (key: string) => void;
+}) {
+  const [isShown, setShown] = useState(false);
+  const isOpen = host === '0.0.0.0' || host === '::';
+  return (
+    <>
+      <div class="setting setting-switch">
+        <label for="network">Others on the network may use it</label>
+        <div class="setting-field">
+          <input
+            id="network"
+            type="checkbox"
+            class="switch"
+            checked={isOpen}
+            onChange={(event) => onHost(event.currentTarget.checked ? '0.0.0.0' : '127.0.0.1')}
+          />
+        </div>
+        {isOpen && apiKey === '' && (
+          <p class="warning" role="status">
+            Without an API key anyone on your network can use the model.
+          </p>
+        )}
+      </div>
+      <div class="setting setting-key">
+        <label for="apiKey">API key</label>
+        <div class="setting-field">
+          <input
+            id="apiKey"
+            class="grow"
+            {...(isShown ? { type: 'text' as const } : { type: 'password' as const })}
+            value={apiKey}
+            placeholder="none: any key will do"
+            autocomplete="off"
+            spellcheck={false}
+            aria-invalid={problem !== undefined}
+            onInput={(event) => onKey(event.currentTarget.value)}
+          />
+          {apiKey === '' ? (
+            <button type="button" class="small" onClick={() => onKey(makeKey())}>
+              Make One
+            </button>
+          ) : (
+            <>
+              <button
+                type="button"
+                class="small"
+                aria-pressed={isShown}
+                onClick={() => setShown(!isShown)}
+              >
+                {isShown ? 'Hide' : 'Show'}
+              </button>
+              <CopyButton text={apiKey} what="the API key" />
+            </>
+          )}
+        </div>
+        {problem !== undefined && <p class="problem">{problem}</p>}
+      </div>
+    </>
+  );
+}
+
+function makeKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  return `sk-${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}

@@ -1,0 +1,77 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+/** Where a picture is dropped, pasted or chosen; gives it as a data URL. */
+export function PictureWell({
+  image,
+  onChange,
+}: {
+  image: string;
+  onChange: (dataUrl: string) => void;
+}) {
+  const input = useRef<HTMLInputElement>(null);
+  const [isOver, setOver] = useState(false);
+  const [problem, setProblem] = useState('');
+  const read = (file: File | null | undefined) => {
+    if (file == null) return;
+    if (!file.type.startsWith('image/')) {
+      setProblem(`${file.name} is not a picture.`);
+      return;
+    }
+    const reader = new FileReader();
+    reader.onload = () => {
+      setProblem('');
+      onChange(String(reader.result));
+    };
+    reader.onerror = () => setProblem(`${file.name} cannot be read.`);
+    reader.readAsDataURL(file);
+  };
+  useEffect(() => {
+    const paste = ({ clipboardData }: ClipboardEvent) => read(clipboardData?.files[0]);
+    document.addEventListener('paste', paste);
+    return () => document.removeEventListener('paste', paste);
+  });
+  return (
+    <div class="well-place">
+      <button
+        type="button"
+        class={`well ${isOver ? 'over' : ''}`}
+        onClick={() => input.current?.click()}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          setOver(false);
+          read(event.dataTransfer?.files[0]);
+        }}
+      >
+        {image === '' ? (
+          <span>Drop, paste or choose a picture</span>
+        ) : (
+          <img src={image} alt="The one to ask about" />
+        )}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        accept="image/*"
+        class="unseen"
+        tabIndex={-1}
+        aria-label="Picture"
+        onChange={(event) => read(event.currentTarget.files?.[0])}
+      />
+      {image !== '' && (
+        <button type="button" class="small" onClick={() => onChange('')}>
+          Remove Picture
+        </button>
+      )}
+      {problem !== '' && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+import { useRef } from 'preact/hooks';
+import type { View } from '../../server/contract.ts';
+
+const TABS: readonly [View, string][] = [
+  ['overview', 'Overview'],
+  ['try', 'Try It'],
+  ['connect', 'Connect'],
+  ['logs', 'Logs'],
+  ['settings', 'Settings'],
+];
+
+/** The views, one of them open; arrow keys go from one to the next. */
+export function Tabs({ view, onChange }: { view: View; onChange: (view: View) => void }) {
+  const list = useRef<HTMLDivElement>(null);
+  const move = ({ key }: KeyboardEvent) => {
+    const step = key === 'ArrowRight' ? 1 : key === 'ArrowLeft' ? -1 : 0;
+    if (step === 0) return;
+    const at = TABS.findIndex(([each]) => each === view);
+    const next = TABS[(at + step + TABS.length) % TABS.length];
+    if (next === undefined) return;
+    onChange(next[0]);
+    list.current?.querySelector<HTMLElement>(`#tab-${next[0]}`)?.focus();
+  };
+  return (
+    <nav>
+      <div class="tabs" role="tablist" aria-label="Views" ref={list} onKeyDown={move}>
+        {TABS.map(([each, label]) => (
+          <button
+            type="button"
+            key={each}
+            id={`tab-${each}`}
+            role="tab"
+            aria-selected={each === view}
+            aria-controls="view"
+            tabIndex={each === view ? 0 : -1}
+            onClick={() => onChange(each)}
+          >
+            {label}
+          </button>
+        ))}
+      </div>
+    </nav>
+  );
+}

@@ -1,0 +1,114 @@
+import type { AppSettings } from '../server/contract.ts';
+
+export interface SettingField {
+  name: keyof AppSettings;
+  label: string;
+  kind: 'number' | 'text' | 'list' | 'switch' | 'choice';
+  unit?: string;
+  help?: string;
+  /** What an empty field means. */
+  empty?: string;
+  choices?: readonly (readonly [value: string, label: string])[];
+}
+
+/** Of the settings that a person has a reason to change. The rules are main's. */
+export const FIELDS: readonly SettingField[] = [
+  {
+    name: 'maxConcurrency',
+    label: 'Requests at once',
+    kind: 'number',
+    help: '1 is safe: on Apple GPUs concurrent answers have come out wrong (mlx-vlm #1668).',
+  },
+  { name: 'queueSize', label: 'Requests that may wait', kind: 'number' },
+  { name: 'queueTimeoutSeconds', label: 'Deadline', kind: 'number', unit: 'seconds' },
+  { name: 'port', label: 'Port', kind: 'number' },
+  {
+    name: 'idleUnloadMinutes',
+    label: 'Unload the model after',
+    kind: 'number',
+    unit: 'idle minutes',
+    empty: 'never',
+    help: 'Frees its memory. The next request loads it again.',
+  },
+  {
+    name: 'allowTextOnly',
+    label: 'Answer without a picture',
+    kind: 'switch',
+    help: 'Also conversations that have no image in them.',
+  },
+  { name: 'startServerAtLaunch', label: 'Start the server with the app', kind: 'switch' },
+  { name: 'startAtLogin', label: 'Open Sightglass at login', kind: 'switch' },
+];
+
+export const ADVANCED: readonly SettingField[] = [
+  {
+    name: 'queuePolicy',
+    label: 'Who is next',
+    kind: 'choice',
+    choices: [
+      ['fifo', 'First come, first served'],
+      ['fair', 'Clients take turns'],
+    ],
+  },
+  {
+    name: 'maxStreams',
+    label: 'Streams at once',
+    kind: 'number',
+    empty: 'no limit',
+    help: 'Streaming requests do not queue.',
+  },
+  { name: 'maxImageMegabytes', label: 'Largest image', kind: 'number', unit: 'MB' },
+  {
+    name: 'maxImagePixels',
+    label: 'Scale pictures down to',
+    kind: 'number',
+    unit: 'pixels',
+  },
+  { name: 'maxBodyMegabytes', label: 'Largest request', kind: 'number', unit: 'MB' },
+  {
+    name: 'responseStoreMegabytes',
+    label: 'Memory for kept responses',
+    kind: 'number',
+    unit: 'MB',
+    help: 'For OpenAI’s previous_response_id.',
+  },
+  {
+    name: 'hangTimeoutSeconds',
+    label: 'Restart a model that hangs for',
+    kind: 'number',
+    unit: 'seconds',
+  },
+  { name: 'keepAliveSeconds', label: 'Keep streams alive every', kind: 'number', unit: 'seconds' },
+  {
+    name: 'corsOrigins',
+    label: 'Web pages that may call',
+    kind: 'list',
+    empty: 'none',
+    help: 'Origins such as https://app.example, with commas between them, or *.',
+  },
+  {
+    name: 'allowPrivateImageUrls',
+    label: 'Fetch images from private addresses',
+    kind: 'switch',
+  },
+  {
+    name: 'logLevel',
+    label: 'Log from level',
+    kind: 'choice',
+    choices: ['trace', 'debug', 'info', 'warn', 'error'].map((level) => [level, level] as const),
+  },
+];
+
+/** What a field shows of a setting. */
+export function toText(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  return Array.isArray(value) ? value.join(', ') : String(value);
+}
+
+/** What main is told of a field; null is the default. */
+export function toValue({ kind }: SettingField, text: string): unknown {
+  const trimmed = text.trim();
+  if (trimmed === '') return kind === 'list' ? [] : null;
+  const number = Number(trimmed);
+  return kind === 'number' && !Number.isNaN(number) ? number : trimmed;
+}

@@ -1,0 +1,44 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { LoadSample, Snapshot } from '../server/contract.ts';
+import { call, on } from './bridge.ts';
+
+const CHART_MS = 5 * 60_000;
+
+export interface Shown {
+  snapshot: Snapshot;
+  /** The load of the last minutes, the oldest first. */
+  samples: readonly LoadSample[];
+}
+
+/** What main tells; undefined until it has told something. */
+export function useSnapshot(): Shown | undefined {
+  const [shown, setShown] = useState<Shown>();
+  useEffect(() => {
+    const add = (snapshot: Snapshot) =>
+      setShown((before) => ({ snapshot, samples: append(before?.samples ?? [], snapshot) }));
+    const refresh = async () => {
+      const [snapshot, samples] = await Promise.all([call('snapshot'), call('history')]);
+      setShown({ snapshot, samples: append(samples, snapshot) });
+    };
+    // While the panel was hidden it was told nothing.
+    const onVisible = () => void (document.visibilityState === 'visible' && refresh());
+    const off = on('snapshot', add);
+    document.addEventListener('visibilitychange', onVisible);
+    void refresh();
+    return () => {
+      off();
+      document.removeEventListener('visibilitychange', onVisible);
+    };
+  }, []);
+  return shown;
+}
+
+/** At most one point a second, and none older than the chart shows. */
+function append(samples: readonly LoadSample[], { at, load }: Snapshot): LoadSample[] {
+  const { running, waiting, tokensPerSecond } = load;
+  const sample = { at, running, waiting, tokensPerSecond };
+  const last = samples.at(-1);
+  const isSameSecond = last !== undefined && Math.floor(last.at / 1000) === Math.floor(at / 1000);
+  const kept = samples.filter((each) => at - each.at < CHART_MS);
+  return [...(isSameSecond ? kept.slice(0, -1) : kept), sample];
+}

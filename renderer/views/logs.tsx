@@ -1,0 +1,88 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { LogLine } from '../../server/contract.ts';
+import { call, on } from '../bridge.ts';
+import { toTime } from '../format.ts';
+
+const KEPT = 1000;
+const LEVELS: readonly LogLine['level'][] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+
+/** The live end of the log, with a filter. It follows the end until it is scrolled away from it. */
+export function Logs() {
+  const lines = useLogLines();
+  const [text, setText] = useState('');
+  const [level, setLevel] = useState<LogLine['level']>('info');
+  const list = useRef<HTMLOListElement>(null);
+  const isAtEnd = useRef(true);
+  const wanted = text.toLowerCase();
+  const shown = lines.filter(
+    (line) =>
+      LEVELS.indexOf(line.level) >= LEVELS.indexOf(level) &&
+      (wanted === '' || line.text.toLowerCase().includes(wanted)),
+  );
+  useLayoutEffect(() => {
+    const { current } = list;
+    if (current !== null && isAtEnd.current) current.scrollTop = current.scrollHeight;
+  });
+  return (
+    <section class="logs" aria-label="Log">
+      <div class="row">
+        <input
+          class="grow"
+          type="search"
+          aria-label="Filter the log"
+          placeholder="Filter"
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+        <select
+          aria-label="Least level"
+          value={level}
+          onChange={(event) => setLevel(event.currentTarget.value as LogLine['level'])}
+        >
+          {LEVELS.slice(0, 5).map((each) => (
+            <option key={each}>{each}</option>
+          ))}
+        </select>
+        <button type="button" onClick={() => void call('openLogs')}>
+          Open Folder
+        </button>
+      </div>
+      <ol
+        ref={list}
+        class="lines"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
+        tabIndex={0}
+        aria-label="Lines of the log"
+        onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
+          isAtEnd.current = scrollHeight - scrollTop - clientHeight < 20;
+        }}
+      >
+        {shown.map(({ number, at, level: of, text: said }) => (
+          <li key={number} class={`line line-${of}`}>
+            <time>{toTime(at)}</time> <b>{of}</b> <span>{said}</span>
+          </li>
+        ))}
+        {shown.length === 0 && <li class="empty">Nothing to show.</li>}
+      </ol>
+    </section>
+  );
+}
+
+function useLogLines(): readonly LogLine[] {
+  const [lines, setLines] = useState<readonly LogLine[]>([]);
+  useEffect(() => {
+    const off = on('log', (more) => setLines((before) => [...before, ...more].slice(-KEPT)));
+    // Main stops telling when the panel is hidden.
+    const watch = () => {
+      if (document.visibilityState === 'visible') void call('watchLog').then(setLines);
+    };
+    watch();
+    document.addEventListener('visibilitychange', watch);
+    return () => {
+      off();
+      document.removeEventListener('visibilitychange', watch);
+      void call('unwatchLog');
+    };
+  }, []);
+  return lines;
+}

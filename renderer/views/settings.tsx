@@ -1,0 +1,100 @@
+import { useState } from 'preact/hooks';
+import type { SettingProblem, SettingsChange, Snapshot } from '../../server/contract.ts';
+import { call } from '../bridge.ts';
+import { toModelName } from '../format.ts';
+import { ModelChoice } from '../parts/model-choice.tsx';
+import { NetworkSettings } from '../parts/network-settings.tsx';
+import { SettingRow } from '../parts/setting-row.tsx';
+import { ADVANCED, FIELDS, type SettingField, toText, toValue } from '../setting-fields.ts';
+
+type Draft = Readonly<Record<string, string | boolean>>;
+
+const APPLIED: Readonly<Record<SettingsChange['applied'], string>> = {
+  now: 'Applied.',
+  server_restarted: 'Applied. The server listens on its new address.',
+  model_reloading: 'Applied. The model is being loaded.',
+  no: 'Not applied: see above.',
+};
+
+/** Every setting; main judges what is given, and says when it holds. */
+export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot }) {
+  const [draft, setDraft] = useState<Draft>({});
+  const [problems, setProblems] = useState<readonly SettingProblem[]>([]);
+  const [said, setSaid] = useState('');
+  const change = async (changes: Record<string, unknown>) => {
+    const result = await call('changeSettings', changes);
+    setSaid(APPLIED[result.applied]);
+    setProblems(result.applied === 'no' ? result.problems : []);
+    if (result.applied !== 'no') setDraft({});
+  };
+  const save = () => {
+    const fields = [...FIELDS, ...ADVANCED];
+    const changes = Object.entries(draft).map(([name, value]) => {
+      const field = fields.find((each) => each.name === name) ?? { kind: 'text' };
+      return [name, typeof value === 'string' ? toValue(field as SettingField, value) : value];
+    });
+    void change(Object.fromEntries(changes));
+  };
+  const shown = (name: string): unknown => draft[name] ?? settings[name as keyof typeof settings];
+  const set = (name: string) => (value: string | boolean) => {
+    setSaid('');
+    setDraft((before) => ({ ...before, [name]: value }));
+  };
+  const problemOf = (name: string) => problems.find(({ setting }) => setting === name)?.message;
+  const rows = (fields: readonly SettingField[]) =>
+    fields.map((field) => (
+      <SettingRow
+        key={field.name}
+        field={field}
+        value={shown(field.name)}
+        problem={problemOf(field.name)}
+        onChange={set(field.name)}
+      />
+    ));
+  return (
+    <section class="settings" aria-label="Settings">
+      <details>
+        <summary>
+          <h2>Model</h2>
+          <span class="model-name">
+            {settings.modelPath === undefined ? 'none' : toModelName(settings.modelPath)}
+          </span>
+        </summary>
+        <ModelChoice
+          chosen={settings.modelPath}
+          onChoose={(modelPath) => void change({ modelPath })}
+        />
+      </details>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          save();
+        }}
+      >
+        <h2>Server</h2>
+        {rows(FIELDS)}
+        <NetworkSettings
+          host={toText(shown('host'))}
+          apiKey={toText(shown('apiKey'))}
+          problem={problemOf('apiKey') ?? problemOf('host')}
+          onHost={set('host')}
+          onKey={set('apiKey')}
+        />
+        <details class="advanced">
+          <summary>
+            <h2>Advanced</h2>
+          </summary>
+          {rows(ADVANCED)}
+        </details>
+        <div class="save row">
+          <button type="submit" class="primary" disabled={Object.keys(draft).length === 0}>
+            Apply
+          </button>
+          <p class="help grow" role="status">
+            {said}
+          </p>
+        </div>
+      </form>
+    </section>
+  );
+}

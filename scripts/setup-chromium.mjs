@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { runStep, SetupError } from './setup-step.mjs';
+
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+];
+
+/** The browser that the panel's tests drive: `SIGHTGLASS_CHROMIUM`, or where it usually is. */
+export function findChromium() {
+  const named = process.env.SIGHTGLASS_CHROMIUM;
+  return [...(named === undefined ? [] : [named]), ...PLACES].find(existsSync);
+}
+
+/** Installs it where that is Debian's way and ours to do; elsewhere the panel's tests are skipped. */
+export async function ensureChromium(root) {
+  if (findChromium() !== undefined) return;
+  const isDebian = existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
+  try {
+    if (!isDebian) throw new SetupError('There is no Chromium here.');
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const apt = (...args) => ({ command: 'apt-get', args: ['-qq', ...args], env, remedy: '' });
+    const install = apt('install', '-y', '--no-install-recommends', 'chromium');
+    await runStep(root, { title: 'Reading the list of packages', ...apt('update') });
+    await runStep(root, { title: 'Installing Chromium for the tests', ...install });
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    process.stderr.write(`${error.message}\nThe panel's tests will be skipped.\n`);
+  }
+}
