@@ -4,8 +4,8 @@
 // A warm run reads a few files and starts no process.
 
 import { fileURLToPath } from 'node:url';
-import { withSetupLock } from './setup-lock.mjs';
 import { ensureChromium, findChromium } from './setup-chromium.mjs';
+import { withSetupLock } from './setup-lock.mjs';
 import { ensureNodeModules, hasNodeModules } from './setup-node-modules.mjs';
 import { ensureRuntime, hasRuntime } from './setup-runtime.mjs';
 import { SetupError } from './setup-step.mjs';

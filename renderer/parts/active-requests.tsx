@@ -52,7 +52,7 @@ function Row({ request, now }: { request: RequestView; now: number }) {
         <span class="id" title={id}>
           {id.replace(/^req-/, '').slice(0, 8)}
         </span>
-        <span class="kind">{stream ? `${kind}, stream` : kind}</span>
+        <span class="kind">{stream ? 'stream' : kind}</span>
       </th>
       <td>
         <span class={`pill pill-${state}`}>{state}</span>

@@ -78,7 +78,9 @@ function toOptions(place: HTMLElement): uPlot.Options {
     stroke,
     width: 1.5,
     points: { show: false },
-    ...(fill ? { fill: `${stroke}22` } : {}),
+    ...(fill
+      ? { fill: stroke.replace(/^rgb\((.*)\)$/, 'rgb($1 / 14%)').replaceAll(', ', ' ') }
+      : {}),
   });
   return {
     width: place.clientWidth,

@@ -3,9 +3,9 @@ import type { Snapshot } from '../../server/contract.ts';
 /** The queue in four numbers. */
 export function LoadNumbers({ load }: Pick<Snapshot, 'load'>) {
   const numbers: [label: string, value: string, of: string][] = [
-    ['Running', String(load.running), `at once ${load.maxConcurrency}`],
-    ['Waiting', String(load.waiting), `room for ${load.queueSize}`],
-    ['Streams', String(load.streams), 'do not queue'],
+    ['Running', String(load.running), `${load.maxConcurrency} at most`],
+    ['Waiting', String(load.waiting), `${load.queueSize} at most`],
+    ['Streams', String(load.streams), 'not queued'],
     ['Tokens/s', String(Math.round(load.tokensPerSecond)), 'last second'],
   ];
   return (

@@ -1,0 +1,25 @@
+// `npm run app`: the menu-bar app from source, built and started under Electron, on a Mac.
+
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+if (process.platform !== 'darwin') {
+  process.stderr.write(
+    'The menu-bar app runs on macOS. Here, `npm start` serves the model without it, and\n' +
+      '`npm test` runs the app on a stand-in for Electron, in Chromium.\n',
+  );
+  process.exitCode = 1;
+} else {
+  // Electron 45 brings its binary when it is first asked to run.
+  const electron = spawn('node_modules/.bin/electron', ['.'], { cwd: root, stdio: 'inherit' });
+  electron.once('error', (error) => {
+    process.stderr.write(`Electron could not be started: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  electron.once('exit', (code) => {
+    process.exitCode = code ?? 1;
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => electron.kill(signal));
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isPanelUrl, toPanelFile } from '../../../main/panel-files.ts';
+
+const folder = '/app/renderer';
+
+test('a URL of the panel names a file of its folder', () => {
+  const file = toPanelFile('app://panel/assets/index.js?x#y', folder);
+  assert.equal(file, '/app/renderer/assets/index.js');
+});
+
+for (const url of [
+  'app://panel/../main/index.js',
+  'app://panel/%2e%2e/main/index.js',
+  'app://panel/%2e%2e%2fmain/index.js',
+  'app://panel/..%5cmain',
+  'app://other/index.html',
+  'app://panel/',
+  'https://panel/index.html',
+]) {
+  test(`${url} names none outside it`, () => {
+    const file = toPanelFile(url, folder);
+    assert.ok(file === undefined || file.startsWith(`${folder}/`), file);
+  });
+}
+
+test('only the panel’s scheme and host are the panel', () => {
+  const urls = ['app://panel/index.html', 'app://panel.evil/', 'file:///x', 'http://panel/'];
+  assert.deepEqual(urls.map(isPanelUrl), [true, false, false, false]);
+});

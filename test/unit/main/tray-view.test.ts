@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { toTrayMenu, toTrayView } from '../../../main/tray-view.ts';
+import type { RuntimeView, ServerView, Snapshot } from '../../../server/contract.ts';
+import { AppSettings } from '../../../server/contract.ts';
+
+const trouble = { at: 0, message: 'It broke.', remedy: 'Mend it.' };
+const on: ServerView = { phase: 'on', url: 'http://localhost:8000' };
+const ready: RuntimeView = { phase: 'ready', loadSeconds: 1, memoryBytes: 1 };
+
+function snapshot(over: Partial<Snapshot> = {}, load: Partial<Snapshot['load']> = {}): Snapshot {
+  return {
+    at: 0,
+    server: on,
+    runtime: ready,
+    model: 'demo',
+    load: {
+      running: 0,
+      waiting: 0,
+      streams: 0,
+      tokensPerSecond: 0,
+      maxConcurrency: 1,
+      queueSize: 100,
+      ...load,
+    },
+    active: [],
+    unlisted: 0,
+    recent: [],
+    settings: AppSettings.parse({ modelPath: '/models/demo' }),
+    recentModels: ['/models/demo', 'owner/name'],
+    ...over,
+  };
+}
+
+const shapes: [what: string, snapshot: Snapshot, icon: string, title: string, tooltip: RegExp][] = [
+  ['off', snapshot({ server: { phase: 'off' } }), 'stopped', '', /stopped/],
+  ['failed to start', snapshot({ server: { phase: 'failed', trouble } }), 'failed', '', /It broke/],
+  ['model failed', snapshot({ runtime: { phase: 'failed', trouble } }), 'failed', '', /It broke/],
+  ['loading', snapshot({ runtime: { phase: 'loading' } }), 'loading', '', /loading demo/],
+  ['crashed', snapshot({ runtime: { phase: 'crashed', trouble } }), 'loading', '', /started again/],
+  ['draining', snapshot({ server: { phase: 'draining' } }), 'loading', '', /stopping/],
+  ['unloaded', snapshot({ runtime: { phase: 'unloaded' } }), 'ready', '', /next request/],
+  ['ready', snapshot(), 'ready', '', /demo is ready/],
+  ['busy', snapshot({}, { running: 1 }), 'busy', '', /1 running, 0 waiting/],
+  ['with a line', snapshot({}, { running: 2, waiting: 12 }), 'busy', '12', /2 running, 12 waiting/],
+];
+for (const [what, shown, icon, title, tooltip] of shapes) {
+  test(`the icon of a service that is ${what}`, () => {
+    const view = toTrayView(shown);
+    assert.deepEqual([view.icon, view.title], [icon, title]);
+    assert.match(view.tooltip, tooltip);
+  });
+}
+
+const enabled = (shown: Snapshot) =>
+  toTrayMenu(shown)
+    .filter(({ isSeparator, enabled: is = true }) => !isSeparator && is)
+    .map(({ label }) => label);
+
+test('the menu of a service that is on stops it and copies its address', () => {
+  assert.deepEqual(enabled(snapshot()), [
+    'Stop',
+    'Copy URL',
+    'Recent Models',
+    'Open Sightglass',
+    'Settings…',
+    'Open Logs',
+    'Quit Sightglass',
+  ]);
+});
+
+test('the menu of one that is off starts it, and has no address to copy', () => {
+  const labels = enabled(snapshot({ server: { phase: 'off' }, recentModels: [] }));
+  assert.deepEqual(labels.slice(0, 2), ['Start', 'Open Sightglass']);
+});
+
+test('the recent models are named by their last part, the present one checked', () => {
+  const models = toTrayMenu(snapshot()).find(({ label }) => label === 'Recent Models')?.submenu;
+  assert.deepEqual(models, [
+    { label: 'demo', checked: true, action: { do: 'useModel', path: '/models/demo' } },
+    { label: 'owner/name', checked: false, action: { do: 'useModel', path: 'owner/name' } },
+  ]);
+});
