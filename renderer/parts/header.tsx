@@ -22,6 +22,7 @@ export function Header({ snapshot }: { snapshot: Snapshot }) {
   const label = isOff ? 'Start' : server.phase === 'draining' ? 'Stop Now' : 'Stop';
   return (
     <header>
+      <h1 class="unseen">Sightglass</h1>
       <div class="state">
         <StateMark tone={tone} />
         <div class="state-text">
