@@ -236,7 +236,7 @@ function levelOf({ phase }: RuntimeState): 'info' | 'warn' | 'error' {
 function toLogFields(state: RuntimeState): object {
   switch (state.phase) {
     case 'loading':
-      return { model: state.model };
+      return { model: state.model, runtimePid: state.pid };
     case 'ready':
       return { loadSeconds: state.model.load_seconds, memoryBytes: state.model.memory_bytes };
     case 'crashed':
