@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { LoadSample } from '../../server/contract.ts';
@@ -10,12 +10,14 @@ const HEIGHT = 120;
 export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; now: number }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
+  const [drawn, setDrawn] = useState(0);
   useEffect(() => {
     const { current } = place;
     if (current === null) return;
     const draw = () => {
       plot.current?.destroy();
       plot.current = new uPlot(toOptions(current), [[], [], [], []], current);
+      setDrawn((count) => count + 1); // the data is put in below
     };
     draw();
     const scheme = matchMedia('(prefers-color-scheme: dark)');
@@ -40,7 +42,7 @@ export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; no
     const tokens = Math.max(10, ...samples.map(({ tokensPerSecond }) => tokensPerSecond));
     current.setScale('y', { min: 0, max: count * 1.1 });
     current.setScale('tokens', { min: 0, max: tokens * 1.1 });
-  }, [samples, now]);
+  }, [samples, now, drawn]);
   const last = samples.at(-1);
   const said = `${last?.running ?? 0} running, ${last?.waiting ?? 0} waiting now`;
   return (

@@ -1,0 +1,102 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { endless, post, question, stream } from '../test/support/chat.ts';
+import { drawShape, toDataUrl } from '../test/support/pictures.ts';
+import {
+  freePort,
+  type SightglassApp,
+  showState,
+  startSightglass,
+} from '../test/support/sightglass-app.ts';
+
+// `npm run screenshots` photographs every view of the running app, light and dark, with the real
+// runtime answering real requests, into `docs/screenshots`.
+
+const FOLDER = fileURLToPath(new URL('../docs/screenshots', import.meta.url));
+const WORK_MS = 150_000;
+const png = await drawShape({ shape: 'heart', color: 'green' });
+const image = toDataUrl(png, 'image/png');
+const long = { ...endless(image), max_tokens: 900 };
+
+await rm(FOLDER, { recursive: true, force: true });
+await mkdir(FOLDER, { recursive: true });
+await photographFirstStart();
+await photographViews();
+await photographTrouble();
+for (const name of await readdir(FOLDER)) await shrink(join(FOLDER, name));
+
+async function photographFirstStart(): Promise<void> {
+  await using running = await startSightglass(null);
+  await running.page.emulateMedia({ reducedMotion: 'reduce' });
+  await running.page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
+  await running.app.takeScreenshots(FOLDER, 'first-start');
+}
+
+async function photographViews(): Promise<void> {
+  await using running = await startSightglass({ maxConcurrency: 2, port: 8000 });
+  const { app, page } = running;
+  await page.emulateMedia({ reducedMotion: 'reduce' }); // else it is caught between two colours
+  await showState(running, 'Ready');
+  const working = work(running);
+  await page.getByRole('tab', { name: 'Try It' }).click();
+  const file = { name: 'heart.png', mimeType: 'image/png', buffer: png };
+  await page.locator('input[type=file]').setInputFiles(file);
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await page.getByText(/tokens in/).waitFor();
+  await app.takeScreenshots(FOLDER, 'try-it');
+  for (const [tab, name] of [
+    ['Connect', 'connect'],
+    ['Logs', 'logs'],
+    ['Settings', 'settings'],
+  ] as const) {
+    await page.getByRole('tab', { name: tab }).click();
+    if (name === 'logs') await page.getByLabel('Filter the log').fill('request');
+    await app.takeScreenshots(FOLDER, name);
+  }
+  await page.getByRole('tab', { name: 'Overview' }).click();
+  await working.isHalfDone;
+  await app.takeScreenshots(FOLDER, 'overview');
+  await working.done;
+}
+
+async function photographTrouble(): Promise<void> {
+  const port = await freePort();
+  await using first = await startSightglass({ port });
+  await showState(first, 'Ready');
+  await using second = await startSightglass({ port });
+  await second.page.emulateMedia({ reducedMotion: 'reduce' });
+  await showState(second, 'Failed');
+  await second.app.takeScreenshots(FOLDER, 'trouble');
+}
+
+/** What a few apps on a Mac might ask, for a while. */
+function work({ url }: SightglassApp) {
+  const half = Promise.withResolvers<void>();
+  const end = performance.now() + WORK_MS;
+  const client = async (pauseMs: number, body: () => object) => {
+    while (performance.now() < end) {
+      await post(url, body());
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  };
+  const talker = async () => {
+    while (performance.now() < end) {
+      for await (const _event of stream(url, long)) void _event;
+    }
+  };
+  setTimeout(half.resolve, WORK_MS * 0.8);
+  const clients = [
+    ...[0, 900, 2500, 4000].map((pause) => client(pause, () => question(image))),
+    ...[200, 3000].map((pause) => client(pause, () => ({ ...long, max_tokens: 300 }))),
+    talker(),
+  ];
+  return { isHalfDone: half.promise, done: Promise.all(clients) };
+}
+
+/** A panel has few colours: a palette makes its picture a third as large. */
+async function shrink(path: string): Promise<void> {
+  const small = await sharp(path).png({ palette: true, quality: 95, effort: 10 }).toBuffer();
+  await sharp(small).toFile(path);
+}

@@ -1,0 +1,87 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import type { AppSettings } from '../../server/contract.ts';
+import { buildApp, root } from './built-panel.ts';
+import type { AppUnderTest } from './electron/app-under-test.ts';
+import { startApp } from './electron/start-app.ts';
+import { demoModel } from './service.ts';
+
+export interface SightglassApp {
+  app: AppUnderTest;
+  page: Page;
+  /** Where its server listens when it is on. */
+  url: string;
+  port: number;
+  /** What it has written of the settings. */
+  storedSettings: () => Promise<Record<string, unknown>>;
+  [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+const built = { done: undefined as Promise<void> | undefined };
+
+/**
+ * The built app, with a home of its own and the real service and runtime behind. Its settings are
+ * those given on top of the demo model and a free port; `null` is the first start there ever was.
+ */
+export async function startSightglass(
+  settings: Partial<AppSettings> | null = {},
+  { imports = [] }: { imports?: string[] } = {},
+): Promise<SightglassApp> {
+  built.done ??= buildApp();
+  await built.done;
+  const home = await mkdtemp(join(tmpdir(), 'sightglass-home-'));
+  const userData = join(home, 'user-data');
+  await mkdir(userData);
+  const port = settings?.port ?? (await freePort());
+  const file = join(userData, 'settings.json');
+  const stored = settings === null ? { port } : { modelPath: demoModel, ...settings, port };
+  await writeFile(file, JSON.stringify({ settings: stored }));
+  const app = await startApp({
+    main: new URL('../../dist/main/index.js', import.meta.url),
+    userData,
+    env: {
+      HOME: home,
+      XDG_STATE_HOME: home,
+      HF_HOME: home,
+      NODE_OPTIONS: imports.map((file) => `--import=${join(root, file)}`).join(' '),
+    },
+  });
+  const dispose = async () => {
+    await app.stop();
+    await rm(home, { recursive: true, force: true });
+  };
+  try {
+    const page = await app.page();
+    page.setDefaultTimeout(20_000);
+    return {
+      app,
+      page,
+      url: `http://127.0.0.1:${port}`,
+      port,
+      storedSettings: async () => JSON.parse(await readFile(file, 'utf8')).settings,
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/** Opens the panel and waits until it says that the state is so. */
+export async function showState({ app, page }: SightglassApp, words: string): Promise<void> {
+  const { windows } = await app.state();
+  if (!windows.some(({ isVisible }) => isVisible)) await app.clickTray();
+  await page.locator('.state-words').getByText(words, { exact: true }).waitFor();
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
