@@ -3,6 +3,7 @@ import { PANEL_URL } from './panel-files.ts';
 import { placePanel, type Rectangle } from './panel-place.ts';
 
 const SIZE = { width: 420, height: 640 };
+const SAME_CLICK_MS = 200;
 
 export interface PanelWindowOptions {
   /** The built preload. */
@@ -16,6 +17,9 @@ export class PanelWindow {
   readonly #options: PanelWindowOptions;
   readonly #window: BrowserWindow;
   readonly #loaded: Promise<void>;
+  /** When the focus that went to something else hid it; not when we did. */
+  #blurredAt = Number.NEGATIVE_INFINITY;
+  #isHiding = false;
 
   constructor(options: PanelWindowOptions) {
     this.#options = options;
@@ -39,7 +43,11 @@ export class PanelWindow {
         spellcheck: false,
       },
     });
-    this.#window.on('blur', () => this.hide());
+    this.#window.on('blur', () => {
+      if (!this.#window.isVisible() || this.#isHiding) return;
+      this.#blurredAt = performance.now();
+      this.hide();
+    });
     this.#window.on('show', () => options.onVisible(true));
     this.#window.on('hide', () => options.onVisible(false));
     this.#window.on('close', (event) => {
@@ -64,12 +72,16 @@ export class PanelWindow {
   }
 
   hide(): void {
-    if (!this.#window.isDestroyed() && this.#window.isVisible()) this.#window.hide();
+    if (this.#window.isDestroyed() || !this.#window.isVisible()) return;
+    this.#isHiding = true;
+    this.#window.hide();
+    this.#isHiding = false;
   }
 
+  /** A click on the icon. macOS takes the focus from the panel first, which has hidden it already. */
   async toggle(): Promise<void> {
     if (this.#window.isVisible()) this.hide();
-    else await this.show();
+    else if (performance.now() - this.#blurredAt > SAME_CLICK_MS) await this.show();
   }
 
   /** At the end of the app, when hiding is not enough. */

@@ -3,6 +3,8 @@ import type { LoadSample, Snapshot } from '../server/contract.ts';
 import { call, on } from './bridge.ts';
 
 const CHART_MS = 5 * 60_000;
+/** After a longer silence, as of a hidden panel, the history has what was missed. */
+const GAP_MS = 2000;
 
 export interface Shown {
   snapshot: Snapshot;
@@ -14,21 +16,19 @@ export interface Shown {
 export function useSnapshot(): Shown | undefined {
   const [shown, setShown] = useState<Shown>();
   useEffect(() => {
-    const add = (snapshot: Snapshot) =>
+    let toldAt = Number.NEGATIVE_INFINITY;
+    const add = (snapshot: Snapshot) => {
+      const isGap = snapshot.at - toldAt > GAP_MS;
+      toldAt = snapshot.at;
+      if (isGap) return void refresh();
       setShown((before) => ({ snapshot, samples: append(before?.samples ?? [], snapshot) }));
+    };
     const refresh = async () => {
       const [snapshot, samples] = await Promise.all([call('snapshot'), call('history')]);
       setShown({ snapshot, samples: append(samples, snapshot) });
     };
-    // While the panel was hidden it was told nothing.
-    const onVisible = () => void (document.visibilityState === 'visible' && refresh());
-    const off = on('snapshot', add);
-    document.addEventListener('visibilitychange', onVisible);
     void refresh();
-    return () => {
-      off();
-      document.removeEventListener('visibilitychange', onVisible);
-    };
+    return on('snapshot', add);
   }, []);
   return shown;
 }

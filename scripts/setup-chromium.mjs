@@ -12,7 +12,7 @@ const PLACES = [
 /** The browser that the panel's tests drive: `SIGHTGLASS_CHROMIUM`, or where it usually is. */
 export function findChromium() {
   const named = process.env.SIGHTGLASS_CHROMIUM;
-  return [...(named === undefined ? [] : [named]), ...PLACES].find(existsSync);
+  return (named === undefined ? PLACES : [named]).find(existsSync);
 }
 
 /** Installs it where that is Debian's way and ours to do; elsewhere the panel's tests are skipped. */
@@ -20,6 +20,8 @@ export async function ensureChromium(root) {
   if (findChromium() !== undefined) return;
   const isDebian = existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
   try {
+    const named = process.env.SIGHTGLASS_CHROMIUM;
+    if (named !== undefined) throw new SetupError(`SIGHTGLASS_CHROMIUM: there is no ${named}.`);
     if (!isDebian) throw new SetupError('There is no Chromium here.');
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const apt = (...args) => ({ command: 'apt-get', args: ['-qq', ...args], env, remedy: '' });

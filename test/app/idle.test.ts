@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { noChromium } from '../support/built-panel.ts';
+import { post, question } from '../support/chat.ts';
+import { PROBE_MARK } from '../support/idle-probe.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type SightglassApp, showState, startSightglass } from '../support/sightglass-app.ts';
+
+const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+const IDLE_MS = 60_000;
+
+interface Probe {
+  fired: Record<string, number>;
+  cpuMs: number;
+}
+
+/** What the probe in the app's process tells. */
+async function probe({ app }: SightglassApp): Promise<Probe> {
+  const told = () =>
+    app
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith(PROBE_MARK));
+  const before = told().length;
+  const pid = JSON.parse(
+    app
+      .output()
+      .split('\n')
+      .find((line) => line.includes('"pid"')) ?? '{}',
+  ).pid;
+  process.kill(pid, 'SIGUSR2');
+  await app.until(() => told().length > before);
+  return JSON.parse(told().at(-1)?.slice(PROBE_MARK.length) ?? '');
+}
+
+test('idle with the panel hidden: no message, no timer, about no CPU', {
+  skip: noChromium,
+}, async (t) => {
+  await using running = await startSightglass({}, { imports: ['test/support/idle-probe.ts'] });
+  const { app, page, url } = running;
+  await showState(running, 'Ready');
+  await post(url, question(image));
+  await page.evaluate(
+    'window.told = 0; for (const name of ["snapshot", "log", "answer", "open"]) window.sightglass.on(name, () => { window.told += 1; })',
+  );
+  await app.blur();
+  await app.until(({ windows }) => windows.every(({ isVisible }) => !isVisible));
+  await setTimeout(2000); // what was due after the request is done; then there is nothing to await
+  const before = await probe(running);
+  const toldBefore = await page.evaluate<number>('window.told');
+  await setTimeout(IDLE_MS);
+  const after = await probe(running);
+  const told = (await page.evaluate<number>('window.told')) - toldBefore;
+  const cpuMs = after.cpuMs - before.cpuMs;
+  t.diagnostic(
+    `idle for ${IDLE_MS / 1000} s: ${told} messages, ${cpuMs.toFixed(0)} ms of CPU in the main process ` +
+      '(the stand-in’s and its probe’s among them)',
+  );
+  assert.ok(Object.keys(before.fired).length > 0, 'the probe counts');
+  assert.deepEqual({ fired: after.fired, told }, { fired: before.fired, told: 0 });
+});

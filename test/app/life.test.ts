@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { noChromium } from '../support/built-panel.ts';
+import { endless, post, question } from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { showState, startSightglass } from '../support/sightglass-app.ts';
+
+const skip = noChromium;
+const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+const isShown = ({ windows }: { windows: { isVisible: boolean }[] }) =>
+  windows.some(({ isVisible }) => isVisible);
+
+test('it lives in the menu bar: no Dock icon, the panel under its icon, gone with the focus', {
+  skip,
+}, async () => {
+  await using running = await startSightglass();
+  const { app } = running;
+  const { isInDock, tray } = await app.state();
+  assert.deepEqual([isInDock, tray?.isTemplate, tray?.hasRetina], [false, true, true]);
+  await app.clickTray();
+  await app.until(isShown);
+  await app.clickTray();
+  await app.until((state) => !isShown(state));
+  await app.clickTray();
+  await app.until(isShown);
+  await app.blur();
+  await app.until((state) => !isShown(state));
+});
+
+test('a click that takes the focus from the panel closes it, and does not open it again', {
+  skip,
+}, async () => {
+  await using running = await startSightglass();
+  const { app } = running;
+  await app.clickTray();
+  await app.until(isShown);
+  await app.blur();
+  await app.clickTray();
+  assert.equal(isShown(await app.state()), false);
+});
+
+test('a second launch shows the panel of the first', { skip }, async () => {
+  await using running = await startSightglass();
+  await running.app.openSecondInstance();
+  await running.app.until(isShown);
+});
+
+test('closing the window hides it, and the app goes on', { skip }, async () => {
+  await using running = await startSightglass();
+  const { app } = running;
+  await app.clickTray();
+  await app.until(isShown);
+  await app.closeWindow();
+  await app.until((state) => !isShown(state));
+  await app.clickTray();
+  await app.until(isShown);
+});
+
+test('the menu stops and starts the server, copies its address, opens the settings', {
+  skip,
+}, async () => {
+  await using running = await startSightglass();
+  const { app, page, port } = running;
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  await app.openTrayMenu();
+  await app.clickMenuItem('Copy URL');
+  await app.until(({ clipboard }) => clipboard === `http://localhost:${port}/v1`);
+  await app.openTrayMenu();
+  await app.clickMenuItem('Stop');
+  await app.until(({ tray }) => /stoppedTemplate/.test(tray?.image ?? ''));
+  await app.openTrayMenu();
+  await app.clickMenuItem('Start');
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  const menu = await app.openTrayMenu();
+  const recent = menu.find(({ label }) => label === 'Recent Models');
+  assert.equal(recent?.enabled, false, 'none was chosen in this home');
+  await app.clickMenuItem('Settings…');
+  await page.getByRole('tab', { name: 'Settings', selected: true }).waitFor();
+});
+
+test('stop waits for the request that runs; the icon says so', { skip }, async () => {
+  await using running = await startSightglass();
+  const { app, page, url } = running;
+  await showState(running, 'Ready');
+  const answer = post(url, { ...endless(image), max_tokens: 300 });
+  await showState(running, 'Busy');
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.getByRole('button', { name: 'Let Them Finish' }).click();
+  await showState(running, 'Finishing requests');
+  assert.equal((await answer).status, 200);
+  await showState(running, 'Stopped');
+  await app.until(({ tray }) => /stoppedTemplate/.test(tray?.image ?? ''));
+});
+
+test('quitting without requests ends it, the runtime and all', { skip }, async () => {
+  await using running = await startSightglass();
+  const { app, url } = running;
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  await app.quit();
+  assert.equal(await app.exitCode, 0);
+  await assert.rejects(fetch(url));
+});
+
+test('quitting with a request asks, stays when told to, and lets it finish', { skip }, async () => {
+  await using running = await startSightglass();
+  const { app, url } = running;
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  const answer = post(url, { ...endless(image), max_tokens: 600 });
+  await app.until(({ blockers }) => blockers.length === 1);
+  await app.answerDialog({ button: 'Cancel' });
+  await app.quit();
+  await app.answerDialog({ button: 'Let Them Finish' });
+  await app.quit();
+  assert.equal((await answer).status, 200);
+  assert.equal(await app.exitCode, 0);
+});
+
+test('quitting now cancels what runs, and its client is told', { skip }, async () => {
+  await using running = await startSightglass();
+  const { app, url } = running;
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  const answer = post(url, endless(image));
+  await app.until(({ blockers }) => blockers.length === 1);
+  await app.answerDialog({ button: 'Quit Now' });
+  await app.quit();
+  assert.equal((await answer).status, 503);
+  assert.equal(await app.exitCode, 0);
+});
+
+test('logging out cancels what runs, and asks nothing', { skip }, async () => {
+  await using running = await startSightglass();
+  const { app, url } = running;
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  const answer = post(url, endless(image));
+  await app.until(({ blockers }) => blockers.length === 1);
+  await app.emitPower('shutdown');
+  assert.equal((await answer).status, 503);
+  assert.equal(await app.exitCode, 0);
+});
+
+test('no deadline passes while the Mac sleeps', { skip }, async () => {
+  await using running = await startSightglass({ queueTimeoutSeconds: 3 });
+  const { app, url } = running;
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  await app.emitPower('suspend');
+  // Takes longer than its deadline; the clock stands still until the request is through.
+  const answer = await post(url, { ...endless(image), max_tokens: 1200 });
+  await app.emitPower('resume');
+  assert.equal(answer.status, 200);
+  assert.equal((await post(url, { ...endless(image), max_tokens: 3900 })).status, 504);
+});
+
+test('opening at login is asked of the system, and off unless it was asked for', {
+  skip,
+}, async () => {
+  await using running = await startSightglass();
+  const { app, page } = running;
+  assert.equal((await app.state()).opensAtLogin, false);
+  await showState(running, 'Ready');
+  await page.getByRole('tab', { name: 'Settings' }).click();
+  await page.getByLabel('Open Sightglass at login').check();
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await app.until(({ opensAtLogin }) => opensAtLogin);
+});
+
+test('a key is kept in the keychain, and asked for from then on', { skip }, async () => {
+  await using running = await startSightglass();
+  const { page, url } = running;
+  await showState(running, 'Ready');
+  await page.getByRole('tab', { name: 'Settings' }).click();
+  await page.getByRole('button', { name: 'Make One' }).click();
+  const key = await page.getByLabel('API key', { exact: true }).inputValue();
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await page.getByText('Applied.', { exact: true }).waitFor();
+  assert.equal((await post(url, question(image))).status, 401);
+  const headers = { authorization: `Bearer ${key}` };
+  assert.equal((await post(url, question(image), { headers })).status, 200);
+  assert.ok(!JSON.stringify(await running.storedSettings()).includes(key));
+});

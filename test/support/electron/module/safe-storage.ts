@@ -1,0 +1,44 @@
+import { readiness } from '../readiness.ts';
+import { refuseUnknown } from '../strict.ts';
+
+// No secret is kept here: the mark and the flipped bits only make sure that what was not encrypted
+// is told from what was.
+const MARK = Buffer.from('stand-in:');
+let isAvailable = true;
+
+const flip = (bytes: Buffer) => Buffer.from(bytes.map((byte) => byte ^ 0xff));
+
+function encrypt(text: string): Buffer {
+  requireAvailable();
+  return Buffer.concat([MARK, flip(Buffer.from(text))]);
+}
+
+function decrypt(secret: Buffer): string {
+  requireAvailable();
+  if (!secret.subarray(0, MARK.length).equals(MARK)) {
+    throw new Error('Error while decrypting the ciphertext provided to safeStorage');
+  }
+  return flip(secret.subarray(MARK.length)).toString();
+}
+
+function requireAvailable(): void {
+  readiness.require('safeStorage');
+  if (!isAvailable) throw new Error('Encryption is not available');
+}
+
+export const safeStorage = refuseUnknown('safeStorage', {
+  isEncryptionAvailable: () => readiness.isReady && isAvailable,
+  encryptString: encrypt,
+  decryptString: decrypt,
+  isAsyncEncryptionAvailable: async () => readiness.isReady && isAvailable,
+  encryptStringAsync: async (text: string) => encrypt(text),
+  decryptStringAsync: async (secret: Buffer) => ({
+    shouldReEncrypt: false,
+    result: decrypt(secret),
+  }),
+});
+
+/** Whether the person lets the app into the keychain. */
+export function setKeychain(isOpen: boolean): void {
+  isAvailable = isOpen;
+}

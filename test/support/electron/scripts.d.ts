@@ -1,0 +1,6 @@
+// The set-up is plain JavaScript. Declared here and not beside it: with a .d.mts there, Biome's
+// useImportExtensions rewrites every import of it to `.mjs.mts`.
+declare module '*/scripts/setup-chromium.mjs' {
+  export function findChromium(): string | undefined;
+  export function ensureChromium(root: string): Promise<void>;
+}
