@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { app } from 'electron';
+import type { View } from '../server/contract.ts';
 import { createLog } from '../server/log.ts';
 import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
 import { guardWindows, servePanel } from './guard.ts';
@@ -14,7 +15,7 @@ import { Sightglass } from './sightglass.ts';
 import { SnapshotFeed } from './snapshot-feed.ts';
 import { createThrottle } from './throttle.ts';
 import { MenuBarIcon } from './tray.ts';
-import { createTrayActions } from './tray-actions.ts';
+import { doTrayAction } from './tray-actions.ts';
 
 const UPDATE_ICON_EVERY_MS = 250;
 
@@ -71,14 +72,19 @@ async function start(): Promise<void> {
       if (!isVisible) sightglass.hidden();
     },
   });
+  const openPanel = async (view?: View) => {
+    await panel?.show();
+    if (view !== undefined) sendEvent(panel?.webContents, 'open', view);
+  };
   const icon = new MenuBarIcon({
     iconFolder: fileURLToPath(new URL('icons', resources)),
     snapshot: () => sightglass.snapshot(),
     onClick: () => void panel?.toggle(),
-    onAction: createTrayActions(sightglass, async (view) => {
-      await panel?.show();
-      if (view !== undefined) sendEvent(panel?.webContents, 'open', view);
-    }),
+    onAction: (action) => {
+      doTrayAction(action, sightglass, openPanel).catch((error: unknown) =>
+        log.error({ err: error }, `the menu could not ${action.do}`),
+      );
+    },
   });
   const updateIcon = createThrottle(() => icon.update(), UPDATE_ICON_EVERY_MS);
   endInOrder(sightglass, () => {

@@ -12,7 +12,10 @@ export const platform: Platform = {
     return filePaths[0];
   },
   copy: (text) => clipboard.writeText(text),
-  openFolder: (path) => void shell.openPath(path),
+  openFolder: async (path) => {
+    const problem = await shell.openPath(path);
+    if (problem !== '') throw new Error(problem);
+  },
   setOpenAtLogin: (openAtLogin) => app.setLoginItemSettings({ openAtLogin }),
   quit: () => app.quit(),
 };

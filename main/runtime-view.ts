@@ -21,8 +21,10 @@ export function toRuntimeView(state: RuntimeState): RuntimeView {
   }
 }
 
+export type Ailment = Extract<RuntimeState, { phase: 'crashed' | 'failed' }>;
+
 /** A runtime that has crashed or failed, in words. */
-export function toTrouble(state: Extract<RuntimeState, { phase: 'crashed' | 'failed' }>): Trouble {
+export function toTrouble(state: Ailment): Trouble {
   const at = Date.now();
   if (state.phase === 'failed') {
     const { message, remedy } = state.failure;
@@ -33,4 +35,10 @@ export function toTrouble(state: Extract<RuntimeState, { phase: 'crashed' | 'fai
     message: `The model’s process ended unexpectedly (${state.reason}).`,
     remedy: 'It is being started again; what waited is answered then.',
   };
+}
+
+/** What is left to say of it once the runtime is ready again: a crash that nobody saw, no failure. */
+export function toRecovery(state: Ailment): Trouble | undefined {
+  if (state.phase === 'failed') return undefined;
+  return { ...toTrouble(state), remedy: 'It was started again, and what waited was answered.' };
 }

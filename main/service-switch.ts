@@ -5,7 +5,7 @@ import { ListenError } from '../server/http/http-server.ts';
 import type { RuntimeCommand } from '../server/runtime/runtime-process.ts';
 import { type Applied, createService, type Service } from '../server/service.ts';
 import type { Settings } from '../server/settings.ts';
-import { toTrouble } from './runtime-view.ts';
+import { type Ailment, toRecovery, toTrouble } from './runtime-view.ts';
 import { toServerView } from './server-view.ts';
 
 export interface ServiceSwitchOptions {
@@ -13,8 +13,8 @@ export interface ServiceSwitchOptions {
   log: Logger;
   /** Told of every change of the service or of its switch. */
   onChange: () => void;
-  /** Told when the runtime has crashed or failed. */
-  onTrouble: (trouble: Trouble) => void;
+  /** Told when the runtime has crashed or failed, and what became of that. */
+  onTrouble: (trouble: Trouble | undefined) => void;
 }
 
 type State =
@@ -30,6 +30,8 @@ export class ServiceSwitch {
   readonly #options: ServiceSwitchOptions;
   #state: State = { phase: 'off' };
   #ended: Promise<void> = Promise.resolve();
+  /** What the runtime has not recovered from yet. */
+  #ailment: Ailment | undefined;
 
   constructor(options: ServiceSwitchOptions) {
     this.#options = options;
@@ -55,7 +57,14 @@ export class ServiceSwitch {
     const service = createService({ settings, command, log, activity: this.activity });
     service.queue.onChange(onChange);
     service.runtime.onChange((state) => {
-      if (state.phase === 'crashed' || state.phase === 'failed') onTrouble(toTrouble(state));
+      if (state.phase === 'crashed' || state.phase === 'failed') {
+        this.#ailment = state;
+        onTrouble(toTrouble(state));
+      }
+      if (state.phase === 'ready' && this.#ailment !== undefined) {
+        onTrouble(toRecovery(this.#ailment));
+        this.#ailment = undefined;
+      }
       onChange();
     });
     try {

@@ -23,8 +23,9 @@ import { askService } from './try-it.ts';
 export interface Platform {
   /** Undefined when the person chose none. */
   chooseFolder: () => Promise<string | undefined>;
-  copy: (text: string) => void;
-  openFolder: (path: string) => void;
+  copy: (text: string) => Promise<void>;
+  /** Rejects with the system's reason. */
+  openFolder: (path: string) => Promise<void>;
   setOpenAtLogin: (open: boolean) => void;
   quit: () => void;
 }
@@ -56,7 +57,7 @@ export class Sightglass {
   constructor(options: SightglassOptions) {
     const { command, log, onChange } = options;
     this.#options = options;
-    const onTrouble = (trouble: Trouble) => {
+    const onTrouble = (trouble: Trouble | undefined) => {
       this.#trouble = trouble;
     };
     this.power = new ServiceSwitch({ command, log, onChange, onTrouble });

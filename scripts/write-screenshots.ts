@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { endless, post, question, stream } from '../test/support/chat.ts';
 import { drawShape, toDataUrl } from '../test/support/pictures.ts';
@@ -29,15 +30,13 @@ for (const name of await readdir(FOLDER)) await shrink(join(FOLDER, name));
 
 async function photographFirstStart(): Promise<void> {
   await using running = await startSightglass(null);
-  await running.page.emulateMedia({ reducedMotion: 'reduce' });
   await running.page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
-  await running.app.takeScreenshots(FOLDER, 'first-start');
+  await photograph(running.page, 'first-start');
 }
 
 async function photographViews(): Promise<void> {
   await using running = await startSightglass({ maxConcurrency: 2, port: 8000 });
-  const { app, page } = running;
-  await page.emulateMedia({ reducedMotion: 'reduce' }); // else it is caught between two colours
+  const { page } = running;
   await showState(running, 'Ready');
   const working = work(running);
   await page.getByRole('tab', { name: 'Try It' }).click();
@@ -45,7 +44,7 @@ async function photographViews(): Promise<void> {
   await page.locator('input[type=file]').setInputFiles(file);
   await page.getByRole('button', { name: 'Ask', exact: true }).click();
   await page.getByText(/tokens in/).waitFor();
-  await app.takeScreenshots(FOLDER, 'try-it');
+  await photograph(page, 'try-it');
   for (const [tab, name] of [
     ['Connect', 'connect'],
     ['Logs', 'logs'],
@@ -53,11 +52,11 @@ async function photographViews(): Promise<void> {
   ] as const) {
     await page.getByRole('tab', { name: tab }).click();
     if (name === 'logs') await page.getByLabel('Filter the log').fill('request');
-    await app.takeScreenshots(FOLDER, name);
+    await photograph(page, name);
   }
   await page.getByRole('tab', { name: 'Overview' }).click();
   await working.isHalfDone;
-  await app.takeScreenshots(FOLDER, 'overview');
+  await photograph(page, 'overview');
   await working.done;
 }
 
@@ -66,9 +65,16 @@ async function photographTrouble(): Promise<void> {
   await using first = await startSightglass({ port });
   await showState(first, 'Ready');
   await using second = await startSightglass({ port });
-  await second.page.emulateMedia({ reducedMotion: 'reduce' });
   await showState(second, 'Failed');
-  await second.app.takeScreenshots(FOLDER, 'trouble');
+  await photograph(second.page, 'trouble');
+}
+
+async function photograph(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    // Without motion: else it is caught between two colours.
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}.png`) });
+  }
 }
 
 /** What a few apps on a Mac might ask, for a while. */

@@ -1,32 +1,30 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { noChromium } from '../support/built-panel.ts';
 import { post, question, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel } from '../support/service.ts';
-import { showState, startSightglass } from '../support/sightglass-app.ts';
+import { appTest, showState } from '../support/sightglass-app.ts';
 
-const skip = noChromium;
 const png = await drawShape({ shape: 'circle', color: 'red' });
 
-test('at the first start the panel opens by itself and asks for a model; the demo model answers', {
-  skip,
-}, async () => {
-  await using running = await startSightglass(null);
-  const { app, page, url } = running;
-  await page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
-  const { tray } = await app.state();
-  assert.match(tray?.image ?? '', /stoppedTemplate\.png$/);
-  await page.getByRole('button', { name: 'Try the Demo Model' }).click();
-  await showState(running, 'Ready');
-  await app.until((state) => /readyTemplate\.png$/.test(state.tray?.image ?? ''));
-  const answer = await post(url, question(toDataUrl(png, 'image/png')));
-  assert.equal(textOf(answer), 'A red circle on a white background.');
-  assert.equal((await running.storedSettings())['modelPath'], demoModel);
-});
+appTest(
+  'at the first start the panel opens by itself and asks for a model; the demo model answers',
+  async (start) => {
+    await using running = await start(null);
+    const { app, page, url } = running;
+    await page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
+    const { tray } = await app.state();
+    assert.match(tray?.image ?? '', /stoppedTemplate\.png$/);
+    await page.getByRole('button', { name: 'Try the Demo Model' }).click();
+    await showState(running, 'Ready');
+    await app.until((state) => /readyTemplate\.png$/.test(state.tray?.image ?? ''));
+    const answer = await post(url, question(toDataUrl(png, 'image/png')));
+    assert.equal(textOf(answer), 'A red circle on a white background.');
+    assert.equal((await running.storedSettings())['modelPath'], demoModel);
+  },
+);
 
-test('with a model the server starts with the app, the panel stays closed', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('with a model the server starts with the app, the panel stays closed', async (start) => {
+  await using running = await start();
   const { app } = running;
   const { windows } = await app.until((state) => /readyTemplate/.test(state.tray?.image ?? ''));
   assert.deepEqual(
@@ -35,15 +33,15 @@ test('with a model the server starts with the app, the panel stays closed', { sk
   );
 });
 
-test('a server that is not to start with the app waits for the button', { skip }, async () => {
-  await using running = await startSightglass({ startServerAtLaunch: false });
+appTest('a server that is not to start with the app waits for the button', async (start) => {
+  await using running = await start({ startServerAtLaunch: false });
   await showState(running, 'Stopped');
   await running.page.getByRole('button', { name: 'Start', exact: true }).click();
   await showState(running, 'Ready');
 });
 
-test('a dropped picture is asked about in the panel', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('a dropped picture is asked about in the panel', async (start) => {
+  await using running = await start();
   const { page } = running;
   await showState(running, 'Ready');
   await page.getByRole('tab', { name: 'Try It' }).click();

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { noChromium } from '../support/built-panel.ts';
-import { startSightglass } from '../support/sightglass-app.ts';
+import { appTest } from '../support/sightglass-app.ts';
 
-const skip = noChromium;
-
-test('the panel can reach its bridge, and nothing else', { skip }, async () => {
-  await using running = await startSightglass(null);
+appTest('the panel can reach its bridge, and nothing else', async (start) => {
+  await using running = await start(null);
   const { page, app } = running;
   await page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
   const reach = await page.evaluate(
@@ -41,8 +37,8 @@ test('the panel can reach its bridge, and nothing else', { skip }, async () => {
   );
 });
 
-test('the panel goes nowhere else', { skip }, async () => {
-  await using running = await startSightglass(null);
+appTest('the panel goes nowhere else', async (start) => {
+  await using running = await start(null);
   const { page, app } = running;
   await page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
   await page.evaluate('void (location.href = "https://example.com/")');
@@ -51,8 +47,8 @@ test('the panel goes nowhere else', { skip }, async () => {
   assert.equal(windows[0]?.url, 'app://panel/index.html');
 });
 
-test('what is not in the contract is refused in words, and changes nothing', { skip }, async () => {
-  await using running = await startSightglass(null);
+appTest('what is not in the contract is refused in words, and changes nothing', async (start) => {
+  await using running = await start(null);
   const { page } = running;
   const replies = await page.evaluate<{ ok: boolean; message?: string }[]>(
     `Promise.all([

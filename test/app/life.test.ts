@@ -1,52 +1,51 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { noChromium } from '../support/built-panel.ts';
 import { endless, post, question } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { showState, startSightglass } from '../support/sightglass-app.ts';
+import { appTest, showState } from '../support/sightglass-app.ts';
 
-const skip = noChromium;
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const isShown = ({ windows }: { windows: { isVisible: boolean }[] }) =>
   windows.some(({ isVisible }) => isVisible);
 
-test('it lives in the menu bar: no Dock icon, the panel under its icon, gone with the focus', {
-  skip,
-}, async () => {
-  await using running = await startSightglass();
-  const { app } = running;
-  const { isInDock, tray } = await app.state();
-  assert.deepEqual([isInDock, tray?.isTemplate, tray?.hasRetina], [false, true, true]);
-  await app.clickTray();
-  await app.until(isShown);
-  await app.clickTray();
-  await app.until((state) => !isShown(state));
-  await app.clickTray();
-  await app.until(isShown);
-  await app.blur();
-  await app.until((state) => !isShown(state));
-});
+appTest(
+  'it lives in the menu bar: no Dock icon, the panel under its icon, gone with the focus',
+  async (start) => {
+    await using running = await start();
+    const { app } = running;
+    const { isInDock, tray } = await app.state();
+    assert.deepEqual([isInDock, tray?.isTemplate, tray?.hasRetina], [false, true, true]);
+    await app.clickTray();
+    await app.until(isShown);
+    await app.clickTray();
+    await app.until((state) => !isShown(state));
+    await app.clickTray();
+    await app.until(isShown);
+    await app.blur();
+    await app.until((state) => !isShown(state));
+  },
+);
 
-test('a click that takes the focus from the panel closes it, and does not open it again', {
-  skip,
-}, async () => {
-  await using running = await startSightglass();
-  const { app } = running;
-  await app.clickTray();
-  await app.until(isShown);
-  await app.blur();
-  await app.clickTray();
-  assert.equal(isShown(await app.state()), false);
-});
+appTest(
+  'a click that takes the focus from the panel closes it, and does not open it again',
+  async (start) => {
+    await using running = await start();
+    const { app } = running;
+    await app.clickTray();
+    await app.until(isShown);
+    await app.blur();
+    await app.clickTray();
+    assert.equal(isShown(await app.state()), false);
+  },
+);
 
-test('a second launch shows the panel of the first', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('a second launch shows the panel of the first', async (start) => {
+  await using running = await start();
   await running.app.openSecondInstance();
   await running.app.until(isShown);
 });
 
-test('closing the window hides it, and the app goes on', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('closing the window hides it, and the app goes on', async (start) => {
+  await using running = await start();
   const { app } = running;
   await app.clickTray();
   await app.until(isShown);
@@ -56,30 +55,31 @@ test('closing the window hides it, and the app goes on', { skip }, async () => {
   await app.until(isShown);
 });
 
-test('the menu stops and starts the server, copies its address, opens the settings', {
-  skip,
-}, async () => {
-  await using running = await startSightglass();
-  const { app, page, port } = running;
-  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
-  await app.openTrayMenu();
-  await app.clickMenuItem('Copy URL');
-  await app.until(({ clipboard }) => clipboard === `http://localhost:${port}/v1`);
-  await app.openTrayMenu();
-  await app.clickMenuItem('Stop');
-  await app.until(({ tray }) => /stoppedTemplate/.test(tray?.image ?? ''));
-  await app.openTrayMenu();
-  await app.clickMenuItem('Start');
-  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
-  const menu = await app.openTrayMenu();
-  const recent = menu.find(({ label }) => label === 'Recent Models');
-  assert.equal(recent?.enabled, false, 'none was chosen in this home');
-  await app.clickMenuItem('Settings…');
-  await page.getByRole('tab', { name: 'Settings', selected: true }).waitFor();
-});
+appTest(
+  'the menu stops and starts the server, copies its address, opens the settings',
+  async (start) => {
+    await using running = await start();
+    const { app, page, port } = running;
+    await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+    await app.openTrayMenu();
+    await app.clickMenuItem('Copy URL');
+    await app.until(({ clipboard }) => clipboard === `http://localhost:${port}/v1`);
+    await app.openTrayMenu();
+    await app.clickMenuItem('Stop');
+    await app.until(({ tray }) => /stoppedTemplate/.test(tray?.image ?? ''));
+    await app.openTrayMenu();
+    await app.clickMenuItem('Start');
+    await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+    const menu = await app.openTrayMenu();
+    const recent = menu.find(({ label }) => label === 'Recent Models');
+    assert.equal(recent?.enabled, false, 'none was chosen in this home');
+    await app.clickMenuItem('Settings…');
+    await page.getByRole('tab', { name: 'Settings', selected: true }).waitFor();
+  },
+);
 
-test('stop waits for the request that runs; the icon says so', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('stop waits for the request that runs; the icon says so', async (start) => {
+  await using running = await start();
   const { app, page, url } = running;
   await showState(running, 'Ready');
   const answer = post(url, { ...endless(image), max_tokens: 300 });
@@ -92,8 +92,8 @@ test('stop waits for the request that runs; the icon says so', { skip }, async (
   await app.until(({ tray }) => /stoppedTemplate/.test(tray?.image ?? ''));
 });
 
-test('quitting without requests ends it, the runtime and all', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('quitting without requests ends it, the runtime and all', async (start) => {
+  await using running = await start();
   const { app, url } = running;
   await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
   await app.quit();
@@ -101,8 +101,8 @@ test('quitting without requests ends it, the runtime and all', { skip }, async (
   await assert.rejects(fetch(url));
 });
 
-test('quitting with a request asks, stays when told to, and lets it finish', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('quitting with a request asks, stays when told to, and lets it finish', async (start) => {
+  await using running = await start();
   const { app, url } = running;
   await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
   const answer = post(url, { ...endless(image), max_tokens: 600 });
@@ -115,8 +115,8 @@ test('quitting with a request asks, stays when told to, and lets it finish', { s
   assert.equal(await app.exitCode, 0);
 });
 
-test('quitting now cancels what runs, and its client is told', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('quitting now cancels what runs, and its client is told', async (start) => {
+  await using running = await start();
   const { app, url } = running;
   await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
   const answer = post(url, endless(image));
@@ -127,8 +127,8 @@ test('quitting now cancels what runs, and its client is told', { skip }, async (
   assert.equal(await app.exitCode, 0);
 });
 
-test('logging out cancels what runs, and asks nothing', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('logging out cancels what runs, and asks nothing', async (start) => {
+  await using running = await start();
   const { app, url } = running;
   await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
   const answer = post(url, endless(image));
@@ -138,8 +138,8 @@ test('logging out cancels what runs, and asks nothing', { skip }, async () => {
   assert.equal(await app.exitCode, 0);
 });
 
-test('no deadline passes while the Mac sleeps', { skip }, async () => {
-  await using running = await startSightglass({ queueTimeoutSeconds: 3 });
+appTest('no deadline passes while the Mac sleeps', async (start) => {
+  await using running = await start({ queueTimeoutSeconds: 3 });
   const { app, url } = running;
   await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
   await app.emitPower('suspend');
@@ -150,21 +150,22 @@ test('no deadline passes while the Mac sleeps', { skip }, async () => {
   assert.equal((await post(url, { ...endless(image), max_tokens: 3900 })).status, 504);
 });
 
-test('opening at login is asked of the system, and off unless it was asked for', {
-  skip,
-}, async () => {
-  await using running = await startSightglass();
-  const { app, page } = running;
-  assert.equal((await app.state()).opensAtLogin, false);
-  await showState(running, 'Ready');
-  await page.getByRole('tab', { name: 'Settings' }).click();
-  await page.getByLabel('Open Sightglass at login').check();
-  await page.getByRole('button', { name: 'Apply' }).click();
-  await app.until(({ opensAtLogin }) => opensAtLogin);
-});
+appTest(
+  'opening at login is asked of the system, and off unless it was asked for',
+  async (start) => {
+    await using running = await start();
+    const { app, page } = running;
+    assert.equal((await app.state()).opensAtLogin, false);
+    await showState(running, 'Ready');
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.getByLabel('Open Sightglass at login').check();
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await app.until(({ opensAtLogin }) => opensAtLogin);
+  },
+);
 
-test('a key is kept in the keychain, and asked for from then on', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('a key is kept in the keychain, and asked for from then on', async (start) => {
+  await using running = await start();
   const { page, url } = running;
   await showState(running, 'Ready');
   await page.getByRole('tab', { name: 'Settings' }).click();

@@ -4,14 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { noChromium } from '../support/built-panel.ts';
 import { post, question } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel } from '../support/service.ts';
-import { freePort, showState, startSightglass } from '../support/sightglass-app.ts';
+import { appTest, freePort, showState } from '../support/sightglass-app.ts';
 
-const skip = noChromium;
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 
 /** The runtime's process, as the log tells it. */
@@ -20,25 +17,26 @@ function pidOf(output: string): number {
   return JSON.parse(line ?? '{}').runtimePid;
 }
 
-test('a crash of the runtime is seen in the panel, and recovered from', { skip }, async () => {
-  await using running = await startSightglass();
+appTest('a crash of the runtime is seen in the panel, and recovered from', async (start) => {
+  await using running = await start();
   const { app, page, url } = running;
   await showState(running, 'Ready');
   process.kill(pidOf(app.output()), 'SIGKILL');
   const alert = page.getByRole('alert');
   await alert.getByText(/process ended unexpectedly \(killed by SIGKILL\)/).waitFor();
+  await alert.getByText('It was started again').waitFor();
   await showState(running, 'Ready');
   assert.equal((await post(url, question(image))).status, 200);
   await alert.getByRole('button', { name: 'Dismiss' }).click();
   await alert.waitFor({ state: 'detached' });
 });
 
-test('a port that is taken is said, and the next free one used', { skip }, async () => {
+appTest('a port that is taken is said, and the next free one used', async (start) => {
   const port = await freePort();
   const other = createServer().listen(port, '127.0.0.1');
   await once(other, 'listening');
   try {
-    await using running = await startSightglass({ port });
+    await using running = await start({ port });
     const { page } = running;
     await showState(running, 'Failed');
     await page.getByRole('alert').getByText(`Port ${port} is already in use.`).waitFor();
@@ -52,27 +50,29 @@ test('a port that is taken is said, and the next free one used', { skip }, async
   }
 });
 
-test('a folder without a model is named for what it is, and another one chosen', {
-  skip,
-}, async () => {
-  const empty = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
-  try {
-    await using running = await startSightglass({ modelPath: empty });
-    const { app, page } = running;
-    await showState(running, 'Failed');
-    await page
-      .getByRole('alert')
-      .getByText(/config\.json/)
-      .first()
-      .waitFor();
-    await app.until(({ tray }) => /failedTemplate/.test(tray?.image ?? ''));
-    await page.getByRole('tab', { name: 'Settings' }).click();
-    await page.locator('summary').filter({ hasText: 'Model' }).first().click();
-    await app.answerDialog({ paths: [demoModel] });
-    await page.getByRole('button', { name: 'Choose a Folder…' }).click();
-    await page.getByText('Applied. The model is being loaded.').waitFor();
-    await showState(running, 'Ready');
-  } finally {
-    await rm(empty, { recursive: true });
-  }
-});
+appTest(
+  'a folder without a model is named for what it is, and another one chosen',
+  async (start) => {
+    const empty = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
+    try {
+      await using running = await start({ modelPath: empty });
+      const { app, page } = running;
+      await showState(running, 'Failed');
+      await page
+        .getByRole('alert')
+        .getByText(/config\.json/)
+        .first()
+        .waitFor();
+      await app.until(({ tray }) => /failedTemplate/.test(tray?.image ?? ''));
+      await page.getByRole('tab', { name: 'Settings' }).click();
+      await page.locator('summary').filter({ hasText: 'Model' }).first().click();
+      await app.answerDialog({ paths: [demoModel] });
+      await page.getByRole('button', { name: 'Choose a Folder…' }).click();
+      await page.getByText('Applied. The model is being loaded.').waitFor();
+      await showState(running, 'Ready');
+      await page.getByRole('alert').waitFor({ state: 'detached' });
+    } finally {
+      await rm(empty, { recursive: true });
+    }
+  },
+);

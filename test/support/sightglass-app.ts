@@ -3,15 +3,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { AppSettings } from '../../server/contract.ts';
-import { buildApp, root } from './built-panel.ts';
-import type { AppUnderTest } from './electron/app-under-test.ts';
+import { buildApp, noChromium, root } from './built-panel.ts';
 import { startApp } from './electron/start-app.ts';
+import { type ElectronActions, ElectronApp, noElectron } from './electron-app.ts';
 import { demoModel } from './service.ts';
 
 export interface SightglassApp {
-  app: AppUnderTest;
+  app: ElectronActions;
   page: Page;
   /** Where its server listens when it is on. */
   url: string;
@@ -19,6 +20,23 @@ export interface SightglassApp {
   /** What it has written of the settings. */
   storedSettings: () => Promise<Record<string, unknown>>;
   [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+type Launch = (userData: string, env: Record<string, string>) => Promise<ElectronActions>;
+const onStandIn: Launch = (userData, env) =>
+  startApp({ main: new URL('../../dist/main/index.js', import.meta.url), userData, env });
+
+/** A scenario of the app: on the stand-in, and under Electron itself where that is. */
+export function appTest(
+  title: string,
+  scenario: (
+    start: (settings?: Partial<AppSettings> | null) => Promise<SightglassApp>,
+  ) => Promise<void>,
+): void {
+  test(title, { skip: noChromium }, () => scenario((settings) => startSightglass(settings)));
+  test(`${title} (Electron)`, { skip: noElectron }, () =>
+    scenario((settings) => startSightglass(settings, { launch: ElectronApp.start })),
+  );
 }
 
 const built = { done: undefined as Promise<void> | undefined };
@@ -29,7 +47,7 @@ const built = { done: undefined as Promise<void> | undefined };
  */
 export async function startSightglass(
   settings: Partial<AppSettings> | null = {},
-  { imports = [] }: { imports?: string[] } = {},
+  { imports = [], launch = onStandIn }: { imports?: string[]; launch?: Launch } = {},
 ): Promise<SightglassApp> {
   built.done ??= buildApp();
   await built.done;
@@ -40,15 +58,11 @@ export async function startSightglass(
   const file = join(userData, 'settings.json');
   const stored = settings === null ? { port } : { modelPath: demoModel, ...settings, port };
   await writeFile(file, JSON.stringify({ settings: stored }));
-  const app = await startApp({
-    main: new URL('../../dist/main/index.js', import.meta.url),
-    userData,
-    env: {
-      HOME: home,
-      XDG_STATE_HOME: home,
-      HF_HOME: home,
-      NODE_OPTIONS: imports.map((file) => `--import=${join(root, file)}`).join(' '),
-    },
+  const app = await launch(userData, {
+    HOME: home,
+    XDG_STATE_HOME: home,
+    HF_HOME: home,
+    NODE_OPTIONS: imports.map((file) => `--import=${join(root, file)}`).join(' '),
   });
   const dispose = async () => {
     await app.stop();
