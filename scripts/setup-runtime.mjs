@@ -118,7 +118,7 @@ async function tryOut(root, { python, venv }) {
  * uv without the person's uv.toml, which has broken first installs elsewhere, but with the index and
  * the certificates that pip is told to use: uv does not read pip's settings.
  */
-function toUvEnvironment(python) {
+export function toUvEnvironment(python) {
   const { stdout } = spawnSync(python, ['-I', '-m', 'pip', 'config', 'list'], { encoding: 'utf8' });
   const setting = (name) => stdout?.match(new RegExp(`^[^=\\n]+\\.${name}='(.*)'$`, 'm'))?.[1];
   const env = { ...process.env, UV_NO_CONFIG: '1', UV_NO_PROGRESS: '1' };

@@ -4,3 +4,7 @@ declare module '*/scripts/setup-chromium.mjs' {
   export function findChromium(): string | undefined;
   export function ensureChromium(root: string): Promise<void>;
 }
+declare module '*/setup-runtime.mjs' {
+  /** uv's environment: without the person's settings, with the index that pip is told to use. */
+  export function toUvEnvironment(python: string): Record<string, string | undefined>;
+}

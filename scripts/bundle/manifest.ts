@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Bundle } from './index.ts';
+
+export interface BundledPackage {
+  name: string;
+  version: string;
+  licence: string;
+  bytes: number;
+  /** Of its files and their places, as they are in the bundle. */
+  sha256: string;
+}
+
+export interface Manifest {
+  platform: string;
+  python: string | null;
+  bytes: number;
+  /** The largest first. */
+  packages: BundledPackage[];
+}
+
+/** Writes `manifest.json`: what is in the bundle, under which licences, how large. */
+export async function writeManifest({
+  folder,
+  platform,
+  packages,
+  isOwn,
+}: Bundle): Promise<Manifest> {
+  const entries = await readdir(packages);
+  const infos = entries.filter((name) => name.endsWith('.dist-info'));
+  const listed = await Promise.all(infos.map((info) => describe(packages, info)));
+  const manifest: Manifest = {
+    platform,
+    python: isOwn ? '3.11' : null,
+    bytes: await sizeOf(folder),
+    packages: listed.sort((a, b) => b.bytes - a.bytes),
+  };
+  await writeFile(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
+}
+
+async function describe(packages: string, info: string): Promise<BundledPackage> {
+  const metadata = await readFile(join(packages, info, 'METADATA'), 'utf8');
+  const field = (name: string) => new RegExp(`^${name}: (.+)$`, 'm').exec(metadata)?.[1]?.trim();
+  const classified = [...metadata.matchAll(/^Classifier: License :: (?:OSI Approved :: )?(.+)$/gm)];
+  const record = await readFile(join(packages, info, 'RECORD'), 'utf8');
+  const paths = record.split('\n').map((line) => line.replace(/,[^,]*,[^,]*$/, ''));
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const path of paths.filter((each) => each !== '' && !each.startsWith('..')).sort()) {
+    const content = await readFile(join(packages, path)).catch(() => undefined); // trimmed
+    if (content === undefined) continue;
+    bytes += content.length;
+    hash.update(path).update(createHash('sha256').update(content).digest());
+  }
+  return {
+    name: field('Name') ?? info,
+    version: field('Version') ?? '',
+    licence:
+      field('License-Expression') ??
+      (classified.map(([, name]) => name).join(', ') || (field('License') ?? 'see its files')),
+    bytes,
+    sha256: hash.digest('hex'),
+  };
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const sizes = await Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => (await readFile(join(entry.parentPath, entry.name))).length),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import type { Manifest } from '../../scripts/bundle/manifest.ts';
+import { demoModel } from '../support/service.ts';
+
+// The bundle of this machine (`npm run bundle`), moved elsewhere, with no other Python on the PATH and
+// no network.
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const built = join(root, 'dist/bundle/linux/runtime');
+const skip =
+  process.platform === 'linux' ? false : 'the bundle of a Mac is tried by the macOS workflow';
+const canCutNetwork =
+  process.platform === 'linux' &&
+  (await execa('unshare', ['-n', 'true'], { reject: false })).exitCode === 0;
+let moved: string;
+before(async () => {
+  if (skip !== false) return;
+  if (!existsSync(built)) throw new Error('There is no bundle; `npm run test:bundle` makes it.');
+  moved = await mkdtemp(join(root, 'dist/moved elsewhere '));
+  await rename(built, join(moved, 'runtime'));
+});
+after(async () => {
+  if (moved === undefined) return;
+  await rename(join(moved, 'runtime'), built);
+  await rm(moved, { recursive: true });
+});
+
+/** A PATH with what MLX's CPU backend compiles its kernels with, and no Python. */
+async function makePath(): Promise<string> {
+  const folder = join(moved, 'bin');
+  await mkdir(folder);
+  for (const name of ['sh', 'g++', 'as', 'ld']) {
+    const { stdout } = await execa('which', [name]);
+    await symlink(stdout, join(folder, name));
+  }
+  for (const name of ['python', 'python3', 'python3.11']) {
+    await writeFile(
+      join(folder, name),
+      '#!/bin/sh\necho "another Python was asked" >&2\nexit 66\n',
+    );
+    await chmod(join(folder, name), 0o755);
+  }
+  return folder;
+}
+
+test('a moved bundle serves the demo model, with no other Python and no network', {
+  skip,
+}, async (t) => {
+  const program = [
+    process.execPath,
+    fileURLToPath(new URL('serve-bundle.ts', import.meta.url)),
+    moved,
+    demoModel,
+  ];
+  const offline = 'ip link set lo up && exec "$@"';
+  const [command = '', ...args] = canCutNetwork
+    ? [
+        'unshare',
+        '-n',
+        'sh',
+        '-c',
+        offline,
+        'sh',
+        '/usr/bin/env',
+        `PATH=${await makePath()}`,
+        ...program,
+      ]
+    : ['/usr/bin/env', `PATH=${await makePath()}`, ...program];
+  if (!canCutNetwork) t.diagnostic('this machine does not let us cut the network: tried with it');
+  const { stdout } = await execa(command, args, { timeout: 180_000, stderr: 'inherit' });
+  const { python, answer, mapped, outside } = JSON.parse(stdout);
+  assert.equal(python, join(moved, 'runtime/python/bin/python3'));
+  assert.equal(answer, 'A red circle on a white background.');
+  if (canCutNetwork) assert.equal(outside, 'unreachable');
+  const foreign = mapped.filter(
+    (file: string) => /python|site-packages|\.venv/.test(file) && !file.startsWith(moved),
+  );
+  assert.deepEqual(foreign, []);
+});
+
+test('the manifest names what is inside, with licences, and what is not needed is not inside', {
+  skip,
+}, async (t) => {
+  const text = await readFile(join(moved, 'runtime/manifest.json'), 'utf8');
+  const { packages, bytes, platform } = JSON.parse(text) as Manifest;
+  t.diagnostic(`${(bytes / 1e6).toFixed(0)} MB, ${packages.length} packages`);
+  assert.equal(platform, 'linux');
+  const names = packages.map(({ name }) => name.toLowerCase());
+  assert.ok(names.includes('mlx-vlm') && names.includes('transformers'));
+  for (const name of ['datasets', 'pyarrow', 'pandas', 'torch', 'pytest', 'ruff', 'uv', 'pip']) {
+    assert.ok(!names.includes(name), name);
+  }
+  const unnamed = packages.filter(
+    ({ licence, version, sha256 }) => !licence || !version || !sha256,
+  );
+  assert.deepEqual(unnamed, []);
+  const { stdout } = await execa('find', [
+    join(moved, 'runtime'),
+    '(',
+    '-name',
+    'tests',
+    '-o',
+    '-name',
+    '*.pyi',
+    '-o',
+    '-name',
+    'idlelib',
+    ')',
+  ]);
+  assert.equal(stdout, '');
+});
+
+test('serving from it writes nothing into it: a signed bundle would be broken', {
+  skip,
+}, async () => {
+  const runtime = join(moved, 'runtime');
+  const { stdout } = await execa('find', [runtime, '-newer', join(runtime, 'manifest.json')]);
+  assert.equal(stdout.replace(runtime, ''), '', 'but for the folder that was moved');
+});
