@@ -1,6 +1,7 @@
 import { app, clipboard, dialog, safeStorage, shell } from 'electron';
 import type { Cipher } from './settings-store.ts';
 import type { Platform } from './sightglass.ts';
+import { checkForUpdates } from './updates.ts';
 
 /** The system's dialogs, clipboard and folders. */
 export const platform: Platform = {
@@ -17,6 +18,7 @@ export const platform: Platform = {
     if (problem !== '') throw new Error(problem);
   },
   setOpenAtLogin: (openAtLogin) => app.setLoginItemSettings({ openAtLogin }),
+  checkForUpdates,
   quit: () => app.quit(),
 };
 

@@ -27,6 +27,7 @@ export interface Platform {
   /** Rejects with the system's reason. */
   openFolder: (path: string) => Promise<void>;
   setOpenAtLogin: (open: boolean) => void;
+  checkForUpdates: (log: Logger) => Promise<void>;
   quit: () => void;
 }
 
@@ -89,6 +90,10 @@ export class Sightglass {
     await this.power.stop(how);
     this.#history.close();
     this.hidden();
+  }
+
+  checkForUpdates(): Promise<void> {
+    return this.#options.platform.checkForUpdates(this.#options.log);
   }
 
   /** The panel is hidden: nobody reads what it was told as it came. */

@@ -35,6 +35,9 @@ export async function doTrayAction(
     case 'openLogs':
       await handlers.openLogs();
       break;
+    case 'checkForUpdates':
+      await sightglass.checkForUpdates();
+      break;
     case 'quit':
       await handlers.quit();
       break;

@@ -5,7 +5,17 @@ export type TrayIcon = 'stopped' | 'loading' | 'ready' | 'busy' | 'failed';
 
 /** What the menu of the icon can be used for. */
 export type TrayAction =
-  | { do: 'start' | 'stop' | 'copyUrl' | 'openSettings' | 'openLogs' | 'openPanel' | 'quit' }
+  | {
+      do:
+        | 'start'
+        | 'stop'
+        | 'copyUrl'
+        | 'openSettings'
+        | 'openLogs'
+        | 'openPanel'
+        | 'checkForUpdates'
+        | 'quit';
+    }
   | { do: 'useModel'; path: string };
 
 export interface TrayMenuItem {
@@ -76,6 +86,7 @@ export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
     { label: 'Open Sightglass', action: { do: 'openPanel' } },
     { label: 'Settings…', action: { do: 'openSettings' } },
     { label: 'Open Logs', action: { do: 'openLogs' } },
+    { label: 'Check for Updates…', action: { do: 'checkForUpdates' } },
     separator,
     { label: 'Quit Sightglass', action: { do: 'quit' } },
   ];

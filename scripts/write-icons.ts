@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -32,9 +32,60 @@ export async function drawIcons(): Promise<Map<string, Buffer>> {
   return files;
 }
 
+/** The app's own icon, for Finder: 1024 pixels, with the margin that macOS icons have. */
+export function drawAppIcon(): Promise<Buffer> {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="1024" height="1024" viewBox="0 0 1024 1024">
+    <defs>
+      <linearGradient id="body" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="#f7f8fa"/><stop offset="1" stop-color="#c9ced6"/></linearGradient>
+      <linearGradient id="level" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="#4aa3ff"/><stop offset="1" stop-color="#0052c2"/></linearGradient>
+      <clipPath id="glass"><circle cx="512" cy="512" r="270"/></clipPath>
+    </defs>
+    <rect x="100" y="100" width="824" height="824" rx="185" fill="url(#body)"/>
+    <circle cx="512" cy="512" r="320" fill="#2b3038"/>
+    <circle cx="512" cy="512" r="270" fill="#eaf3ff"/>
+    <rect x="232" y="540" width="560" height="260" fill="url(#level)" clip-path="url(#glass)"/>
+    <path d="M330 400a210 210 0 0 1 150-100" fill="none" stroke="#fff" stroke-width="34" stroke-linecap="round"/>
+  </svg>`;
+  return sharp(Buffer.from(svg)).png({ compressionLevel: 9 }).toBuffer();
+}
+
+/** Apple's types of a PNG in an icon file, by its pixels; the second is for displays of two a point. */
+const ICNS_TYPES: readonly [type: string, pixels: number][] = [
+  ['icp4', 16],
+  ['ic11', 32],
+  ['icp5', 32],
+  ['ic12', 64],
+  ['ic07', 128],
+  ['ic13', 256],
+  ['ic08', 256],
+  ['ic14', 512],
+  ['ic09', 512],
+  ['ic10', 1024],
+];
+
+/** The app's icon as macOS reads it: a header, then each size as a PNG with its type and length. */
+export async function drawIcns(): Promise<Buffer> {
+  const whole = await drawAppIcon();
+  const entries = ICNS_TYPES.map(async ([type, pixels]) => {
+    const png = await sharp(whole).resize(pixels, pixels).png({ compressionLevel: 9 }).toBuffer();
+    return Buffer.concat([toHeader(type, png.length), png]);
+  });
+  const body = Buffer.concat(await Promise.all(entries));
+  return Buffer.concat([toHeader('icns', body.length), body]);
+}
+
+function toHeader(type: string, length: number): Buffer {
+  const header = Buffer.alloc(8);
+  header.write(type, 'latin1');
+  header.writeUInt32BE(length + 8, 4);
+  return header;
+}
+
+export const APP_ICON = fileURLToPath(new URL('../resources/build/icon.icns', import.meta.url));
 export const ICON_FOLDER = fileURLToPath(new URL('../resources/icons', import.meta.url));
 
 if (import.meta.main) {
   await mkdir(ICON_FOLDER, { recursive: true });
+  await writeFile(APP_ICON, await drawIcns());
   for (const [name, png] of await drawIcons()) await sharp(png).toFile(join(ICON_FOLDER, name));
 }

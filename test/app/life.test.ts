@@ -178,3 +178,17 @@ appTest('a key is kept in the keychain, and asked for from then on', async (star
   assert.equal((await post(url, question(image), { headers })).status, 200);
   assert.ok(!JSON.stringify(await running.storedSettings()).includes(key));
 });
+
+appTest(
+  'updates are looked for when asked, which a build from source says it cannot',
+  async (start) => {
+    await using running = await start();
+    const { app } = running;
+    await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+    await app.answerDialog({ button: 'OK' });
+    await app.openTrayMenu();
+    await app.clickMenuItem('Check for Updates…');
+    const { windows } = await app.state();
+    assert.equal(windows.length, 1, 'the app goes on');
+  },
+);

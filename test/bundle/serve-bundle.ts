@@ -25,7 +25,8 @@ try {
   const answer = await post(`http://127.0.0.1:${port}`, question(picture));
   const { state } = service.runtime;
   const pid = state.phase === 'ready' ? state.pid : 0;
-  const maps = await readFile(`/proc/${pid}/maps`, 'utf8');
+  // What a process has in memory is told by Linux only.
+  const maps = await readFile(`/proc/${pid}/maps`, 'utf8').catch(() => '');
   const files = maps.split('\n').map((line) => line.split(/\s+/)[5] ?? '');
   const mapped = [...new Set(files.filter((file) => file.startsWith('/')))];
   const outside = await fetch('http://192.0.2.1/', { signal: AbortSignal.timeout(3000) }).then(

@@ -65,6 +65,7 @@ test('the menu of a service that is on stops it and copies its address', () => {
     'Open Sightglass',
     'Settings…',
     'Open Logs',
+    'Check for Updates…',
     'Quit Sightglass',
   ]);
 });

@@ -1,0 +1,34 @@
+// Run by the test: the packaged service, with nothing of the repository but a picture to ask about.
+
+import { pathToFileURL } from 'node:url';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+
+const [unpacked, resources] = process.argv.slice(2).map((folder) => pathToFileURL(`${folder}/`));
+const load = (file) => import(new URL(`dist/server/${file}`, unpacked).href);
+const [{ createService }, { Settings }, { createRuntimeCommand }] = await Promise.all(
+  ['service.js', 'settings.js', 'runtime/runtime-command.js'].map(load),
+);
+const { default: pino } = await import(new URL('node_modules/pino/pino.js', unpacked).href);
+const modelPath = new URL('models/demo', resources).pathname;
+const command = createRuntimeCommand(resources);
+const log = pino({ level: 'warn' }, pino.destination(2));
+const service = createService({ settings: Settings.parse({ modelPath, port: 0 }), command, log });
+const port = await service.start();
+try {
+  const url = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+  const content = [
+    { type: 'image_url', image_url: { url } },
+    { type: 'text', text: 'What is in this image?' },
+  ];
+  const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ messages: [{ role: 'user', content }] }),
+  });
+  const { choices } = await response.json();
+  process.stdout.write(
+    JSON.stringify({ python: command.python, answer: choices[0].message.content }),
+  );
+} finally {
+  await service.stop();
+}
