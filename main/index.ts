@@ -51,6 +51,11 @@ async function start(): Promise<void> {
     logFolder: dirname(file),
     demoModel: fileURLToPath(new URL('models/demo', resources)),
     platform,
+    panel: {
+      keepOpen: (keep) => panel?.keepOpen(keep),
+      whileBusy: (work) => panel?.whileBusy(work) ?? work(),
+      hide: () => panel?.hide(),
+    },
     send: (name, payload) => sendEvent(panel?.webContents, name, payload),
     onChange: () => {
       feed.changed();

@@ -20,6 +20,8 @@ export class PanelWindow {
   /** When the focus that went to something else hid it; not when we did. */
   #blurredAt = Number.NEGATIVE_INFINITY;
   #isHiding = false;
+  #isPinned = false;
+  #busy = 0;
 
   constructor(options: PanelWindowOptions) {
     this.#options = options;
@@ -44,7 +46,7 @@ export class PanelWindow {
       },
     });
     this.#window.on('blur', () => {
-      if (!this.#window.isVisible() || this.#isHiding) return;
+      if (!this.#window.isVisible() || this.#isHiding || this.#isKept) return;
       this.#blurredAt = performance.now();
       this.hide();
     });
@@ -55,6 +57,10 @@ export class PanelWindow {
       this.hide();
     });
     this.#loaded = this.#window.loadURL(PANEL_URL);
+  }
+
+  get #isKept(): boolean {
+    return this.#isPinned || this.#busy > 0;
   }
 
   get webContents(): Electron.WebContents {
@@ -77,6 +83,19 @@ export class PanelWindow {
     this.#window.hide();
     this.#isHiding = false;
   }
+
+  readonly keepOpen = (keep: boolean): void => {
+    this.#isPinned = keep;
+  };
+
+  readonly whileBusy = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    this.#busy += 1;
+    try {
+      return await work();
+    } finally {
+      this.#busy -= 1;
+    }
+  };
 
   /** A click on the icon. macOS takes the focus from the panel first, which has hidden it already. */
   async toggle(): Promise<void> {

@@ -3,6 +3,7 @@ import { Activity } from '../server/activity.ts';
 import type { ServerView, Trouble } from '../server/contract.ts';
 import { ListenError } from '../server/http/http-server.ts';
 import type { RuntimeCommand } from '../server/runtime/runtime-process.ts';
+import type { Failure } from '../server/runtime/runtime-state.ts';
 import { type Applied, createService, type Service } from '../server/service.ts';
 import type { Settings } from '../server/settings.ts';
 import { type Ailment, toRecovery, toTrouble } from './runtime-view.ts';
@@ -13,6 +14,8 @@ export interface ServiceSwitchOptions {
   log: Logger;
   /** Told of every change of the service or of its switch. */
   onChange: () => void;
+  /** Told when another model could not be loaded, and the one before it serves again. */
+  onRollback: (modelPath: string, failure: Failure) => void;
   /** Told when the runtime has crashed or failed, and what became of that. */
   onTrouble: (trouble: Trouble | undefined) => void;
 }
@@ -53,8 +56,9 @@ export class ServiceSwitch {
   async start(settings: Settings): Promise<void> {
     if (this.#state.phase !== 'off' && this.#state.phase !== 'failed') return;
     this.#set({ phase: 'starting' });
-    const { command, log, onChange, onTrouble } = this.#options;
-    const service = createService({ settings, command, log, activity: this.activity });
+    const { command, log, onChange, onRollback, onTrouble } = this.#options;
+    const { activity } = this;
+    const service = createService({ settings, command, log, activity, onRollback });
     service.queue.onChange(onChange);
     service.runtime.onChange((state) => {
       if (state.phase === 'crashed' || state.phase === 'failed') {

@@ -8,8 +8,10 @@ import type {
   Trouble,
 } from '../server/contract.ts';
 import { ListenError } from '../server/http/http-server.ts';
+import { modelIdOf } from '../server/http/model-id.ts';
 import { findModels } from '../server/models/find-models.ts';
 import type { RuntimeCommand } from '../server/runtime/runtime-process.ts';
+import type { Failure } from '../server/runtime/runtime-state.ts';
 import type { CommandHandlers } from './commands.ts';
 import { LoadHistory } from './load-history.ts';
 import type { LogTail } from './log-tail.ts';
@@ -31,6 +33,15 @@ export interface Platform {
   quit: () => void;
 }
 
+/** What the app asks of its panel. */
+export interface PanelControl {
+  /** Whether it stays when another app gets the focus. */
+  keepOpen: (keep: boolean) => void;
+  /** The same while work lasts that takes the focus itself, as a dialog does. */
+  whileBusy: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  hide: () => void;
+}
+
 export interface SightglassOptions {
   store: SettingsStore;
   command: RuntimeCommand;
@@ -39,6 +50,7 @@ export interface SightglassOptions {
   logFolder: string;
   demoModel: string;
   platform: Platform;
+  panel: PanelControl;
   /** Tells the panel, if there is one. */
   send: <Name extends EventName>(name: Name, payload: EventPayload<Name>) => void;
   /** Told of every change of what a snapshot shows. */
@@ -61,7 +73,8 @@ export class Sightglass {
     const onTrouble = (trouble: Trouble | undefined) => {
       this.#trouble = trouble;
     };
-    this.power = new ServiceSwitch({ command, log, onChange, onTrouble });
+    const onRollback = (modelPath: string, failure: Failure) => this.#rollBack(modelPath, failure);
+    this.power = new ServiceSwitch({ command, log, onChange, onRollback, onTrouble });
     this.#history = new LoadHistory(this.power.activity);
   }
 
@@ -117,7 +130,7 @@ export class Sightglass {
       this.#changing = result;
       return result;
     },
-    chooseModelFolder: () => this.#options.platform.chooseFolder(),
+    chooseModelFolder: () => this.#options.panel.whileBusy(this.#options.platform.chooseFolder),
     findModels: () => findModels(),
     demoModel: () => this.#options.demoModel,
     ask: (question) => this.#ask(question),
@@ -130,6 +143,8 @@ export class Sightglass {
       return logTail.lines();
     },
     unwatchLog: () => this.hidden(),
+    keepOpen: ({ keep }) => this.#options.panel.keepOpen(keep),
+    hide: () => this.#options.panel.hide(),
     quit: () => this.#options.platform.quit(),
   };
 
@@ -153,6 +168,22 @@ export class Sightglass {
       if (!(error instanceof ListenError)) throw error;
       return { applied: 'no', problems: [{ setting: 'port', message: error.message }] };
     }
+  }
+
+  /** The person is told why their choice does not serve, and it is not their choice any more. */
+  #rollBack(modelPath: string, { message, remedy }: Failure): void {
+    const { store, log, onChange } = this.#options;
+    const failed = modelIdOf(store.settings.modelPath ?? '');
+    this.#trouble = {
+      at: Date.now(),
+      message: `${failed} could not be loaded, and ${modelIdOf(modelPath)} serves again. ${message}`,
+      remedy,
+    };
+    store
+      .save({ ...store.settings, modelPath })
+      .then(onChange, (error: unknown) =>
+        log.error({ err: error }, 'the settings could not be saved'),
+      );
   }
 
   #ask(question: { question: string; image: string }): string {

@@ -1,7 +1,7 @@
 /** A length of time as a person reads it: `840 ms`, `2.1 s`, `3 min 5 s`, `2 h`. */
 export function toDuration(ms: number): string {
-  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
-  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
@@ -9,6 +9,12 @@ export function toDuration(ms: number): string {
     return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
   const hours = Math.floor(minutes / 60);
   return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+}
+
+/** How old something is, or how long it took, where little room is: seconds only below ten minutes. */
+export function toAge(ms: number): string {
+  const isLong = ms >= 600_000 && ms < 3_600_000;
+  return toDuration(isLong ? Math.floor(ms / 60_000) * 60_000 : Math.max(0, ms));
 }
 
 /** A size as macOS says it, in powers of ten. */

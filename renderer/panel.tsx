@@ -1,7 +1,8 @@
 import { render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { View } from '../server/contract.ts';
-import { on } from './bridge.ts';
+import { call, on, run } from './bridge.ts';
+import { FailureNotice } from './parts/failure-notice.tsx';
 import { Header } from './parts/header.tsx';
 import { Tabs } from './parts/tabs.tsx';
 import { TroubleBanner } from './parts/trouble-banner.tsx';
@@ -12,23 +13,62 @@ import { Overview } from './views/overview.tsx';
 import { SettingsView } from './views/settings.tsx';
 import { TryIt } from './views/try-it.tsx';
 
+const VIEWS: readonly View[] = ['overview', 'try', 'connect', 'logs', 'settings'];
+/** Those that hold what a person has begun: they stay as they are while another is looked at. */
+const KEPT: ReadonlySet<View> = new Set(['try', 'settings']);
+
 function Panel() {
   const shown = useSnapshot();
   const [view, setView] = useState<View>('overview');
+  const main = useRef<HTMLElement>(null);
+  const visited = useRef(new Set<View>());
+  visited.current.add(view);
   useEffect(() => on('open', setView), []);
-  if (shown === undefined) return <main aria-busy="true" />;
+  useEffect(() => hideOnEscape(), []);
+  useLayoutEffect(() => main.current?.scrollTo(0, 0), [view]);
+  if (shown === undefined) {
+    return (
+      <main aria-busy="true">
+        <FailureNotice />
+      </main>
+    );
+  }
   return (
     <>
       <Header snapshot={shown.snapshot} />
       <Tabs view={view} onChange={setView} />
-      <main>
+      <main ref={main} class={`main-${view}`}>
+        <FailureNotice />
         <TroubleBanner snapshot={shown.snapshot} />
-        <div id="view" class={`view view-${view}`} role="tabpanel" aria-labelledby={`tab-${view}`}>
-          <ViewOf view={view} shown={shown} />
-        </div>
+        {VIEWS.map(
+          (each) =>
+            (each === view || (KEPT.has(each) && visited.current.has(each))) && (
+              <div
+                key={each}
+                id={`view-${each}`}
+                class={`view view-${each}`}
+                role="tabpanel"
+                aria-labelledby={`tab-${each}`}
+                hidden={each !== view}
+              >
+                <ViewOf view={each} shown={shown} />
+              </div>
+            ),
+        )}
       </main>
     </>
   );
+}
+
+/** As a menu does; but not out of a field, where Escape has other meanings. */
+function hideOnEscape(): () => void {
+  const hide = (event: KeyboardEvent) => {
+    const isInField =
+      event.target instanceof Element && event.target.matches('input, textarea, select');
+    if (event.key === 'Escape' && !event.defaultPrevented && !isInField) run(call('hide'));
+  };
+  document.addEventListener('keydown', hide);
+  return () => document.removeEventListener('keydown', hide);
 }
 
 function ViewOf({ view, shown }: { view: View; shown: Shown }) {

@@ -95,7 +95,9 @@ export const ADVANCED: readonly SettingField[] = [
     name: 'logLevel',
     label: 'Log from level',
     kind: 'choice',
-    choices: ['trace', 'debug', 'info', 'warn', 'error'].map((level) => [level, level] as const),
+    choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map(
+      (level) => [level, level] as const,
+    ),
   },
 ];
 

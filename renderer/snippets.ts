@@ -14,13 +14,18 @@ export interface Snippet {
 }
 
 const NO_KEY = 'not-needed';
-const PICTURE = 'https://example.com/image.jpg';
+/** A red circle, so that what is pasted is answered at once, without asking a third party. */
+const PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEXgICD////SbgRlAAAACXBIWXMAAAsTAAALEwEAmpwYAAAAaElEQVQoz73Ruw2AMAxF0YtSUGaEjMJoMFpGYYSUKRAfG/RAAlHG1Snta7ZraIMcTqwwOiokR4HomKF3ZAiOCToHxxhWw3hgMQxPVEP6RDHENvhZ472zztGB98mKoCwKpXSKqbzNfroDz+RaQqvBNSwAAAAASUVORK5CYII=';
+const PICTURE = `data:image/png;base64,${PNG}`;
+const PICTURE_NOTE = 'a red circle; the URL of a picture does as well';
 const QUESTION = 'What is in this image?';
 
 /** Ready to paste, with the real address, key and model. */
-export function toSnippets({ url, apiKey = NO_KEY, model }: Target): Snippet[] {
+export function toSnippets({ url, apiKey, model }: Target): Snippet[] {
   const base = `${url}/v1`;
-  const [baseText, keyText, modelText] = [base, apiKey, model].map((text) => JSON.stringify(text));
+  const key = apiKey ?? NO_KEY;
+  const [baseText, keyText, modelText] = [base, key, model].map((text) => JSON.stringify(text));
   const body = JSON.stringify(
     {
       model,
@@ -43,16 +48,17 @@ export function toSnippets({ url, apiKey = NO_KEY, model }: Target): Snippet[] {
       hint: 'In a terminal.',
       text: [
         `curl ${shell(`${base}/chat/completions`)} \\`,
-        ...(apiKey === NO_KEY ? [] : [`  -H ${shell(`Authorization: Bearer ${apiKey}`)} \\`]),
+        ...(apiKey === undefined ? [] : [`  -H ${shell(`Authorization: Bearer ${apiKey}`)} \\`]),
         `  -H 'Content-Type: application/json' \\`,
         `  -d ${shell(body)}`,
       ].join('\n'),
     },
     {
       name: 'Python',
-      hint: 'With `pip install openai`.',
+      hint: 'After pip install openai.',
       text: `from openai import OpenAI
 
+image = "${PICTURE}"  # ${PICTURE_NOTE}
 client = OpenAI(base_url=${baseText}, api_key=${keyText})
 answer = client.chat.completions.create(
     model=${modelText},
@@ -60,7 +66,7 @@ answer = client.chat.completions.create(
         "role": "user",
         "content": [
             {"type": "text", "text": "${QUESTION}"},
-            {"type": "image_url", "image_url": {"url": "${PICTURE}"}},
+            {"type": "image_url", "image_url": {"url": image}},
         ],
     }],
 )
@@ -68,9 +74,10 @@ print(answer.choices[0].message.content)`,
     },
     {
       name: 'Node',
-      hint: 'With `npm install openai`.',
+      hint: 'After npm install openai.',
       text: `import OpenAI from 'openai';
 
+const image = '${PICTURE}'; // ${PICTURE_NOTE}
 const client = new OpenAI({ baseURL: ${baseText}, apiKey: ${keyText} });
 const answer = await client.chat.completions.create({
   model: ${modelText},
@@ -78,7 +85,7 @@ const answer = await client.chat.completions.create({
     role: 'user',
     content: [
       { type: 'text', text: '${QUESTION}' },
-      { type: 'image_url', image_url: { url: '${PICTURE}' } },
+      { type: 'image_url', image_url: { url: image } },
     ],
   }],
 });
@@ -86,9 +93,10 @@ console.log(answer.choices[0].message.content);`,
     },
     {
       name: 'Anthropic SDK',
-      hint: 'Python, with `pip install anthropic`.',
+      hint: 'In Python, after pip install anthropic.',
       text: `import anthropic
 
+image = "${PNG}"  # a red circle
 client = anthropic.Anthropic(base_url=${JSON.stringify(url)}, api_key=${keyText})
 answer = client.messages.create(
     model=${modelText},
@@ -96,7 +104,7 @@ answer = client.messages.create(
     messages=[{
         "role": "user",
         "content": [
-            {"type": "image", "source": {"type": "url", "url": "${PICTURE}"}},
+            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": image}},
             {"type": "text", "text": "${QUESTION}"},
         ],
     }],
@@ -106,7 +114,7 @@ print(answer.content[0].text)`,
     {
       name: 'Open WebUI',
       hint: 'Admin Settings › Connections › OpenAI API › Add. In Docker, say host.docker.internal for localhost.',
-      text: `URL: ${base}\nKey: ${apiKey}\nModel: ${model}`,
+      text: `URL: ${base}\nKey: ${key}\nModel: ${model}`,
     },
     {
       name: 'Continue',

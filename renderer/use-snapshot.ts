@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { LoadSample, Snapshot } from '../server/contract.ts';
-import { call, on } from './bridge.ts';
+import { call, on, run } from './bridge.ts';
+import { WINDOW_MS } from './load-window.ts';
 
-const CHART_MS = 5 * 60_000;
 /** After a longer silence, as of a hidden panel, the history has what was missed. */
 const GAP_MS = 2000;
 
@@ -20,14 +20,18 @@ export function useSnapshot(): Shown | undefined {
     const add = (snapshot: Snapshot) => {
       const isGap = snapshot.at - toldAt > GAP_MS;
       toldAt = snapshot.at;
-      if (isGap) return void refresh();
       setShown((before) => ({ snapshot, samples: append(before?.samples ?? [], snapshot) }));
+      if (isGap) run(refresh());
     };
     const refresh = async () => {
-      const [snapshot, samples] = await Promise.all([call('snapshot'), call('history')]);
-      setShown({ snapshot, samples: append(samples, snapshot) });
+      const [asked, samples] = await Promise.all([call('snapshot'), call('history')]);
+      setShown((before) => {
+        // One that was told in the meantime is newer than the one asked for.
+        const snapshot = before && before.snapshot.at >= asked.at ? before.snapshot : asked;
+        return { snapshot, samples: append(samples, snapshot) };
+      });
     };
-    void refresh();
+    run(refresh());
     return on('snapshot', add);
   }, []);
   return shown;
@@ -39,6 +43,6 @@ function append(samples: readonly LoadSample[], { at, load }: Snapshot): LoadSam
   const sample = { at, running, waiting, tokensPerSecond };
   const last = samples.at(-1);
   const isSameSecond = last !== undefined && Math.floor(last.at / 1000) === Math.floor(at / 1000);
-  const kept = samples.filter((each) => at - each.at < CHART_MS);
+  const kept = samples.filter((each) => at - each.at < WINDOW_MS);
   return [...(isSameSecond ? kept.slice(0, -1) : kept), sample];
 }

@@ -4,13 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { endless, post, question, stream } from '../test/support/chat.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { drawShape, toDataUrl } from '../test/support/pictures.ts';
-import {
-  freePort,
-  type SightglassApp,
-  showState,
-  startSightglass,
-} from '../test/support/sightglass-app.ts';
+import { type SightglassApp, showState, startSightglass } from '../test/support/sightglass-app.ts';
 
 // `npm run screenshots` photographs every view of the running app, light and dark, with the real
 // runtime answering real requests, into `docs/screenshots`.

@@ -179,6 +179,9 @@ export const commands = {
   /** The latest lines; from then on new ones come as events until `unwatchLog`. */
   watchLog: command(nothing, z.array(LogLine)),
   unwatchLog: command(nothing, nothing),
+  /** Whether the panel stays when another app gets the focus, as for a drag from Finder. */
+  keepOpen: command(z.object({ keep: z.boolean() }), nothing),
+  hide: command(nothing, nothing),
   quit: command(nothing, nothing),
 } as const;
 export type CommandName = keyof typeof commands;

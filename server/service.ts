@@ -10,6 +10,7 @@ import { ResponseStore } from './openai/response-store.ts';
 import type { QueueLimits } from './queue/queue-limits.ts';
 import { RequestQueue } from './queue/request-queue.ts';
 import type { RuntimeCommand } from './runtime/runtime-process.ts';
+import type { Failure } from './runtime/runtime-state.ts';
 import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
 import type { Settings } from './settings.ts';
 
@@ -24,6 +25,8 @@ export interface ServiceOptions {
   log: Logger;
   /** That of a service that was stopped, so that its history goes on. */
   activity?: Activity;
+  /** Told when another model could not be loaded, and the one before it serves again. */
+  onRollback?: (modelPath: string, failure: Failure) => void;
 }
 
 /** When changed settings hold: at once, on a new address, or once the model has been loaded. */
@@ -37,6 +40,7 @@ export function createService({
   command,
   log,
   activity = new Activity(),
+  onRollback,
 }: ServiceOptions) {
   const clock = new AwakeClock();
   const queue = new RequestQueue(toLimits(settings), clock.now);
@@ -47,6 +51,10 @@ export function createService({
     hangTimeoutMs: settings.hangTimeoutSeconds * 1000,
     log: runtimeLog,
     now: clock.now,
+    onRollback: (modelPath, failure) => {
+      use({ ...current, modelPath });
+      onRollback?.(modelPath, failure);
+    },
   });
   const images = new ImageLoader(toImageRules(settings));
   const responses = new ResponseStore(settings.responseStoreMegabytes * 1_000_000);
@@ -54,6 +62,18 @@ export function createService({
   const server = new HttpServer(createApp({ ...parts, settings }).callback());
   const idleUnload = new IdleUnload(activity, runtime, settings.idleUnloadMinutes);
   let [current, address] = [settings, { host: settings.host, port: settings.port }];
+
+  /** Has every part go by these settings, but for the address and the model. */
+  const use = (settings: Settings) => {
+    current = settings;
+    queue.setLimits(toLimits(settings));
+    images.setRules(toImageRules(settings));
+    responses.setMaxBytes(settings.responseStoreMegabytes * 1_000_000);
+    runtime.setHangTimeout(settings.hangTimeoutSeconds * 1000);
+    idleUnload.setMinutes(settings.idleUnloadMinutes);
+    for (const each of [log, runtimeLog]) each.level = settings.logLevel;
+    server.setHandler(createApp({ ...parts, settings }).callback());
+  };
 
   // While the runtime comes up the line is held; once it has failed, every waiter is told so.
   queue.pause();
@@ -83,14 +103,7 @@ export function createService({
       const before = current;
       const moves = host !== before.host || port !== before.port;
       if (moves) address = { host, port: await server.move({ host, port }, address) };
-      current = settings;
-      queue.setLimits(toLimits(settings));
-      images.setRules(toImageRules(settings));
-      responses.setMaxBytes(settings.responseStoreMegabytes * 1_000_000);
-      runtime.setHangTimeout(settings.hangTimeoutSeconds * 1000);
-      idleUnload.setMinutes(settings.idleUnloadMinutes);
-      for (const each of [log, runtimeLog]) each.level = settings.logLevel;
-      server.setHandler(createApp({ ...parts, settings }).callback());
+      use(settings);
       const reloads = settings.modelPath !== before.modelPath;
       if (reloads) void runtime.load(settings.modelPath);
       const applied = reloads ? 'model_reloading' : moves ? 'server_restarted' : 'now';

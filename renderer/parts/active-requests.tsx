@@ -1,6 +1,6 @@
 import type { RequestView, Snapshot } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
-import { plural, toDuration } from '../format.ts';
+import { call, run } from '../bridge.ts';
+import { plural, toAge } from '../format.ts';
 
 /** Every request in flight, with a way to end it. */
 export function ActiveRequests({
@@ -16,7 +16,7 @@ export function ActiveRequests({
       {active.length === 0 ? (
         <p class="empty">No requests.</p>
       ) : (
-        <table>
+        <table class="in-flight">
           <thead>
             <tr>
               <th scope="col">Request</th>
@@ -45,26 +45,24 @@ export function ActiveRequests({
 }
 
 function Row({ request, now }: { request: RequestView; now: number }) {
-  const { id, kind, stream, state, arrivedAt, tokens } = request;
+  const { id, kind, stream, client, state, arrivedAt, tokens } = request;
   return (
     <tr>
-      <th scope="row">
-        <span class="id" title={id}>
-          {id.replace(/^req-/, '').slice(0, 8)}
-        </span>
+      <th scope="row" title={`${id}: ${kind}${stream ? ', streaming' : ''}, from ${client}`}>
         <span class="kind">{stream ? 'stream' : kind}</span>
+        <span class="id">{id.replace(/^req-/, '').slice(0, 8)}</span>
       </th>
       <td>
         <span class={`pill pill-${state}`}>{state}</span>
       </td>
-      <td class="end">{toDuration(Math.max(0, now - arrivedAt))}</td>
+      <td class="end">{toAge(now - arrivedAt)}</td>
       <td class="end">{tokens}</td>
       <td class="end">
         <button
           type="button"
           class="small"
           aria-label={`Cancel request ${id}`}
-          onClick={() => void call('cancel', { id })}
+          onClick={() => run(call('cancel', { id }))}
         >
           Cancel
         </button>

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { call } from '../bridge.ts';
+import { call, run } from '../bridge.ts';
 
 /** Copies a text and says so for a moment. `what` completes “Copy …” for a screen reader. */
 export function CopyButton({ text, what }: { text: string; what: string }) {
@@ -14,7 +14,7 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
       type="button"
       class="small copy"
       aria-label={copied ? `Copied ${what}` : `Copy ${what}`}
-      onClick={() => void call('copy', { text }).then(() => setCopied(true))}
+      onClick={() => run(call('copy', { text }).then(() => setCopied(true)))}
     >
       {copied ? 'Copied' : 'Copy'}
     </button>

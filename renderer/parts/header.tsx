@@ -1,6 +1,8 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
+import { addressOf } from '../address.ts';
+import { call, run } from '../bridge.ts';
+import { toSize } from '../format.ts';
 import { toStateWords } from '../state-words.ts';
 import { CopyButton } from './copy-button.tsx';
 import { StateMark } from './state-mark.tsx';
@@ -8,17 +10,27 @@ import { StopChoice } from './stop-choice.tsx';
 
 /** State, model, address, and the one large button. */
 export function Header({ snapshot }: { snapshot: Snapshot }) {
-  const { server, model, load } = snapshot;
+  const { server, runtime, model, load } = snapshot;
   const { words, tone } = toStateWords(snapshot);
   const [asks, setAsks] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const isOn = server.phase === 'on';
+  useEffect(() => setAsks(false), [isOn]);
   const isOff = server.phase === 'off' || server.phase === 'failed';
+  const isHeld = server.phase === 'starting' || (isOff && model === undefined);
   const inFlight = load.running + load.waiting;
   const press = () => {
-    if (isOff) void call('start');
-    else if (server.phase === 'draining') void call('stop', { now: true });
+    if (isHeld) return;
+    if (isOff) run(call('start'));
+    else if (server.phase === 'draining') run(call('stop', { now: true }));
     else if (inFlight > 0) setAsks(true);
-    else void call('stop', { now: false });
+    else run(call('stop', { now: false }));
   };
+  const answered = () => {
+    setAsks(false);
+    button.current?.focus();
+  };
+  const address = addressOf(snapshot);
   const label = isOff ? 'Start' : server.phase === 'draining' ? 'Stop Now' : 'Stop';
   return (
     <header>
@@ -31,26 +43,24 @@ export function Header({ snapshot }: { snapshot: Snapshot }) {
           </p>
           <p class="model" title={snapshot.settings.modelPath}>
             {model ?? 'No model chosen'}
+            {runtime.phase === 'ready' && ` · ${toSize(runtime.memoryBytes)}`}
           </p>
         </div>
         <button
           type="button"
           class={`large ${isOff ? 'primary' : ''}`}
-          disabled={server.phase === 'starting' || (isOff && model === undefined)}
+          ref={button}
+          aria-disabled={isHeld}
           onClick={press}
         >
           {label}
         </button>
       </div>
-      {server.phase === 'on' && (
-        <p class="address">
-          <code>{server.url}/v1</code>
-          <CopyButton text={`${server.url}/v1`} what="the address" />
-        </p>
-      )}
-      {asks && server.phase === 'on' && inFlight > 0 && (
-        <StopChoice inFlight={inFlight} onDone={() => setAsks(false)} />
-      )}
+      <p class={`address ${isOn ? '' : 'address-off'}`}>
+        <code>{address === undefined ? 'a free port, once it is on' : `${address}/v1`}</code>
+        {isOn && <CopyButton text={`${address}/v1`} what="the address" />}
+      </p>
+      {asks && isOn && <StopChoice inFlight={inFlight} onDone={answered} />}
     </header>
   );
 }

@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { LoadSample } from '../../server/contract.ts';
+import { WINDOW_MS } from '../load-window.ts';
 
-const MINUTES = 5;
 const HEIGHT = 120;
 
 /** The last minutes: running and waiting in steps, tokens per second on a scale of their own. */
@@ -37,7 +37,7 @@ export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; no
     if (current === undefined) return;
     current.setData(toData(samples, now), false);
     const end = now / 1000;
-    current.setScale('x', { min: end - MINUTES * 60, max: end });
+    current.setScale('x', { min: end - WINDOW_MS / 1000, max: end });
     const count = Math.max(4, ...samples.map(({ running, waiting }) => Math.max(running, waiting)));
     const tokens = Math.max(10, ...samples.map(({ tokensPerSecond }) => tokensPerSecond));
     current.setScale('y', { min: 0, max: count * 1.1 });
@@ -47,7 +47,11 @@ export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; no
   const said = `${last?.running ?? 0} running, ${last?.waiting ?? 0} waiting now`;
   return (
     <figure class="chart">
-      <div ref={place} role="img" aria-label={`Load of the last ${MINUTES} minutes: ${said}`} />
+      <div
+        ref={place}
+        role="img"
+        aria-label={`Load of the last ${WINDOW_MS / 60_000} minutes: ${said}`}
+      />
       <figcaption>
         <span class="key key-running">running</span>
         <span class="key key-waiting">waiting</span>
@@ -63,9 +67,9 @@ function toData(samples: readonly LoadSample[], now: number): uPlot.AlignedData 
   const shown = last === undefined || now <= last.at ? samples : [...samples, { ...last, at: now }];
   return [
     shown.map(({ at }) => at / 1000),
+    shown.map(({ tokensPerSecond }) => tokensPerSecond),
     shown.map(({ running }) => running),
     shown.map(({ waiting }) => waiting),
-    shown.map(({ tokensPerSecond }) => tokensPerSecond),
   ];
 }
 
@@ -76,13 +80,11 @@ function toOptions(place: HTMLElement): uPlot.Options {
   const text = color('--text-2');
   const grid = { stroke: color('--line'), width: 1 };
   const axis = { stroke: text, grid, ticks: { show: false }, font: '11px system-ui', gap: 4 };
-  const line = (stroke: string, fill = false) => ({
+  const line = (stroke: string, width: number) => ({
     stroke,
-    width: 1.5,
+    width,
     points: { show: false },
-    ...(fill
-      ? { fill: stroke.replace(/^rgb\((.*)\)$/, 'rgb($1 / 14%)').replaceAll(', ', ' ') }
-      : {}),
+    fill: stroke.replace(/^rgb\((.*)\)$/, 'rgb($1 / 12%)').replaceAll(', ', ' '),
   });
   return {
     width: place.clientWidth,
@@ -92,15 +94,22 @@ function toOptions(place: HTMLElement): uPlot.Options {
     cursor: { show: false },
     scales: { x: { time: true }, y: { auto: false }, tokens: { auto: false } },
     axes: [
-      { ...axis, size: 22, values: (_plot, splits) => splits.map(toAgo(splits)) },
+      { ...axis, size: 22, incrs: [60], values: (_plot, splits) => splits.map(toAgo(splits)) },
       { ...axis, size: 26, values: (_plot, splits) => splits.map((value) => whole(value)) },
-      { ...axis, size: 36, scale: 'tokens', side: 1, grid: { show: false } },
+      {
+        ...axis,
+        size: 36,
+        scale: 'tokens',
+        side: 1,
+        grid: { show: false },
+        values: (_plot, splits) => splits.map(toShort),
+      },
     ],
     series: [
       {},
-      { ...line(color('--running'), true), ...paths },
-      { ...line(color('--waiting'), true), ...paths },
-      { ...line(color('--tokens')), scale: 'tokens' },
+      { ...line(color('--tokens'), 1), scale: 'tokens' }, // behind the steps
+      { ...line(color('--running'), 2), ...paths },
+      { ...line(color('--waiting'), 2), ...paths },
     ],
   };
 }
@@ -108,6 +117,11 @@ function toOptions(place: HTMLElement): uPlot.Options {
 function toAgo(splits: readonly number[]): (at: number) => string {
   const last = splits.at(-1) ?? 0;
   return (at) => (at === last ? '' : new Date(at * 1000).toTimeString().slice(0, 5));
+}
+
+/** At most four characters, for the room that the axis has: `800`, `12k`. */
+function toShort(value: number): string {
+  return value < 1000 ? String(value) : `${Number((value / 1000).toFixed(1))}k`;
 }
 
 function whole(value: number): string {

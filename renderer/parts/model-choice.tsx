@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { FoundModel } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
+import { call, run } from '../bridge.ts';
 import { toSize } from '../format.ts';
 
 /** A model from this Mac, a folder, or an id of Hugging Face. */
@@ -13,7 +13,10 @@ export function ModelChoice({
 }) {
   const [found, setFound] = useState<readonly FoundModel[]>();
   const [id, setId] = useState('');
-  useEffect(() => void call('findModels').then(setFound), []);
+  useEffect(() => {
+    const none = () => setFound((before) => before ?? []);
+    run(call('findModels').then(setFound).finally(none));
+  }, []);
   const chooseFolder = async () => {
     const folder = await call('chooseModelFolder');
     if (folder !== undefined) onChoose(folder);
@@ -37,11 +40,12 @@ export function ModelChoice({
             </button>
           </li>
         ))}
+        {found === undefined && <li class="empty">Looking…</li>}
         {found?.length === 0 && (
           <li class="empty">No vision models in the Hugging Face cache, LM Studio or omlx.</li>
         )}
       </ul>
-      <button type="button" onClick={() => void chooseFolder()}>
+      <button type="button" onClick={() => run(chooseFolder())}>
         Choose a Folder…
       </button>
       <form

@@ -5,13 +5,15 @@ import { CopyButton } from './copy-button.tsx';
 export function NetworkSettings({
   host,
   apiKey,
-  problem,
+  hostProblem,
+  keyProblem,
   onHost,
   onKey,
 }: {
   host: string;
   apiKey: string;
-  problem: string | undefined;
+  hostProblem: string | undefined;
+  keyProblem: string | undefined;
   onHost: (host: string) => void;
   onKey: (key: string) => void;
 }) {
@@ -26,10 +28,12 @@ export function NetworkSettings({
             id="network"
             type="checkbox"
             class="switch"
+            {...invalid('host', hostProblem)}
             checked={isOpen}
             onChange={(event) => onHost(event.currentTarget.checked ? '0.0.0.0' : '127.0.0.1')}
           />
         </div>
+        <Problem of="host" text={hostProblem} />
         {isOpen && apiKey === '' && (
           <p class="warning" role="status">
             Without an API key anyone on your network can use the model.
@@ -47,7 +51,7 @@ export function NetworkSettings({
             placeholder="none: any key will do"
             autocomplete="off"
             spellcheck={false}
-            aria-invalid={problem !== undefined}
+            {...invalid('apiKey', keyProblem)}
             onInput={(event) => onKey(event.currentTarget.value)}
           />
           {apiKey === '' ? (
@@ -68,9 +72,24 @@ export function NetworkSettings({
             </>
           )}
         </div>
-        {problem !== undefined && <p class="problem">{problem}</p>}
+        <Problem of="apiKey" text={keyProblem} />
       </div>
     </>
+  );
+}
+
+function invalid(name: string, problem: string | undefined) {
+  return problem === undefined
+    ? {}
+    : { 'aria-invalid': true, 'aria-describedby': `${name}-problem` };
+}
+
+function Problem({ of, text }: { of: string; text: string | undefined }) {
+  if (text === undefined) return null;
+  return (
+    <p id={`${of}-problem`} class="problem">
+      {text}
+    </p>
   );
 }
 

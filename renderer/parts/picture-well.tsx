@@ -9,6 +9,7 @@ export function PictureWell({
   onChange: (dataUrl: string) => void;
 }) {
   const input = useRef<HTMLInputElement>(null);
+  const place = useRef<HTMLDivElement>(null);
   const [isOver, setOver] = useState(false);
   const [problem, setProblem] = useState('');
   const read = (file: File | null | undefined) => {
@@ -26,12 +27,14 @@ export function PictureWell({
     reader.readAsDataURL(file);
   };
   useEffect(() => {
-    const paste = ({ clipboardData }: ClipboardEvent) => read(clipboardData?.files[0]);
+    const paste = ({ clipboardData }: ClipboardEvent) => {
+      if (place.current?.checkVisibility()) read(clipboardData?.files[0]);
+    };
     document.addEventListener('paste', paste);
     return () => document.removeEventListener('paste', paste);
   });
   return (
-    <div class="well-place">
+    <div class="well-place" ref={place}>
       <button
         type="button"
         class={`well ${isOver ? 'over' : ''}`}
@@ -50,7 +53,14 @@ export function PictureWell({
         {image === '' ? (
           <span>Drop, paste or choose a picture</span>
         ) : (
-          <img src={image} alt="The one to ask about" />
+          <img
+            src={image}
+            alt="The one to ask about"
+            onError={() => {
+              onChange('');
+              setProblem('That picture cannot be shown. PNG, JPEG, WebP, GIF and AVIF can.');
+            }}
+          />
         )}
       </button>
       <input

@@ -1,5 +1,5 @@
 import type { RequestView } from '../../server/contract.ts';
-import { toDuration, toOutcome, toTime } from '../format.ts';
+import { toAge, toOutcome, toTime } from '../format.ts';
 
 /** Those that ended last: how, and how long they waited and took. */
 export function RecentRequests({ recent }: { recent: readonly RequestView[] }) {
@@ -9,7 +9,7 @@ export function RecentRequests({ recent }: { recent: readonly RequestView[] }) {
       {recent.length === 0 ? (
         <p class="empty">Nothing has been asked yet.</p>
       ) : (
-        <table>
+        <table class="recent">
           <thead>
             <tr>
               <th scope="col">At</th>
@@ -41,9 +41,11 @@ function Row({ request }: { request: RequestView }) {
   return (
     <tr title={id}>
       <th scope="row">{toTime(arrivedAt)}</th>
-      <td class={outcome === 'ok' ? '' : 'not-ok'}>{toOutcome(outcome)}</td>
-      <td class="end">{toDuration((startedAt ?? endedAt) - arrivedAt)}</td>
-      <td class="end">{toDuration(endedAt - arrivedAt)}</td>
+      <td class={outcome === 'ok' ? '' : 'not-ok'} title={outcome}>
+        {toOutcome(outcome)}
+      </td>
+      <td class="end">{toAge((startedAt ?? endedAt) - arrivedAt)}</td>
+      <td class="end">{toAge(endedAt - arrivedAt)}</td>
       <td class="end">{tokens}</td>
     </tr>
   );

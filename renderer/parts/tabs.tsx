@@ -13,10 +13,9 @@ const TABS: readonly [View, string][] = [
 export function Tabs({ view, onChange }: { view: View; onChange: (view: View) => void }) {
   const list = useRef<HTMLDivElement>(null);
   const move = ({ key }: KeyboardEvent) => {
-    const step = key === 'ArrowRight' ? 1 : key === 'ArrowLeft' ? -1 : 0;
-    if (step === 0) return;
     const at = TABS.findIndex(([each]) => each === view);
-    const next = TABS[(at + step + TABS.length) % TABS.length];
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[key];
+    const next = to === undefined ? undefined : TABS.at(to % TABS.length);
     if (next === undefined) return;
     onChange(next[0]);
     list.current?.querySelector<HTMLElement>(`#tab-${next[0]}`)?.focus();
@@ -31,7 +30,7 @@ export function Tabs({ view, onChange }: { view: View; onChange: (view: View) =>
             id={`tab-${each}`}
             role="tab"
             aria-selected={each === view}
-            aria-controls="view"
+            {...(each === view ? { 'aria-controls': `view-${each}` } : {})}
             tabIndex={each === view ? 0 : -1}
             onClick={() => onChange(each)}
           >

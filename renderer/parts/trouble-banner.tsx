@@ -1,11 +1,11 @@
 import type { Snapshot, Trouble } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
+import { call, run } from '../bridge.ts';
 
 /** What went wrong, in words, and what to do about it. */
 export function TroubleBanner({ snapshot }: { snapshot: Snapshot }) {
   const { server, runtime, trouble, model } = snapshot;
-  const isOffByFailure = server.phase === 'failed';
-  const shown = isOffByFailure ? server.trouble : trouble;
+  const failed = [server, runtime].find((part) => part.phase === 'failed');
+  const shown = failed?.trouble ?? trouble; // what has failed stays told until it is mended
   if (shown === undefined || model === undefined) return null;
   const restart = async () => {
     await call('stop', { now: true });
@@ -17,13 +17,12 @@ export function TroubleBanner({ snapshot }: { snapshot: Snapshot }) {
       <p>{shown.remedy}</p>
       <div class="buttons">
         <PortButton trouble={shown} />
-        {(isOffByFailure || runtime.phase === 'failed') && (
-          <button type="button" onClick={() => void restart()}>
+        {failed !== undefined ? (
+          <button type="button" onClick={() => run(restart())}>
             Try Again
           </button>
-        )}
-        {!isOffByFailure && (
-          <button type="button" onClick={() => void call('dismissTrouble')}>
+        ) : (
+          <button type="button" onClick={() => run(call('dismissTrouble'))}>
             Dismiss
           </button>
         )}
@@ -35,11 +34,12 @@ export function TroubleBanner({ snapshot }: { snapshot: Snapshot }) {
 function PortButton({ trouble: { freePort } }: { trouble: Trouble }) {
   if (freePort === undefined) return null;
   const use = async () => {
-    await call('changeSettings', { port: freePort });
+    const change = await call('changeSettings', { port: freePort });
+    if (change.applied === 'no') throw new Error(change.problems[0]?.message);
     await call('start');
   };
   return (
-    <button type="button" class="primary" onClick={() => void use()}>
+    <button type="button" class="primary" onClick={() => run(use())}>
       Use Port {freePort}
     </button>
   );

@@ -1,24 +1,22 @@
 import { useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
+import { addressOf } from '../address.ts';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { toSnippets } from '../snippets.ts';
 
 /** How other programs are pointed here: ready to paste, with the real address and key. */
-export function Connect({ snapshot: { server, settings, model } }: { snapshot: Snapshot }) {
+export function Connect({ snapshot }: { snapshot: Snapshot }) {
+  const { server, settings, model } = snapshot;
   const [name, setName] = useState('curl');
-  const url = server.phase === 'on' ? server.url : `http://localhost:${settings.port}`;
+  const url = addressOf(snapshot) ?? 'http://localhost:PORT';
   const snippets = toSnippets({ url, apiKey: settings.apiKey, model: model ?? 'demo' });
   const shown = snippets.find((snippet) => snippet.name === name) ?? snippets[0];
   return (
     <section class="connect" aria-label="Connect">
       <dl class="facts">
         <Fact label="Base URL" text={`${url}/v1`} />
-        <Fact
-          label="API key"
-          text={settings.apiKey ?? 'any will do'}
-          isSecret={settings.apiKey !== undefined}
-        />
-        <Fact label="Model" text={model ?? 'none chosen yet'} />
+        <Fact label="API key" text={settings.apiKey} none="not needed: any will do" isSecret />
+        <Fact label="Model" text={model} none="none chosen yet" />
         {server.phase === 'on' && server.networkUrl !== undefined && (
           <Fact label="On your network" text={`${server.networkUrl}/v1`} />
         )}
@@ -45,13 +43,24 @@ export function Connect({ snapshot: { server, settings, model } }: { snapshot: S
   );
 }
 
-function Fact({ label, text, isSecret }: { label: string; text: string; isSecret?: boolean }) {
+function Fact({
+  label,
+  text,
+  none,
+  isSecret,
+}: {
+  label: string;
+  text: string | undefined;
+  none?: string;
+  isSecret?: boolean;
+}) {
+  const shown = isSecret ? '••••••••' : text;
   return (
     <div>
       <dt>{label}</dt>
       <dd>
-        <code>{isSecret ? '••••••••' : text}</code>
-        <CopyButton text={text} what={label} />
+        {text === undefined ? <span class="help">{none}</span> : <code>{shown}</code>}
+        {text !== undefined && <CopyButton text={text} what={label} />}
       </dd>
     </div>
   );

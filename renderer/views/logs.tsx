@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { LogLine } from '../../server/contract.ts';
-import { call, on } from '../bridge.ts';
+import { call, on, run } from '../bridge.ts';
 import { toTime } from '../format.ts';
 
 const KEPT = 1000;
@@ -12,7 +12,7 @@ export function Logs() {
   const [text, setText] = useState('');
   const [level, setLevel] = useState<LogLine['level']>('info');
   const list = useRef<HTMLOListElement>(null);
-  const isAtEnd = useRef(true);
+  const [isAtEnd, setAtEnd] = useState(true);
   const wanted = text.toLowerCase();
   const shown = lines.filter(
     (line) =>
@@ -21,7 +21,7 @@ export function Logs() {
   );
   useLayoutEffect(() => {
     const { current } = list;
-    if (current !== null && isAtEnd.current) current.scrollTop = current.scrollHeight;
+    if (current !== null && isAtEnd) current.scrollTop = current.scrollHeight;
   });
   return (
     <section class="logs" aria-label="Log">
@@ -43,7 +43,7 @@ export function Logs() {
             <option key={each}>{each}</option>
           ))}
         </select>
-        <button type="button" onClick={() => void call('openLogs')}>
+        <button type="button" onClick={() => run(call('openLogs'))}>
           Open Folder
         </button>
       </div>
@@ -54,7 +54,7 @@ export function Logs() {
         tabIndex={0}
         aria-label="Lines of the log"
         onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
-          isAtEnd.current = scrollHeight - scrollTop - clientHeight < 20;
+          setAtEnd(scrollHeight - scrollTop - clientHeight < 20);
         }}
       >
         {shown.map(({ number, at, level: of, text: said }) => (
@@ -62,8 +62,20 @@ export function Logs() {
             <time>{toTime(at)}</time> <b>{of}</b> <span>{said}</span>
           </li>
         ))}
-        {shown.length === 0 && <li class="empty">Nothing to show.</li>}
+        {shown.length === 0 && (
+          <li class="empty">
+            {lines.length === 0 ? 'Nothing has been logged.' : 'Nothing matches.'}
+          </li>
+        )}
       </ol>
+      <div class="row follow">
+        <p class="help grow" role="status">
+          {isAtEnd ? 'Following the log.' : 'Paused where you scrolled to.'}
+        </p>
+        <button type="button" class="small" aria-disabled={isAtEnd} onClick={() => setAtEnd(true)}>
+          Go to the End
+        </button>
+      </div>
     </section>
   );
 }
@@ -74,14 +86,14 @@ function useLogLines(): readonly LogLine[] {
     const off = on('log', (more) => setLines((before) => [...before, ...more].slice(-KEPT)));
     // Main stops telling when the panel is hidden.
     const watch = () => {
-      if (document.visibilityState === 'visible') void call('watchLog').then(setLines);
+      if (document.visibilityState === 'visible') run(call('watchLog').then(setLines));
     };
     watch();
     document.addEventListener('visibilitychange', watch);
     return () => {
       off();
       document.removeEventListener('visibilitychange', watch);
-      void call('unwatchLog');
+      run(call('unwatchLog'));
     };
   }, []);
   return lines;

@@ -1,3 +1,4 @@
+import { movesUntil } from '../load-window.ts';
 import { ActiveRequests } from '../parts/active-requests.tsx';
 import { LoadChart } from '../parts/load-chart.tsx';
 import { LoadNumbers } from '../parts/load-numbers.tsx';
@@ -8,8 +9,8 @@ import { Welcome } from './welcome.tsx';
 
 /** How loaded the server is, and with what. */
 export function Overview({ snapshot, samples }: Shown) {
-  const hasLoad = samples.some(({ running, waiting }) => running + waiting > 0);
-  const now = Math.max(useClock(hasLoad), snapshot.at);
+  const isMoving = Date.now() < movesUntil(samples); // asked anew with each tick
+  const now = Math.max(useClock(isMoving), snapshot.at);
   if (snapshot.model === undefined) return <Welcome />;
   return (
     <>

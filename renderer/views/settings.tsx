@@ -1,6 +1,6 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { SettingProblem, SettingsChange, Snapshot } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
+import { call, run } from '../bridge.ts';
 import { toModelName } from '../format.ts';
 import { ModelChoice } from '../parts/model-choice.tsx';
 import { NetworkSettings } from '../parts/network-settings.tsx';
@@ -21,11 +21,18 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
   const [draft, setDraft] = useState<Draft>({});
   const [problems, setProblems] = useState<readonly SettingProblem[]>([]);
   const [said, setSaid] = useState('');
+  const [isModelOpen, setModelOpen] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [problems]);
   const change = async (changes: Record<string, unknown>) => {
     const result = await call('changeSettings', changes);
     setSaid(APPLIED[result.applied]);
     setProblems(result.applied === 'no' ? result.problems : []);
-    if (result.applied !== 'no') setDraft({});
+    if (result.applied === 'no') return;
+    const isLeft = ([name]: [string, unknown]) => !(name in changes);
+    setDraft((before) => Object.fromEntries(Object.entries(before).filter(isLeft)));
   };
   const save = () => {
     const fields = [...FIELDS, ...ADVANCED];
@@ -33,7 +40,7 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
       const field = fields.find((each) => each.name === name) ?? { kind: 'text' };
       return [name, typeof value === 'string' ? toValue(field as SettingField, value) : value];
     });
-    void change(Object.fromEntries(changes));
+    if (changes.length > 0) run(change(Object.fromEntries(changes)));
   };
   const shown = (name: string): unknown => draft[name] ?? settings[name as keyof typeof settings];
   const set = (name: string) => (value: string | boolean) => {
@@ -41,6 +48,8 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
     setDraft((before) => ({ ...before, [name]: value }));
   };
   const problemOf = (name: string) => problems.find(({ setting }) => setting === name)?.message;
+  const isWrong = ({ name }: SettingField) => problemOf(name) !== undefined;
+  const modelProblem = problemOf('modelPath');
   const rows = (fields: readonly SettingField[]) =>
     fields.map((field) => (
       <SettingRow
@@ -53,19 +62,23 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
     ));
   return (
     <section class="settings" aria-label="Settings">
-      <details>
+      <details onToggle={({ currentTarget: { open } }) => setModelOpen(open)}>
         <summary>
           <h2>Model</h2>
           <span class="model-name">
             {settings.modelPath === undefined ? 'none' : toModelName(settings.modelPath)}
           </span>
         </summary>
-        <ModelChoice
-          chosen={settings.modelPath}
-          onChoose={(modelPath) => void change({ modelPath })}
-        />
+        {isModelOpen && (
+          <ModelChoice
+            chosen={settings.modelPath}
+            onChoose={(modelPath) => run(change({ modelPath }))}
+          />
+        )}
+        {modelProblem !== undefined && <p class="problem">{modelProblem}</p>}
       </details>
       <form
+        ref={form}
         onSubmit={(event) => {
           event.preventDefault();
           save();
@@ -76,18 +89,19 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
         <NetworkSettings
           host={toText(shown('host'))}
           apiKey={toText(shown('apiKey'))}
-          problem={problemOf('apiKey') ?? problemOf('host')}
+          hostProblem={problemOf('host')}
+          keyProblem={problemOf('apiKey')}
           onHost={set('host')}
           onKey={set('apiKey')}
         />
-        <details class="advanced">
+        <details class="advanced" {...(ADVANCED.some(isWrong) ? { open: true } : {})}>
           <summary>
             <h2>Advanced</h2>
           </summary>
           {rows(ADVANCED)}
         </details>
         <div class="save row">
-          <button type="submit" class="primary" disabled={Object.keys(draft).length === 0}>
+          <button type="submit" class="primary" aria-disabled={Object.keys(draft).length === 0}>
             Apply
           </button>
           <p class="help grow" role="status">

@@ -1,17 +1,19 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
-import { call, on } from '../bridge.ts';
+import { call, on, run } from '../bridge.ts';
 import { toDuration } from '../format.ts';
+import { KeepOpen } from '../parts/keep-open.tsx';
 import { PictureWell } from '../parts/picture-well.tsx';
 
 interface Answer {
   id: string | undefined;
   text: string;
   note: string;
+  hasFailed: boolean;
   isRunning: boolean;
 }
 
-const NO_ANSWER: Answer = { id: undefined, text: '', note: '', isRunning: false };
+const NO_ANSWER: Answer = { id: undefined, text: '', note: '', hasFailed: false, isRunning: false };
 
 /** A picture, a question, and the answer as it comes. */
 export function TryIt({ snapshot }: { snapshot: Snapshot }) {
@@ -24,33 +26,38 @@ export function TryIt({ snapshot }: { snapshot: Snapshot }) {
     : image === '' && !snapshot.settings.allowTextOnly
       ? 'Add a picture to ask about.'
       : '';
+  const isHeld = !answer.isRunning && (why !== '' || question.trim() === '');
   return (
     <form
       class="try"
       onSubmit={(event) => {
         event.preventDefault();
         if (answer.isRunning) stop();
-        else void ask({ question, image });
+        else if (!isHeld) run(ask({ question, image }));
       }}
     >
       <PictureWell image={image} onChange={setImage} />
+      <KeepOpen />
       <label>
         <span>Question</span>
         <textarea
           rows={2}
           value={question}
           onInput={(event) => setQuestion(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter' || !(event.metaKey || event.ctrlKey)) return;
+            event.preventDefault();
+            event.currentTarget.form?.requestSubmit();
+          }}
         />
       </label>
       <div class="row">
-        <button
-          type="submit"
-          class="primary"
-          disabled={!answer.isRunning && (why !== '' || question.trim() === '')}
-        >
+        <button type="submit" class="primary" aria-disabled={isHeld}>
           {answer.isRunning ? 'Stop' : 'Ask'}
         </button>
-        <p class="help grow">{answer.isRunning ? 'Answering…' : why || answer.note}</p>
+        <p class={`grow ${why === '' && answer.hasFailed ? 'problem' : 'help'}`} role="status">
+          {answer.isRunning ? 'Answering…' : why || answer.note}
+        </p>
       </div>
       <section class="answer" aria-label="Answer" aria-live="polite" aria-busy={answer.isRunning}>
         {answer.text}
@@ -62,6 +69,7 @@ export function TryIt({ snapshot }: { snapshot: Snapshot }) {
 function useAnswer() {
   const [answer, setAnswer] = useState(NO_ANSWER);
   const running = useRef<string>(undefined);
+  const hasStopped = useRef(false);
   useEffect(() => {
     const off = on('answer', (event) => {
       if (event.id !== running.current) return;
@@ -74,23 +82,27 @@ function useAnswer() {
         event.kind === 'error'
           ? event.message
           : `${event.tokens} tokens in ${toDuration(event.seconds * 1000)}`;
-      setAnswer((before) => ({ ...before, isRunning: false, note }));
+      const hasFailed = event.kind === 'error' && !hasStopped.current;
+      setAnswer((before) => ({ ...before, isRunning: false, note, hasFailed }));
     });
     return () => {
       off();
-      if (running.current !== undefined) void call('stopAsking', { id: running.current });
+      if (running.current !== undefined) run(call('stopAsking', { id: running.current }));
     };
   }, []);
   const ask = async (asked: { question: string; image: string }) => {
+    hasStopped.current = false;
     setAnswer({ ...NO_ANSWER, isRunning: true });
     try {
       running.current = await call('ask', asked);
     } catch (error) {
-      setAnswer({ ...NO_ANSWER, note: (error as Error).message });
+      setAnswer({ ...NO_ANSWER, note: (error as Error).message, hasFailed: true });
     }
   };
   const stop = () => {
-    if (running.current !== undefined) void call('stopAsking', { id: running.current });
+    if (running.current === undefined) return;
+    hasStopped.current = true;
+    run(call('stopAsking', { id: running.current }));
   };
   return { answer, ask, stop };
 }

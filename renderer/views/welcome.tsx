@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { call } from '../bridge.ts';
+import { call, run } from '../bridge.ts';
 import { ModelChoice } from '../parts/model-choice.tsx';
 
 /** The first start: there is one decision to make, and a way to put it off. */
@@ -18,15 +18,19 @@ export function Welcome() {
         Sightglass serves one vision-language model to every app on this Mac. Nothing you show it
         leaves this Mac.
       </p>
-      <button type="button" class="primary wide" onClick={() => void call('demoModel').then(use)}>
+      <button type="button" class="primary wide" onClick={() => run(call('demoModel').then(use))}>
         Try the Demo Model
       </button>
       <p class="help">
         Tiny and built in: it knows drawn shapes, their colours and printed numbers. Good for a
         first request.
       </p>
-      <ModelChoice onChoose={(path) => void use(path)} />
-      {problem !== '' && <p class="problem">{problem}</p>}
+      <ModelChoice onChoose={(path) => run(use(path))} />
+      {problem !== '' && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
     </section>
   );
 }

@@ -1,11 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { execa } from 'execa';
 import { post, question, textOf } from '../../test/support/chat.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { drawShape, toDataUrl } from '../../test/support/pictures.ts';
 
 // For the macOS workflow: opens the packaged app as a person would, with the demo model chosen, and
@@ -43,12 +42,4 @@ async function ready(): Promise<void> {
     await setTimeout(500);
   }
   throw new Error(`The packaged app was not ready in ${READY_WITHIN_MS / 1000} s.`);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((listening) => probe.once('listening', listening));
-  const { port: free } = probe.address() as AddressInfo;
-  await new Promise((closed) => probe.close(closed));
-  return free;
 }

@@ -2,12 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { HangWatch } from './hang-watch.ts';
+import { connectRuntime } from './connect-runtime.ts';
 import type { LauncherLine } from './launcher-line.ts';
-import { RuntimeConnection } from './runtime-connection.ts';
+import type { RuntimeConnection } from './runtime-connection.ts';
 import { RuntimeFailedError, RuntimeStoppedError } from './runtime-errors.ts';
 import { type RuntimeCommand, RuntimeProcess } from './runtime-process.ts';
-import { CRASH_WINDOW_MS, next, type RuntimeEvent, type RuntimeState } from './runtime-state.ts';
+import {
+  CRASH_WINDOW_MS,
+  type Failure,
+  next,
+  type RuntimeEvent,
+  type RuntimeState,
+} from './runtime-state.ts';
+import { levelOf, toLogFields } from './runtime-state-log.ts';
 
 export interface RuntimeSupervisorOptions {
   command: RuntimeCommand;
@@ -16,6 +23,8 @@ export interface RuntimeSupervisorOptions {
   log: Logger;
   /** The clock of the hang watch, in ms. */
   now?: () => number;
+  /** Told when a model could not be loaded and the one before it is served again. */
+  onRollback?: (modelPath: string, failure: Failure) => void;
 }
 
 /**
@@ -33,6 +42,8 @@ export class RuntimeSupervisor {
   #retry: NodeJS.Timeout | undefined;
   #crashes: number[] = [];
   #loadingCrashes = 0;
+  /** The model that was served, until the one that replaces it is ready. */
+  #fallback: string | undefined;
   #shutDown = false;
 
   constructor(options: RuntimeSupervisorOptions) {
@@ -77,8 +88,12 @@ export class RuntimeSupervisor {
     await this.#life;
   }
 
-  /** Serves this model from now on: what runs comes to its end first, what waits goes on waiting. */
+  /**
+   * Serves this model from now on: what runs comes to its end first, what waits goes on waiting. If
+   * it cannot be loaded, the model that was ready before is served again.
+   */
   async load(modelPath: string): Promise<void> {
+    if (this.#state.phase === 'ready') this.#fallback = this.#options.modelPath;
     this.#options.modelPath = modelPath;
     await this.unload();
     const { phase } = this.#state;
@@ -186,33 +201,17 @@ export class RuntimeSupervisor {
         break;
       case 'ready':
         this.#loadingCrashes = 0;
-        this.#connection = this.#connect(line, socketPath, process);
+        this.#fallback = undefined;
+        this.#connection = connectRuntime({ ...this.#options, model: line, socketPath, process });
         this.#apply({ type: 'ready', model: line });
         break;
       case 'fatal':
-        this.#apply({ type: 'fatal', failure: line });
+        if (this.#fallback === undefined) this.#apply({ type: 'fatal', failure: line });
+        else this.#rollBack(this.#fallback, line);
         break;
       default:
         line satisfies never;
     }
-  }
-
-  #connect(
-    model: Extract<LauncherLine, { event: 'ready' }>,
-    socketPath: string,
-    process: RuntimeProcess,
-  ): RuntimeConnection {
-    const { hangTimeoutMs, log, now = () => performance.now() } = this.#options;
-    const onHang = () => {
-      log.error(`the runtime made no progress for ${hangTimeoutMs / 1000} s: restarting it`);
-      process.kill();
-    };
-    return new RuntimeConnection({
-      model,
-      socketPath,
-      died: process.exited,
-      watch: (probe) => new HangWatch({ timeoutMs: hangTimeoutMs, probe, onHang, now }),
-    });
   }
 
   #exited(reason: string): void {
@@ -223,27 +222,21 @@ export class RuntimeSupervisor {
     }
     this.#loadingCrashes = phase === 'ready' ? 0 : this.#loadingCrashes + 1;
     const [crashes, loadingCrashes] = [this.#crashes.length, this.#loadingCrashes];
-    this.#apply({ type: 'exit', reason, crashes, loadingCrashes });
+    const event = { type: 'exit', reason, crashes, loadingCrashes } as const;
+    const outcome = next(this.#state, event);
+    if (outcome.phase === 'failed' && this.#fallback !== undefined) {
+      this.#rollBack(this.#fallback, outcome.failure);
+    }
+    this.#apply(event);
   }
-}
 
-function levelOf({ phase }: RuntimeState): 'info' | 'warn' | 'error' {
-  if (phase === 'failed') return 'error';
-  return phase === 'crashed' ? 'warn' : 'info';
-}
-
-/** What a person wants to read of a change in the runtime's life. */
-function toLogFields(state: RuntimeState): object {
-  switch (state.phase) {
-    case 'loading':
-      return { model: state.model, runtimePid: state.pid };
-    case 'ready':
-      return { loadSeconds: state.model.load_seconds, memoryBytes: state.model.memory_bytes };
-    case 'crashed':
-      return { reason: state.reason, retryInMs: state.retryInMs };
-    case 'failed':
-      return state.failure;
-    default:
-      return {};
+  /** Those who wait go on waiting: for the model that was served before. */
+  #rollBack(modelPath: string, failure: Failure): void {
+    this.#options.log.error({ ...failure, modelPath }, 'the model before it is served again');
+    this.#options.modelPath = modelPath;
+    this.#fallback = undefined;
+    this.#apply({ type: 'unload' });
+    this.#options.onRollback?.(modelPath, failure);
+    void this.#life.then(this.#startUnloaded);
   }
 }

@@ -192,3 +192,28 @@ appTest(
     assert.equal(windows.length, 1, 'the app goes on');
   },
 );
+
+appTest('the panel stays while it is told to, and Escape puts it away', async (start) => {
+  await using running = await start();
+  const { app, page } = running;
+  await showState(running, 'Ready');
+  await page.getByRole('tab', { name: 'Try It' }).click();
+  await page.getByLabel('Keep this panel open').check();
+  await app.blur();
+  assert.equal(isShown(await app.state()), true);
+  await page.getByRole('tab', { name: 'Try It' }).press('Escape');
+  await app.until((state) => !isShown(state));
+});
+
+appTest('choosing a folder does not put the panel away', async (start) => {
+  await using running = await start();
+  const { app, page } = running;
+  await showState(running, 'Ready');
+  await page.getByRole('tab', { name: 'Settings' }).click();
+  await page.locator('summary').filter({ hasText: 'Model' }).first().click();
+  await page.getByRole('button', { name: 'Choose a Folder…' }).click();
+  await app.until(({ dialogs }) => dialogs.length === 1);
+  await app.blur();
+  assert.equal(isShown(await app.state()), true);
+  await app.answerDialog({ isCanceled: true });
+});

@@ -5,9 +5,10 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { post, question } from '../support/chat.ts';
+import { freePort } from '../support/free-port.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel } from '../support/service.ts';
-import { appTest, freePort, showState } from '../support/sightglass-app.ts';
+import { appTest, showState } from '../support/sightglass-app.ts';
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 
@@ -71,6 +72,32 @@ appTest(
       await page.getByText('Applied. The model is being loaded.').waitFor();
       await showState(running, 'Ready');
       await page.getByRole('alert').waitFor({ state: 'detached' });
+    } finally {
+      await rm(empty, { recursive: true });
+    }
+  },
+);
+
+appTest(
+  'a model that cannot be loaded is given up for the one before, and why is said',
+  async (start) => {
+    const empty = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
+    try {
+      await using running = await start();
+      const { app, page, url } = running;
+      await showState(running, 'Ready');
+      await page.getByRole('tab', { name: 'Settings' }).click();
+      await page.locator('summary').filter({ hasText: 'Model' }).first().click();
+      await app.answerDialog({ paths: [empty] });
+      await page.getByRole('button', { name: 'Choose a Folder…' }).click();
+      await page
+        .getByRole('alert')
+        .getByText(/could not be loaded, and demo serves again/)
+        .waitFor();
+      await showState(running, 'Ready');
+      assert.match((await page.locator('header .model').textContent()) ?? '', /^demo/);
+      assert.equal((await post(url, question(image))).status, 200);
+      assert.equal((await running.storedSettings())['modelPath'], demoModel);
     } finally {
       await rm(empty, { recursive: true });
     }

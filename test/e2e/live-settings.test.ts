@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { ListenError } from '../../server/http/http-server.ts';
 import { Settings } from '../../server/settings.ts';
+import { freePort } from '../support/free-port.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel, type RunningService, startService, until } from '../support/service.ts';
 
@@ -121,10 +122,24 @@ test('a request that comes while the runtime is being unloaded is answered', asy
   assert.equal((await answer).status, 200);
 });
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
+test('a model that cannot be loaded is given up for the one before, and nothing that waits is lost', async (t) => {
+  const empty = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
+  t.after(() => rm(empty, { recursive: true }));
+  const told: string[] = [];
+  running = await startService({}, undefined, {
+    onRollback: (modelPath, { reason }) => told.push(`${modelPath} ${reason}`),
+  });
+  const { service, url } = running;
+  const first = ask(url, long);
+  await until(running, () => service.queue.stats.runningCount === 1);
+  const waiting = [ask(url), ask(url), ask(url, { stream: true })];
+  await until(running, () => service.queue.stats.queueSize === 2);
+  await service.apply({ ...base, modelPath: empty });
+  const statuses = await Promise.all([first, ...waiting].map(async (each) => (await each).status));
+  assert.deepEqual(statuses, [200, 200, 200, 200]);
+  assert.deepEqual(told, [`${demoModel} model_incomplete`]);
+  const { state } = service.runtime;
+  assert.equal(state.phase === 'ready' && state.model.model, demoModel);
+  const list = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] };
+  assert.equal(list.data[0]?.id, 'demo');
+});

@@ -230,6 +230,15 @@ test('the log follows its end, and is filtered', { skip }, async () => {
   assert.equal(await page.locator('.line').count(), 1);
 });
 
+test('what main cannot do is told, and put away', { skip }, async () => {
+  await open(STATES['ready'], { openLogs: { refused: 'There is no such folder.' } });
+  await go('Logs');
+  await press('Open Folder');
+  await page.getByRole('alert').getByText('There is no such folder.').waitFor();
+  await press('Dismiss');
+  assert.equal(await page.getByRole('alert').count(), 0);
+});
+
 test('the panel is worked by the keyboard alone', { skip }, async () => {
   await open(STATES['off']);
   const focused = () =>

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { CONTENT_SECURITY_POLICY } from '../../main/panel-files.ts';
 import { findChromium } from '../../scripts/setup-chromium.mjs';
+import { withSetupLock } from '../../scripts/setup-lock.mjs';
 import type { CommandName } from '../../server/contract.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,9 +28,33 @@ const TYPES: Readonly<Record<string, string>> = {
 export const noChromium =
   findChromium() === undefined ? 'there is no Chromium on this machine' : false;
 
-/** Builds the app into `dist`, as `npm run app` does. */
+/**
+ * Builds the app into `dist`, as `npm run app` does, unless it is newer than its sources: many tests
+ * want it, some at once.
+ */
 export async function buildApp(): Promise<void> {
-  await execa('npm', ['run', '--silent', 'build'], { cwd: root });
+  const stamp = join(root, 'dist/built');
+  await withSetupLock(root, async () => {
+    const builtAt = await stat(stamp).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
+    if (builtAt > (await newestOf(['main', 'server', 'renderer', 'package-lock.json']))) return;
+    await execa('npm', ['run', '--silent', 'build'], { cwd: root });
+    await writeFile(stamp, '');
+  });
+}
+
+/** When the latest change was made in these folders and files, in ms. */
+async function newestOf(names: readonly string[]): Promise<number> {
+  const files = names.map(async (name) => {
+    const path = join(root, name);
+    if (!(await stat(path)).isDirectory()) return [path];
+    const entries = await readdir(path, { recursive: true });
+    return entries.map((entry) => join(path, entry));
+  });
+  const times = (await Promise.all(files)).flat().map(async (file) => (await stat(file)).mtimeMs);
+  return Math.max(...(await Promise.all(times)));
 }
 
 /** What a panel without a main process is answered; what it asked is in `window.asked`. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
 import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
 import type { RuntimeConnection } from '../../server/runtime/runtime-connection.ts';
-import { createService, type Service } from '../../server/service.ts';
+import { createService, type Service, type ServiceOptions } from '../../server/service.ts';
 import { Settings } from '../../server/settings.ts';
 
 export const resources = new URL('../../resources/', import.meta.url);
@@ -22,9 +22,11 @@ export interface RunningService {
 export async function startService(
   overrides: Partial<Settings> = {},
   log: Logger = pino({ level: 'silent' }),
+  more: Partial<ServiceOptions> = {},
 ): Promise<RunningService> {
   const settings = Settings.parse({ modelPath: demoModel, port: 0, ...overrides });
-  const service = createService({ settings, command: createRuntimeCommand(resources), log });
+  const command = createRuntimeCommand(resources);
+  const service = createService({ settings, command, log, ...more });
   const stop = () => service.stop();
   const runtime = () => service.runtime.ensureReady(AbortSignal.timeout(60_000));
   try {

@@ -1,6 +1,4 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,6 +7,7 @@ import type { AppSettings } from '../../server/contract.ts';
 import { buildApp, noChromium, root } from './built-panel.ts';
 import { startApp } from './electron/start-app.ts';
 import { type ElectronActions, ElectronApp, noElectron } from './electron-app.ts';
+import { freePort } from './free-port.ts';
 import { demoModel } from './service.ts';
 
 export interface SightglassApp {
@@ -90,12 +89,4 @@ export async function showState({ app, page }: SightglassApp, words: string): Pr
   const { windows } = await app.state();
   if (!windows.some(({ isVisible }) => isVisible)) await app.clickTray();
   await page.locator('.state-words').getByText(words, { exact: true }).waitFor();
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -8,3 +8,8 @@ declare module '*/setup-runtime.mjs' {
   /** uv's environment: without the person's settings, with the index that pip is told to use. */
   export function toUvEnvironment(python: string): Record<string, string | undefined>;
 }
+
+declare module '*/scripts/setup-lock.mjs' {
+  /** Runs the work while no other set-up of this folder runs. */
+  export function withSetupLock(root: string, work: () => Promise<void>): Promise<void>;
+}

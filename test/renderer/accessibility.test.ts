@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { type Answers, noChromium, tell } from '../support/built-panel.ts';
+import { STATES, snapshot, trouble } from '../support/snapshots.ts';
+import { go, press, usePanel } from './panel-fixture.ts';
+
+const skip = noChromium;
+const panel = usePanel();
+const axe = await readFile(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+
+/** What axe-core finds wrong with the page as it is. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe); // the policy is for the page; the debugger may
+  return page.evaluate<string[]>(
+    'axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html))',
+  );
+}
+
+interface Moment {
+  name: string;
+  state: string;
+  answers?: Answers;
+  reach: (page: Page) => Promise<unknown>;
+}
+
+/** What a person comes to by acting, where `STATES` holds what main tells. */
+const MOMENTS: readonly Moment[] = [
+  {
+    name: 'the question before a stop',
+    state: 'busy',
+    reach: (page) => press(page, 'Stop'),
+  },
+  {
+    name: 'a command that failed',
+    state: 'off',
+    answers: { start: { refused: 'The disk is full.' } },
+    reach: (page) => press(page, 'Start'),
+  },
+  {
+    name: 'settings that were refused',
+    state: 'ready',
+    answers: {
+      changeSettings: {
+        applied: 'no',
+        problems: ['port', 'host', 'apiKey', 'maxImagePixels', 'modelPath'].map((setting) => ({
+          setting,
+          message: 'Give another.',
+        })),
+      },
+    },
+    reach: async (page) => {
+      await go(page, 'Settings');
+      await page.getByLabel('Port').fill('-1');
+      await page.getByLabel('Others on the network').check();
+      await press(page, 'Apply');
+      await page.getByText('Not applied').waitFor();
+    },
+  },
+  {
+    name: 'an answer that failed',
+    state: 'ready',
+    answers: { ask: 'ask-1' },
+    reach: async (page) => {
+      await tell(
+        page,
+        'snapshot',
+        snapshot({ settings: { ...snapshot().settings, allowTextOnly: true } }),
+      );
+      await go(page, 'Try It');
+      await press(page, 'Ask');
+      await tell(page, 'answer', { kind: 'text', id: 'ask-1', text: 'A' });
+      await tell(page, 'answer', { kind: 'error', id: 'ask-1', message: trouble.message });
+      await page.getByRole('status').getByText(trouble.message).waitFor();
+    },
+  },
+  {
+    name: 'a log that is scrolled up',
+    state: 'failed',
+    reach: async (page) => {
+      await go(page, 'Logs');
+      await page.evaluate('document.querySelector(".lines").scrollTop = 0');
+      await page.getByText('Paused').waitFor();
+    },
+  },
+];
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const { name, state, answers, reach } of MOMENTS) {
+    test(`axe finds nothing wrong with ${name}, ${colorScheme}`, { skip }, async () => {
+      const page = await panel.open(STATES[state], answers, { colorScheme });
+      await page.emulateMedia({ reducedMotion: 'reduce' });
+      await reach(page);
+      assert.deepEqual(await findings(page), []);
+    });
+  }
+}

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { asked, noChromium, tell } from '../support/built-panel.ts';
+import { STATES, snapshot, trouble } from '../support/snapshots.ts';
+import { focused, go, press, usePanel } from './panel-fixture.ts';
+
+const skip = noChromium;
+const panel = usePanel();
+const applied = (how: string) => ({ changeSettings: { applied: how } });
+const refused = (...problems: [setting: string, message: string][]) => ({
+  changeSettings: {
+    applied: 'no',
+    problems: problems.map(([setting, message]) => ({ setting, message })),
+  },
+});
+
+test('what was begun in a view is there after a look at another', { skip }, async () => {
+  const page = await panel.open(STATES['ready']);
+  await go(page, 'Try It');
+  await page.getByLabel('Question').fill('How many?');
+  await go(page, 'Settings');
+  await page.getByLabel('Port').fill('9123');
+  await go(page, 'Try It');
+  assert.equal(await page.getByLabel('Question').inputValue(), 'How many?');
+  await go(page, 'Settings');
+  assert.equal(await page.getByLabel('Port').inputValue(), '9123');
+});
+
+test('an answer goes on while another view is looked at', { skip }, async () => {
+  const settings = { ...snapshot().settings, allowTextOnly: true };
+  const page = await panel.open(snapshot({ settings }), { ask: 'ask-1' });
+  await go(page, 'Try It');
+  await page.getByLabel('Question').press('Control+Enter');
+  await page.getByText('Answering…').waitFor();
+  await go(page, 'Overview');
+  await tell(page, 'answer', { kind: 'text', id: 'ask-1', text: 'Three.' });
+  await tell(page, 'answer', { kind: 'end', id: 'ask-1', tokens: 2, seconds: 1 });
+  await go(page, 'Try It');
+  await page.getByText('2 tokens in 1.0 s').waitFor();
+  assert.equal(await page.locator('.answer').textContent(), 'Three.');
+  assert.deepEqual(await asked(page), [['ask', { question: 'What is in this image?', image: '' }]]);
+});
+
+test('a model that is chosen leaves alone what else was changed', { skip }, async () => {
+  const page = await panel.open(STATES['ready'], applied('model_reloading'));
+  await go(page, 'Settings');
+  await page.getByLabel('Port').fill('9123');
+  await page.locator('summary').first().click();
+  await press(page, /gemma/);
+  await page.getByText('The model is being loaded.').waitFor();
+  assert.equal(await page.getByLabel('Port').inputValue(), '9123');
+});
+
+test('a model that is refused is told under the model', { skip }, async () => {
+  const page = await panel.open(
+    STATES['ready'],
+    refused(['modelPath', 'There is no such folder.']),
+  );
+  await go(page, 'Settings');
+  await page.locator('summary').first().click();
+  await press(page, /gemma/);
+  await page.getByText('There is no such folder.').waitFor();
+});
+
+test('a problem under Advanced is unfolded and has the focus', { skip }, async () => {
+  const page = await panel.open(
+    STATES['ready'],
+    refused(['maxImagePixels', 'Give at least 1024.']),
+  );
+  await go(page, 'Settings');
+  await page.getByText('Advanced').click();
+  await page.getByLabel('Scale pictures down to').fill('1');
+  await page.getByText('Advanced').click();
+  await press(page, 'Apply');
+  await page.getByText('Give at least 1024.').waitFor();
+  assert.equal(await page.evaluate('document.activeElement.id'), 'maxImagePixels');
+});
+
+test('the network switch and the key have each their own problem', { skip }, async () => {
+  const problems = refused(['host', 'No such address.'], ['apiKey', 'No spaces.']);
+  const page = await panel.open(STATES['ready'], problems);
+  await go(page, 'Settings');
+  await page.getByLabel('Others on the network').check();
+  await press(page, 'Apply');
+  await page.getByText('No such address.').waitFor();
+  const described = (label: string) =>
+    page.getByLabel(label, { exact: true }).getAttribute('aria-describedby');
+  assert.deepEqual(
+    [await described('Others on the network may use it'), await described('API key')],
+    ['host-problem', 'apiKey-problem'],
+  );
+});
+
+test('the keyboard stays where it was after Apply and after Start', { skip }, async () => {
+  const page = await panel.open(STATES['ready'], applied('now'));
+  await go(page, 'Settings');
+  await page.getByLabel('Port').fill('9123');
+  await page.getByRole('button', { name: 'Apply' }).press('Enter');
+  await page.getByText('Applied.').waitFor();
+  assert.equal(await focused(page), 'Apply');
+  await tell(page, 'snapshot', STATES['off']);
+  await page.getByRole('button', { name: 'Start', exact: true }).press('Enter');
+  await tell(page, 'snapshot', STATES['starting']);
+  await page.getByText('Starting').waitFor();
+  assert.equal(await page.evaluate('document.activeElement.className'), 'large ');
+});
+
+test('what main cannot do is told, whatever was pressed', { skip }, async () => {
+  const page = await panel.open(STATES['off'], { start: { refused: 'The disk is full.' } });
+  await press(page, 'Start');
+  assert.match((await page.getByRole('alert').textContent()) ?? '', /The disk is full\./);
+  await press(page, 'Dismiss');
+  assert.equal(await page.getByRole('alert').count(), 0);
+});
+
+test('a panel that main cannot tell anything says so', { skip }, async () => {
+  const page = await panel.open(undefined, { snapshot: { refused: 'Main has no snapshot.' } });
+  await page.getByRole('alert').getByText('Main has no snapshot.').waitFor();
+});
+
+test('a search for models that fails ends all the same', { skip }, async () => {
+  const page = await panel.open(STATES['no model'], { findModels: { refused: 'Not allowed.' } });
+  await page.getByText('Not allowed.').waitFor();
+  await page.locator('.models[aria-busy="false"]').waitFor();
+});
+
+test('a failure that lasts is told until it is mended', { skip }, async () => {
+  const page = await panel.open(snapshot({ runtime: { phase: 'failed', trouble } }));
+  const alert = page.getByRole('alert');
+  assert.match((await alert.textContent()) ?? '', /killed by SIGKILL/);
+  assert.equal(await alert.getByRole('button', { name: 'Dismiss' }).count(), 0);
+  await press(page, 'Try Again');
+  await page.waitForFunction('asked.some(([name]) => name === "start")');
+  assert.deepEqual(await asked(page), [
+    ['stop', { now: true }],
+    ['start', undefined],
+  ]);
+});
+
+test('a free port that is refused too is told, and nothing is started', { skip }, async () => {
+  const page = await panel.open(STATES['port taken'], refused(['port', 'Port 8001 is taken.']));
+  await press(page, 'Use Port 8001');
+  await page.getByText('Port 8001 is taken.').waitFor();
+  assert.deepEqual(await asked(page), [['changeSettings', { port: 8001 }]]);
+});
+
+test('a picture is taken from the clipboard where it is asked for, and nowhere else', {
+  skip,
+}, async () => {
+  const page = await panel.open(STATES['ready']);
+  const paste = () =>
+    page.evaluate(
+      `(() => {
+        const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>';
+        const clipboardData = new DataTransfer();
+        clipboardData.items.add(new File([svg], 'a.svg', { type: 'image/svg+xml' }));
+        document.dispatchEvent(new ClipboardEvent('paste', { clipboardData }));
+      })()`,
+    );
+  await go(page, 'Try It');
+  await go(page, 'Settings');
+  await paste();
+  await go(page, 'Try It');
+  assert.equal(await page.locator('.well img').count(), 0);
+  await paste();
+  await page.locator('.well img').waitFor();
+});
+
+test('a picture that Chromium cannot draw is refused in words', { skip }, async () => {
+  const page = await panel.open(STATES['ready']);
+  await go(page, 'Try It');
+  const file = { name: 'a.heic', mimeType: 'image/heic', buffer: Buffer.from('not drawn') };
+  await page.locator('input[type=file]').setInputFiles(file);
+  await page.getByText('That picture cannot be shown.').waitFor();
+  assert.equal(await page.locator('.well img').count(), 0);
+});
+
+test('Home and End go to the first and the last view', { skip }, async () => {
+  const page = await panel.open(STATES['ready']);
+  await page.getByRole('tab', { name: 'Connect' }).click();
+  await page.keyboard.press('End');
+  assert.equal(await focused(page), 'Settings');
+  await page.keyboard.press('Home');
+  assert.equal(await focused(page), 'Overview');
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before } from 'node:test';
+import type { Page } from 'playwright-core';
+import type { Snapshot } from '../../server/contract.ts';
+import {
+  type Answers,
+  BuiltPanel,
+  noChromium,
+  type PanelOptions,
+  tell,
+} from '../support/built-panel.ts';
+import { found, history, logLines } from '../support/snapshots.ts';
+
+export interface PanelFixture {
+  open: (shown: Snapshot | undefined, answers?: Answers, look?: Look) => Promise<Page>;
+}
+export type Look = Omit<PanelOptions, 'answers'>;
+
+/** One browser for the tests of a file, and a page for each; no page may complain. */
+export function usePanel(): PanelFixture {
+  let panel: BuiltPanel | undefined;
+  let page: Page | undefined;
+  before(async () => {
+    if (noChromium === false) panel = await BuiltPanel.start();
+  });
+  after(() => panel?.stop());
+  afterEach(async () => {
+    await page?.close();
+    assert.deepEqual(panel?.complaints ?? [], []);
+  });
+  return {
+    async open(shown, answers = {}, look = {}) {
+      if (panel === undefined) throw new Error('There is no panel.');
+      const known = { history, findModels: found, watchLog: logLines, snapshot: shown };
+      page = await panel.open({ answers: { ...known, ...answers }, ...look });
+      if (shown !== undefined) await page.getByRole('tab', { name: 'Overview' }).waitFor();
+      return page;
+    },
+  };
+}
+
+/** Tells the panel a snapshot, and has it drawn. */
+export async function show(page: Page, shown: Snapshot): Promise<void> {
+  await tell(page, 'snapshot', shown);
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
+}
+
+export async function go(page: Page, name: string): Promise<void> {
+  await page.getByRole('tab', { name, exact: true }).click();
+}
+
+export async function press(page: Page, name: string | RegExp): Promise<void> {
+  await page.getByRole('button', { name, exact: true }).click();
+}
+
+/** The name, or else the text, of what has the focus. */
+export function focused(page: Page): Promise<string> {
+  return page.evaluate<string>(
+    'document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent.slice(0, 40)',
+  );
+}

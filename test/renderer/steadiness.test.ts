@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { noChromium, tell } from '../support/built-panel.ts';
+import { inFlight, STATES, snapshot, trouble } from '../support/snapshots.ts';
+import { focused, go, press, show, usePanel } from './panel-fixture.ts';
+
+const skip = noChromium;
+const panel = usePanel();
+const MINUTE = 60_000;
+
+test('the chart stands still, without a timer, once the last load has left it', {
+  skip,
+}, async () => {
+  const at = Date.now();
+  const load = { waiting: 0, tokensPerSecond: 0 };
+  const history = [
+    { ...load, at: at - 2 * MINUTE, running: 1 },
+    { ...load, at: at - MINUTE, running: 0 },
+  ];
+  const page = await panel.open(snapshot({ at }), { history });
+  await page.clock.install({ time: at });
+  await page.evaluate(
+    'window.ticks = 0; const real = setInterval; window.setInterval = (tick, ms) => real(() => { window.ticks += 1; tick(); }, ms)',
+  );
+  await go(page, 'Logs');
+  await go(page, 'Overview'); // its clock begins anew, counted
+  await page.clock.runFor(3 * MINUTE);
+  assert.ok((await page.evaluate<number>('window.ticks')) > 170, 'it moves');
+  await page.clock.runFor(2 * MINUTE);
+  const ticks = await page.evaluate<number>('window.ticks');
+  await page.clock.runFor(30 * MINUTE);
+  assert.equal(await page.evaluate<number>('window.ticks'), ticks);
+});
+
+test('the header is as high off as on, and starting as draining', { skip }, async () => {
+  const page = await panel.open(STATES['off']);
+  const tops: (number | undefined)[] = [];
+  for (const state of ['off', 'starting', 'loading', 'ready', 'draining', 'off']) {
+    await show(page, STATES[state] ?? snapshot());
+    tops.push((await page.locator('.tabs').boundingBox())?.y);
+  }
+  assert.equal(new Set(tops).size, 1, tops.join());
+});
+
+test('no age and no count moves the columns of the requests', { skip }, async () => {
+  const at = Date.now();
+  const [request] = inFlight(1, 1);
+  assert.ok(request);
+  const told = (ageMs: number, tokens: number) =>
+    snapshot({ at, active: [{ ...request, arrivedAt: at - ageMs, tokens }] }, { running: 1 });
+  const page = await panel.open(told(900, 0));
+  const columns = page.getByLabel('Requests in flight').locator('th, thead td');
+  const places = async () => JSON.stringify(await columns.evaluateAll(lefts));
+  assert.equal(await columns.count(), 6, 'five columns, and the name of a row');
+  const before = await places();
+  for (const [ageMs, tokens] of [
+    [9400, 88],
+    [599_000, 9999],
+    [5_400_000, 99_999],
+  ] as const) {
+    await show(page, told(ageMs, tokens));
+    assert.equal(await places(), before);
+  }
+});
+
+function lefts(cells: { getBoundingClientRect: () => { x: number } }[]): number[] {
+  return cells.map((cell) => cell.getBoundingClientRect().x);
+}
+
+test('the question before a stop stays until it is answered, and Escape answers it', {
+  skip,
+}, async () => {
+  const busy = snapshot({ active: inFlight(1, 1) }, { running: 1 });
+  const page = await panel.open(busy);
+  const question = page.getByRole('alertdialog');
+  await press(page, 'Stop');
+  await show(page, snapshot());
+  assert.equal(await question.count(), 1, 'not taken away under the pointer');
+  await page.keyboard.press('Escape');
+  assert.deepEqual([await question.count(), await focused(page)], [0, 'Stop']);
+  await show(page, busy);
+  assert.equal(await question.count(), 0, 'not asked again by itself');
+});
+
+test('a snapshot that was told is shown though an older one was asked for', { skip }, async () => {
+  const page = await panel.open(snapshot()); // what main answers from now on, too
+  await show(page, snapshot({ at: snapshot().at + MINUTE }, { running: 7 }));
+  await page.waitForFunction('asked.filter(([name]) => name === "history").length === 2');
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
+  assert.equal(await page.locator('.number').first().textContent(), '7');
+});
+
+test('a view begins at its top, wherever the last one was scrolled to', { skip }, async () => {
+  const page = await panel.open(STATES['busy']);
+  await go(page, 'Settings');
+  await page.getByLabel('Open Sightglass at login').scrollIntoViewIfNeeded();
+  await page.evaluate('document.querySelector("main").scrollTop = 300');
+  await go(page, 'Overview');
+  assert.equal(await page.evaluate('document.querySelector("main").scrollTop'), 0);
+});
+
+for (const [name, shown, height] of [
+  ['ready', snapshot(), 640],
+  ['under a banner', snapshot({ trouble }), 640],
+  ['in a low window', snapshot(), 500],
+] as const) {
+  test(`the log scrolls in itself, and its end is to be seen: ${name}`, { skip }, async () => {
+    const page = await panel.open(shown, {}, { size: { width: 420, height } });
+    await go(page, 'Logs');
+    const lines = page.locator('.lines');
+    await lines.getByText('id=req-39').waitFor();
+    const end = await lines.getByText('id=req-39').boundingBox();
+    const box = await lines.boundingBox();
+    assert.ok(end && box && end.y + end.height <= box.y + box.height, 'the last line');
+    assert.ok(box.y + box.height < height, 'the list');
+  });
+}
+
+test('the log stands still while it is scrolled up, and is taken back to its end', {
+  skip,
+}, async () => {
+  const page = await panel.open(STATES['ready']);
+  await go(page, 'Logs');
+  const top = () => page.evaluate<number>('document.querySelector(".lines").scrollTop');
+  await page.evaluate('document.querySelector(".lines").scrollTop = 0');
+  await page.getByText('Paused where you scrolled to.').waitFor();
+  await tell(page, 'log', [{ number: 40, at: 0, level: 'info', text: 'one more' }]);
+  await page.getByText('one more').waitFor();
+  assert.equal(await top(), 0);
+  await press(page, 'Go to the End');
+  await page.getByText('Following the log.').waitFor();
+  assert.ok((await top()) > 0);
+});
