@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { open, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import type { Manifest } from '../../scripts/bundle/manifest.ts';
+
+// The locked wheels for Apple silicon, resolved and unpacked wherever the test runs: the lock is
+// complete for them, each wheel has its hash, and their size is known.
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = join(root, 'dist/bundle/macos/runtime');
+const packages = join(folder, 'python/lib/python3.11/site-packages');
+const skip =
+  process.platform === 'darwin' && 'a Mac makes its own bundle, of which these are a part';
+
+/** The first bytes of a 64-bit Mach-O for arm64: its magic number and the processor. */
+const ARM64 = 'cffaedfe0c000001';
+
+test('the lock has a wheel for Apple silicon of everything, MLX’s for macOS 14', {
+  skip,
+}, async (t) => {
+  await execa('npm', ['run', '--silent', 'bundle', '--', '--platform', 'macos'], { cwd: root });
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+  const names = manifest.packages.map(({ name }) => name);
+  assert.ok(['mlx', 'mlx-metal', 'mlx-vlm', 'transformers'].every((name) => names.includes(name)));
+  t.diagnostic(
+    `${(manifest.bytes / 1e6).toFixed(0)} MB, ${names.length} packages, without a Python`,
+  );
+  const files = await readdir(packages, { recursive: true });
+  assert.ok(files.includes('mlx/lib/mlx.metallib'), 'Metal’s library');
+  const libraries = files.filter((file) => /\.(so|dylib)$/.test(file));
+  const heads = await Promise.all(libraries.map((file) => headOf(join(packages, file))));
+  const foreign = libraries.filter(
+    (_file, at) => !heads[at]?.startsWith(ARM64) && !isFat(heads[at]),
+  );
+  assert.deepEqual(foreign, []);
+  const metal = files.find((file) => /^mlx_metal-.*dist-info\/WHEEL$/.test(file)) ?? '';
+  assert.match(await readFile(join(packages, metal), 'utf8'), /^Tag: .*macosx_14_0_arm64$/m);
+});
+
+async function headOf(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(8), 0, 8, 0);
+    return buffer.toString('hex');
+  } finally {
+    await file.close();
+  }
+}
+
+/** A library for several processors, of which arm64 is one in every wheel that has it. */
+function isFat(head: string | undefined): boolean {
+  return head?.startsWith('cafebabe') ?? false;
+}
