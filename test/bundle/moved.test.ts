@@ -16,7 +16,8 @@ const platform = process.platform === 'darwin' ? 'macos' : 'linux';
 const built = join(root, 'dist/bundle', platform, 'runtime');
 const canCutNetwork =
   process.platform === 'linux' &&
-  (await execa('unshare', ['-n', 'true'], { reject: false })).exitCode === 0;
+  (await execa('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up'], { reject: false })).exitCode ===
+    0;
 let moved: string;
 before(async () => {
   if (!existsSync(built)) throw new Error('There is no bundle; `npm run test:bundle` makes it.');
