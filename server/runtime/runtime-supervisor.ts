@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { connectRuntime } from './connect-runtime.ts';
 import type { LauncherLine } from './launcher-line.ts';
+import type { RuntimeCommand } from './python-process.ts';
 import type { RuntimeConnection } from './runtime-connection.ts';
 import { RuntimeFailedError, RuntimeStoppedError } from './runtime-errors.ts';
-import { type RuntimeCommand, RuntimeProcess } from './runtime-process.ts';
+import { RuntimeProcess } from './runtime-process.ts';
 import {
   CRASH_WINDOW_MS,
   type Failure,

@@ -1,0 +1,117 @@
+import { execa } from 'execa';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+
+/** How a Python program of ours is started. */
+export interface RuntimeCommand {
+  python: string;
+  args: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface PythonOptions<Line> {
+  command: RuntimeCommand;
+  /** What each line of its stdout is. */
+  schema: z.ZodType<Line>;
+  log: Logger;
+  onLine: (line: Line) => void;
+}
+
+/** How a program ended: of itself with an exit code, by a signal, or it never began. */
+export interface PythonEnd {
+  exitCode?: number | undefined;
+  signal?: string | undefined;
+  shortMessage?: string | undefined;
+}
+
+/** After SIGTERM a program that is still there is killed. */
+const FORCE_KILL_AFTER_MS = 5000;
+
+/**
+ * A Python program of ours: JSON lines on stdout, log lines on stderr, stdin as its lifeline. It never
+ * outlives this process: it exits when its stdin closes, whatever way we went.
+ */
+export class PythonProcess<Line> {
+  readonly #child: ReturnType<typeof spawn>;
+  /** Settles, never rejects, once the process is gone and its last line was read. */
+  readonly ended: Promise<PythonEnd>;
+
+  constructor(options: PythonOptions<Line>) {
+    this.#child = spawn(options.command);
+    this.ended = follow(this.#child, options);
+  }
+
+  /** Sends it one line. A program that is gone reads none. */
+  write(line: string): void {
+    this.#child.stdin.on('error', () => {}).write(`${line}\n`);
+  }
+
+  /** Asks it to end; it is killed if it does not. */
+  stop(): void {
+    this.#child.kill();
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+function spawn({ python, args, env }: RuntimeCommand) {
+  return execa(python, args, {
+    env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
+    stdin: 'pipe',
+    buffer: false,
+    reject: false,
+    forceKillAfterDelay: FORCE_KILL_AFTER_MS,
+    // Its own process group: Ctrl-C in a terminal is ours to translate.
+    killDescendants: true,
+  });
+}
+
+async function follow<Line>(
+  child: ReturnType<typeof spawn>,
+  { schema, log, onLine }: PythonOptions<Line>,
+): Promise<PythonEnd> {
+  const readStdout = async () => {
+    for await (const text of child.iterable({ from: 'stdout' })) {
+      const line = parseLine(schema, String(text));
+      if (line === undefined) log.warn({ line: text }, 'unexpected line on the runtime stdout');
+      else onLine(line);
+    }
+  };
+  const readStderr = async () => {
+    for await (const text of child.iterable({ from: 'stderr' })) logLine(log, String(text));
+  };
+  await Promise.allSettled([readStdout(), readStderr()]);
+  const { signal, exitCode, shortMessage } = await child;
+  return { signal, exitCode, shortMessage };
+}
+
+function parseLine<Line>(schema: z.ZodType<Line>, text: string): Line | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Our programs log `LEVEL logger message`, one line each. */
+function logLine(log: Logger, text: string): void {
+  const [level, ...rest] = text.split(' ');
+  switch (level) {
+    case 'DEBUG':
+    case 'INFO':
+      log.debug(rest.join(' '));
+      break;
+    case 'WARNING':
+      log.warn(rest.join(' '));
+      break;
+    case 'ERROR':
+    case 'CRITICAL':
+      log.error(rest.join(' '));
+      break;
+    default:
+      log.debug(text);
+  }
+}
