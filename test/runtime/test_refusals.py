@@ -66,6 +66,16 @@ def lfs_tokenizer(model):
     (model / "tokenizer.json").write_text(LFS)
 
 
+def no_processor(model):
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        (model / name).unlink()
+
+
+def no_tokenizer(model):
+    for file in model.glob("tokenizer*"):
+        file.unlink()
+
+
 def larger_than_memory(model):
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     header = json.dumps({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()
@@ -88,7 +98,8 @@ def larger_than_memory(model):
         (cut_short, "model_incomplete", "cut short"),
         (lfs_pointer, "model_incomplete", "Git LFS pointer"),
         (lfs_tokenizer, "model_incomplete", "tokenizer.json"),
-        (larger_than_memory, "out_of_memory", "MB"),
+        (no_processor, "model_incomplete", "no image processor"),
+        (no_tokenizer, "model_incomplete", "no tokenizer"),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
@@ -101,6 +112,19 @@ def test_a_damaged_model_folder_is_refused_with_the_reason(model, damage, reason
         check_model_folder(model)
     assert (caught.value.reason, words in caught.value.message) == (reason, True)
     assert caught.value.remedy
+
+
+def test_a_model_larger_than_the_memory_is_not_even_tried(start, model):
+    larger_than_memory(model)
+    fatal = start(model=model).wait_fatal()
+    assert (fatal["reason"], "MB" in fatal["message"]) == ("out_of_memory", True)
+
+
+def test_an_id_that_was_not_downloaded_is_told_with_the_command_that_does_it(start):
+    fatal = start(model="nobody/nothing").wait_fatal()
+    assert fatal["reason"] == "model_not_found"
+    assert "nobody/nothing is neither a folder here" in fatal["message"]
+    assert "sightglass models fetch nobody/nothing" in fatal["remedy"]
 
 
 def test_a_missing_folder_is_told_before_anything_is_loaded(start, tmp_path):

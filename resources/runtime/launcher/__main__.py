@@ -20,14 +20,14 @@ sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 from lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
 from machine import bind, check_python, exit_with_parent, leave_interrupts_to_parent  # noqa: E402
-from model_folder import check_model_folder, is_hub_name  # noqa: E402
+from model_folder import check_memory, check_model_folder, is_hub_name  # noqa: E402
 from settings import set_environment  # noqa: E402
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="launcher", description=__doc__)
     parser.add_argument("--socket", required=True, type=Path, help="where to serve")
-    parser.add_argument("--model", required=True, help="a folder, or a name on a model hub")
+    parser.add_argument("--model", required=True, help="a folder, or the id of a downloaded model")
     args = parser.parse_args()
     lines = LifeLines()
     exit_with_parent()
@@ -36,14 +36,13 @@ def main() -> None:
     try:
         check_python()
         lines.say("loading", model=args.model, pid=os.getpid())
-        local = not is_hub_name(args.model)
-        model = str(Path(args.model).expanduser()) if local else args.model
-        if local:
-            check_model_folder(Path(model))
-        set_environment(local=local)
+        set_environment()
+        folder = find_folder(args.model)
+        check_model_folder(folder)
+        check_memory(folder)
         listener = bind(args.socket)
         try:
-            run(listener, model, lines)
+            run(listener, folder, args.model, lines)
         finally:
             args.socket.unlink(missing_ok=True)
     except FatalError as fatal:
@@ -57,7 +56,15 @@ def main() -> None:
     os._exit(0)
 
 
-def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
+def find_folder(model: str) -> Path:
+    if not is_hub_name(model):
+        return Path(model).expanduser()
+    from hub_cache import cached_folder
+
+    return cached_folder(model)
+
+
+def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> None:
     """Loads and serves; returns after SIGTERM."""
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
@@ -74,11 +81,13 @@ def run(listener: socket.socket, model: str, lines: LifeLines) -> None:
     structured_output.patch()
     image_errors.patch()
     closed_streams.patch()
-    loaded = load_model(model)
+    loaded = load_model(str(folder), name)
     seconds = round(time.monotonic() - started, 3)
     serve(
         listener,
-        on_ready=lambda: lines.say("ready", model=model, load_seconds=seconds, **vars(loaded)),
+        on_ready=lambda: lines.say(
+            "ready", model=str(folder), load_seconds=seconds, **vars(loaded)
+        ),
     )
 
 

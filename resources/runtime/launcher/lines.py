@@ -1,7 +1,7 @@
 """What the launcher says: JSON lines on stdout for the supervisor, log lines on stderr for people.
 
-Nothing else may reach stdout. Log lines never hold the payload of a data URL: mlx_vlm repeats whole
-pictures in its error texts.
+Nothing else may reach stdout. Log lines never hold the payload of a data URL (mlx_vlm repeats whole
+pictures in its error texts), nor a Hugging Face token.
 """
 
 import json
@@ -12,6 +12,8 @@ import sys
 from dataclasses import asdict, dataclass
 
 DATA_URL = re.compile(r"(data:[^;,\s\"']{0,100};base64,)[A-Za-z0-9+/=_%-]+")
+
+TOKEN = re.compile(r"\b(hf_|api_org_)\w{8,}")
 
 
 @dataclass
@@ -43,8 +45,8 @@ class LifeLines:
 
 
 def redact(text: str) -> str:
-    """The text with the payload of every data URL left out."""
-    return DATA_URL.sub(r"\1[...]", text)
+    """The text without the payloads of data URLs, and without tokens."""
+    return TOKEN.sub(r"\1[...]", DATA_URL.sub(r"\1[...]", text))
 
 
 class OneLine(logging.Formatter):

@@ -7,11 +7,10 @@ from importlib.metadata import version
 from typing import Any
 
 import mlx.core as mx
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 from lines import FatalError
 from mlx_vlm.server.app import get_cached_model
 from mlx_vlm.server.runtime import runtime
-from model_folder import CHOOSE, out_of_memory
+from model_folder import out_of_memory
 
 MEDIA = re.compile(r"image|img|vision|video|audio|media", re.IGNORECASE)
 MEDIA_IDS = re.compile(r"(image|video|audio|vision|boi|eoi|boa|eoa)\w*_(id|index)$")
@@ -34,10 +33,10 @@ class LoadedModel:
     versions: dict[str, str]
 
 
-def load_model(name: str) -> LoadedModel:
-    """Loads it where mlx_vlm's server looks for it. Raises FatalError."""
+def load_model(folder: str, name: str) -> LoadedModel:
+    """Loads it where mlx_vlm's server looks for it. Raises FatalError, in which it has its name."""
     try:
-        _, processor, config = get_cached_model(name, None, model_kind="text_generation")
+        _, processor, config = get_cached_model(folder, None, model_kind="text_generation")
     except Exception as error:
         raise to_fatal(name, error) from error
     text = getattr(config, "text_config", None) or config
@@ -89,12 +88,6 @@ def to_fatal(name: str, error: BaseException) -> FatalError:
     text = " ".join(str(getattr(each, "detail", each)) for each in chain)
     if any(isinstance(each, MemoryError) for each in chain) or OUT_OF_MEMORY.search(text):
         return out_of_memory(f"There is not enough memory for {name}.")
-    if any(isinstance(each, RepositoryNotFoundError) for each in chain):
-        message = f"{name} is neither a folder here nor a model on the hub."
-        return FatalError("model_not_found", message, CHOOSE)
-    if any(isinstance(each, HfHubHTTPError | LocalEntryNotFoundError) for each in chain):
-        remedy = "Check the network connection, or download the model and choose its folder."
-        return FatalError("model_not_found", f"{name} could not be downloaded.", remedy)
     if unsupported := re.search(r"Model type (\S+) not supported", text):
         return FatalError(
             "unsupported_model",

@@ -2,7 +2,7 @@
 
 Covers what people really pick: no folder, a GGUF file, a Git LFS clone without its files, a
 download cut short, a checkpoint larger than the machine. Does not judge whether mlx_vlm knows the
-model type: only mlx_vlm can. A name on a model hub is left to mlx_vlm, which downloads it.
+model type: only mlx_vlm can.
 """
 
 import json
@@ -14,6 +14,8 @@ from pathlib import Path
 from lines import FatalError
 
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+TOKENIZERS = ("tokenizer*", "vocab.*", "*.tiktoken", "*.model")
 LFS_POINTER = b"version https://git-lfs"
 CHOOSE = "Choose the folder of an MLX vision model, with its config.json and .safetensors files."
 CONVERT = "Choose an MLX version of the model, or convert it with `python -m mlx_vlm.convert`."
@@ -34,8 +36,9 @@ def check_model_folder(folder: Path) -> None:
         raise FatalError("model_not_found", f"The model folder {folder} {what}.", CHOOSE)
     try:
         _check_pointers(folder)
-        _check_config(folder)
+        config = _check_config(folder)
         _check_weights(folder)
+        _check_processor(folder, config)
     except OSError as error:
         message = f"Cannot read {error.filename}: {error.strerror}."
         raise FatalError("model_incomplete", message, "Check who may read the folder.") from error
@@ -53,7 +56,7 @@ def _head(file: Path) -> bytes:
         return opened.read(len(LFS_POINTER))
 
 
-def _check_config(folder: Path) -> None:
+def _check_config(folder: Path) -> dict:
     path = folder / "config.json"
     if not path.exists():
         if any(folder.glob("*.gguf")):
@@ -76,6 +79,7 @@ def _check_config(folder: Path) -> None:
             "would run unasked.",
             "Choose a model of a type that mlx_vlm knows.",
         )
+    return config
 
 
 def _check_weights(folder: Path) -> None:
@@ -97,7 +101,15 @@ def _check_weights(folder: Path) -> None:
         raise FatalError("model_incomplete", f"{folder} has no .safetensors files.", DOWNLOAD_AGAIN)
     for shard in shards:
         _check_shard(shard)
-    _check_memory(shards)
+
+
+def _check_processor(folder: Path, config: dict) -> None:
+    """Without these mlx_vlm makes do with defaults, and the model answers nonsense."""
+    if not any(file for pattern in TOKENIZERS for file in folder.glob(pattern)):
+        raise FatalError("model_incomplete", f"{folder} has no tokenizer.", DOWNLOAD_AGAIN)
+    if "vision_config" in config and not any((folder / name).exists() for name in PROCESSORS):
+        message = f"{folder} has no image processor: {' or '.join(PROCESSORS)} is missing."
+        raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
 
 
 def _check_shard(shard: Path) -> None:
@@ -118,10 +130,18 @@ def _check_shard(shard: Path) -> None:
         raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
 
 
-def _check_memory(shards: list[Path]) -> None:
-    if (shards[0].parent / "offload_index.json").exists():
+def weights_bytes(folder: Path) -> int:
+    """What the model's weights take, in files and in memory."""
+    shards = folder.glob("*.safetensors")
+    # Mistral's own copy of the same weights, which mlx_vlm leaves out as well.
+    return sum(file.stat().st_size for file in shards if file.name != "consolidated.safetensors")
+
+
+def check_memory(folder: Path) -> None:
+    """Raises FatalError when the weights alone are larger than the machine's memory."""
+    if (folder / "offload_index.json").exists():
         return
-    weights = sum(shard.stat().st_size for shard in shards)
+    weights = weights_bytes(folder)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if weights > memory:
         raise out_of_memory(f"The weights are {weights >> 20} MB, the machine has {memory >> 20}.")

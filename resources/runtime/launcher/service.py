@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
+import mlx.core as mx
 import uvicorn
 from fastapi import Response
 from fastapi.responses import JSONResponse
@@ -106,4 +107,5 @@ async def tell_progress() -> dict[str, int]:
         "steps": progress.steps,
         "active": requests.generating,
         "memory_bytes": memory_bytes(),
+        "peak_memory_bytes": mx.get_peak_memory(),
     }

@@ -16,6 +16,9 @@ ENVIRONMENT = {
     "MLX_VLM_LOG_PROGRESS_INTERVAL": "0",
     # The gateway has the deadlines, and a supervisor that tells a long prefill from a hang.
     "MLX_VLM_TOKEN_QUEUE_TIMEOUT": "0",
+    # A model is downloaded before it is served: serving needs no network, so it gets none.
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "DO_NOT_TRACK": "1",
@@ -27,12 +30,10 @@ FOREIGN = ("MLX_VLM_PRELOAD_", "MLX_VLM_DRAFT_", "MLX_VLM_SERVER_API_KEY")
 """Would load a second model, decode in a way our sampling is not for, or shut the gateway out."""
 
 
-def set_environment(*, local: bool) -> None:
-    """To be called before mlx_vlm is imported. A local model needs no network, so it gets none."""
+def set_environment() -> None:
+    """To be called before mlx_vlm or huggingface_hub is imported."""
     for name in list(os.environ):
         # A person's own mlx_vlm server may have left these.
         if name.startswith(FOREIGN):
             del os.environ[name]
     os.environ.update(ENVIRONMENT)
-    if local:
-        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")

@@ -1,0 +1,71 @@
+"""Judges the models on this machine, and downloads others from the Hugging Face Hub.
+
+Started by Sightglass as `python -I models inspect|fetch|discard`. One line of JSON on stdin is the
+request, and stdin is the lifeline: when it closes, the process ends. Answers in JSON lines on
+stdout, logs on stderr, as the launcher does. Loads no model, and serves nothing.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+sys.path.append(str(Path(__file__).parent.parent / "launcher"))
+
+from lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
+from machine import exit_with_parent, leave_interrupts_to_parent  # noqa: E402
+from settings import ENVIRONMENT  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="models", description=__doc__)
+    parser.add_argument("task", choices=["inspect", "fetch", "discard"])
+    task = parser.parse_args().task
+    lines = LifeLines()
+    log_to_stderr()
+    request = json.loads(read_line())
+    exit_with_parent()
+    leave_interrupts_to_parent()
+    os.environ.update(ENVIRONMENT)
+    try:
+        do(task, request, lines)
+    except FatalError as fatal:
+        lines.fatal(fatal)
+        os._exit(1)
+    except Exception as error:
+        logging.getLogger("models").exception("unexpected error")
+        lines.fatal(FatalError("failed", f"{type(error).__name__}: {error}", "Read the log."))
+        os._exit(1)
+    os._exit(0)
+
+
+def read_line() -> bytes:
+    """From the file descriptor itself, so that nothing is left in a buffer."""
+    line = b""
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line
+
+
+def do(task: str, request: dict, lines: LifeLines) -> None:
+    if task == "inspect":
+        from inspection import inspect_all
+
+        inspect_all(request["models"], lines)
+        return
+    # What the person's environment says of the Hub holds; only serving is offline.
+    del os.environ["HF_HUB_OFFLINE"], os.environ["TRANSFORMERS_OFFLINE"]
+    # Xet's client cannot go on with half a file; plain HTTP can, and mirrors speak nothing else.
+    os.environ["HF_HUB_DISABLE_XET"] = "1"
+    from download import discard, fetch
+
+    if task == "fetch":
+        fetch(request["id"], request.get("token"), lines)
+    else:
+        discard(request["id"], lines)
+
+
+main()

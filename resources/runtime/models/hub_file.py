@@ -1,0 +1,147 @@
+"""One file on its way from the Hub: goes on where it was cut off, and is kept only if its hash is
+the one that the repository promises."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub_errors import is_transient
+from huggingface_hub import constants, hf_hub_url
+from huggingface_hub.file_download import http_get
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import build_hf_headers
+from lines import FatalError
+
+HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+CHUNK_BYTES = 256 * 1024
+"""huggingface_hub's own 10 MB would be lost by a cut, and be the step of a progress bar."""
+FIRST_WAIT_SECONDS = 1
+LONGEST_WAIT_SECONDS = 30
+GIVE_UP_SECONDS = 600
+"""A network that is away for longer is left to the person."""
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a repository at one revision. `etag` names its content, as in the Hub's cache: the
+    SHA-256 of a large file, git's hash of a small one."""
+
+    repo: str
+    revision: str
+    path: str
+    size: int
+    etag: str
+
+    @classmethod
+    def of(cls, repo: str, revision: str, file: RepoFile) -> "HubFile":
+        etag = file.blob_id if file.lfs is None else file.lfs.sha256
+        if not HASH.fullmatch(etag):
+            raise FatalError("network", f"The Hub gives no hash for {file.path}.", "Try another.")
+        return cls(
+            repo, revision, file.path, file.size if file.lfs is None else file.lfs.size, etag
+        )
+
+    def here(self, folder: Path) -> Path:
+        """Where it lies once it is whole and its hash is right."""
+        return folder / self.etag
+
+    def part(self, folder: Path) -> Path:
+        return folder / f"{self.etag}.part"
+
+    def bytes_here(self, folder: Path) -> int:
+        if self.here(folder).exists():
+            return self.size
+        part = self.part(folder)
+        return min(part.stat().st_size, self.size) if part.exists() else 0
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Who is told of a file on its way. `arrived` gets the bytes that came, less than none when
+    they have to come again; `waits` waits, in seconds, for the network. Both throw to end the work.
+    """
+
+    arrived: Callable[[int], None]
+    waits: Callable[[float], None]
+    verifies: Callable[[str], None]
+
+
+def bring(file: HubFile, folder: Path, token: str | None, ears: Ears) -> None:
+    """Twice at most: what came damaged is fetched again, whole. Raises FatalError, or what
+    huggingface_hub and the disk raise."""
+    for _ in range(2):
+        if file.here(folder).exists():
+            return
+        patiently(lambda: download(file, folder, token, ears), ears)
+        part = file.part(folder)
+        ears.verifies(file.path)
+        if hash_of(part, file.etag) == file.etag:
+            part.rename(file.here(folder))
+            return
+        ears.arrived(-part.stat().st_size)
+        part.unlink()
+    raise FatalError(
+        "corrupted",
+        f"{file.path} arrived damaged twice: its hash is not the one that the Hub promises.",
+        "Try again later, or without the mirror or proxy between here and the Hub.",
+    )
+
+
+def download(file: HubFile, folder: Path, token: str | None, ears: Ears) -> None:
+    """Adds what is missing of the file to its part."""
+    constants.DOWNLOAD_CHUNK_SIZE = CHUNK_BYTES
+    url = hf_hub_url(file.repo, file.path, revision=file.revision)
+    with file.part(folder).open("ab") as part:
+        http_get(
+            url,
+            part,
+            resume_size=part.tell(),
+            headers=build_hf_headers(token=token),
+            expected_size=file.size,
+            displayed_filename=file.path,
+            tqdm_class=progress_bar(ears.arrived),
+        )
+
+
+def patiently(work: Callable[[], None], ears: Ears) -> None:
+    """Tries again while the network is away. huggingface_hub itself gives up after five seconds."""
+    wait, waited = FIRST_WAIT_SECONDS, 0.0
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            if not is_transient(error) or waited >= GIVE_UP_SECONDS:
+                raise
+        ears.waits(wait)
+        waited += wait
+        wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+
+def progress_bar(arrived: Callable[[int], None]) -> type:
+    """What http_get takes for a tqdm."""
+
+    class Bar:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def __enter__(self) -> "Bar":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def update(self, count: int) -> None:
+            arrived(count)
+
+    return Bar
+
+
+def hash_of(path: Path, like: str) -> str:
+    """SHA-256, or git's SHA-1 of a blob, whichever the other hash is."""
+    if len(like) == 64:
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

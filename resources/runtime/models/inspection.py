@@ -1,0 +1,132 @@
+"""What a model is and whether it can be served here, read from its folder without loading it.
+
+Whether a type is known, and what its configuration means, is asked of mlx_vlm itself.
+"""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from hub_cache import cached_folder
+from lines import FatalError, LifeLines
+from mlx_vlm.utils import get_model_and_args, load_config, update_module_configs
+from model_folder import CHOOSE, check_model_folder, is_hub_name, weights_bytes
+from request_memory import TOKENS_PER_REQUEST, request_bytes
+
+VISION = re.compile(r"vision|visual|img_processor|image_processor|image_token", re.IGNORECASE)
+
+
+@dataclass
+class Inspected:
+    """One model. Sizes are bytes; what could not be read is None."""
+
+    model: str
+    path: str
+    bytes: int = 0
+    weights_bytes: int = 0
+    request_bytes: int | None = None
+    model_type: str | None = None
+    quantization: str | None = None
+    sees_pictures: bool | None = None
+    problem: dict | None = None
+
+
+def inspect_all(models: list[str], lines: LifeLines) -> None:
+    """A line for the machine, then one for each model, in their order."""
+    lines.say("machine", memory_bytes=memory_bytes(), tokens_per_request=TOKENS_PER_REQUEST)
+    for model in models:
+        lines.say("model", **asdict(inspect(model)))
+
+
+def memory_bytes() -> int:
+    """What models may take: on Apple silicon the working set that the GPU recommends."""
+    if mx.default_device() == mx.Device(mx.gpu):
+        return int(mx.device_info()["max_recommended_working_set_size"])
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def inspect(model: str) -> Inspected:
+    found = Inspected(model=model, path=model)
+    try:
+        folder = cached_folder(model) if is_hub_name(model) else Path(model).expanduser()
+        found.path = str(folder)
+        describe(folder, found)
+        check_model_folder(folder)
+        ask_mlx_vlm(folder, found)
+    except FatalError as fatal:
+        found.problem = asdict(fatal)
+    except Exception as error:
+        found.problem = asdict(
+            FatalError(
+                "load_failed",
+                f"mlx_vlm {version('mlx-vlm')} cannot read its configuration: {error}"[:300],
+                "The model may be damaged, or made for another version of mlx_vlm.",
+            )
+        )
+    return found
+
+
+def describe(folder: Path, found: Inspected) -> None:
+    """What the files say, broken or not."""
+    if not folder.is_dir():
+        return
+    found.bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    found.weights_bytes = weights_bytes(folder)
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        found.model_type = config.get("model_type")
+        found.quantization = quantization_of(config)
+    except (OSError, ValueError, AttributeError):
+        return  # check_model_folder tells it better
+
+
+def quantization_of(config: dict) -> str | None:
+    """`4-bit`, `mxfp4`, or the type of weights that are not quantized, such as `bfloat16`."""
+    quantization = config.get("quantization") or config.get("quantization_config")
+    if isinstance(quantization, dict):
+        mode = quantization.get("mode") or quantization.get("quant_method")
+        bits = quantization.get("bits")
+        if mode not in (None, "affine"):
+            return str(mode)
+        return f"{bits}-bit" if bits else None
+    text = config.get("text_config") or {}
+    kind = config.get("dtype") or config.get("torch_dtype") or text.get("dtype")
+    return kind or text.get("torch_dtype")
+
+
+def ask_mlx_vlm(folder: Path, found: Inspected) -> None:
+    """Raises FatalError for a type that mlx_vlm does not know."""
+    config = load_config(folder)
+    architecture = known_architecture(config)
+    found.sees_pictures = hasattr(architecture, "VisionModel") and any(map(VISION.search, config))
+    found.request_bytes = request_bytes(to_mlx_vlm_config(architecture, config))
+
+
+def known_architecture(config: dict) -> Any:
+    """mlx_vlm's module for such a model. Raises FatalError when it has none."""
+    try:
+        # Without a folder, so that no code out of it is run.
+        return get_model_and_args(config)[0]
+    except ImportError as error:
+        message = f"mlx_vlm needs {error.name} for {config.get('model_type')}, which is not here."
+        raise FatalError("unsupported_model", message, CHOOSE) from error
+    except (ValueError, KeyError) as error:
+        kind = config.get("model_type")
+        message = f"mlx_vlm {version('mlx-vlm')} does not know the model type {kind}."
+        raise FatalError("unsupported_model", message, CHOOSE) from error
+
+
+def to_mlx_vlm_config(architecture: Any, config: dict) -> Any:
+    """As mlx_vlm's own load_model reads it, with its defaults for what is left out."""
+    whole = dict(config)
+    whole.setdefault("text_config", whole.pop("llm_config", {}))
+    whole.setdefault("vision_config", {})
+    whole.setdefault("audio_config", {})
+    parts = ["text", "vision", "perceiver", "projector", "audio"]
+    read = architecture.ModelConfig.from_dict(whole)
+    return update_module_configs(read, architecture, whole, parts)

@@ -1,0 +1,53 @@
+"""How far a download is, told at most four times a second."""
+
+import threading
+import time
+
+from lines import LifeLines
+
+TELL_EVERY_SECONDS = 0.25
+
+
+class Stopped(Exception):  # noqa: N818
+    """Thrown into the work of other threads when one has failed."""
+
+
+class Progress:
+    """Counts the bytes of all files; safe to use from every thread."""
+
+    def __init__(self, lines: LifeLines, done: int, total: int) -> None:
+        self._lines = lines
+        self._done = done
+        self._total = total
+        self._told_at = 0.0
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+
+    def arrived(self, count: int) -> None:
+        """Raises Stopped after stop()."""
+        if self._stopped.is_set():
+            raise Stopped
+        with self._lock:
+            self._done += count
+            if time.monotonic() - self._told_at >= TELL_EVERY_SECONDS:
+                self._tell()
+
+    def waits(self, seconds: float) -> None:
+        """Says so, and waits. Raises Stopped after stop()."""
+        with self._lock:
+            self._lines.say("waiting", seconds=seconds)
+        if self._stopped.wait(seconds):
+            raise Stopped
+
+    def verifies(self, path: str) -> None:
+        with self._lock:
+            self._tell()
+            self._lines.say("verifying", file=path)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _tell(self) -> None:
+        self._told_at = time.monotonic()
+        done = max(0, min(self._done, self._total))
+        self._lines.say("progress", done_bytes=done, total_bytes=self._total)

@@ -1,0 +1,56 @@
+"""What a request takes, for the shapes of attention that vision models have."""
+
+from types import SimpleNamespace
+
+import pytest
+from request_memory import request_bytes
+
+TOKENS = 8192
+QWEN = {"num_hidden_layers": 28, "num_attention_heads": 12, "hidden_size": 1536}
+LAYERS = {"num_hidden_layers": 6, "num_key_value_heads": 4, "head_dim": 256}
+
+
+def config(**text):
+    return SimpleNamespace(text_config=SimpleNamespace(**text))
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ({**QWEN, "num_key_value_heads": 2}, 28 * TOKENS * 2 * 2 * 128),
+        (QWEN, 28 * TOKENS * 2 * 12 * 128),
+        (
+            {**QWEN, "num_key_value_heads": 2, "max_position_embeddings": 100},
+            28 * 100 * 2 * 2 * 128,
+        ),
+        (
+            {**LAYERS, "sliding_window": 1024, "sliding_window_pattern": 6},
+            (5 * 1024 + TOKENS) * 2 * 4 * 256,
+        ),
+        (
+            {
+                **LAYERS,
+                "sliding_window": 512,
+                "layer_types": ["sliding_attention"] * 4 + ["full_attention", "linear_attention"],
+            },
+            (4 * 512 + TOKENS) * 2 * 4 * 256,
+        ),
+        ({**LAYERS, "full_attention_interval": 3}, 2 * TOKENS * 2 * 4 * 256),
+        (
+            {"num_hidden_layers": 27, "kv_lora_rank": 512, "qk_rope_head_dim": 64},
+            27 * TOKENS * (512 + 64),
+        ),
+    ],
+    ids=["grouped", "plain", "short context", "gemma 3", "mixed", "qwen 3.5", "deepseek"],
+)
+def test_the_cache_of_a_request(text, numbers):
+    assert request_bytes(config(**text)) == numbers * 2
+
+
+def test_a_configuration_without_a_text_part_is_read_itself():
+    flat = SimpleNamespace(**QWEN)
+    assert request_bytes(flat) == request_bytes(config(**QWEN))
+
+
+def test_a_configuration_that_does_not_tell_gives_nothing():
+    assert request_bytes(config(hidden_size=1536)) is None
