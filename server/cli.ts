@@ -1,22 +1,38 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
+import { CommanderError } from 'commander';
 import { banner, exposureWarning } from './cli/banner.ts';
 import { drainOnSignals } from './cli/drain-on-signals.ts';
+import { PausedError } from './cli/fetch-model.ts';
 import { parseFlags, UsageError } from './cli/flags.ts';
+import { createModelsProgram } from './cli/models-command.ts';
+import { prepareModel } from './cli/prepare-model.ts';
 import { ListenError } from './http/http-server.ts';
-import { createLog } from './log.ts';
-import { createRuntimeCommand } from './runtime/runtime-command.ts';
+import { createCommandLog, createLog } from './log.ts';
+import { ModelsProgram } from './models/models-program.ts';
+import { createModelsCommand, createRuntimeCommand } from './runtime/runtime-command.ts';
 import { RuntimeFailedError } from './runtime/runtime-errors.ts';
 import { createService, type Service } from './service.ts';
 
-/** The headless host of the service: `sightglass --model-path … --port …`. Gives the exit code. */
-async function main(): Promise<number> {
-  const resources = new URL('../resources/', import.meta.url);
-  const settings = parseFlags(process.argv.slice(2), process.env, {
+const resources = new URL('../resources/', import.meta.url);
+const MISUSED = 2;
+const INTERRUPTED = 130;
+
+/** `sightglass models …` asks about models; anything else serves one. Gives the exit code. */
+async function main([first, ...rest]: readonly string[]): Promise<number> {
+  if (first !== 'models') return serve(process.argv.slice(2));
+  await createModelsProgram(resources, createCommandLog()).parseAsync(rest, { from: 'user' });
+  return Number(process.exitCode ?? 0);
+}
+
+/** The headless host of the service: `sightglass --model-path … --port …`. */
+async function serve(args: readonly string[]): Promise<number> {
+  const settings = parseFlags(args, process.env, {
     modelPath: fileURLToPath(new URL('models/demo', resources)),
     host: '0.0.0.0',
   });
   const { log, file, flush } = await createLog(settings);
+  await prepareModel(settings, new ModelsProgram(createModelsCommand(resources), log), log);
   const service = createService({ settings, command: createRuntimeCommand(resources), log });
   const ended = Promise.race([drainOnSignals(service, log), failureOf(service)]);
   process.stdout.on('error', () => {}); // whoever read it has gone; the service goes on
@@ -48,11 +64,20 @@ function fail(error: unknown): number {
     if (error.exitCode !== 0) process.stderr.write(`${error.message}\n`);
     return error.exitCode;
   }
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    process.stderr.write(`${error.message} (see --help)\n`);
+    return MISUSED;
+  }
   if (error instanceof ListenError || error instanceof RuntimeFailedError) {
     process.stderr.write(`error: ${error.message}\n`);
     return 1;
   }
+  if (error instanceof PausedError) {
+    process.stderr.write(`${error.message}\n`);
+    return INTERRUPTED;
+  }
   throw error;
 }
 
-process.exitCode = await main().catch(fail);
+process.exitCode = await main(process.argv.slice(2)).catch(fail);

@@ -1,5 +1,16 @@
 import { z } from 'zod';
+import { Check, Download, FoundModel, SuggestedModel } from './models/model-views.ts';
 import { Settings } from './settings.ts';
+
+export type {
+  Check,
+  CheckResult,
+  Download,
+  Fit,
+  FoundModel,
+  ModelProblem,
+  SuggestedModel,
+} from './models/model-views.ts';
 
 // What the app's main process and its panel say to each other. Main parses every message with these
 // schemas, in both directions; the panel and the preload import the types only.
@@ -13,6 +24,12 @@ export const AppSettings = Settings.omit({ modelType: true, logFormat: true }).e
   modelPath: Settings.shape.modelPath.optional(),
   startServerAtLaunch: z.boolean().default(true),
   startAtLogin: z.boolean().default(false),
+  /** Where models are looked for beside the places that other apps use. */
+  modelFolders: z.array(z.string().min(1)).max(100).default([]),
+  /** A mirror of the Hugging Face Hub; else `HF_ENDPOINT`, else the Hub itself. */
+  hubEndpoint: z
+    .url({ protocol: /^https?$/, error: 'an address such as https://hub.example' })
+    .optional(),
 });
 export type AppSettings = z.infer<typeof AppSettings>;
 
@@ -116,20 +133,14 @@ export const Snapshot = z.object({
   settings: AppSettings,
   /** The models chosen lately, the latest first. */
   recentModels: z.array(z.string()),
+  /** Models on their way here, the first begun first. */
+  downloads: z.array(Download),
+  /** Of the served model, since it was loaded. */
+  check: Check.optional(),
+  /** Whether a Hugging Face token is in the keychain. The token itself is not told. */
+  hasHubToken: z.boolean(),
 });
 export type Snapshot = z.infer<typeof Snapshot>;
-
-/** A model on this Mac that sees pictures. */
-export const FoundModel = z.object({
-  path: z.string(),
-  name: z.string(),
-  /** Where it was found, as a person says it: `Hugging Face cache`, `LM Studio`, … */
-  place: z.string(),
-  bytes: Count,
-  /** Its `model_type`, as mlx_vlm names architectures. */
-  type: z.string(),
-});
-export type FoundModel = z.infer<typeof FoundModel>;
 
 export const LogLine = z.object({
   /** Grows by one a line. */
@@ -169,6 +180,18 @@ export const commands = {
   /** Opens the system's dialog. Undefined when the person chose nothing. */
   chooseModelFolder: command(nothing, z.string().optional()),
   findModels: command(nothing, z.array(FoundModel)),
+  /** Good models to download, the smallest first. */
+  suggestModels: command(nothing, z.array(SuggestedModel)),
+  /** Begins a download, or goes on with it; `use` serves the model once it is here. */
+  download: command(z.object({ id: z.string().trim().min(1), use: z.boolean() }), nothing),
+  pauseDownload: command(z.object({ id: z.string() }), nothing),
+  /** Removes what has come of it. */
+  cancelDownload: command(z.object({ id: z.string() }), nothing),
+  /** Into the keychain; without a token, out of it. */
+  setHubToken: command(z.object({ token: z.string().trim().min(1).optional() }), nothing),
+  /** Asks the served model about pictures, alone and together; the snapshot tells how far it is. */
+  checkModel: command(nothing, nothing),
+  stopCheck: command(nothing, nothing),
   /** The path of the demo model that comes with the app. */
   demoModel: command(nothing, z.string()),
   /** Asks the model through the service, as any client would. The answer comes as events. */
@@ -194,7 +217,7 @@ export type Reply<Name extends CommandName> =
   | { ok: false; message: string };
 
 /** A view of the panel that main can have opened. */
-export const View = z.enum(['overview', 'try', 'connect', 'logs', 'settings']);
+export const View = z.enum(['overview', 'models', 'try', 'connect', 'logs', 'settings']);
 export type View = z.infer<typeof View>;
 
 /** What main tells the panel by itself. */

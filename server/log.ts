@@ -26,15 +26,7 @@ export async function createLog(
   { directory = logDirectory(), also = [] }: { directory?: string; also?: LogSink[] } = {},
 ): Promise<Log> {
   const format = logFormat ?? (process.stderr.isTTY ? 'pretty' : 'json');
-  const terminal =
-    format === 'pretty'
-      ? pretty({
-          destination: 2,
-          sync: true,
-          ignore: 'pid,hostname',
-          colorize: process.stderr.isTTY,
-        })
-      : pino.destination({ dest: 2, sync: true });
+  const terminal = format === 'pretty' ? forPeople() : pino.destination({ dest: 2, sync: true });
   const file = await openFile(directory).catch((error: Error) => error);
   const log = pino(
     { level: logLevel, base: { pid: process.pid } },
@@ -49,6 +41,16 @@ export async function createLog(
     return { log, file: 'stderr only', flush: () => {} };
   }
   return { log, file: join(directory, 'current.log'), flush: () => file.flushSync() };
+}
+
+/** Of a command that ends soon: what a person should know, to stderr only. */
+export function createCommandLog(): Logger {
+  return pino({ level: 'warn' }, forPeople());
+}
+
+function forPeople() {
+  const colorize = process.stderr.isTTY;
+  return pretty({ destination: 2, sync: true, ignore: 'pid,hostname', colorize });
 }
 
 async function openFile(directory: string) {

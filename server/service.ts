@@ -4,12 +4,15 @@ import { Activity } from './activity.ts';
 import { AwakeClock } from './awake-clock.ts';
 import { createApp } from './http/app.ts';
 import { HttpServer } from './http/http-server.ts';
+import { modelIdOf } from './http/model-id.ts';
 import { IdleUnload } from './idle-unload.ts';
 import { ImageLoader, type ImageRules } from './images/image-loader.ts';
+import { type CheckOptions, checkModel } from './models/check-model.ts';
+import type { CheckResult } from './models/model-views.ts';
 import { ResponseStore } from './openai/response-store.ts';
 import type { QueueLimits } from './queue/queue-limits.ts';
 import { RequestQueue } from './queue/request-queue.ts';
-import type { RuntimeCommand } from './runtime/runtime-process.ts';
+import type { RuntimeCommand } from './runtime/python-process.ts';
 import type { Failure } from './runtime/runtime-state.ts';
 import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
 import type { Settings } from './settings.ts';
@@ -108,6 +111,20 @@ export function createService({
       if (reloads) void runtime.load(settings.modelPath);
       const applied = reloads ? 'model_reloading' : moves ? 'server_restarted' : 'now';
       return { applied, port: address.port };
+    },
+    /**
+     * Checks the served model while the line is held; what runs comes to its end first.
+     * @throws as checkModel does, or RuntimeFailedError
+     */
+    async check(options: Omit<CheckOptions, 'model'>): Promise<CheckResult> {
+      const connection = await runtime.ensureReady(options.signal);
+      queue.pause();
+      try {
+        await connection.idle();
+        return await checkModel(connection, { ...options, model: modelIdOf(current.modelPath) });
+      } finally {
+        if (runtime.state.phase === 'ready') queue.resume();
+      }
     },
     /** Takes no more, lets what it has come to its end, then stops the runtime. */
     async drain(): Promise<void> {

@@ -1,88 +1,77 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import type { FoundModel } from '../contract.ts';
+import { judgeFit } from './fit.ts';
+import { type Candidate, listCandidates, type Place } from './model-places.ts';
+import type { FoundModel } from './model-views.ts';
+import type { MachineLine, ModelLine, ModelsLine } from './models-line.ts';
+import type { ModelsProgram } from './models-program.ts';
 
-/** Where models lie, and how deep: below a snapshot's hash, or an owner and a name. */
-interface Place {
-  name: string;
-  folder: string;
-  list: (folder: string) => Promise<{ path: string; name: string }[]>;
+export interface FindOptions {
+  program: ModelsProgram;
+  /** Where to look beside the places of other apps. */
+  places: readonly Place[];
+  /** Requests that are to run at once. */
+  maxConcurrency: number;
+  signal?: AbortSignal;
 }
 
-/** The models that see pictures on this machine, by name. Reads only, and only what is needed. */
-export async function findModels(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-  home = homedir(),
+/** The models on this machine by name, each judged. Reads only; loads none. */
+export async function findModels({ places, ...options }: FindOptions): Promise<FoundModel[]> {
+  return judge(await listCandidates(places), options);
+}
+
+/** What there is to say of one model, by its folder or its id. */
+export async function inspectModel(
+  path: string,
+  options: Omit<FindOptions, 'places'>,
+): Promise<FoundModel> {
+  const [model] = await judge([{ path, name: path, place: '' }], options);
+  if (model === undefined) throw new TypeError(`Expected a line about ${path}.`);
+  return model;
+}
+
+/** What this machine has for models. */
+export async function measureMachine(program: ModelsProgram): Promise<MachineLine> {
+  return (await inspect([], program)).machine;
+}
+
+async function judge(
+  candidates: readonly Candidate[],
+  { program, maxConcurrency, signal }: Omit<FindOptions, 'places'>,
 ): Promise<FoundModel[]> {
-  const found = await Promise.all(
-    places(env, home).map(async ({ name: place, folder, list }) => {
-      const candidates = await list(folder).catch(() => []); // there is no such folder
-      const models = candidates.map((candidate) => inspect(candidate, place));
-      return (await Promise.all(models)).flat();
-    }),
-  );
-  return found.flat().sort((a, b) => a.name.localeCompare(b.name));
-}
-
-function places(env: Readonly<Record<string, string | undefined>>, home: string): Place[] {
-  const huggingFace = env['HF_HOME'] ?? join(home, '.cache', 'huggingface');
-  return [
-    {
-      name: 'Hugging Face cache',
-      folder: env['HF_HUB_CACHE'] ?? join(huggingFace, 'hub'),
-      list: listSnapshots,
-    },
-    { name: 'LM Studio', folder: join(home, '.lmstudio', 'models'), list: listOwned },
-    { name: 'LM Studio', folder: join(home, '.cache', 'lm-studio', 'models'), list: listOwned },
-    { name: 'omlx', folder: join(home, '.omlx', 'models'), list: listOwned },
-  ];
-}
-
-/** `models--owner--name/snapshots/<hash>`: huggingface_hub's layout, with the newest one. */
-async function listSnapshots(folder: string) {
-  const repositories = (await readdir(folder)).filter((entry) => entry.startsWith('models--'));
-  const newest = repositories.map(async (entry) => {
-    const ref = join(folder, entry, 'refs', 'main');
-    const hash = await readFile(ref, 'utf8').catch(() => undefined);
-    if (hash === undefined) return [];
-    const name = entry.slice('models--'.length).replace('--', '/');
-    return [{ path: join(folder, entry, 'snapshots', hash.trim()), name }];
+  const paths = candidates.map(({ path }) => path);
+  const { machine, models } = await inspect(paths, program, signal);
+  return candidates.flatMap((candidate, index) => {
+    const line = models[index];
+    return line === undefined ? [] : [toFoundModel(candidate, line, machine, maxConcurrency)];
   });
-  return (await Promise.all(newest)).flat();
 }
 
-/** `owner/name`, or models side by side. */
-async function listOwned(folder: string) {
-  const owners = await readdir(folder, { withFileTypes: true });
-  const listed = owners.map(async (owner) => {
-    const inner: string[] = await readdir(join(folder, owner.name)).catch(() => []);
-    if (inner.includes('config.json')) {
-      return [{ path: join(folder, owner.name), name: owner.name }];
-    }
-    return inner.map((name) => ({
-      path: join(folder, owner.name, name),
-      name: `${owner.name}/${name}`,
-    }));
-  });
-  return (await Promise.all(listed)).flat();
+async function inspect(paths: readonly string[], program: ModelsProgram, signal?: AbortSignal) {
+  const models: ModelLine[] = [];
+  let machine: MachineLine | undefined;
+  const onLine = (line: ModelsLine) => {
+    if (line.event === 'model') models.push(line);
+    if (line.event === 'machine') machine = line;
+  };
+  await program.run({ task: 'inspect', request: { models: paths }, signal, onLine });
+  if (machine === undefined) throw new TypeError('Expected a line about the machine.');
+  return { machine, models };
 }
 
-/** The model in a folder, if it is one that sees pictures and has its weights as safetensors. */
-async function inspect(
-  { path, name }: { path: string; name: string },
-  place: string,
-): Promise<FoundModel[]> {
-  try {
-    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8'));
-    const files = await readdir(path);
-    const weights = files.filter((file) => file.endsWith('.safetensors'));
-    const seesPictures = 'vision_config' in config || 'visual' in config;
-    if (!seesPictures || weights.length === 0) return [];
-    const sizes = await Promise.all(weights.map((file) => stat(join(path, file))));
-    const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
-    return [{ path, name, place, bytes, type: String(config.model_type ?? '') }];
-  } catch {
-    return []; // not a model's folder, or not ours to read
-  }
+function toFoundModel(
+  candidate: Candidate,
+  line: ModelLine,
+  machine: MachineLine,
+  maxConcurrency: number,
+): FoundModel {
+  const { bytes, weights_bytes, request_bytes, model_type, quantization, sees_pictures } = line;
+  const sizes = { weightsBytes: weights_bytes, requestBytes: request_bytes ?? 0 };
+  return {
+    ...candidate,
+    bytes,
+    ...(model_type === null ? {} : { type: model_type }),
+    ...(quantization === null ? {} : { quantization }),
+    ...(sees_pictures === null ? {} : { seesPictures: sees_pictures }),
+    ...(weights_bytes === 0 ? {} : { fit: judgeFit(sizes, machine, maxConcurrency) }),
+    ...(line.problem === null ? {} : { problem: line.problem }),
+  };
 }

@@ -4,6 +4,8 @@ export interface RuntimeProgress {
   /** Generations that have not ended. */
   active: number;
   memory_bytes: number;
+  /** The most that was in use at once. */
+  peak_memory_bytes: number;
 }
 
 export interface HangWatchOptions {

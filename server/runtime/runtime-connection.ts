@@ -11,6 +11,8 @@ export interface ChatOptions {
   signal: AbortSignal;
   /** Asked after every read: whether the answer is complete though the model would go on. */
   enough?: () => boolean;
+  /** Only requests of the same salt share prompts in the prefix cache (`_read_tenant_id`, mlx_vlm). */
+  cacheSalt?: string;
 }
 
 /**
@@ -131,12 +133,16 @@ export class RuntimeConnection {
   async #post(
     path: string,
     body: string,
-    { id, signal }: ChatOptions,
+    { id, signal, cacheSalt }: ChatOptions,
   ): Promise<Dispatcher.ResponseData> {
     const response = await this.#pool.request({
       method: 'POST',
       path,
-      headers: { 'content-type': 'application/json', 'x-request-id': id },
+      headers: {
+        'content-type': 'application/json',
+        'x-request-id': id,
+        ...(cacheSalt === undefined ? {} : { 'x-apc-tenant': cacheSalt }),
+      },
       body,
       signal,
     });

@@ -4,11 +4,14 @@ import type { FatalLine } from './launcher-line.ts';
 export class RuntimeFailedError extends Error {
   override name = 'RuntimeFailedError';
   readonly reason: string;
+  /** The message without the remedy. */
+  readonly problem: string;
   readonly remedy: string;
 
   constructor({ reason, message, remedy }: Omit<FatalLine, 'event'>) {
     super(`${message} ${remedy}`.trim());
     this.reason = reason;
+    this.problem = message;
     this.remedy = remedy;
   }
 }

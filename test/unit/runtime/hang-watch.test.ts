@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { HangWatch, type RuntimeProgress } from '../../../server/runtime/hang-watch.ts';
 
-const at = async (steps: number, active = 1) => ({ steps, active, memory_bytes: 0 });
+const at = async (steps: number, active = 1) => ({
+  steps,
+  active,
+  memory_bytes: 0,
+  peak_memory_bytes: 0,
+});
 
 /** A watch of 10 s over a runtime whose steps the test counts, on a clock the test moves. */
 function createWatch(

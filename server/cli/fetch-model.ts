@@ -1,0 +1,37 @@
+import { Downloads } from '../models/downloads.ts';
+import type { ModelsProgram } from '../models/models-program.ts';
+import { DownloadProgress } from './download-progress.ts';
+
+/** The person stopped it; what has come stays. */
+export class PausedError extends Error {
+  override name = 'PausedError';
+}
+
+/**
+ * Downloads a model, telling of it on stderr. Resolves with its folder. Ctrl-C pauses.
+ * @throws RuntimeFailedError, PausedError
+ */
+export async function fetchModel(id: string, program: ModelsProgram): Promise<string> {
+  const progress = new DownloadProgress();
+  const downloads = new Downloads({
+    program,
+    access: () => ({}), // HF_TOKEN and HF_ENDPOINT, or `hf auth login`, as huggingface_hub has it
+    onChange: () => {
+      const [download] = downloads.list;
+      if (download !== undefined) progress.update(download);
+    },
+  });
+  const pause = () => void downloads.pause(id);
+  process.on('SIGINT', pause).on('SIGTERM', pause);
+  try {
+    return await downloads.start(id);
+  } catch (error) {
+    if ((error as Error).name !== 'AbortError') throw error;
+    throw new PausedError(
+      `Paused. The same command goes on with it; \`models discard ${id}\` removes it.`,
+    );
+  } finally {
+    process.off('SIGINT', pause).off('SIGTERM', pause);
+    progress.end();
+  }
+}

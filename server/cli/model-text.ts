@@ -1,0 +1,94 @@
+import type { CheckResult, Fit, FoundModel, SuggestedModel } from '../models/model-views.ts';
+
+/** `5.2 GB`, `740 MB`: as the Finder counts. */
+export function toSize(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(bytes >= 1e7 ? 0 : 1)} MB`;
+  return `${Math.round(bytes / 1e3)} kB`;
+}
+
+const VERDICTS: Readonly<Record<Fit['verdict'], string>> = {
+  fits: 'fits',
+  tight: 'tight',
+  too_large: 'does not fit',
+};
+
+export function toVerdict(fit: Fit | undefined): string {
+  return fit === undefined ? '' : VERDICTS[fit.verdict];
+}
+
+/** The numbers behind a verdict. */
+export function explainFit(fit: Fit): string {
+  const { weightsBytes, cacheBytes, requests, tokensPerRequest, memoryBytes } = fit;
+  const each = requests === 1 ? 'a request' : `${requests} requests`;
+  const cache =
+    cacheBytes === 0 ? '' : ` and ${toSize(cacheBytes)} for ${each} of ${tokensPerRequest} tokens`;
+  return `${toSize(weightsBytes)} of weights${cache}; there are ${toSize(memoryBytes)} for models`;
+}
+
+/** What there is to say of one model, a fact a line. */
+export function describeModel(model: FoundModel): string {
+  const { path, type, quantization, bytes, seesPictures, fit, problem } = model;
+  const facts: [string, string | undefined][] = [
+    ['Model', path],
+    ['Architecture', type],
+    ['Quantization', quantization],
+    ['On disk', bytes === 0 ? undefined : toSize(bytes)],
+    ['Sees pictures', seesPictures === undefined ? undefined : seesPictures ? 'yes' : 'no'],
+    ['Memory', fit === undefined ? undefined : `${toVerdict(fit)}: ${explainFit(fit)}`],
+    ['Problem', problem?.message],
+    ['Remedy', problem?.remedy],
+  ];
+  return facts
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(15)}${value}\n`]))
+    .join('');
+}
+
+/** The columns of the table of models: a heading, and what is in it. */
+export const FOUND_COLUMNS: readonly [string, (model: FoundModel) => string][] = [
+  ['Model', ({ path }) => path],
+  ['Architecture', ({ type }) => type ?? ''],
+  ['Weights', ({ quantization }) => quantization ?? ''],
+  ['Size', ({ bytes }) => toSize(bytes)],
+  ['Pictures', ({ seesPictures }) => (seesPictures === true ? 'yes' : 'no')],
+  ['Memory', ({ fit }) => toVerdict(fit)],
+  ['Place', ({ place }) => place],
+];
+
+export const SUGGESTED_COLUMNS: readonly [string, (model: SuggestedModel) => string][] = [
+  ['Id', ({ id }) => id],
+  ['Size', ({ bytes }) => toSize(bytes)],
+  ['Memory', ({ fit }) => toVerdict(fit)],
+  ['Licence', ({ licence }) => licence],
+  ['Good for', ({ note }) => note],
+];
+
+/** What a check has found, in sentences and numbers. */
+export function describeCheck(result: CheckResult): string {
+  const { model, questions, differing, speeds, memoryBytes, recommended } = result;
+  const [alone] = speeds;
+  const lines = speeds.map(({ streams, tokensPerSecond }) => {
+    const times = tokensPerSecond / (alone?.tokensPerSecond || 1);
+    const speed = `${tokensPerSecond.toFixed(1)} tokens/s`.padStart(16);
+    return `  ${streams} at once  ${speed}  ${times.toFixed(2)} times one alone`;
+  });
+  const changed = differing.map(
+    ({ streams, alone: one, together }) =>
+      `  ${streams} at once\n    alone:    ${oneLine(one)}\n    together: ${oneLine(together)}`,
+  );
+  const verdict =
+    differing.length === 0
+      ? `All answers about ${questions} pictures were the same, alone and together.`
+      : `${differing.length} answers changed when several were asked at once:\n${changed.join('\n')}`;
+  return [
+    `${model}: ${verdict}`,
+    ...lines,
+    `Most memory in use: ${toSize(memoryBytes)}`,
+    `Recommended: --max-concurrency ${recommended}`,
+    '',
+  ].join('\n');
+}
+
+function oneLine(text: string): string {
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+}

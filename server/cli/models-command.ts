@@ -1,0 +1,119 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError } from 'commander';
+import type { Logger } from 'pino';
+import { findModels, inspectModel, measureMachine } from '../models/find-models.ts';
+import { ModelsProgram } from '../models/models-program.ts';
+import { suggestModels } from '../models/suggested-models.ts';
+import { createModelsCommand } from '../runtime/runtime-command.ts';
+import { checkAlone } from './check-alone.ts';
+import { fetchModel } from './fetch-model.ts';
+import {
+  describeCheck,
+  describeModel,
+  explainFit,
+  FOUND_COLUMNS,
+  SUGGESTED_COLUMNS,
+} from './model-text.ts';
+import { printTable } from './print-table.ts';
+
+interface Options {
+  folder: string[];
+  maxConcurrency: number;
+  json: boolean;
+}
+
+/** `sightglass models …`: what a person asks about models without serving one. */
+export function createModelsProgram(resources: URL, log: Logger): Command {
+  const program = new ModelsProgram(createModelsCommand(resources), log);
+  const print = (text: string) => void process.stdout.write(text);
+  const printJson = (value: unknown) => print(`${JSON.stringify(value, null, 2)}\n`);
+
+  const models = new Command('sightglass models')
+    .description('Finds the models on this machine, judges them, and downloads others.')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  const add = (usage: string, description: string) =>
+    models
+      .command(usage, { isDefault: usage === 'list' })
+      .description(description)
+      .option('--max-concurrency <count>', 'requests that are to run at once', toCount, 1)
+      .option('--json', 'for programs', false);
+
+  add('list', 'the models on this machine: in the Hugging Face cache, of LM Studio and of omlx')
+    .option('--folder <path>', 'look there too; may be given more than once', collect, [])
+    .action(async ({ folder, maxConcurrency, json }: Options) => {
+      const own = { name: 'Sightglass', folder: fileURLToPath(new URL('models', resources)) };
+      const places = [own, ...folder.map((each) => ({ name: each, folder: resolve(each) }))];
+      const found = await findModels({ program, places, maxConcurrency });
+      if (json) return printJson(found);
+      const broken = found.filter(({ problem }) => problem !== undefined);
+      const usable = found.filter(({ problem }) => problem === undefined);
+      if (found.length === 0)
+        print('No models were found. `sightglass models suggest` names some.\n');
+      if (usable.length > 0) printTable(usable, FOUND_COLUMNS);
+      for (const { path, problem } of broken) {
+        process.stderr.write(`cannot be used: ${path}: ${problem?.message} ${problem?.remedy}\n`);
+      }
+    });
+
+  add(
+    'show <model>',
+    'one model, by its folder or its Hugging Face id: what it is, and whether it fits',
+  ).action(async (path: string, { maxConcurrency, json }: Options) => {
+    const model = await inspectModel(path, { program, maxConcurrency });
+    if (json) printJson(model);
+    else print(describeModel(model));
+    if (model.problem !== undefined) process.exitCode = 1;
+  });
+
+  add('suggest', 'good models to download, and whether they fit this machine').action(
+    async ({ maxConcurrency, json }: Options) => {
+      const suggested = await suggestModels(
+        resources,
+        await measureMachine(program),
+        maxConcurrency,
+      );
+      if (json) printJson(suggested);
+      else printTable(suggested, SUGGESTED_COLUMNS);
+    },
+  );
+
+  add('fetch <id>', 'download a model from the Hugging Face Hub, or go on with a download').action(
+    async (id: string, { maxConcurrency, json }: Options) => {
+      await fetchModel(id, program);
+      const model = await inspectModel(id, { program, maxConcurrency });
+      if (json) printJson(model);
+      else print(describeModel(model));
+    },
+  );
+
+  models
+    .command('discard <id>')
+    .description('remove what has come of a download that was not finished')
+    .action((id: string) => program.run({ task: 'discard', request: { id }, onLine: () => {} }));
+
+  add('check <model>', 'load a model and compare its answers alone and several at once').action(
+    async (path: string, { json, maxConcurrency }: Options) => {
+      const { fit, problem } = await inspectModel(path, { program, maxConcurrency });
+      if (problem === undefined && fit !== undefined && fit.verdict !== 'fits') {
+        log.warn(`${path} may not fit: ${explainFit(fit)}.`);
+      }
+      const result = await checkAlone(path, resources, log);
+      if (json) printJson(result);
+      else print(describeCheck(result));
+    },
+  );
+
+  return models;
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function toCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 1024) return count;
+  throw new InvalidArgumentError('a whole number from 1 to 1024');
+}

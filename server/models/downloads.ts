@@ -1,0 +1,171 @@
+import { RuntimeFailedError } from '../runtime/runtime-errors.ts';
+import type { Download } from './model-views.ts';
+import type { ModelsLine } from './models-line.ts';
+import type { ModelsProgram } from './models-program.ts';
+import { TransferRate } from './transfer-rate.ts';
+import { findUnfinished } from './unfinished-downloads.ts';
+
+export interface DownloadsOptions {
+  program: ModelsProgram;
+  /** Read at every start: the person may give a token, or a mirror, in between. */
+  access: () => { token?: string | undefined; endpoint?: string | undefined };
+  onChange: () => void;
+}
+
+interface Running {
+  controller: AbortController;
+  arriving: Promise<string>;
+}
+
+const NETWORK = {
+  reason: 'network',
+  message: 'The network is away.',
+  remedy: 'It goes on by itself when the network is back.',
+};
+
+/**
+ * The models on their way here. A download may be paused, or its process killed, at any time: what has
+ * come lies on the disk, and the next start goes on from there.
+ */
+export class Downloads {
+  readonly #options: DownloadsOptions;
+  readonly #downloads = new Map<string, Download>();
+  readonly #running = new Map<string, Running>();
+
+  constructor(options: DownloadsOptions) {
+    this.#options = options;
+  }
+
+  /** The first begun first. */
+  get list(): readonly Download[] {
+    return [...this.#downloads.values()];
+  }
+
+  /** Lists those that were left unfinished, as paused. */
+  async restore(): Promise<void> {
+    for (const download of await findUnfinished()) {
+      if (!this.#downloads.has(download.id)) this.#downloads.set(download.id, download);
+    }
+    this.#options.onChange();
+  }
+
+  /**
+   * Begins, or goes on. Resolves with the folder of the whole model.
+   * @throws RuntimeFailedError with what it failed of, or an AbortError when it was paused
+   */
+  start(id: string): Promise<string> {
+    const running = this.#running.get(id);
+    if (running !== undefined && !running.controller.signal.aborted) return running.arriving;
+    const controller = new AbortController();
+    const arriving = this.#arrive(id, controller.signal, running?.arriving);
+    this.#running.set(id, { controller, arriving });
+    return arriving;
+  }
+
+  /** Stops it; what has come stays. */
+  async pause(id: string): Promise<void> {
+    const running = this.#running.get(id);
+    running?.controller.abort();
+    await running?.arriving.catch(() => {}); // whoever started it is told
+  }
+
+  /** Stops it, and removes what has come. */
+  async cancel(id: string): Promise<void> {
+    await this.pause(id);
+    await this.#options.program.run({ task: 'discard', request: { id }, onLine: () => {} });
+    this.#remove(id);
+  }
+
+  /** Pauses all. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((id) => this.pause(id)));
+  }
+
+  async #arrive(id: string, signal: AbortSignal, before?: Promise<unknown>): Promise<string> {
+    await before?.catch(() => {});
+    try {
+      const path = await this.#fetch(id, signal);
+      this.#remove(id);
+      return path;
+    } catch (error) {
+      this.#set(id, signal.aborted ? { phase: 'paused' } : toFailure(error));
+      throw error;
+    } finally {
+      if (this.#running.get(id)?.controller.signal === signal) this.#running.delete(id);
+    }
+  }
+
+  async #fetch(id: string, signal: AbortSignal): Promise<string> {
+    const { token, endpoint } = this.#options.access();
+    const rate = new TransferRate();
+    let path: string | undefined;
+    const hear = (line: ModelsLine) => {
+      if (line.event === 'fetched') path = line.path;
+      else this.#hear(id, line, rate);
+    };
+    this.#set(id, { phase: 'starting' });
+    await this.#options.program.run({
+      task: 'fetch',
+      request: { id, token },
+      signal,
+      env: endpoint === undefined ? undefined : { HF_ENDPOINT: endpoint },
+      onLine: hear,
+    });
+    if (path === undefined) throw new TypeError('Expected to be told where the model is.');
+    return path;
+  }
+
+  #hear(id: string, line: ModelsLine, rate: TransferRate): void {
+    switch (line.event) {
+      case 'planned':
+      case 'progress': {
+        const { done_bytes: doneBytes, total_bytes: totalBytes } = line;
+        rate.add(doneBytes);
+        const { bytesPerSecond } = rate;
+        const secondsLeft =
+          bytesPerSecond === undefined || bytesPerSecond === 0
+            ? undefined
+            : (totalBytes - doneBytes) / bytesPerSecond;
+        this.#set(id, {
+          phase: 'downloading',
+          doneBytes,
+          totalBytes,
+          ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+          ...(secondsLeft === undefined ? {} : { secondsLeft }),
+        });
+        break;
+      }
+      case 'waiting':
+        this.#set(id, { phase: 'waiting', problem: NETWORK });
+        break;
+      case 'verifying': {
+        // While other files still come, that is what a person wants to see.
+        const { doneBytes = 0, totalBytes } = this.#downloads.get(id) ?? {};
+        if (doneBytes === totalBytes) this.#set(id, { phase: 'verifying' });
+        break;
+      }
+      default:
+    }
+  }
+
+  /** What is known of its bytes stays. */
+  #set(id: string, change: Partial<Download> & Pick<Download, 'phase'>): void {
+    const { doneBytes = 0, totalBytes } = this.#downloads.get(id) ?? {};
+    const bytes = { doneBytes, ...(totalBytes === undefined ? {} : { totalBytes }) };
+    this.#downloads.set(id, { id, ...bytes, ...change });
+    this.#options.onChange();
+  }
+
+  #remove(id: string): void {
+    this.#downloads.delete(id);
+    this.#options.onChange();
+  }
+}
+
+function toFailure(error: unknown): Pick<Download, 'phase' | 'problem'> {
+  const { reason, problem, remedy } =
+    error instanceof RuntimeFailedError
+      ? error
+      : { reason: 'failed', problem: String(error), remedy: 'Look at the log, then try again.' };
+  return { phase: 'failed', problem: { reason, message: problem, remedy } };
+}

@@ -1,0 +1,43 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Environment, hubCache } from './model-places.ts';
+import type { Download } from './model-views.ts';
+
+/** What `resources/runtime/models/download.py` keeps beside the files that have come. */
+const Marker = z.object({ id: z.string(), total_bytes: z.number().min(0) });
+const FOLDER = 'sightglass-download';
+
+/** Downloads that were paused, or whose process was killed, as they lie on the disk. */
+export async function findUnfinished(
+  env: Environment = process.env,
+  home = homedir(),
+): Promise<Download[]> {
+  const cache = hubCache(env, home);
+  const repositories = await readdir(cache).catch(() => []);
+  const found = repositories.map(async (name): Promise<Download[]> => {
+    const folder = join(cache, name, FOLDER);
+    const text = await readFile(join(folder, 'download.json'), 'utf8').catch(() => undefined);
+    const marker = text === undefined ? undefined : parse(text);
+    if (marker === undefined) return [];
+    const { id, total_bytes } = marker;
+    const doneBytes = Math.min(await bytesIn(folder), total_bytes);
+    return [{ id, phase: 'paused', doneBytes, totalBytes: total_bytes }];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+function parse(text: string): z.infer<typeof Marker> | undefined {
+  try {
+    return Marker.parse(JSON.parse(text));
+  } catch {
+    return undefined; // cut off while it was written: the download begins anew
+  }
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{40}/.test(name));
+  const sizes = names.map(async (name) => (await stat(join(folder, name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { execa } from 'execa';
+import pino from 'pino';
+import type { FoundModel } from '../../server/contract.ts';
+import { findModels, inspectModel } from '../../server/models/find-models.ts';
+import { ModelsProgram } from '../../server/models/models-program.ts';
+import { createModelsCommand } from '../../server/runtime/runtime-command.ts';
+import { changeConfig, makeZoo, SPECIMENS } from '../support/model-zoo.ts';
+import { demoModel, resources } from '../support/service.ts';
+import { runOnTerminal } from '../support/terminal.ts';
+
+const program = new ModelsProgram(createModelsCommand(resources), pino({ level: 'silent' }));
+let zoo: string;
+let found: Map<string, FoundModel>;
+before(async () => {
+  zoo = await mkdtemp(join(tmpdir(), 'sightglass-zoo-'));
+  await makeZoo(zoo);
+  const places = [{ name: 'Zoo', folder: zoo }];
+  const models = await findModels({ program, places, maxConcurrency: 3 });
+  found = new Map(models.map((model) => [model.name, model]));
+});
+after(() => rm(zoo, { recursive: true }));
+
+/** The command line, as people run it; into a pipe unless a terminal is asked for. */
+const cli = (args: string[]) =>
+  execa(process.execPath, ['server/cli.ts', 'models', ...args], {
+    reject: false,
+    env: { HF_HOME: zoo, HOME: zoo },
+  });
+
+test('a good model is told with all that a person wants to know', () => {
+  const { fit, ...facts } = found.get('good') ?? {};
+  assert.deepEqual(facts, {
+    path: join(zoo, 'good'),
+    name: 'good',
+    place: 'Zoo',
+    bytes: 3661056,
+    type: 'qwen2_vl',
+    quantization: 'float16',
+    seesPictures: true,
+  });
+  assert.deepEqual(
+    [fit?.verdict, fit?.weightsBytes, fit?.cacheBytes, fit?.requests],
+    ['fits', 3596416, 3 * 4194304, 3],
+  );
+});
+
+for (const [name, { reason, words }] of Object.entries(SPECIMENS)) {
+  test(`a model that is broken (${name}) says so, with a remedy`, () => {
+    const { problem } = found.get(name) ?? {};
+    assert.equal(problem?.reason, reason);
+    assert.match(problem?.message ?? '', words);
+    assert.notEqual(problem?.remedy, '');
+  });
+
+  test(`the launcher refuses it for the same reason (${name})`, async () => {
+    const { stderr, exitCode } = await execa(
+      process.execPath,
+      ['server/cli.ts', '--port', '0', '--host', '127.0.0.1', '--model-path', join(zoo, name)],
+      { reject: false, env: { HF_HOME: zoo, HOME: zoo, XDG_STATE_HOME: zoo } },
+    );
+    assert.equal(exitCode, 1);
+    assert.match(stderr.split('\n').find((line) => line.startsWith('error: ')) ?? '', words);
+  });
+}
+
+test('the command line lists the good ones on stdout and the broken ones, each with its reason, on stderr', async () => {
+  const { stdout, stderr, exitCode } = await cli(['list', '--folder', zoo]);
+  assert.equal(exitCode, 0);
+  assert.deepEqual(
+    stdout.split('\n').map((line) => line.split('\t')),
+    [
+      [demoModel, 'qwen2_vl', 'float16', '3.7 MB', 'yes', 'fits', 'Sightglass'],
+      [join(zoo, 'good'), 'qwen2_vl', 'float16', '3.7 MB', 'yes', 'fits', zoo],
+    ],
+  );
+  for (const [name, { words }] of Object.entries(SPECIMENS)) {
+    const line = stderr.split('\n').find((each) => each.includes(`: ${join(zoo, name)}: `));
+    assert.match(line ?? '', words);
+  }
+});
+
+test('on a terminal the list is a table with a heading', async () => {
+  const command = [process.execPath, 'server/cli.ts', 'models', 'list'];
+  const stdout = await runOnTerminal(command, { HF_HOME: zoo, HOME: zoo, NO_COLOR: '1' });
+  const [heading = '', row = ''] = stdout.split('\n');
+  assert.match(heading, /^Model +Architecture +Weights +Size +Pictures +Memory +Place/);
+  assert.equal(row.indexOf('qwen2_vl'), heading.indexOf('Architecture'));
+});
+
+test('one model is shown with its problem and remedy, and the exit code says that there is one', async () => {
+  const { stdout, exitCode } = await cli(['show', join(zoo, 'gguf')]);
+  assert.equal(exitCode, 1);
+  assert.match(stdout, /^Problem +.*holds a GGUF model\.\nRemedy +Choose an MLX version/m);
+});
+
+test('a model of words alone sees no pictures', async () => {
+  const blind = join(zoo, 'good');
+  await changeConfig(blind, { model_type: 'llama', vision_config: undefined });
+  const model = await inspectModel(blind, { program, maxConcurrency: 1 });
+  assert.deepEqual([model.type, model.seesPictures, model.problem], ['llama', false, undefined]);
+});
+
+test('a model larger than the memory does not fit, with the numbers', async () => {
+  const large = join(zoo, 'cut-short');
+  await truncate(join(large, 'model.safetensors'), totalmem() * 2); // sparse: takes no room
+  const { stdout } = await cli(['show', large]);
+  assert.match(stdout, /^Memory +does not fit: [\d.]+ GB of weights and .* for models$/m);
+});

@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino, { type Logger } from 'pino';
+import type { Download } from '../../../server/contract.ts';
+import { Downloads } from '../../../server/models/downloads.ts';
+import { ModelsProgram } from '../../../server/models/models-program.ts';
+import { createModelsCommand } from '../../../server/runtime/runtime-command.ts';
+import { resources } from '../service.ts';
+
+/** Downloads from a stand-in for the Hub into a cache of its own. */
+export class HubClient {
+  readonly home: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly program: ModelsProgram;
+  readonly downloads: Downloads;
+  /** All that was told of its download, in order. */
+  readonly told: Download[] = [];
+  token: string | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(home: string, hubUrl: string, log: Logger) {
+    this.home = home;
+    this.env = { HF_HOME: home, HF_ENDPOINT: hubUrl, HF_TOKEN: '', HOME: home };
+    const command = { ...createModelsCommand(resources), env: this.env };
+    this.program = new ModelsProgram(command, log);
+    this.downloads = new Downloads({
+      program: this.program,
+      access: () => ({ token: this.token }),
+      onChange: () => {
+        this.told.push(...this.downloads.list);
+        for (const check of this.#waiting) check();
+      },
+    });
+  }
+
+  static async start(
+    hubUrl: string,
+    { home, log = pino({ level: 'silent' }) }: { home?: string; log?: Logger } = {},
+  ): Promise<HubClient> {
+    const folder = home ?? (await mkdtemp(join(tmpdir(), 'sightglass-hub-')));
+    return new HubClient(folder, hubUrl, log);
+  }
+
+  /** Resolves when what is told of the download is so. */
+  until(condition: (download: Download) => boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const check = () => {
+      if (!this.downloads.list.some(condition)) return;
+      this.#waiting.delete(check);
+      resolve();
+    };
+    this.#waiting.add(check);
+    check();
+    return promise;
+  }
+
+  /** The phases it went through, each once in a row. */
+  get phases(): string[] {
+    const phases = this.told.map(({ phase }) => phase);
+    return phases.filter((phase, index) => phase !== phases[index - 1]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.downloads.close();
+    await rm(this.home, { recursive: true, force: true });
+  }
+}

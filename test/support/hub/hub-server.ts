@@ -1,0 +1,155 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type HubFile, HubRepository } from './hub-repository.ts';
+import { Pace } from './paced-body.ts';
+
+export interface HubRequest {
+  method: string;
+  path: string;
+  range: string | undefined;
+  isAuthorized: boolean;
+}
+
+const API = /^\/api\/models\/([^/]+\/[^/]+)(?:\/(tree|revision)\/([^/]+))?$/;
+const FILE = /^\/(?:(cdn)\/)?([^/]+\/[^/]+)\/resolve\/[^/]+\/(.+)$/;
+
+/**
+ * A stand-in for the Hugging Face Hub, which cannot be reached here: speaks its protocol as far as
+ * huggingface_hub downloads a model by it, large files by way of a redirect. Made to fail at will.
+ */
+export class HubServer {
+  /** What the one token it knows is. */
+  readonly token = 'hf_thisTokenIsForTests';
+  readonly pace = new Pace();
+  /** All that it was asked, in order. */
+  readonly requests: HubRequest[] = [];
+  readonly #server = createServer((request, response) => this.#answer(request, response));
+  readonly #sockets = new Set<Socket>();
+  readonly #repositories = new Map<string, HubRepository>();
+  readonly #corrupt = new Map<string, number>();
+  readonly #break = new Map<string, number>();
+  #isDown = false;
+
+  static async start(): Promise<HubServer> {
+    const hub = new HubServer();
+    hub.#server.on('connection', (socket) => {
+      if (hub.#isDown) socket.destroy();
+      hub.#sockets.add(socket.on('close', () => hub.#sockets.delete(socket)));
+    });
+    hub.#server.listen(0, '127.0.0.1');
+    await once(hub.#server, 'listening');
+    return hub;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Offers the files of a folder as a model. Again with the same id: as its newest revision. */
+  async add(id: string, folder: string, { isGated = false } = {}): Promise<HubRepository> {
+    const repository = await HubRepository.read(id, folder, isGated);
+    this.#repositories.set(id, repository);
+    return repository;
+  }
+
+  /** Sends wrong bytes, as many as there should be, the next times this file is asked for. */
+  corruptNext(name: string, times = 1): void {
+    this.#corrupt.set(name, times);
+  }
+
+  /** Cuts the next download of this file after so many bytes. */
+  breakNext(name: string, afterBytes: number): void {
+    this.#break.set(name, afterBytes);
+  }
+
+  /** As a network that is away: every connection ends, and new ones too. */
+  setDown(isDown: boolean): void {
+    this.#isDown = isDown;
+    if (isDown) for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.setDown(true);
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { method = 'GET', headers } = request;
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://hub').pathname);
+    const isAuthorized = headers.authorization === `Bearer ${this.token}`;
+    this.requests.push({ method, path, range: headers.range, isAuthorized });
+    const [, apiOf, what] = API.exec(path) ?? [];
+    const [, isCdn, fileOf, name = ''] = FILE.exec(path) ?? [];
+    const repository = this.#repositories.get(apiOf ?? fileOf ?? '');
+    if (headers.authorization !== undefined && !isAuthorized && isCdn === undefined) {
+      refuse(response, 401, '', 'Invalid credentials in Authorization header');
+    } else if (repository === undefined) {
+      refuse(response, isAuthorized ? 404 : 401, 'RepoNotFound', 'Repository not found');
+    } else if (apiOf !== undefined) {
+      const { id, sha, isGated: gated, tree } = repository;
+      json(response, what === 'tree' ? tree : { id, sha, gated, private: false, siblings: [] });
+    } else if (repository.isGated && !isAuthorized && isCdn === undefined) {
+      refuse(response, 401, 'GatedRepo', `Access to model ${repository.id} is restricted.`);
+    } else {
+      const file = repository.files.get(name);
+      const common = { 'x-repo-commit': repository.sha, 'accept-ranges': 'bytes' };
+      if (file === undefined) refuse(response, 404, 'EntryNotFound', 'Entry not found');
+      else if (file.sha256 === undefined || isCdn !== undefined) {
+        this.#send(request, response, file, common);
+      } else this.#redirect(path, response, file, common);
+    }
+  }
+
+  /** To where large files lie, with what is to be known of them. */
+  #redirect(path: string, response: ServerResponse, file: HubFile, common: object): void {
+    response
+      .writeHead(302, {
+        ...common,
+        location: `${this.url}/cdn${path}`,
+        'x-linked-etag': `"${file.sha256}"`,
+        'x-linked-size': file.data.length,
+        etag: `"${file.oid}"`,
+        'content-length': 0,
+      })
+      .end();
+  }
+
+  #send(
+    { method, headers }: IncomingMessage,
+    response: ServerResponse,
+    file: HubFile,
+    common: object,
+  ): void {
+    const { name, data, oid, sha256 } = file;
+    const from = Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
+    const range = { 'content-range': `bytes ${from}-${data.length - 1}/${data.length}` };
+    response.writeHead(from > 0 ? 206 : 200, {
+      ...common,
+      ...(from > 0 ? range : {}),
+      etag: `"${sha256 ?? oid}"`,
+      'content-length': data.length - from,
+    });
+    if (method === 'HEAD') {
+      response.end();
+      return;
+    }
+    const left = this.#corrupt.get(name) ?? 0;
+    if (left > 0) this.#corrupt.set(name, left - 1);
+    const breakAt = this.#break.get(name);
+    this.#break.delete(name);
+    const whole = data.subarray(from);
+    const body = left > 0 ? Buffer.from(whole.map((byte) => byte ^ 1)) : whole;
+    void this.pace.write(response, { name, body, breakAt });
+  }
+}
+
+function json(response: ServerResponse, body: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  const headers = { ...(code === '' ? {} : { 'x-error-code': code }), 'x-error-message': message };
+  response.writeHead(status, headers).end(JSON.stringify({ error: message }));
+}

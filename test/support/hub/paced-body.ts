@@ -1,0 +1,49 @@
+import { EventEmitter, once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** What a person would do to a network: make it slow, or pull the plug at a byte. */
+export class Pace {
+  /** Bytes a second of every body; no limit if undefined. */
+  bytesPerSecond: number | undefined;
+  readonly #sent = new Map<string, number>();
+  readonly #events = new EventEmitter().setMaxListeners(0);
+
+  /** Resolves once so many bytes of a file have been sent, counted over all requests. */
+  async sent(name: string, bytes: number): Promise<void> {
+    while ((this.#sent.get(name) ?? 0) < bytes) await once(this.#events, 'sent');
+  }
+
+  /** How many bytes of a file have been sent, over all requests. */
+  total(name: string): number {
+    return this.#sent.get(name) ?? 0;
+  }
+
+  /** Writes a body; `breakAt` destroys the connection after so many bytes of it. */
+  async write(
+    response: ServerResponse,
+    { name, body, breakAt }: { name: string; body: Buffer; breakAt?: number | undefined },
+  ): Promise<void> {
+    for (let at = 0; at < body.length && !response.destroyed; at += CHUNK_BYTES) {
+      if (breakAt !== undefined && at >= breakAt) {
+        response.destroy();
+        return;
+      }
+      const chunk = body.subarray(at, at + CHUNK_BYTES);
+      const goes = response.write(chunk);
+      this.#sent.set(name, (this.#sent.get(name) ?? 0) + chunk.length);
+      this.#events.emit('sent');
+      if (this.bytesPerSecond !== undefined) {
+        const pause = setTimeout((1000 * chunk.length) / this.bytesPerSecond, undefined, {
+          ref: false,
+        });
+        await Promise.race([pause, once(response, 'close')]);
+      } else if (!goes) {
+        await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      }
+    }
+    response.end();
+  }
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { listCandidates } from '../../../server/models/model-places.ts';
+
+let home: string;
+before(async () => {
+  home = await mkdtemp(join(tmpdir(), 'sightglass-home-'));
+});
+after(() => rm(home, { recursive: true }));
+
+/** Makes a file; gives the folder it is in. */
+async function make(path: string, text = ''): Promise<string> {
+  const file = join(home, path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
+  return dirname(file);
+}
+
+test('models are found where other apps keep them and where a person says, by name', async () => {
+  const hub = '.cache/huggingface/hub';
+  await make(`${hub}/models--owner--cached/refs/main`, 'abc');
+  await make(`${hub}/models--owner--half/blobs/0`);
+  await make(`${hub}/datasets--owner--data/refs/main`, 'abc');
+  const studio = await make('.lmstudio/models/owner/studio/config.json');
+  const gguf = await make('.lmstudio/models/owner/studio-gguf/model.gguf');
+  const omlx = await make('.omlx/models/alone/config.json');
+  await make('.omlx/models/notes/readme.txt');
+  const own = await make('mine/one/model.safetensors');
+  const single = await make('single/config.json');
+  const places = [
+    { name: '~/mine', folder: dirname(own) },
+    { name: '~/single', folder: single },
+    { name: 'nowhere', folder: join(home, 'nowhere') },
+  ];
+  assert.deepEqual(await listCandidates(places, {}, home), [
+    { path: omlx, name: 'alone', place: 'omlx' },
+    { path: own, name: 'one', place: '~/mine' },
+    { path: 'owner/cached', name: 'owner/cached', place: 'Hugging Face cache' },
+    { path: studio, name: 'owner/studio', place: 'LM Studio' },
+    { path: gguf, name: 'owner/studio-gguf', place: 'LM Studio' },
+    { path: single, name: 'single', place: '~/single' },
+  ]);
+});
+
+test('a folder that is given twice is listed once', async () => {
+  const own = await make('twice/one/config.json');
+  const place = { name: 'twice', folder: dirname(own) };
+  const found = await listCandidates([place, place], {}, join(home, 'nobody'));
+  assert.deepEqual(
+    found.map(({ path }) => path),
+    [own],
+  );
+});
+
+test('HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME are where the person says the cache is', async () => {
+  const elsewhere = join(home, 'elsewhere');
+  await make('elsewhere/huggingface/hub/models--a--b/refs/main', '1');
+  const hub = join(elsewhere, 'huggingface', 'hub');
+  for (const env of [
+    { XDG_CACHE_HOME: elsewhere },
+    { HF_HOME: join(elsewhere, 'huggingface') },
+    { HF_HUB_CACHE: hub },
+  ]) {
+    const found = await listCandidates([], env, join(home, 'nobody'));
+    assert.deepEqual(
+      found.map(({ name }) => name),
+      ['a/b'],
+    );
+  }
+});
