@@ -3,7 +3,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { app } from 'electron';
 import type { View } from '../server/contract.ts';
 import { createLog } from '../server/log.ts';
-import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
 import { guardWindows, servePanel } from './guard.ts';
 import { registerCommands, sendEvent } from './ipc.ts';
 import { becomeSingleInstance, endInOrder, followPower, liveInMenuBar } from './lifecycle.ts';
@@ -45,11 +44,10 @@ async function start(): Promise<void> {
 
   const sightglass = new Sightglass({
     store,
-    command: createRuntimeCommand(resources),
+    resources,
     log,
     logTail,
     logFolder: dirname(file),
-    demoModel: fileURLToPath(new URL('models/demo', resources)),
     platform,
     panel: {
       keepOpen: (keep) => panel?.keepOpen(keep),
@@ -97,6 +95,7 @@ async function start(): Promise<void> {
     flush();
   });
 
+  await sightglass.models.restore();
   const { modelPath, startServerAtLaunch } = store.settings;
   if (modelPath === undefined) await panel.show();
   else if (startServerAtLaunch) await sightglass.start();

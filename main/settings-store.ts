@@ -10,70 +10,96 @@ export interface Cipher {
   decrypt(secret: string): Promise<string>;
 }
 
-/** What lies on disk: the settings but for the key, which is there encrypted only. */
+/** What lies on disk: the settings but for the secrets, which are there encrypted only. */
 interface Stored {
   settings?: Record<string, unknown>;
   apiKeySecret?: string;
+  hubTokenSecret?: string;
   recentModels?: string[];
+}
+
+/** What is stored, as it is in memory. */
+interface Kept {
+  settings: AppSettings;
+  hubToken: string | undefined;
+  recentModels: readonly string[];
 }
 
 const RECENT_MODELS = 5;
 
 /**
- * The person's settings and last models, in `settings.json` of a folder. What cannot be read is set
- * aside or left at its default, and `notices` says so.
+ * The person's settings, last models and Hugging Face token, in `settings.json` of a folder. What
+ * cannot be read is set aside or left at its default, and `notices` says so.
  */
 export class SettingsStore {
   readonly notices: readonly string[];
   readonly #conf: Conf<Stored>;
   readonly #cipher: Cipher;
-  #settings: AppSettings;
+  #kept: Kept;
 
-  private constructor(
-    conf: Conf<Stored>,
-    cipher: Cipher,
-    settings: AppSettings,
-    notices: string[],
-  ) {
+  private constructor(conf: Conf<Stored>, cipher: Cipher, kept: Kept, notices: string[]) {
     this.#conf = conf;
     this.#cipher = cipher;
-    this.#settings = settings;
+    this.#kept = kept;
     this.notices = notices;
   }
 
   static async open(folder: string, cipher: Cipher): Promise<SettingsStore> {
     const notices: string[] = [];
     const conf = openConf(folder, notices);
-    const { apiKeySecret, settings = {} } = conf.store;
+    const { apiKeySecret, hubTokenSecret, settings = {}, recentModels } = conf.store;
     const known = keepValid(settings, notices);
-    if (apiKeySecret !== undefined) {
-      const apiKey = await cipher.decrypt(apiKeySecret).catch(() => undefined);
-      if (apiKey === undefined) notices.push('The API key could not be read from the keychain.');
-      else known['apiKey'] = apiKey;
-    }
-    return new SettingsStore(conf, cipher, AppSettings.parse(known), notices);
+    const reveal = async (secret: string | undefined, what: string) => {
+      if (secret === undefined) return undefined;
+      return cipher.decrypt(secret).catch(() => {
+        notices.push(`The ${what} could not be read from the keychain.`);
+        return undefined;
+      });
+    };
+    const apiKey = await reveal(apiKeySecret, 'API key');
+    if (apiKey !== undefined) known['apiKey'] = apiKey;
+    const kept = {
+      settings: AppSettings.parse(known),
+      hubToken: await reveal(hubTokenSecret, 'Hugging Face token'),
+      recentModels: z.array(z.string()).catch([]).parse(recentModels),
+    };
+    return new SettingsStore(conf, cipher, kept, notices);
   }
 
   get settings(): AppSettings {
-    return this.#settings;
+    return this.#kept.settings;
   }
 
   /** The models chosen lately, the latest first. */
   get recentModels(): readonly string[] {
-    return z.array(z.string()).catch([]).parse(this.#conf.store.recentModels);
+    return this.#kept.recentModels;
   }
 
-  async save(settings: AppSettings): Promise<void> {
-    const { apiKey, ...open } = settings;
+  /** For the Hugging Face Hub. */
+  get hubToken(): string | undefined {
+    return this.#kept.hubToken;
+  }
+
+  save(settings: AppSettings): Promise<void> {
     const { modelPath } = settings;
     const others = this.recentModels.filter((path) => path !== modelPath);
-    const recentModels = modelPath === undefined ? others : [modelPath, ...others];
-    this.#conf.store = {
-      settings: open,
-      recentModels: recentModels.slice(0, RECENT_MODELS),
+    const all = modelPath === undefined ? others : [modelPath, ...others];
+    return this.#write({ ...this.#kept, settings, recentModels: all.slice(0, RECENT_MODELS) });
+  }
+
+  saveHubToken(hubToken: string | undefined): Promise<void> {
+    return this.#write({ ...this.#kept, hubToken });
+  }
+
+  async #write(kept: Kept): Promise<void> {
+    const { settings, hubToken, recentModels } = kept;
+    const { apiKey, ...open } = settings;
+    const secrets = {
       ...(apiKey === undefined ? {} : { apiKeySecret: await this.#cipher.encrypt(apiKey) }),
+      ...(hubToken === undefined ? {} : { hubTokenSecret: await this.#cipher.encrypt(hubToken) }),
     };
-    this.#settings = settings;
+    this.#conf.store = { settings: open, recentModels: [...recentModels], ...secrets };
+    this.#kept = kept;
   }
 }
 

@@ -9,12 +9,12 @@ import type {
 } from '../server/contract.ts';
 import { ListenError } from '../server/http/http-server.ts';
 import { modelIdOf } from '../server/http/model-id.ts';
-import { findModels } from '../server/models/find-models.ts';
-import type { RuntimeCommand } from '../server/runtime/runtime-process.ts';
+import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
 import type { Failure } from '../server/runtime/runtime-state.ts';
 import type { CommandHandlers } from './commands.ts';
 import { LoadHistory } from './load-history.ts';
 import type { LogTail } from './log-tail.ts';
+import { ModelShelf } from './model-shelf.ts';
 import { ServiceSwitch } from './service-switch.ts';
 import { changeSettings, toServiceSettings } from './setting-changes.ts';
 import type { SettingsStore } from './settings-store.ts';
@@ -44,11 +44,11 @@ export interface PanelControl {
 
 export interface SightglassOptions {
   store: SettingsStore;
-  command: RuntimeCommand;
+  /** Where the runtime, the demo model and the list of good models lie. */
+  resources: URL;
   log: Logger;
   logTail: LogTail;
   logFolder: string;
-  demoModel: string;
   platform: Platform;
   panel: PanelControl;
   /** Tells the panel, if there is one. */
@@ -60,15 +60,18 @@ export interface SightglassOptions {
 /** The app without its windows: the switched service, what it tells of itself, what may be asked. */
 export class Sightglass {
   readonly power: ServiceSwitch;
+  readonly models: ModelShelf;
   readonly #options: SightglassOptions;
   readonly #history: LoadHistory;
+  readonly handlers: CommandHandlers;
   readonly #asking = new Map<string, AbortController>();
   /** Changes are made one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
   #trouble: Trouble | undefined;
 
   constructor(options: SightglassOptions) {
-    const { command, log, onChange } = options;
+    const { resources, store, log, onChange } = options;
+    const command = createRuntimeCommand(resources);
     this.#options = options;
     const onTrouble = (trouble: Trouble | undefined) => {
       this.#trouble = trouble;
@@ -76,12 +79,22 @@ export class Sightglass {
     const onRollback = (modelPath: string, failure: Failure) => this.#rollBack(modelPath, failure);
     this.power = new ServiceSwitch({ command, log, onChange, onRollback, onTrouble });
     this.#history = new LoadHistory(this.power.activity);
+    this.models = new ModelShelf({
+      resources,
+      store,
+      log,
+      onChange,
+      service: () => (this.power.view.phase === 'on' ? this.power.service : undefined),
+      use: (modelPath) => this.#use(modelPath),
+    });
+    this.handlers = this.#createHandlers();
   }
 
   snapshot(): Snapshot {
     const { store } = this.#options;
     return takeSnapshot({
       power: this.power,
+      models: this.models,
       store,
       history: this.#history,
       trouble: this.#trouble,
@@ -100,7 +113,7 @@ export class Sightglass {
 
   /** Ends everything: lets requests come to their end first, or cancels them. */
   async close(how: { now: boolean }): Promise<void> {
-    await this.power.stop(how);
+    await Promise.all([this.power.stop(how), this.models.close()]);
     this.#history.close();
     this.hidden();
   }
@@ -114,39 +127,48 @@ export class Sightglass {
     this.#options.logTail.unwatch();
   }
 
-  readonly handlers: CommandHandlers = {
-    snapshot: () => this.snapshot(),
-    history: () => [...this.#history.samples],
-    start: () => this.start(),
-    stop: (how) => this.power.stop(how),
-    cancel: ({ id }) => this.power.activity.cancel(id),
-    dismissTrouble: () => {
-      this.#trouble = undefined;
-      this.#options.onChange();
-    },
-    changeSettings: (changes) => {
-      const change = () => this.#changeSettings(changes);
-      const result = this.#changing.then(change, change);
-      this.#changing = result;
-      return result;
-    },
-    chooseModelFolder: () => this.#options.panel.whileBusy(this.#options.platform.chooseFolder),
-    findModels: () => findModels(),
-    demoModel: () => this.#options.demoModel,
-    ask: (question) => this.#ask(question),
-    stopAsking: ({ id }) => this.#asking.get(id)?.abort(),
-    copy: ({ text }) => this.#options.platform.copy(text),
-    openLogs: () => this.#options.platform.openFolder(this.#options.logFolder),
-    watchLog: () => {
-      const { logTail, send } = this.#options;
-      logTail.watch((lines) => send('log', lines));
-      return logTail.lines();
-    },
-    unwatchLog: () => this.hidden(),
-    keepOpen: ({ keep }) => this.#options.panel.keepOpen(keep),
-    hide: () => this.#options.panel.hide(),
-    quit: () => this.#options.platform.quit(),
-  };
+  #createHandlers(): CommandHandlers {
+    return {
+      ...this.models.handlers,
+      snapshot: () => this.snapshot(),
+      history: () => [...this.#history.samples],
+      start: () => this.start(),
+      stop: (how) => this.power.stop(how),
+      cancel: ({ id }) => this.power.activity.cancel(id),
+      dismissTrouble: () => {
+        this.#trouble = undefined;
+        this.#options.onChange();
+      },
+      changeSettings: (changes) => this.#changeInTurn(changes),
+      chooseModelFolder: () => this.#options.panel.whileBusy(this.#options.platform.chooseFolder),
+      ask: (question) => this.#ask(question),
+      stopAsking: ({ id }) => this.#asking.get(id)?.abort(),
+      copy: ({ text }) => this.#options.platform.copy(text),
+      openLogs: () => this.#options.platform.openFolder(this.#options.logFolder),
+      watchLog: () => {
+        const { logTail, send } = this.#options;
+        logTail.watch((lines) => send('log', lines));
+        return logTail.lines();
+      },
+      unwatchLog: () => this.hidden(),
+      keepOpen: ({ keep }) => this.#options.panel.keepOpen(keep),
+      hide: () => this.#options.panel.hide(),
+      quit: () => this.#options.platform.quit(),
+    };
+  }
+
+  #changeInTurn(changes: Record<string, unknown>): Promise<SettingsChange> {
+    const change = () => this.#changeSettings(changes);
+    const result = this.#changing.then(change, change);
+    this.#changing = result;
+    return result;
+  }
+
+  /** As the panel does it: a first model is served at once. */
+  async #use(modelPath: string): Promise<void> {
+    await this.#changeInTurn({ modelPath });
+    await this.start();
+  }
 
   async #changeSettings(changes: Record<string, unknown>): Promise<SettingsChange> {
     const { store, platform, onChange } = this.#options;

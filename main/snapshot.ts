@@ -2,6 +2,7 @@ import type { RequestRecord } from '../server/activity.ts';
 import type { RequestView, Snapshot, Trouble } from '../server/contract.ts';
 import { modelIdOf } from '../server/http/model-id.ts';
 import type { LoadHistory } from './load-history.ts';
+import type { ModelShelf } from './model-shelf.ts';
 import { toRuntimeView } from './runtime-view.ts';
 import type { ServiceSwitch } from './service-switch.ts';
 import type { SettingsStore } from './settings-store.ts';
@@ -11,13 +12,14 @@ const RECENT = 50;
 
 export interface SnapshotParts {
   power: ServiceSwitch;
+  models: ModelShelf;
   store: SettingsStore;
   history: LoadHistory;
   trouble: Trouble | undefined;
 }
 
 /** Everything the panel shows, as it is now. */
-export function takeSnapshot({ power, store, history, trouble }: SnapshotParts): Snapshot {
+export function takeSnapshot({ power, models, store, history, trouble }: SnapshotParts): Snapshot {
   const { settings, recentModels } = store;
   const { activity, service } = power;
   const active = activity.active().map(toRequestView).sort(byState);
@@ -42,6 +44,9 @@ export function takeSnapshot({ power, store, history, trouble }: SnapshotParts):
     ...(trouble === undefined ? {} : { trouble }),
     settings,
     recentModels: [...recentModels],
+    downloads: [...models.downloads],
+    ...(models.check === undefined ? {} : { check: models.check }),
+    hasHubToken: store.hubToken !== undefined,
   };
 }
 

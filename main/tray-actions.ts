@@ -29,6 +29,9 @@ export async function doTrayAction(
     case 'openPanel':
       await open();
       break;
+    case 'openModels':
+      await open('models');
+      break;
     case 'openSettings':
       await open('settings');
       break;

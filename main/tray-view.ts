@@ -1,4 +1,5 @@
 import type { Snapshot } from '../server/contract.ts';
+import { modelIdOf } from '../server/http/model-id.ts';
 
 /** The shape of the icon in the menu bar. */
 export type TrayIcon = 'stopped' | 'loading' | 'ready' | 'busy' | 'failed';
@@ -10,6 +11,7 @@ export type TrayAction =
         | 'start'
         | 'stop'
         | 'copyUrl'
+        | 'openModels'
         | 'openSettings'
         | 'openLogs'
         | 'openPanel'
@@ -70,7 +72,7 @@ export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
   const { server, settings, recentModels } = snapshot;
   const isOff = server.phase === 'off' || server.phase === 'failed';
   const models = recentModels.map((path) => ({
-    label: nameOf(path),
+    label: modelIdOf(path),
     checked: path === settings.modelPath,
     action: { do: 'useModel' as const, path },
   }));
@@ -81,6 +83,7 @@ export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
       ? { label: 'Start', action: { do: 'start' } }
       : { label: 'Stop', action: { do: 'stop' }, enabled: server.phase === 'on' },
     { label: 'Copy URL', action: { do: 'copyUrl' }, enabled: server.phase === 'on' },
+    { label: 'Models…', action: { do: 'openModels' } },
     { label: 'Recent Models', enabled: models.length > 0, submenu: models },
     separator,
     { label: 'Open Sightglass', action: { do: 'openPanel' } },
@@ -90,8 +93,4 @@ export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
     separator,
     { label: 'Quit Sightglass', action: { do: 'quit' } },
   ];
-}
-
-function nameOf(path: string): string {
-  return path.startsWith('/') ? (path.split('/').at(-1) ?? path) : path;
 }

@@ -21,6 +21,7 @@ const wrong: [changes: Record<string, unknown>, setting: string, message: string
   [{ queueTimeoutSeconds: 0 }, 'queueTimeoutSeconds', 'Give more than 0.'],
   [{ apiKey: 'two words' }, 'apiKey', 'Give letters, digits and signs of ASCII, no spaces.'],
   [{ host: ' ' }, 'host', 'Give at least one character.'],
+  [{ hubEndpoint: 'hub' }, 'hubEndpoint', 'Give an address such as https://hub.example.'],
   [{ banana: 1 }, 'banana', 'There is no such setting.'],
 ];
 for (const [changes, setting, message] of wrong) {
@@ -37,7 +38,7 @@ test('all that is wrong is told at once', () => {
 });
 
 test('the service is given its own settings, and a service without a model is none', () => {
-  const { startAtLogin: _, startServerAtLaunch: __, ...own } = settings;
+  const { startAtLogin: _, startServerAtLaunch: __, modelFolders: ___, ...own } = settings;
   assert.deepEqual(toServiceSettings(settings), { ...own, modelType: 'mlx_vlm' });
   assert.throws(() => toServiceSettings(AppSettings.parse({})));
 });

@@ -65,3 +65,14 @@ test('a key that cannot be decrypted is left out, and said', async () => {
   assert.equal(store.settings.apiKey, undefined);
   assert.match(store.notices.join(), /API key could not be read/);
 });
+
+test('the Hugging Face token is kept encrypted beside the settings, until it is taken out', async () => {
+  const store = await SettingsStore.open(folder, cipher);
+  await store.saveHubToken('hf_secret');
+  await store.save(AppSettings.parse({ port: 9000 }));
+  assert.ok(!(await readFile(file(), 'utf8')).includes('hf_secret'));
+  const again = await SettingsStore.open(folder, cipher);
+  assert.deepEqual([again.hubToken, again.settings.port], ['hf_secret', 9000]);
+  await again.saveHubToken(undefined);
+  assert.ok(!(await readFile(file(), 'utf8')).includes('hubTokenSecret'));
+});

@@ -28,6 +28,8 @@ function snapshot(over: Partial<Snapshot> = {}, load: Partial<Snapshot['load']> 
     recent: [],
     settings: AppSettings.parse({ modelPath: '/models/demo' }),
     recentModels: ['/models/demo', 'owner/name'],
+    downloads: [],
+    hasHubToken: false,
     ...over,
   };
 }
@@ -61,6 +63,7 @@ test('the menu of a service that is on stops it and copies its address', () => {
   assert.deepEqual(enabled(snapshot()), [
     'Stop',
     'Copy URL',
+    'Models…',
     'Recent Models',
     'Open Sightglass',
     'Settings…',
@@ -72,7 +75,7 @@ test('the menu of a service that is on stops it and copies its address', () => {
 
 test('the menu of one that is off starts it, and has no address to copy', () => {
   const labels = enabled(snapshot({ server: { phase: 'off' }, recentModels: [] }));
-  assert.deepEqual(labels.slice(0, 2), ['Start', 'Open Sightglass']);
+  assert.deepEqual(labels.slice(0, 2), ['Start', 'Models…']);
 });
 
 test('the recent models are named by their last part, the present one checked', () => {

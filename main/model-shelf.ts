@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import type { Check, Download } from '../server/contract.ts';
+import { Downloads } from '../server/models/downloads.ts';
+import { findModels, measureMachine } from '../server/models/find-models.ts';
+import { ModelsProgram } from '../server/models/models-program.ts';
+import { suggestModels } from '../server/models/suggested-models.ts';
+import { createModelsCommand } from '../server/runtime/runtime-command.ts';
+import type { Service } from '../server/service.ts';
+import type { CommandHandlers } from './commands.ts';
+import type { SettingsStore } from './settings-store.ts';
+
+export interface ModelShelfOptions {
+  /** Where the runtime and the list of good models lie. */
+  resources: URL;
+  store: SettingsStore;
+  log: Logger;
+  /** The service, when it is on. */
+  service: () => Service | undefined;
+  /** Serves this model from now on. */
+  use: (modelPath: string) => Promise<void>;
+  onChange: () => void;
+}
+
+/** The models of this Mac, those on their way here, and the check of the one that is served. */
+export class ModelShelf {
+  readonly demoModel: string;
+  readonly #options: ModelShelfOptions;
+  readonly #program: ModelsProgram;
+  readonly #downloads: Downloads;
+  #check: { modelPath: string | undefined; view: Check } | undefined;
+  #checking: AbortController | undefined;
+
+  constructor(options: ModelShelfOptions) {
+    const { resources, store, log, onChange } = options;
+    this.#options = options;
+    this.demoModel = fileURLToPath(new URL('models/demo', resources));
+    this.#program = new ModelsProgram(
+      createModelsCommand(resources),
+      log.child({ part: 'models' }),
+    );
+    this.#downloads = new Downloads({
+      program: this.#program,
+      access: () => ({ token: store.hubToken, endpoint: store.settings.hubEndpoint }),
+      onChange,
+    });
+  }
+
+  get downloads(): readonly Download[] {
+    return this.#downloads.list;
+  }
+
+  /** Of the model that the settings name; that of another one is history. */
+  get check(): Check | undefined {
+    const { modelPath } = this.#options.store.settings;
+    return this.#check?.modelPath === modelPath ? this.#check?.view : undefined;
+  }
+
+  /** Lists what was not finished when the app was last open. */
+  restore(): Promise<void> {
+    return this.#downloads.restore();
+  }
+
+  /** Pauses the downloads, and gives up the check. */
+  async close(): Promise<void> {
+    this.#checking?.abort();
+    await this.#downloads.close();
+  }
+
+  readonly handlers: Pick<
+    CommandHandlers,
+    | 'findModels'
+    | 'suggestModels'
+    | 'demoModel'
+    | 'download'
+    | 'pauseDownload'
+    | 'cancelDownload'
+    | 'setHubToken'
+    | 'checkModel'
+    | 'stopCheck'
+  > = {
+    findModels: () => {
+      const { modelFolders, maxConcurrency } = this.#options.store.settings;
+      const own = { name: 'Sightglass', folder: join(this.demoModel, '..') };
+      const added = modelFolders.map((folder) => ({ name: folder, folder }));
+      return findModels({ program: this.#program, places: [own, ...added], maxConcurrency });
+    },
+    suggestModels: async () => {
+      const { resources, store } = this.#options;
+      const machine = await measureMachine(this.#program);
+      return suggestModels(resources, machine, store.settings.maxConcurrency);
+    },
+    demoModel: () => this.demoModel,
+    download: ({ id, use }) => void this.#download(id, use),
+    pauseDownload: ({ id }) => this.#downloads.pause(id),
+    cancelDownload: ({ id }) => this.#downloads.cancel(id),
+    setHubToken: async ({ token }) => {
+      await this.#options.store.saveHubToken(token);
+      this.#options.onChange();
+    },
+    checkModel: () => {
+      const service = this.#options.service();
+      if (service === undefined) throw new Error('The server is off. Start it, then check.');
+      if (this.#checking === undefined) void this.#runCheck(service);
+    },
+    stopCheck: () => this.#checking?.abort(),
+  };
+
+  /** What becomes of it is in the list. */
+  async #download(id: string, use: boolean): Promise<void> {
+    try {
+      await this.#downloads.start(id);
+      if (use) await this.#options.use(id);
+    } catch (error) {
+      if ((error as Error).name !== 'AbortError') {
+        this.#options.log.warn({ model: id, reason: (error as Error).message }, 'download failed');
+      }
+    }
+  }
+
+  async #runCheck(service: Service): Promise<void> {
+    const { store, log } = this.#options;
+    const { modelPath } = store.settings;
+    const show = (view?: Check) => {
+      this.#check = view === undefined ? undefined : { modelPath, view };
+      this.#options.onChange();
+    };
+    const controller = new AbortController();
+    this.#checking = controller;
+    try {
+      const { signal } = controller;
+      const onProgress = (done: number, of: number) => show({ phase: 'running', done, of });
+      show({ phase: 'done', result: await service.check({ signal, onProgress }) });
+    } catch (error) {
+      if (controller.signal.aborted) return show();
+      log.warn({ err: error }, 'the check failed');
+      show({ phase: 'failed', message: (error as Error).message });
+    } finally {
+      this.#checking = undefined;
+    }
+  }
+}
