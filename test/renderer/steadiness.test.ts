@@ -122,6 +122,7 @@ test('the log stands still while it is scrolled up, and is taken back to its end
   const page = await panel.open(STATES['ready']);
   await go(page, 'Logs');
   const top = () => page.evaluate<number>('document.querySelector(".lines").scrollTop');
+  await page.locator('.lines').getByText('id=req-39').waitFor();
   await page.evaluate('document.querySelector(".lines").scrollTop = 0');
   await page.getByText('Paused where you scrolled to.').waitFor();
   await tell(page, 'log', [{ number: 40, at: 0, level: 'info', text: 'one more' }]);
