@@ -24,11 +24,6 @@ export function toSize(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-/** The last part of a folder's path; a Hugging Face id as it is. */
-export function toModelName(path: string): string {
-  return path.startsWith('/') ? (path.split('/').findLast((part) => part !== '') ?? path) : path;
-}
-
 /** The time of day, to the second. */
 export function toTime(at: number): string {
   return new Date(at).toLocaleTimeString(undefined, { hour12: false });

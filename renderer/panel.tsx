@@ -9,13 +9,14 @@ import { TroubleBanner } from './parts/trouble-banner.tsx';
 import { type Shown, useSnapshot } from './use-snapshot.ts';
 import { Connect } from './views/connect.tsx';
 import { Logs } from './views/logs.tsx';
+import { Models } from './views/models.tsx';
 import { Overview } from './views/overview.tsx';
 import { SettingsView } from './views/settings.tsx';
 import { TryIt } from './views/try-it.tsx';
 
-const VIEWS: readonly View[] = ['overview', 'try', 'connect', 'logs', 'settings'];
+const VIEWS: readonly View[] = ['overview', 'models', 'try', 'connect', 'logs', 'settings'];
 /** Those that hold what a person has begun: they stay as they are while another is looked at. */
-const KEPT: ReadonlySet<View> = new Set(['try', 'settings']);
+const KEPT: ReadonlySet<View> = new Set(['models', 'try', 'settings']);
 
 function Panel() {
   const shown = useSnapshot();
@@ -76,6 +77,8 @@ function ViewOf({ view, shown }: { view: View; shown: Shown }) {
   switch (view) {
     case 'overview':
       return <Overview {...shown} />;
+    case 'models':
+      return <Models snapshot={snapshot} />;
     case 'try':
       return <TryIt snapshot={snapshot} />;
     case 'connect':

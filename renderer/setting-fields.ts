@@ -92,6 +92,13 @@ export const ADVANCED: readonly SettingField[] = [
     kind: 'switch',
   },
   {
+    name: 'hubEndpoint',
+    label: 'Hugging Face mirror',
+    kind: 'text',
+    empty: 'https://huggingface.co',
+    help: 'Where models are downloaded from.',
+  },
+  {
     name: 'logLevel',
     label: 'Log from level',
     kind: 'choice',

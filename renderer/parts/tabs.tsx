@@ -3,6 +3,7 @@ import type { View } from '../../server/contract.ts';
 
 const TABS: readonly [View, string][] = [
   ['overview', 'Overview'],
+  ['models', 'Models'],
   ['try', 'Try It'],
   ['connect', 'Connect'],
   ['logs', 'Logs'],

@@ -1,5 +1,6 @@
 import type { Snapshot, Trouble } from '../../server/contract.ts';
 import { call, run } from '../bridge.ts';
+import { changeSettings } from '../change-settings.ts';
 
 /** What went wrong, in words, and what to do about it. */
 export function TroubleBanner({ snapshot }: { snapshot: Snapshot }) {
@@ -34,8 +35,7 @@ export function TroubleBanner({ snapshot }: { snapshot: Snapshot }) {
 function PortButton({ trouble: { freePort } }: { trouble: Trouble }) {
   if (freePort === undefined) return null;
   const use = async () => {
-    const change = await call('changeSettings', { port: freePort });
-    if (change.applied === 'no') throw new Error(change.problems[0]?.message);
+    await changeSettings({ port: freePort });
     await call('start');
   };
   return (

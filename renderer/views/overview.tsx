@@ -11,7 +11,7 @@ import { Welcome } from './welcome.tsx';
 export function Overview({ snapshot, samples }: Shown) {
   const isMoving = Date.now() < movesUntil(samples); // asked anew with each tick
   const now = Math.max(useClock(isMoving), snapshot.at);
-  if (snapshot.model === undefined) return <Welcome />;
+  if (snapshot.model === undefined) return <Welcome snapshot={snapshot} />;
   return (
     <>
       <LoadNumbers load={snapshot.load} />

@@ -1,8 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { SettingProblem, SettingsChange, Snapshot } from '../../server/contract.ts';
 import { call, run } from '../bridge.ts';
-import { toModelName } from '../format.ts';
-import { ModelChoice } from '../parts/model-choice.tsx';
 import { NetworkSettings } from '../parts/network-settings.tsx';
 import { SettingRow } from '../parts/setting-row.tsx';
 import { ADVANCED, FIELDS, type SettingField, toText, toValue } from '../setting-fields.ts';
@@ -21,7 +19,6 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
   const [draft, setDraft] = useState<Draft>({});
   const [problems, setProblems] = useState<readonly SettingProblem[]>([]);
   const [said, setSaid] = useState('');
-  const [isModelOpen, setModelOpen] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
@@ -49,7 +46,6 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
   };
   const problemOf = (name: string) => problems.find(({ setting }) => setting === name)?.message;
   const isWrong = ({ name }: SettingField) => problemOf(name) !== undefined;
-  const modelProblem = problemOf('modelPath');
   const rows = (fields: readonly SettingField[]) =>
     fields.map((field) => (
       <SettingRow
@@ -62,21 +58,6 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
     ));
   return (
     <section class="settings" aria-label="Settings">
-      <details onToggle={({ currentTarget: { open } }) => setModelOpen(open)}>
-        <summary>
-          <h2>Model</h2>
-          <span class="model-name">
-            {settings.modelPath === undefined ? 'none' : toModelName(settings.modelPath)}
-          </span>
-        </summary>
-        {isModelOpen && (
-          <ModelChoice
-            chosen={settings.modelPath}
-            onChoose={(modelPath) => run(change({ modelPath }))}
-          />
-        )}
-        {modelProblem !== undefined && <p class="problem">{modelProblem}</p>}
-      </details>
       <form
         ref={form}
         onSubmit={(event) => {

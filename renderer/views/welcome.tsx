@@ -1,36 +1,46 @@
-import { useState } from 'preact/hooks';
-import { call, run } from '../bridge.ts';
-import { ModelChoice } from '../parts/model-choice.tsx';
+import type { Snapshot } from '../../server/contract.ts';
+import { call } from '../bridge.ts';
+import { changeSettings } from '../change-settings.ts';
+import { Downloads } from '../parts/downloads.tsx';
+import { FoundModels } from '../parts/found-models.tsx';
+import { ProblemLine } from '../parts/problem-line.tsx';
+import { SuggestedModels } from '../parts/suggested-models.tsx';
+import { useAttempt } from '../use-attempt.ts';
+import { useFoundModels } from '../use-found-models.ts';
 
 /** The first start: there is one decision to make, and a way to put it off. */
-export function Welcome() {
-  const [problem, setProblem] = useState('');
+export function Welcome({ snapshot }: { snapshot: Snapshot }) {
+  const search = useFoundModels(snapshot);
+  const { problem, attempt } = useAttempt();
   const use = async (modelPath: string) => {
-    const change = await call('changeSettings', { modelPath });
-    if (change.applied === 'no')
-      setProblem(change.problems.map(({ message }) => message).join(' '));
-    else await call('start');
+    const applied = await changeSettings({ modelPath });
+    await call('start');
+    return applied;
   };
   return (
-    <section class="welcome" aria-label="Choose a model">
-      <h2>Which model should answer?</h2>
-      <p>
-        Sightglass serves one vision-language model to every app on this Mac. Nothing you show it
-        leaves this Mac.
-      </p>
-      <button type="button" class="primary wide" onClick={() => run(call('demoModel').then(use))}>
-        Try the Demo Model
-      </button>
-      <p class="help">
-        Tiny and built in: it knows drawn shapes, their colours and printed numbers. Good for a
-        first request.
-      </p>
-      <ModelChoice onChoose={(path) => run(use(path))} />
-      {problem !== '' && (
-        <p class="problem" role="alert">
-          {problem}
+    <>
+      <section class="welcome" aria-label="Choose a model">
+        <h2>Which model should answer?</h2>
+        <p>
+          Sightglass serves one vision-language model to every app on this Mac. Nothing you show it
+          leaves this Mac.
         </p>
-      )}
-    </section>
+        <button
+          type="button"
+          class="primary wide"
+          onClick={() => attempt(() => call('demoModel').then(use))}
+        >
+          Try the Demo Model
+        </button>
+        <p class="help">
+          Tiny and built in: it knows drawn shapes, their colours and printed numbers. Good for a
+          first request.
+        </p>
+        <ProblemLine text={problem} />
+      </section>
+      <Downloads downloads={snapshot.downloads} use />
+      <FoundModels snapshot={snapshot} search={search} onUse={use} />
+      <SuggestedModels snapshot={snapshot} found={search.found} use />
+    </>
   );
 }

@@ -3,7 +3,8 @@ import { after, afterEach, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { Snapshot } from '../../server/contract.ts';
 import { type Answers, asked, BuiltPanel, noChromium, tell } from '../support/built-panel.ts';
-import { found, history, inFlight, logLines, STATES, snapshot } from '../support/snapshots.ts';
+import { found, suggested } from '../support/models.ts';
+import { history, inFlight, logLines, STATES, snapshot } from '../support/snapshots.ts';
 
 const skip = noChromium;
 let panel: BuiltPanel;
@@ -19,7 +20,8 @@ afterEach(async () => {
 });
 
 async function open(shown: Snapshot | undefined, answers: Answers = {}): Promise<void> {
-  const known = { history, findModels: found, watchLog: logLines };
+  const models = { findModels: found, suggestModels: suggested };
+  const known = { history, ...models, watchLog: logLines };
   page = await panel.open({ answers: { ...known, snapshot: shown, ...answers } });
   await page.getByRole('tab', { name: 'Overview' }).waitFor();
 }
@@ -88,16 +90,12 @@ test('a failure is told with what to do, and put away', { skip }, async () => {
 
 for (const [what, act, path] of [
   ['the demo model', () => press('Try the Demo Model'), '/models/demo'],
-  ['one found on this Mac', () => press(/gemma/), found[1]?.path],
-  ['a folder', () => press('Choose a Folder…'), '/chosen'],
   [
-    'a Hugging Face id',
-    async () => {
-      await page.getByLabel('or a Hugging Face id').fill(' owner/name ');
-      await page.keyboard.press('Enter');
-    },
-    'owner/name',
+    'one found on this Mac',
+    () => page.locator('.model-button', { hasText: 'gemma' }).click(),
+    found[1]?.path,
   ],
+  ['a folder', () => press('Choose a Folder…'), '/chosen'],
 ] as const) {
   test(`without a model the first choice is one: ${what}`, { skip }, async () => {
     await open(STATES['no model'], {
@@ -250,13 +248,13 @@ test('the panel is worked by the keyboard alone', { skip }, async () => {
   await page.keyboard.press('Enter');
   await page.keyboard.press('Tab');
   assert.equal(await focused(), 'Overview');
-  for (const name of ['Try It', 'Connect', 'Logs', 'Settings', 'Overview']) {
+  for (const name of ['Models', 'Try It', 'Connect', 'Logs', 'Settings', 'Overview']) {
     await page.keyboard.press('ArrowRight');
     assert.equal(await focused(), name);
   }
   await page.keyboard.press('ArrowLeft');
   assert.equal(await page.getByRole('tab', { selected: true }).textContent(), 'Settings');
   await page.keyboard.press('Tab');
-  assert.match(await focused(), /^Model/);
+  assert.equal(await page.evaluate('document.activeElement.id'), 'maxConcurrency');
   assert.deepEqual(await asked(page), [['start', undefined]]);
 });

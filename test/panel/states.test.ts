@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { View } from '../../server/contract.ts';
 import { BuiltPanel, noChromium, tell } from '../support/built-panel.ts';
-import { found, history, inFlight, logLines, STATES, snapshot } from '../support/snapshots.ts';
+import { found, suggested } from '../support/models.ts';
+import { history, inFlight, logLines, STATES, snapshot } from '../support/snapshots.ts';
 
 const skip = noChromium;
 const axe = new URL(import.meta.resolve('axe-core/axe.min.js'));
@@ -17,9 +18,11 @@ before(async () => {
 });
 after(() => panel?.stop());
 
-const answers = { history, findModels: found, watchLog: logLines };
+const models = { findModels: found, suggestModels: suggested };
+const answers = { history, ...models, watchLog: logLines };
 const tabs = {
   overview: 'Overview',
+  models: 'Models',
   try: 'Try It',
   connect: 'Connect',
   logs: 'Logs',
@@ -60,9 +63,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         colorScheme,
       });
       await page.getByRole('tab', { name: tabs[view] }).click();
-      if (view === 'settings') {
-        for (const summary of await page.locator('summary').all()) await summary.click();
-      }
+      for (const summary of await page.locator('summary:visible').all()) await summary.click();
       assert.deepEqual(await findings(page), []);
       await page.close();
     });

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { type Answers, noChromium, tell } from '../support/built-panel.ts';
+import { checks, downloads } from '../support/models.ts';
 import { STATES, snapshot, trouble } from '../support/snapshots.ts';
 import { go, press, usePanel } from './panel-fixture.ts';
 
@@ -44,7 +45,7 @@ const MOMENTS: readonly Moment[] = [
     answers: {
       changeSettings: {
         applied: 'no',
-        problems: ['port', 'host', 'apiKey', 'maxImagePixels', 'modelPath'].map((setting) => ({
+        problems: ['port', 'host', 'apiKey', 'maxImagePixels', 'hubEndpoint'].map((setting) => ({
           setting,
           message: 'Give another.',
         })),
@@ -76,10 +77,54 @@ const MOMENTS: readonly Moment[] = [
     },
   },
   {
+    name: 'the models, with downloads in every phase and their questions',
+    state: 'ready',
+    reach: async (page) => {
+      const every = Object.entries(downloads).map(([name, each]) => ({ ...each, id: `a/${name}` }));
+      const modelFolders = ['/Volumes/Models'];
+      await tell(
+        page,
+        'snapshot',
+        snapshot({
+          downloads: every,
+          hasHubToken: true,
+          settings: { ...snapshot().settings, modelFolders },
+        }),
+      );
+      await go(page, 'Models');
+      await press(page, 'Cancel the download of a/failed');
+      await page.getByText('Cannot be used (3)').click();
+      for (const badge of await page.locator('.fit:visible').all()) await badge.click();
+    },
+  },
+  {
+    name: 'a model of which it is asked once more, refused',
+    state: 'no model',
+    answers: {
+      changeSettings: { applied: 'no', problems: [{ setting: 'modelPath', message: 'No.' }] },
+    },
+    reach: async (page) => {
+      await page.locator('.model-button', { hasText: 'gemma' }).click();
+      await page.getByText('No.', { exact: true }).waitFor();
+      await page.locator('.model-button', { hasText: '72B' }).click();
+      await page.getByRole('alertdialog').waitFor();
+    },
+  },
+  ...Object.entries(checks).map(([name, check]) => ({
+    name: `a check of the model: ${name}`,
+    state: 'ready',
+    reach: async (page: Page) => {
+      await tell(page, 'snapshot', snapshot({ check }));
+      await go(page, 'Models');
+      for (const summary of await page.locator('summary:visible').all()) await summary.click();
+    },
+  })),
+  {
     name: 'a log that is scrolled up',
     state: 'failed',
     reach: async (page) => {
       await go(page, 'Logs');
+      await page.locator('.lines').getByText('id=req-39').waitFor();
       await page.evaluate('document.querySelector(".lines").scrollTop = 0');
       await page.getByText('Paused').waitFor();
     },

@@ -9,7 +9,8 @@ import {
   type PanelOptions,
   tell,
 } from '../support/built-panel.ts';
-import { found, history, logLines } from '../support/snapshots.ts';
+import { found, suggested } from '../support/models.ts';
+import { history, logLines } from '../support/snapshots.ts';
 
 export interface PanelFixture {
   open: (shown: Snapshot | undefined, answers?: Answers, look?: Look) => Promise<Page>;
@@ -31,7 +32,8 @@ export function usePanel(): PanelFixture {
   return {
     async open(shown, answers = {}, look = {}) {
       if (panel === undefined) throw new Error('There is no panel.');
-      const known = { history, findModels: found, watchLog: logLines, snapshot: shown };
+      const models = { findModels: found, suggestModels: suggested };
+      const known = { history, ...models, watchLog: logLines, snapshot: shown };
       page = await panel.open({ answers: { ...known, ...answers }, ...look });
       if (shown !== undefined) await page.getByRole('tab', { name: 'Overview' }).waitFor();
       return page;

@@ -156,10 +156,17 @@ export async function tell(page: Page, name: string, payload: unknown): Promise<
   );
 }
 
+const BY_ITSELF: ReadonlySet<string> = new Set([
+  'snapshot',
+  'history',
+  'findModels',
+  'suggestModels',
+  'watchLog',
+  'unwatchLog',
+]);
+
 /** What the panel has asked of main since it was opened, but for what it asks by itself. */
 export async function asked(page: Page): Promise<[string, unknown][]> {
   const all = await page.evaluate(() => (globalThis as unknown as FakeWindow).asked);
-  return all.filter(
-    ([name]) => !['snapshot', 'history', 'findModels', 'watchLog', 'unwatchLog'].includes(name),
-  );
+  return all.filter(([name]) => !BY_ITSELF.has(name));
 }

@@ -60,6 +60,8 @@ export function snapshot(
     recent: ended,
     settings,
     recentModels: [],
+    downloads: [],
+    hasHubToken: false,
     ...over,
   };
 }
@@ -104,11 +106,6 @@ export const history = Array.from({ length: 240 }, (_each, index) => ({
   waiting: Math.max(0, Math.round(4 * Math.sin(index / 22))),
   tokensPerSecond: 60 + 40 * Math.sin(index / 9),
 }));
-
-export const found = [
-  ['mlx-community/Qwen3-VL-8B-Instruct-4bit', 5.2e9, 'qwen3_vl', 'Hugging Face cache'] as const,
-  ['lmstudio-community/gemma-3-4b-it-MLX-4bit', 3.4e9, 'gemma3', 'LM Studio'] as const,
-].map(([name, bytes, type, place]) => ({ path: `/models/${name}`, name, bytes, type, place }));
 
 export const logLines = Array.from({ length: 40 }, (_each, number) => ({
   number,

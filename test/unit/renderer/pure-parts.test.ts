@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { plural, toDuration, toModelName, toOutcome, toSize } from '../../../renderer/format.ts';
+import { plural, toDuration, toOutcome, toSize } from '../../../renderer/format.ts';
 import { toText, toValue } from '../../../renderer/setting-fields.ts';
 import { toSnippets } from '../../../renderer/snippets.ts';
 
@@ -19,8 +19,7 @@ test('durations and sizes are read at a glance', () => {
   assert.deepEqual([900, 4_400_000, 5_230_000_000].map(toSize), ['1 KB', '4 MB', '5.2 GB']);
 });
 
-test('models, outcomes and counts are named in words', () => {
-  assert.deepEqual(['/a/b/', '/a/b', 'owner/name'].map(toModelName), ['b', 'b', 'owner/name']);
+test('outcomes and counts are named in words', () => {
   assert.deepEqual(['ok', 'client_gone', 'image_too_large', undefined].map(toOutcome), [
     'answered',
     'client left',

@@ -1,0 +1,77 @@
+import { useState } from 'preact/hooks';
+import { call } from '../bridge.ts';
+import { type Applied, changeSettings } from '../change-settings.ts';
+import { useAttempt } from '../use-attempt.ts';
+import { ProblemLine } from './problem-line.tsx';
+
+const APPLIED: Readonly<Record<Applied, string>> = {
+  now: 'Chosen.',
+  server_restarted: 'Chosen. The server was started again.',
+  model_reloading: 'Chosen. The model is being loaded.',
+};
+
+/** Folders of a person's own: one that is a model, and those in which models are looked for. */
+export function ModelFolders({
+  folders,
+  onUse,
+  onSearch,
+}: {
+  folders: readonly string[];
+  onUse: (path: string) => Promise<Applied>;
+  onSearch: () => void;
+}) {
+  const [said, setSaid] = useState('');
+  const { problem, attempt } = useAttempt();
+  const choose = async () => {
+    setSaid('');
+    const folder = await call('chooseModelFolder');
+    if (folder !== undefined) setSaid(APPLIED[await onUse(folder)]);
+  };
+  const add = async () => {
+    setSaid('');
+    const folder = await call('chooseModelFolder');
+    if (folder === undefined) return;
+    if (folders.includes(folder)) onSearch();
+    else await changeSettings({ modelFolders: [...folders, folder] });
+  };
+  const remove = (folder: string) =>
+    changeSettings({ modelFolders: folders.filter((each) => each !== folder) });
+  return (
+    <div class="folders">
+      {folders.length > 0 && (
+        <>
+          <h3>Your Folders</h3>
+          <ul class="folder-list" aria-label="Your folders">
+            {folders.map((folder) => (
+              <li key={folder} class="row">
+                <span class="grow folder" title={folder}>
+                  {folder}
+                </span>
+                <button
+                  type="button"
+                  class="small"
+                  aria-label={`Remove the folder ${folder}`}
+                  onClick={() => attempt(() => remove(folder))}
+                >
+                  Remove
+                </button>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      <div class="buttons">
+        <button type="button" onClick={() => attempt(choose)}>
+          Choose a Folder…
+        </button>
+        <button type="button" onClick={() => attempt(add)}>
+          Add a Folder…
+        </button>
+      </div>
+      <p class="help" role="status">
+        {said || 'Choose a folder that is a model, or add one to look in.'}
+      </p>
+      <ProblemLine text={problem} />
+    </div>
+  );
+}

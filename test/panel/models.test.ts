@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import type { Download } from '../../server/contract.ts';
+import { press, show } from '../renderer/panel-fixture.ts';
+import { asked, noChromium } from '../support/built-panel.ts';
+import { downloads, found, suggested } from '../support/models.ts';
+import { snapshot } from '../support/snapshots.ts';
+import { hasAsked, useModels } from './models-fixture.ts';
+
+const skip = noChromium;
+const { open } = useModels();
+const applied = { changeSettings: { applied: 'model_reloading' } };
+const refused = (message: string) => ({
+  changeSettings: { applied: 'no', problems: [{ setting: 'modelPath', message }] },
+});
+const settings = snapshot().settings;
+
+const withDownload = (download: Download) => snapshot({ downloads: [download] });
+const model = (page: Page, name: string) =>
+  page.locator('.model-row').filter({ hasText: name }).locator('.model-button');
+const searches = (page: Page, count: number) => hasAsked(page, 'findModels', count);
+/** That the panel has asked nothing, though it had the time to. */
+const asksNothing = async (page: Page) => {
+  await show(page, snapshot());
+  assert.deepEqual(await asked(page), []);
+};
+
+test('a model that is pressed is served', { skip }, async () => {
+  const page = await open(snapshot(), applied);
+  await model(page, 'gemma-3-4b').click();
+  assert.deepEqual(await asked(page), [['changeSettings', { modelPath: found[1]?.path }]]);
+});
+
+test('the served one is marked, and not served again', { skip }, async () => {
+  const page = await open(snapshot(), applied);
+  const pressed = page.locator('.model-button[aria-pressed="true"]');
+  assert.match(
+    (await pressed.textContent()) ?? '',
+    /^Qwen3-VL-8B-Instruct-4bit✓ Serving · 5\.2 GB/,
+  );
+  await pressed.click();
+  await asksNothing(page);
+});
+
+test('a model is told what it is, where it is, and that it sees no pictures', {
+  skip,
+}, async () => {
+  const page = await open();
+  assert.equal(
+    await model(page, 'Qwen3-4B').locator('.model-facts').textContent(),
+    '2.3 GB · qwen3 · 4-bit · Hugging Face cache · sees no pictures',
+  );
+});
+
+test('whether it fits is a word, and the numbers when it is pressed', { skip }, async () => {
+  const page = await open();
+  assert.deepEqual(await page.locator('.found .fit').allTextContents(), [
+    'Fits',
+    'Fits',
+    'Tight',
+    'Does not fit',
+    'Fits',
+  ]);
+  await press(page, `Fits: ${found[0]?.name} in numbers`);
+  assert.equal(
+    await page.locator('.model-more').textContent(),
+    '5.2 GB weights + 1 GB for 2 requests of 8,192 tokens; this Mac has 18 GB for models.',
+  );
+});
+
+test('one that does not fit is asked about once more', { skip }, async () => {
+  const page = await open(snapshot(), applied);
+  await model(page, '72B').click();
+  assert.match(
+    (await page.getByRole('alertdialog').textContent()) ?? '',
+    /needs 49\.4 GB, and this Mac has 18 GB/,
+  );
+  await page.keyboard.press('Enter'); // the answer that changes nothing
+  assert.equal(await page.getByRole('alertdialog').count(), 0);
+  await asksNothing(page);
+  await model(page, '72B').click();
+  await press(page, 'Use It Anyway');
+  assert.deepEqual(await asked(page), [['changeSettings', { modelPath: found[3]?.path }]]);
+});
+
+test('those that cannot be used say why and what to do, and are no buttons', { skip }, async () => {
+  const page = await open();
+  await page.getByText('Cannot be used (3)').click();
+  const row = page.locator('.unusable li').first();
+  assert.match(
+    (await row.textContent()) ?? '',
+    /Qwen2-VL-2B-half.*one is missing: model-00002.*Download it again\./,
+  );
+  assert.equal(await page.locator('.unusable button').count(), 0);
+});
+
+test('a model that is refused is told under it', { skip }, async () => {
+  const page = await open(snapshot(), refused('There is no such folder.'));
+  await model(page, 'gemma-3-4b').click();
+  const row = page.locator('.model-row').filter({ hasText: 'gemma-3-4b' });
+  await row.getByText('There is no such folder.').waitFor();
+});
+
+test('a folder that is chosen is served at once', { skip }, async () => {
+  const page = await open(snapshot(), { ...applied, chooseModelFolder: '/chosen' });
+  await press(page, 'Choose a Folder…');
+  await page.getByText('Chosen. The model is being loaded.').waitFor();
+  assert.deepEqual(await asked(page), [
+    ['chooseModelFolder', undefined],
+    ['changeSettings', { modelPath: '/chosen' }],
+  ]);
+});
+
+test('a folder that is not chosen after all changes nothing', { skip }, async () => {
+  const page = await open();
+  await press(page, 'Add a Folder…');
+  await press(page, 'Choose a Folder…');
+  assert.deepEqual(await asked(page), [
+    ['chooseModelFolder', undefined],
+    ['chooseModelFolder', undefined],
+  ]);
+});
+
+test('a folder that is added is searched, and can be removed', { skip }, async () => {
+  const page = await open(snapshot({ settings: { ...settings, modelFolders: ['/old'] } }), {
+    changeSettings: { applied: 'now' },
+    chooseModelFolder: '/new',
+  });
+  await press(page, 'Add a Folder…');
+  await hasAsked(page, 'changeSettings');
+  await searches(page, 1);
+  await show(page, snapshot({ settings: { ...settings, modelFolders: ['/old', '/new'] } }));
+  await searches(page, 2);
+  await press(page, 'Remove the folder /old');
+  assert.deepEqual((await asked(page)).slice(1), [
+    ['changeSettings', { modelFolders: ['/old', '/new'] }],
+    ['changeSettings', { modelFolders: ['/new'] }],
+  ]);
+});
+
+test('it is searched again when that is pressed, and when a download has ended', {
+  skip,
+}, async () => {
+  const page = await open(withDownload(downloads.downloading));
+  await searches(page, 1);
+  await press(page, 'Search Again');
+  await searches(page, 2);
+  await show(page, withDownload(downloads.verifying));
+  await searches(page, 2);
+  await show(page, snapshot());
+  await searches(page, 3);
+});
+
+test('a search that fails is told, and ends', { skip }, async () => {
+  const page = await open(snapshot(), { findModels: { refused: 'Not allowed.' } });
+  await page.locator('.found').getByText('Not allowed.').waitFor();
+  await page.locator('.found .models[aria-busy="false"]').waitFor();
+});
+
+test('a suggested model is downloaded', { skip }, async () => {
+  const page = await open();
+  await press(page, 'Download SmolVLM2 500M');
+  assert.deepEqual(await asked(page), [['download', { id: suggested[0]?.id, use: false }]]);
+});
+
+test('one that is here or on its way cannot be downloaded', { skip }, async () => {
+  const page = await open(withDownload(downloads.downloading));
+  const rows = page.locator('.suggested-row');
+  const said = await rows.locator(':scope > :nth-child(3)').allTextContents();
+  assert.deepEqual(said, ['Download', 'Here', 'Downloading', 'Download']);
+  assert.equal(await rows.getByRole('button', { name: /^Download/ }).count(), 2);
+});
+
+test('any model of the Hub is downloaded by its id, and that is said', { skip }, async () => {
+  const page = await open();
+  await page.getByLabel('or a Hugging Face id').fill(' owner/name ');
+  await page.keyboard.press('Enter');
+  await page.getByText('owner/name is on its way').waitFor();
+  assert.deepEqual(await asked(page), [['download', { id: 'owner/name', use: false }]]);
+});
+
+test('a download that is refused is told where it was asked for', { skip }, async () => {
+  const page = await open(snapshot(), { download: { refused: 'There is no model x/y.' } });
+  const field = page.getByLabel('or a Hugging Face id');
+  await field.fill('x/y');
+  await page.keyboard.press('Enter');
+  await page.locator('.suggested form').getByText('There is no model x/y.').waitFor();
+  assert.equal(await field.inputValue(), 'x/y');
+});
