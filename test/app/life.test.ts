@@ -209,8 +209,7 @@ appTest('choosing a folder does not put the panel away', async (start) => {
   await using running = await start();
   const { app, page } = running;
   await showState(running, 'Ready');
-  await page.getByRole('tab', { name: 'Settings' }).click();
-  await page.locator('summary').filter({ hasText: 'Model' }).first().click();
+  await page.getByRole('tab', { name: 'Models' }).click();
   await page.getByRole('button', { name: 'Choose a Folder…' }).click();
   await app.until(({ dialogs }) => dialogs.length === 1);
   await app.blur();

@@ -65,11 +65,10 @@ appTest(
         .first()
         .waitFor();
       await app.until(({ tray }) => /failedTemplate/.test(tray?.image ?? ''));
-      await page.getByRole('tab', { name: 'Settings' }).click();
-      await page.locator('summary').filter({ hasText: 'Model' }).first().click();
+      await page.getByRole('tab', { name: 'Models' }).click();
       await app.answerDialog({ paths: [demoModel] });
       await page.getByRole('button', { name: 'Choose a Folder…' }).click();
-      await page.getByText('Applied. The model is being loaded.').waitFor();
+      await page.getByText('Chosen. The model is being loaded.').waitFor();
       await showState(running, 'Ready');
       await page.getByRole('alert').waitFor({ state: 'detached' });
     } finally {
@@ -86,8 +85,7 @@ appTest(
       await using running = await start();
       const { app, page, url } = running;
       await showState(running, 'Ready');
-      await page.getByRole('tab', { name: 'Settings' }).click();
-      await page.locator('summary').filter({ hasText: 'Model' }).first().click();
+      await page.getByRole('tab', { name: 'Models' }).click();
       await app.answerDialog({ paths: [empty] });
       await page.getByRole('button', { name: 'Choose a Folder…' }).click();
       await page
