@@ -70,10 +70,11 @@ export function whyNoCheck({ server, runtime }: Pick<Snapshot, 'server' | 'runti
   }
 }
 
-/** Whether concurrency changed what the model said. */
-export function toAgreement({ questions, differing }: CheckResult): string {
+/** Whether concurrency changed what the model said. Each question is asked together more than once. */
+export function toAgreement({ questions, differing, speeds }: CheckResult): string {
   if (differing.length > 0) {
-    return `${differing.length} of ${plural(questions, 'answer')} changed when asked together.`;
+    const together = questions * Math.max(1, speeds.length - 1);
+    return `${differing.length} of ${plural(together, 'answer')} changed when asked together.`;
   }
   return questions === 1
     ? 'The answer was the same alone and together.'

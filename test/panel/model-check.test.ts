@@ -59,7 +59,7 @@ test('what a check found is told in words and a table, and what it recommends is
 
 test('answers that changed are shown side by side', { skip }, async () => {
   const page = await open(snapshot({ check: checks.differed }));
-  await page.getByText('2 of 6 answers changed when asked together.').waitFor();
+  await page.getByText('2 of 12 answers changed when asked together.').waitFor();
   await page.getByText('Compare the Answers').click();
   assert.deepEqual(
     await page.locator('.differing dl').first().locator('dt, dd').allTextContents(),
