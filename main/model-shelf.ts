@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Check, Download } from '../server/contract.ts';
 import { Downloads } from '../server/models/downloads.ts';
 import { findModels, measureMachine } from '../server/models/find-models.ts';
+import type { MachineLine } from '../server/models/models-line.ts';
 import { ModelsProgram } from '../server/models/models-program.ts';
 import { suggestModels } from '../server/models/suggested-models.ts';
 import { createModelsCommand } from '../server/runtime/runtime-command.ts';
@@ -31,6 +32,8 @@ export class ModelShelf {
   readonly #downloads: Downloads;
   #check: { modelPath: string | undefined; view: Check } | undefined;
   #checking: AbortController | undefined;
+  /** It has what it has; asked once. */
+  #machine: Promise<MachineLine> | undefined;
 
   constructor(options: ModelShelfOptions) {
     const { resources, store, log, onChange } = options;
@@ -88,8 +91,11 @@ export class ModelShelf {
     },
     suggestModels: async () => {
       const { resources, store } = this.#options;
-      const machine = await measureMachine(this.#program);
-      return suggestModels(resources, machine, store.settings.maxConcurrency);
+      this.#machine ??= measureMachine(this.#program);
+      this.#machine.catch(() => {
+        this.#machine = undefined;
+      });
+      return suggestModels(resources, await this.#machine, store.settings.maxConcurrency);
     },
     demoModel: () => this.demoModel,
     download: ({ id, use }) => void this.#download(id, use),

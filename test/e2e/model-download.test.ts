@@ -7,13 +7,18 @@ import { execa } from 'execa';
 import pino from 'pino';
 import { findModels, inspectModel } from '../../server/models/find-models.ts';
 import { findUnfinished } from '../../server/models/unfinished-downloads.ts';
+import { post, question } from '../support/chat.ts';
 import { HubClient } from '../support/hub/hub-client.ts';
 import { HubServer } from '../support/hub/hub-server.ts';
 import { changeConfig } from '../support/model-zoo.ts';
+import { readUntil } from '../support/output.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel } from '../support/service.ts';
+import { runOnTerminal } from '../support/terminal.ts';
 
 // The real huggingface_hub downloads the demo model from a stand-in for the Hub.
 
+const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const ID = 'owner/demo';
 const WEIGHTS = 'model.safetensors';
 const WEIGHTS_BYTES = 3596416;
@@ -116,7 +121,8 @@ test('kill -9 loses nothing but what was on its way; the next one lists it and g
   await hub.pace.sent(WEIGHTS, 1_500_000);
   killed.kill('SIGKILL');
   await killed;
-  const [left] = await findUnfinished({ HF_HOME: client.home });
+  await client.downloads.restore({ HF_HOME: client.home });
+  const [left] = client.downloads.list;
   assert.deepEqual([left?.id, left?.phase, left?.totalBytes], [ID, 'paused', 3658741]);
   assert.ok((left?.doneBytes ?? 0) > 1_000_000, `${left?.doneBytes}`);
   assert.deepEqual(await offered(client), []);
@@ -127,6 +133,47 @@ test('kill -9 loses nothing but what was on its way; the next one lists it and g
   assert.match(stderr, /^owner\/demo: [\d.]+ MB of 3\.7 MB/m);
   assert.ok(hub.pace.total(WEIGHTS) < WEIGHTS_BYTES + 1_000_000, `${hub.pace.total(WEIGHTS)}`);
   assert.deepEqual(await findUnfinished({ HF_HOME: client.home }), []);
+});
+
+test('a model to be served that is not here is downloaded first', async () => {
+  const { hub, client } = await startBoth();
+  await using _ = hub;
+  await using __ = client;
+  const args = ['--model-path', ID, '--port', '0', '--host', '127.0.0.1'];
+  for (const come of [WEIGHTS_BYTES, 0]) {
+    const before = hub.pace.total(WEIGHTS);
+    const child = execa(process.execPath, ['server/cli.ts', ...args], {
+      env: { ...client.env, XDG_STATE_HOME: client.home },
+      reject: false,
+    });
+    const banner = await readUntil(child.stdout, /Logs: .*\n/);
+    assert.match(banner, /Sightglass serves owner\/demo on /);
+    assert.equal(hub.pace.total(WEIGHTS) - before, come);
+    const url = /http:\/\/localhost:\d+/.exec(banner)?.[0] ?? '';
+    const { status } = await post(url, question(redCircle));
+    assert.equal(status, 200);
+    child.kill('SIGTERM');
+    assert.equal((await child).exitCode, 0);
+  }
+});
+
+test('on a terminal there is a bar, and Ctrl-C pauses', async () => {
+  const { hub, client } = await startBoth();
+  await using _ = hub;
+  await using __ = client;
+  hub.pace.bytesPerSecond = SLOW;
+  const command = [process.execPath, 'server/cli.ts', 'models', 'fetch', ID];
+  const shown = await runOnTerminal(command, client.env);
+  assert.match(shown, /█+░+ \d+% {2}[\d.]+ MB of 3\.7 MB, [\d.]+ [kM]B\/s, \d+ s left/);
+  assert.match(shown, /█{40} 100%/);
+  await hub.add('owner/other', demoModel);
+  const args = ['server/cli.ts', 'models', 'fetch', 'owner/other'];
+  const child = execa(process.execPath, args, { env: client.env, reject: false });
+  await readUntil(child.stderr, /of 3\.7 MB/);
+  child.kill('SIGINT');
+  const { exitCode, stderr } = await child;
+  assert.equal(exitCode, 130);
+  assert.match(stderr, /Paused\. The same command goes on with it; `models discard owner\/other`/);
 });
 
 test('a file that comes damaged is fetched again', async () => {

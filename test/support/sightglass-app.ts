@@ -16,6 +16,7 @@ export interface SightglassApp {
   /** Where its server listens when it is on. */
   url: string;
   port: number;
+  settingsFile: string;
   /** What it has written of the settings. */
   storedSettings: () => Promise<Record<string, unknown>>;
   [Symbol.asyncDispose]: () => Promise<void>;
@@ -75,6 +76,7 @@ export async function startSightglass(
       page,
       url: `http://127.0.0.1:${port}`,
       port,
+      settingsFile: file,
       storedSettings: async () => JSON.parse(await readFile(file, 'utf8')).settings,
       [Symbol.asyncDispose]: dispose,
     };
