@@ -32,6 +32,8 @@ export class ModelShelf {
   readonly #downloads: Downloads;
   #check: { modelPath: string | undefined; view: Check } | undefined;
   #checking: AbortController | undefined;
+  /** The download that is to be served once it is here, however often it was paused. */
+  #toUse: string | undefined;
   /** It has what it has; asked once. */
   #machine: Promise<MachineLine> | undefined;
 
@@ -100,7 +102,10 @@ export class ModelShelf {
     demoModel: () => this.demoModel,
     download: ({ id, use }) => void this.#download(id, use),
     pauseDownload: ({ id }) => this.#downloads.pause(id),
-    cancelDownload: ({ id }) => this.#downloads.cancel(id),
+    cancelDownload: ({ id }) => {
+      if (this.#toUse === id) this.#toUse = undefined;
+      return this.#downloads.cancel(id);
+    },
     setHubToken: async ({ token }) => {
       await this.#options.store.saveHubToken(token);
       this.#options.onChange();
@@ -116,8 +121,11 @@ export class ModelShelf {
   /** What becomes of it is in the list. */
   async #download(id: string, use: boolean): Promise<void> {
     try {
+      if (use) this.#toUse = id;
       await this.#downloads.start(id);
-      if (use) await this.#options.use(id);
+      if (this.#toUse !== id) return;
+      this.#toUse = undefined;
+      await this.#options.use(id);
     } catch (error) {
       if ((error as Error).name !== 'AbortError') {
         this.#options.log.warn({ model: id, reason: (error as Error).message }, 'download failed');

@@ -5,7 +5,10 @@ import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { endless, post, question, stream } from '../test/support/chat.ts';
 import { freePort } from '../test/support/free-port.ts';
+import { HubServer } from '../test/support/hub/hub-server.ts';
+import { makeZoo } from '../test/support/model-zoo.ts';
 import { drawShape, toDataUrl } from '../test/support/pictures.ts';
+import { demoModel } from '../test/support/service.ts';
 import { type SightglassApp, showState, startSightglass } from '../test/support/sightglass-app.ts';
 
 // `npm run screenshots` photographs every view of the running app, light and dark, with the real
@@ -20,6 +23,7 @@ const long = { ...endless(image), max_tokens: 900 };
 await rm(FOLDER, { recursive: true, force: true });
 await mkdir(FOLDER, { recursive: true });
 await photographFirstStart();
+await photographModels();
 await photographViews();
 await photographTrouble();
 for (const name of await readdir(FOLDER)) await shrink(join(FOLDER, name));
@@ -28,6 +32,30 @@ async function photographFirstStart(): Promise<void> {
   await using running = await startSightglass(null);
   await running.page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
   await photograph(running.page, 'first-start');
+}
+
+/** A check of the demo model, a download from a stand-in for the Hub, and what LM Studio is said to have. */
+async function photographModels(): Promise<void> {
+  await using hub = await HubServer.start();
+  await hub.add('someone/demo', demoModel);
+  hub.pace.bytesPerSecond = 150_000;
+  const furnish = (home: string) => makeZoo(join(home, '.lmstudio/models/someone'));
+  await using running = await startSightglass({ hubEndpoint: hub.url }, { furnish });
+  const { page } = running;
+  await showState(running, 'Ready');
+  await page.getByRole('tab', { name: 'Models' }).click();
+  await page.getByRole('button', { name: 'Check This Model' }).click();
+  await page.getByText(/answers were the same/).waitFor();
+  await page.getByLabel('or a Hugging Face id').fill('someone/demo');
+  await page.locator('form').getByRole('button', { name: 'Download', exact: true }).click();
+  await page.getByText(/ left$/).waitFor();
+  await scrollTo(page, 'Serving Now');
+  await photograph(page, 'models');
+  await page.getByText(/^Cannot be used/).click();
+  await scrollTo(page, 'On This Mac');
+  await photograph(page, 'models-found');
+  await scrollTo(page, 'Get Another');
+  await photograph(page, 'models-to-get');
 }
 
 async function photographViews(): Promise<void> {
@@ -63,6 +91,14 @@ async function photographTrouble(): Promise<void> {
   await using second = await startSightglass({ port });
   await showState(second, 'Failed');
   await photograph(second.page, 'trouble');
+}
+
+/** Puts a heading to the top of the view. */
+async function scrollTo(page: Page, name: string): Promise<void> {
+  await page.getByRole('heading', { name }).evaluate((heading) => {
+    heading.scrollIntoView();
+    heading.closest('main')?.scrollBy(0, -12);
+  });
 }
 
 async function photograph(page: Page, name: string): Promise<void> {

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { copyInterpreter } from './interpreter.ts';
-import { copyLauncher } from './launcher.ts';
 import { writeManifest } from './manifest.ts';
+import { copyPrograms } from './programs.ts';
 import { trim } from './trim.ts';
 import { compile, installWheels } from './wheels.ts';
 
 // `npm run bundle`: the runtime as the packaged app carries it, in `dist/bundle/<platform>`: a Python
-// of its own that runs wherever the folder lies, the locked wheels, the launcher, and a manifest. The
+// of its own that runs wherever the folder lies, the locked wheels, our programs, and a manifest. The
 // one of the other platform cannot be run here: `--platform macos` on Linux gets its wheels only.
 
 export const PLATFORMS = ['linux', 'macos'] as const;
@@ -51,7 +51,7 @@ await mkdir(bundle.packages, { recursive: true });
 if (bundle.isOwn) await copyInterpreter(bundle);
 await installWheels(bundle);
 await trim(bundle);
-await copyLauncher(bundle);
+await copyPrograms(bundle);
 if (bundle.isOwn) await compile(bundle);
 const { bytes, packages } = await writeManifest(bundle);
 process.stdout.write(

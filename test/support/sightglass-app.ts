@@ -47,7 +47,16 @@ const built = { done: undefined as Promise<void> | undefined };
  */
 export async function startSightglass(
   settings: Partial<AppSettings> | null = {},
-  { imports = [], launch = onStandIn }: { imports?: string[]; launch?: Launch } = {},
+  {
+    imports = [],
+    launch = onStandIn,
+    furnish = async () => {},
+  }: {
+    imports?: string[];
+    launch?: Launch;
+    /** Puts things into the home before it is started. */
+    furnish?: (home: string) => Promise<void>;
+  } = {},
 ): Promise<SightglassApp> {
   built.done ??= buildApp();
   await built.done;
@@ -56,6 +65,7 @@ export async function startSightglass(
   await mkdir(userData);
   const port = settings?.port ?? (await freePort());
   const file = join(userData, 'settings.json');
+  await furnish(home);
   const stored = settings === null ? { port } : { modelPath: demoModel, ...settings, port };
   await writeFile(file, JSON.stringify({ settings: stored }));
   const app = await launch(userData, {

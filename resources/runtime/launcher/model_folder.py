@@ -60,18 +60,18 @@ def _check_config(folder: Path) -> dict:
     path = folder / "config.json"
     if not path.exists():
         if any(folder.glob("*.gguf")):
-            raise FatalError("unsupported_model", f"{folder} holds a GGUF model.", CONVERT)
+            raise FatalError("unsupported_model", "The folder holds a GGUF model.", CONVERT)
         inner = sorted(file.parent for file in folder.glob("**/config.json"))
         hint = f" Perhaps {inner[0]}." if inner else ""
-        raise FatalError("model_incomplete", f"{folder} has no config.json.", CHOOSE + hint)
+        raise FatalError("model_incomplete", "The folder has no config.json.", CHOOSE + hint)
     try:
         config = json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise FatalError(
-            "model_incomplete", f"{path} is no JSON: {error}.", DOWNLOAD_AGAIN
+            "model_incomplete", f"{path.name} is no JSON: {error}.", DOWNLOAD_AGAIN
         ) from error
     if not isinstance(config, dict) or not config.get("model_type"):
-        raise FatalError("unsupported_model", f"{path} names no model_type.", CHOOSE)
+        raise FatalError("unsupported_model", f"{path.name} names no model_type.", CHOOSE)
     if config.get("model_file"):
         raise FatalError(
             "unsupported_model",
@@ -89,16 +89,16 @@ def _check_weights(folder: Path) -> None:
         try:
             wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
         except (ValueError, KeyError, AttributeError) as error:
-            raise FatalError("model_incomplete", f"{index} is damaged.", DOWNLOAD_AGAIN) from error
+            raise FatalError("model_incomplete", f"{index.name} is damaged.", DOWNLOAD_AGAIN) from error
         missing = sorted(wanted - {shard.name for shard in shards})
         if missing:
             message = f"{len(missing)} of {len(wanted)} weight files are missing: {missing[0]} ..."
             raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
     if not shards:
         if any(folder.glob("*.bin")) or any(folder.glob("*.pth")):
-            message = f"{folder} holds PyTorch weights, no .safetensors files."
+            message = "The folder holds PyTorch weights, no .safetensors files."
             raise FatalError("unsupported_model", message, CONVERT)
-        raise FatalError("model_incomplete", f"{folder} has no .safetensors files.", DOWNLOAD_AGAIN)
+        raise FatalError("model_incomplete", "The folder has no .safetensors files.", DOWNLOAD_AGAIN)
     for shard in shards:
         _check_shard(shard)
 
@@ -106,9 +106,9 @@ def _check_weights(folder: Path) -> None:
 def _check_processor(folder: Path, config: dict) -> None:
     """Without these mlx_vlm makes do with defaults, and the model answers nonsense."""
     if not any(file for pattern in TOKENIZERS for file in folder.glob(pattern)):
-        raise FatalError("model_incomplete", f"{folder} has no tokenizer.", DOWNLOAD_AGAIN)
+        raise FatalError("model_incomplete", "The folder has no tokenizer.", DOWNLOAD_AGAIN)
     if "vision_config" in config and not any((folder / name).exists() for name in PROCESSORS):
-        message = f"{folder} has no image processor: {' or '.join(PROCESSORS)} is missing."
+        message = f"The folder has no image processor: {' or '.join(PROCESSORS)} is missing."
         raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
 
 

@@ -8,7 +8,7 @@ export interface HubRequest {
   method: string;
   path: string;
   range: string | undefined;
-  isAuthorized: boolean;
+  hasToken: boolean;
 }
 
 const API = /^\/api\/models\/([^/]+\/[^/]+)(?:\/(tree|revision)\/([^/]+))?$/;
@@ -19,12 +19,16 @@ const FILE = /^\/(?:(cdn)\/)?([^/]+\/[^/]+)\/resolve\/[^/]+\/(.+)$/;
  * huggingface_hub downloads a model by it, large files by way of a redirect. Made to fail at will.
  */
 export class HubServer {
-  /** What the one token it knows is. */
+  /** Of an account that may read what is gated. */
   readonly token = 'hf_thisTokenIsForTests';
   readonly pace = new Pace();
   /** All that it was asked, in order. */
   readonly requests: HubRequest[] = [];
+  /** Of an account that may not read what is gated. */
+  readonly strangersToken = 'hf_ofSomebodyElse';
   readonly #server = createServer((request, response) => this.#answer(request, response));
+  /** Where large files lie: another origin, which no token is for. */
+  readonly #cdn = createServer((request, response) => this.#answer(request, response));
   readonly #sockets = new Set<Socket>();
   readonly #repositories = new Map<string, HubRepository>();
   readonly #corrupt = new Map<string, number>();
@@ -33,17 +37,19 @@ export class HubServer {
 
   static async start(): Promise<HubServer> {
     const hub = new HubServer();
-    hub.#server.on('connection', (socket) => {
-      if (hub.#isDown) socket.destroy();
-      hub.#sockets.add(socket.on('close', () => hub.#sockets.delete(socket)));
-    });
-    hub.#server.listen(0, '127.0.0.1');
-    await once(hub.#server, 'listening');
+    for (const server of [hub.#server, hub.#cdn]) {
+      server.on('connection', (socket) => {
+        if (hub.#isDown) socket.destroy();
+        hub.#sockets.add(socket.on('close', () => hub.#sockets.delete(socket)));
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+    }
     return hub;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return toUrl(this.#server);
   }
 
   /** Offers the files of a folder as a model. Again with the same id: as its newest revision. */
@@ -71,27 +77,43 @@ export class HubServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.setDown(true);
-    this.#server.close();
-    await once(this.#server, 'close');
+    for (const server of [this.#server, this.#cdn]) {
+      server.close();
+      await once(server, 'close');
+    }
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { method = 'GET', headers } = request;
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://hub').pathname);
-    const isAuthorized = headers.authorization === `Bearer ${this.token}`;
-    this.requests.push({ method, path, range: headers.range, isAuthorized });
+    const { authorization } = headers;
+    const isKnown = [this.token, this.strangersToken].some(
+      (each) => authorization === `Bearer ${each}`,
+    );
+    const mayRead = authorization === `Bearer ${this.token}`;
+    this.requests.push({
+      method,
+      path,
+      range: headers.range,
+      hasToken: authorization !== undefined,
+    });
     const [, apiOf, what] = API.exec(path) ?? [];
     const [, isCdn, fileOf, name = ''] = FILE.exec(path) ?? [];
     const repository = this.#repositories.get(apiOf ?? fileOf ?? '');
-    if (headers.authorization !== undefined && !isAuthorized && isCdn === undefined) {
+    if (authorization !== undefined && !isKnown && isCdn === undefined) {
       refuse(response, 401, '', 'Invalid credentials in Authorization header');
     } else if (repository === undefined) {
-      refuse(response, isAuthorized ? 404 : 401, 'RepoNotFound', 'Repository not found');
+      refuse(response, isKnown ? 404 : 401, 'RepoNotFound', 'Repository not found');
     } else if (apiOf !== undefined) {
       const { id, sha, isGated: gated, tree } = repository;
       json(response, what === 'tree' ? tree : { id, sha, gated, private: false, siblings: [] });
-    } else if (repository.isGated && !isAuthorized && isCdn === undefined) {
-      refuse(response, 401, 'GatedRepo', `Access to model ${repository.id} is restricted.`);
+    } else if (repository.isGated && !mayRead && isCdn === undefined) {
+      refuse(
+        response,
+        isKnown ? 403 : 401,
+        'GatedRepo',
+        `Access to model ${repository.id} is restricted.`,
+      );
     } else {
       const file = repository.files.get(name);
       const common = { 'x-repo-commit': repository.sha, 'accept-ranges': 'bytes' };
@@ -107,7 +129,7 @@ export class HubServer {
     response
       .writeHead(302, {
         ...common,
-        location: `${this.url}/cdn${path}`,
+        location: `${toUrl(this.#cdn)}/cdn${path}`,
         'x-linked-etag': `"${file.sha256}"`,
         'x-linked-size': file.data.length,
         etag: `"${file.oid}"`,
@@ -143,6 +165,10 @@ export class HubServer {
     const body = left > 0 ? Buffer.from(whole.map((byte) => byte ^ 1)) : whole;
     void this.pace.write(response, { name, body, breakAt });
   }
+}
+
+function toUrl(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 function json(response: ServerResponse, body: unknown): void {
