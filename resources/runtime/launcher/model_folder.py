@@ -89,7 +89,9 @@ def _check_weights(folder: Path) -> None:
         try:
             wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
         except (ValueError, KeyError, AttributeError) as error:
-            raise FatalError("model_incomplete", f"{index.name} is damaged.", DOWNLOAD_AGAIN) from error
+            raise FatalError(
+                "model_incomplete", f"{index.name} is damaged.", DOWNLOAD_AGAIN
+            ) from error
         missing = sorted(wanted - {shard.name for shard in shards})
         if missing:
             message = f"{len(missing)} of {len(wanted)} weight files are missing: {missing[0]} ..."
@@ -98,7 +100,9 @@ def _check_weights(folder: Path) -> None:
         if any(folder.glob("*.bin")) or any(folder.glob("*.pth")):
             message = "The folder holds PyTorch weights, no .safetensors files."
             raise FatalError("unsupported_model", message, CONVERT)
-        raise FatalError("model_incomplete", "The folder has no .safetensors files.", DOWNLOAD_AGAIN)
+        raise FatalError(
+            "model_incomplete", "The folder has no .safetensors files.", DOWNLOAD_AGAIN
+        )
     for shard in shards:
         _check_shard(shard)
 
