@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Check, Download } from '../server/contract.ts';
 import { Downloads } from '../server/models/downloads.ts';
 import { findModels, measureMachine } from '../server/models/find-models.ts';
+import { HUB_NAME } from '../server/models/hub-name.ts';
 import type { MachineLine } from '../server/models/models-line.ts';
 import { ModelsProgram } from '../server/models/models-program.ts';
 import { suggestModels } from '../server/models/suggested-models.ts';
@@ -100,7 +101,10 @@ export class ModelShelf {
       return suggestModels(resources, await this.#machine, store.settings.maxConcurrency);
     },
     demoModel: () => this.demoModel,
-    download: ({ id, use }) => void this.#download(id, use),
+    download: ({ id, use }) => {
+      if (!HUB_NAME.test(id)) throw new Error(`${id} is no id of Hugging Face. Give owner/name.`);
+      void this.#download(id, use);
+    },
     pauseDownload: ({ id }) => this.#downloads.pause(id),
     cancelDownload: ({ id }) => {
       if (this.#toUse === id) this.#toUse = undefined;

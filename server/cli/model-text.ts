@@ -1,4 +1,5 @@
 import type { CheckResult, Fit, FoundModel, SuggestedModel } from '../models/model-views.ts';
+import { toPlain } from './print-table.ts';
 
 /** `5.2 GB`, `740 MB`: as the Finder counts. */
 export function toSize(bytes: number): string {
@@ -40,7 +41,9 @@ export function describeModel(model: FoundModel): string {
     ['Remedy', problem?.remedy],
   ];
   return facts
-    .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(15)}${value}\n`]))
+    .flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name.padEnd(15)}${toPlain(value)}\n`],
+    )
     .join('');
 }
 

@@ -15,7 +15,7 @@ import {
   FOUND_COLUMNS,
   SUGGESTED_COLUMNS,
 } from './model-text.ts';
-import { printTable } from './print-table.ts';
+import { printTable, toPlain } from './print-table.ts';
 
 interface Options {
   folder: string[];
@@ -53,7 +53,8 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
         print('No models were found. `sightglass models suggest` names some.\n');
       if (usable.length > 0) printTable(usable, FOUND_COLUMNS);
       for (const { path, problem } of broken) {
-        process.stderr.write(`cannot be used: ${path}: ${problem?.message} ${problem?.remedy}\n`);
+        const words = `${path}: ${problem?.message} ${problem?.remedy}`;
+        process.stderr.write(`cannot be used: ${toPlain(words)}\n`);
       }
     });
 

@@ -8,7 +8,7 @@ export function printTable<Row>(
   columns: Columns<Row>,
   out: NodeJS.WriteStream = process.stdout,
 ): void {
-  const cells = rows.map((row) => columns.map(([, toText]) => toText(row)));
+  const cells = rows.map((row) => columns.map(([, toText]) => toPlain(toText(row))));
   if (!out.isTTY) {
     for (const fields of cells) out.write(`${fields.join('\t')}\n`);
     return;
@@ -20,6 +20,11 @@ export function printTable<Row>(
   });
   table.push(...cells);
   out.write(`${table}\n`);
+}
+
+/** Without what a terminal would take for a command, or a pipe for another field. */
+export function toPlain(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?');
 }
 
 const NO_LINES = Object.fromEntries(

@@ -39,17 +39,17 @@ async function judge(
 ): Promise<FoundModel[]> {
   const paths = candidates.map(({ path }) => path);
   const { machine, models } = await inspect(paths, program, signal);
-  return candidates.flatMap((candidate, index) => {
-    const line = models[index];
+  return candidates.flatMap((candidate) => {
+    const line = models.get(candidate.path);
     return line === undefined ? [] : [toFoundModel(candidate, line, machine, maxConcurrency)];
   });
 }
 
 async function inspect(paths: readonly string[], program: ModelsProgram, signal?: AbortSignal) {
-  const models: ModelLine[] = [];
+  const models = new Map<string, ModelLine>();
   let machine: MachineLine | undefined;
   const onLine = (line: ModelsLine) => {
-    if (line.event === 'model') models.push(line);
+    if (line.event === 'model') models.set(line.model, line);
     if (line.event === 'machine') machine = line;
   };
   await program.run({ task: 'inspect', request: { models: paths }, signal, onLine });

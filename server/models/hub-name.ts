@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 
-/** Whether it is `owner/name` on the Hugging Face Hub, and no folder here. The launcher has the same rule. */
+/** An id of a model on the Hugging Face Hub, `owner/name`. The launcher has the same rule. */
+export const HUB_NAME = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
+
+/** Whether it is such an id, and no folder here. */
 export function isHubName(model: string): boolean {
-  return /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(model) && !existsSync(model);
+  return HUB_NAME.test(model) && !existsSync(model);
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { judgeFit } from './fit.ts';
+import { HUB_NAME } from './hub-name.ts';
 import type { SuggestedModel } from './model-views.ts';
 import type { MachineLine } from './models-line.ts';
 
@@ -8,7 +9,7 @@ import type { MachineLine } from './models-line.ts';
 const SuggestedFile = z.object({
   models: z.array(
     z.object({
-      id: z.string().regex(/^[\w-][\w.-]*\/[\w-][\w.-]*$/),
+      id: z.string().regex(HUB_NAME),
       name: z.string(),
       gigabytes: z.number().positive(),
       request_megabytes: z.number().positive(),

@@ -198,6 +198,29 @@ test('a file that comes damaged twice is refused, and never offered', async () =
   assert.deepEqual(await offered(client), []);
 });
 
+for (const [what, bytes] of [
+  ['longer than it should be', WEIGHTS_BYTES + 1],
+  ['as long as it should be, and wrong', WEIGHTS_BYTES],
+  ['shorter, and wrong', 1_000_000],
+] as const) {
+  test(`what lies half-way on the disk, ${what}, does no harm`, async () => {
+    const { hub, client } = await startBoth();
+    await using _ = hub;
+    await using __ = client;
+    hub.pace.bytesPerSecond = SLOW;
+    const arriving = client.downloads.start(ID).catch(() => {});
+    await client.until(({ doneBytes }) => doneBytes > 500_000);
+    await client.downloads.pause(ID);
+    await arriving;
+    const folder = join(client.home, 'hub/models--owner--demo/sightglass-download');
+    const part = (await readdir(folder)).find((name) => name.endsWith('.part')) ?? '';
+    await writeFile(join(folder, part), Buffer.alloc(bytes));
+    hub.pace.bytesPerSecond = undefined;
+    await client.downloads.start(ID);
+    assert.deepEqual(await offered(client), [ID]);
+  });
+}
+
 test('a connection that is cut is made again, for the rest', async () => {
   const { hub, client } = await startBoth();
   await using _ = hub;

@@ -59,9 +59,9 @@ def fetch(name: str, token: str | None, lines: LifeLines) -> None:
 def discard(name: str, lines: LifeLines) -> None:
     """Removes what has come of an unfinished download; a model that is here stays."""
     with told_in_words(name, None):
-        repository = repository_folder(name)
-        folder = repository / UNFINISHED
-        if folder.exists():
+        # Nothing comes of what is no id.
+        repository = repository_folder(name) if HUB_NAME.fullmatch(name) else None
+        if repository is not None and (folder := repository / UNFINISHED).exists():
             with held_alone(folder, name):
                 shutil.rmtree(folder)
             if not any(repository.iterdir()):

@@ -79,7 +79,7 @@ def describe(folder: Path, found: Inspected) -> None:
     found.weights_bytes = weights_bytes(folder)
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
-        found.model_type = config.get("model_type")
+        found.model_type = str(config["model_type"]) if config.get("model_type") else None
         found.quantization = quantization_of(config)
     except (OSError, ValueError, AttributeError):
         return  # check_model_folder tells it better
@@ -96,7 +96,8 @@ def quantization_of(config: dict) -> str | None:
         return f"{bits}-bit" if bits else None
     text = config.get("text_config") or {}
     kind = config.get("dtype") or config.get("torch_dtype") or text.get("dtype")
-    return kind or text.get("torch_dtype")
+    kind = kind or text.get("torch_dtype")
+    return str(kind) if kind else None
 
 
 def ask_mlx_vlm(folder: Path, found: Inspected) -> None:
