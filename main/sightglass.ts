@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type {
   EventName,
@@ -19,7 +18,7 @@ import { ServiceSwitch } from './service-switch.ts';
 import { changeSettings, toServiceSettings } from './setting-changes.ts';
 import type { SettingsStore } from './settings-store.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { askService } from './try-it.ts';
+import { TryIt } from './try-it.ts';
 
 /** What the app needs of the system it runs on. */
 export interface Platform {
@@ -64,7 +63,7 @@ export class Sightglass {
   readonly #options: SightglassOptions;
   readonly #history: LoadHistory;
   readonly handlers: CommandHandlers;
-  readonly #asking = new Map<string, AbortController>();
+  readonly #tryIt: TryIt;
   /** Changes are made one after the other. */
   #changing: Promise<unknown> = Promise.resolve();
   #trouble: Trouble | undefined;
@@ -86,6 +85,13 @@ export class Sightglass {
       onChange,
       service: () => (this.power.view.phase === 'on' ? this.power.service : undefined),
       use: (modelPath) => this.#use(modelPath),
+    });
+    this.#tryIt = new TryIt({
+      service: () => {
+        const { view } = this.power;
+        return view.phase === 'on' ? { url: view.url, apiKey: store.settings.apiKey } : undefined;
+      },
+      tell: (event) => options.send('answer', event),
     });
     this.handlers = this.#createHandlers();
   }
@@ -130,6 +136,7 @@ export class Sightglass {
   #createHandlers(): CommandHandlers {
     return {
       ...this.models.handlers,
+      ...this.#tryIt.handlers,
       snapshot: () => this.snapshot(),
       history: () => [...this.#history.samples],
       start: () => this.start(),
@@ -141,8 +148,6 @@ export class Sightglass {
       },
       changeSettings: (changes) => this.#changeInTurn(changes),
       chooseModelFolder: () => this.#options.panel.whileBusy(this.#options.platform.chooseFolder),
-      ask: (question) => this.#ask(question),
-      stopAsking: ({ id }) => this.#asking.get(id)?.abort(),
       copy: ({ text }) => this.#options.platform.copy(text),
       openLogs: () => this.#options.platform.openFolder(this.#options.logFolder),
       watchLog: () => {
@@ -206,19 +211,5 @@ export class Sightglass {
       .then(onChange, (error: unknown) =>
         log.error({ err: error }, 'the settings could not be saved'),
       );
-  }
-
-  #ask(question: { question: string; image: string }): string {
-    const { server, settings } = this.snapshot();
-    if (server.phase !== 'on') throw new Error('The server is off. Start it, then ask.');
-    const id = randomUUID();
-    const controller = new AbortController();
-    this.#asking.set(id, controller);
-    const service = { url: server.url, apiKey: settings.apiKey };
-    const tell = (event: EventPayload<'answer'>) => this.#options.send('answer', event);
-    void askService({ id, ...question }, service, tell, controller.signal).finally(() =>
-      this.#asking.delete(id),
-    );
-    return id;
   }
 }

@@ -1,9 +1,43 @@
+import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import type { EventPayload } from '../server/contract.ts';
+import type { CommandHandlers } from './commands.ts';
 
 type AnswerEvent = EventPayload<'answer'>;
 
-export interface Asked {
+export interface TryItOptions {
+  /** Where the service answers; undefined while it is off. */
+  service: () => { url: string; apiKey: string | undefined } | undefined;
+  tell: (event: AnswerEvent) => void;
+}
+
+/** The questions that a person asks in the panel. */
+export class TryIt {
+  readonly #options: TryItOptions;
+  readonly #asking = new Map<string, AbortController>();
+
+  constructor(options: TryItOptions) {
+    this.#options = options;
+  }
+
+  readonly handlers: Pick<CommandHandlers, 'ask' | 'stopAsking'> = {
+    ask: (question) => {
+      const service = this.#options.service();
+      if (service === undefined) throw new Error('The server is off. Start it, then ask.');
+      const id = randomUUID();
+      const controller = new AbortController();
+      this.#asking.set(id, controller);
+      const { tell } = this.#options;
+      void askService({ id, ...question }, service, tell, controller.signal).finally(() =>
+        this.#asking.delete(id),
+      );
+      return id;
+    },
+    stopAsking: ({ id }) => this.#asking.get(id)?.abort(),
+  };
+}
+
+interface Asked {
   id: string;
   question: string;
   /** A data URL, or empty for none. */
@@ -14,7 +48,7 @@ export interface Asked {
  * Asks the model through the service's own API, as any client would, and tells the answer as it
  * comes. Never rejects: what goes wrong is told too.
  */
-export async function askService(
+async function askService(
   { id, question, image }: Asked,
   { url, apiKey }: { url: string; apiKey: string | undefined },
   tell: (event: AnswerEvent) => void,
