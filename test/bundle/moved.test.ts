@@ -3,9 +3,12 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import type { Manifest } from '../../scripts/bundle/manifest.ts';
+import { inspectModel } from '../../server/models/find-models.ts';
+import { HubClient } from '../support/hub/hub-client.ts';
+import { HubServer } from '../support/hub/hub-server.ts';
 import { demoModel } from '../support/service.ts';
 
 // The bundle of this machine (`npm run bundle`), moved elsewhere, with no other Python on the PATH and
@@ -79,6 +82,18 @@ test('a moved bundle serves the demo model, with no other Python and no network'
     (file: string) => /python|site-packages|\.venv/.test(file) && !file.startsWith(moved),
   );
   assert.deepEqual(foreign, []);
+});
+
+test('a moved bundle downloads a model and judges it', async () => {
+  await using hub = await HubServer.start();
+  await hub.add('owner/demo', demoModel);
+  await using client = await HubClient.start(hub.url, { from: pathToFileURL(`${moved}/`) });
+  const path = await client.downloads.start('owner/demo');
+  const { type, problem } = await inspectModel(path, {
+    program: client.program,
+    maxConcurrency: 1,
+  });
+  assert.deepEqual([type, problem], ['qwen2_vl', undefined]);
 });
 
 test('the manifest names what is inside, with licences, and what is not needed is not inside', async (t) => {

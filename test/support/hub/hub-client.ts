@@ -19,10 +19,10 @@ export class HubClient {
   token: string | undefined;
   readonly #waiting = new Set<() => void>();
 
-  private constructor(home: string, hubUrl: string, log: Logger) {
+  private constructor(home: string, hubUrl: string, { log, from }: { log: Logger; from: URL }) {
     this.home = home;
     this.env = { HF_HOME: home, HF_ENDPOINT: hubUrl, HF_TOKEN: '', HOME: home };
-    const command = { ...createModelsCommand(resources), env: this.env };
+    const command = { ...createModelsCommand(from), env: this.env };
     this.program = new ModelsProgram(command, log);
     this.downloads = new Downloads({
       program: this.program,
@@ -36,10 +36,19 @@ export class HubClient {
 
   static async start(
     hubUrl: string,
-    { home, log = pino({ level: 'silent' }) }: { home?: string; log?: Logger } = {},
+    {
+      home,
+      log = pino({ level: 'silent' }),
+      from = resources,
+    }: {
+      home?: string;
+      log?: Logger;
+      /** Where the runtime is. */
+      from?: URL;
+    } = {},
   ): Promise<HubClient> {
     const folder = home ?? (await mkdtemp(join(tmpdir(), 'sightglass-hub-')));
-    return new HubClient(folder, hubUrl, log);
+    return new HubClient(folder, hubUrl, { log, from });
   }
 
   /** Resolves when what is told of the download is so. */
