@@ -138,7 +138,7 @@ test('programs may be run, and other files not be written by others', async () =
   );
 });
 
-test('its own JavaScript serves the demo model with its own runtime', {
+test('its own JavaScript serves and judges the demo model with its own runtime', {
   skip: process.platform === 'linux' ? false : 'the macOS workflow launches the app itself',
 }, async (t) => {
   const serve = fileURLToPath(new URL('serve-package.mjs', import.meta.url));
@@ -149,6 +149,8 @@ test('its own JavaScript serves the demo model with its own runtime', {
   assert.deepEqual(JSON.parse(stdout), {
     python: join(resources, 'runtime/python/bin/python3'),
     answer: 'A red circle on a white background.',
+    type: 'qwen2_vl',
+    suggestsModels: true,
   });
   for (const path of [archive, join(resources, 'runtime'), app]) {
     const { stdout: size } = await execa('du', ['-sm', path]);

@@ -5,8 +5,22 @@ import { drawShape, toDataUrl } from '../support/pictures.ts';
 
 const [unpacked, resources] = process.argv.slice(2).map((folder) => pathToFileURL(`${folder}/`));
 const load = (file) => import(new URL(`dist/server/${file}`, unpacked).href);
-const [{ createService }, { Settings }, { createRuntimeCommand }] = await Promise.all(
-  ['service.js', 'settings.js', 'runtime/runtime-command.js'].map(load),
+const [
+  { createService },
+  { Settings },
+  { createRuntimeCommand, createModelsCommand },
+  { inspectModel, measureMachine },
+  { ModelsProgram },
+  { suggestModels },
+] = await Promise.all(
+  [
+    'service.js',
+    'settings.js',
+    'runtime/runtime-command.js',
+    'models/find-models.js',
+    'models/models-program.js',
+    'models/suggested-models.js',
+  ].map(load),
 );
 const { default: pino } = await import(new URL('node_modules/pino/pino.js', unpacked).href);
 const modelPath = new URL('models/demo', resources).pathname;
@@ -26,8 +40,16 @@ try {
     body: JSON.stringify({ messages: [{ role: 'user', content }] }),
   });
   const { choices } = await response.json();
+  const program = new ModelsProgram(createModelsCommand(resources), log);
+  const { type } = await inspectModel(modelPath, { program, maxConcurrency: 1 });
+  const suggested = await suggestModels(resources, await measureMachine(program), 1);
   process.stdout.write(
-    JSON.stringify({ python: command.python, answer: choices[0].message.content }),
+    JSON.stringify({
+      python: command.python,
+      answer: choices[0].message.content,
+      type,
+      suggestsModels: suggested.length > 0,
+    }),
   );
 } finally {
   await service.stop();
