@@ -9,6 +9,13 @@ import { HubTokenForm } from './hub-token-form.tsx';
 import { ProblemLine } from './problem-line.tsx';
 import { ProgressBar } from './progress-bar.tsx';
 
+/** What a token of the right account may help against. */
+const TOKEN_REASONS: ReadonlySet<string | undefined> = new Set([
+  'gated',
+  'bad_token',
+  'model_not_found', // as the Hub says of private ones
+]);
+
 /** One download: how far it is, what it failed of, and what can be done with it. */
 export function DownloadRow({ download, use }: { download: Download; use: boolean }) {
   const { id, phase, doneBytes, totalBytes, problem: failure } = download;
@@ -68,7 +75,7 @@ export function DownloadRow({ download, use }: { download: Download; use: boolea
           <p class="help">{failure.remedy}</p>
         </div>
       )}
-      {failure?.reason === 'gated' && <HubTokenForm onSaved={goOn} />}
+      {TOKEN_REASONS.has(failure?.reason) && <HubTokenForm onSaved={goOn} />}
       <ProblemLine text={problem} />
     </li>
   );

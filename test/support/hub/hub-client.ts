@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import type { Download } from '../../../server/contract.ts';
 import { Downloads } from '../../../server/models/downloads.ts';
+import { listCandidates } from '../../../server/models/model-places.ts';
 import { ModelsProgram } from '../../../server/models/models-program.ts';
 import { createModelsCommand } from '../../../server/runtime/runtime-command.ts';
 import { resources } from '../service.ts';
@@ -62,6 +63,12 @@ export class HubClient {
     this.#waiting.add(check);
     check();
     return promise;
+  }
+
+  /** The models in its cache that a person is offered. */
+  async offered(): Promise<string[]> {
+    const found = await listCandidates([], { HF_HOME: this.home }, this.home);
+    return found.map(({ path }) => path);
   }
 
   /** The phases it went through, each once in a row. */

@@ -1,0 +1,40 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { demoModel } from '../service.ts';
+import { HubClient } from './hub-client.ts';
+import { HubServer } from './hub-server.ts';
+
+export const ID = 'owner/demo';
+export const WEIGHTS = 'model.safetensors';
+export const WEIGHTS_BYTES = 3596416;
+/** Slow enough that a test can come in between, which it does at a byte, not at a time. */
+export const SLOW = 2_000_000;
+
+/** A test with a Hub that has the demo model, and a client of it. */
+export function hubTest(
+  title: string,
+  scenario: (both: { hub: HubServer; client: HubClient }) => Promise<void>,
+  { skip = false }: { skip?: string | boolean } = {},
+): void {
+  test(title, { skip }, async () => {
+    await using hub = await HubServer.start();
+    await hub.add(ID, demoModel);
+    await using client = await HubClient.start(hub.url);
+    await scenario({ hub, client });
+  });
+}
+
+/** A copy of the demo model, changed, in a folder that the test cleans up. */
+export async function changedModel(change: (folder: string) => Promise<unknown>) {
+  const folder = await mkdtemp(join(tmpdir(), 'sightglass-model-'));
+  await cp(demoModel, folder, { recursive: true });
+  await change(folder);
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+}
+
+/** What a download failed of, for programs. */
+export function reasonOf(error: unknown): string | undefined {
+  return (error as { reason?: string }).reason;
+}
