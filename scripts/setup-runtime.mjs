@@ -5,6 +5,9 @@ import { findPython } from './setup-python.mjs';
 import { hashFiles, readJson } from './setup-stamp.mjs';
 import { runStep } from './setup-step.mjs';
 
+/** For pip and for uv: what a lock names, by its hashes, and no code of a package is run for it. */
+export const AS_LOCKED = ['--require-hashes', '--only-binary', ':all:'];
+
 /** True when the runtime's virtual environment is what its locks say. */
 export function hasRuntime(root, { dev }) {
   const paths = toPaths(root);
@@ -67,17 +70,7 @@ async function makeEnvironment(root, { venv, python, lock }) {
   await runStep(root, {
     title: 'Installing uv',
     command: python,
-    args: [
-      '-I',
-      '-m',
-      'pip',
-      'install',
-      '--require-hashes',
-      '--only-binary',
-      ':all:',
-      '-r',
-      lock.setup,
-    ],
+    args: ['-I', '-m', 'pip', 'install', ...AS_LOCKED, '-r', lock.setup],
     env: process.env,
     remedy: 'Check the network connection, then run this again.',
   });
@@ -88,16 +81,7 @@ async function sync(root, { python, uv, lock }, { dev }) {
   await runStep(root, {
     title: 'Installing the Python runtime, about 1 GB',
     command: uv,
-    args: [
-      'pip',
-      'sync',
-      '--require-hashes',
-      '--only-binary',
-      ':all:',
-      '--python',
-      python,
-      ...locks,
-    ],
+    args: ['pip', 'sync', ...AS_LOCKED, '--python', python, ...locks],
     env: toUvEnvironment(python),
     remedy: 'Check the network connection and the free disk space, then run this again.',
   });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { AS_LOCKED } from '../setup-runtime.mjs';
 import type { Bundle } from './index.ts';
 import { runtimeTool, uvEnvironment } from './tools.ts';
 
@@ -18,9 +19,7 @@ export async function installWheels({ root, platform, packages }: Bundle): Promi
     [
       'pip',
       'install',
-      '--require-hashes',
-      '--only-binary',
-      ':all:',
+      ...AS_LOCKED,
       '--no-deps',
       ...(platform === 'macos' ? forApple : []),
       '--target',

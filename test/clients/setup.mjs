@@ -5,6 +5,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { withSetupLock } from '../../scripts/setup-lock.mjs';
 import { findPython } from '../../scripts/setup-python.mjs';
+import { AS_LOCKED } from '../../scripts/setup-runtime.mjs';
 import { hashFiles, readJson } from '../../scripts/setup-stamp.mjs';
 import { runStep, SetupError } from '../../scripts/setup-step.mjs';
 
@@ -44,16 +45,7 @@ async function setUp() {
   rmSync(venv, { recursive: true, force: true, maxRetries: 5 });
   await step('Installing the Node clients of the tests', 'npm', ['ci', '--prefix', folder]);
   await step('Making a Python environment', findPython(), ['-I', '-m', 'venv', venv]);
-  const pip = [
-    '-I',
-    '-m',
-    'pip',
-    'install',
-    '--require-hashes',
-    '--only-binary',
-    ':all:',
-    '--no-deps',
-  ];
+  const pip = ['-I', '-m', 'pip', 'install', ...AS_LOCKED, '--no-deps'];
   await step('Installing the Python clients of the tests', python, [...pip, '-r', pythonLock]);
   writeFileSync(stamp, JSON.stringify({ locks: hashFiles([npmLock, pythonLock]), folder }));
 }

@@ -5,6 +5,7 @@ declare module '*/scripts/setup-chromium.mjs' {
   export function ensureChromium(root: string): Promise<void>;
 }
 declare module '*/setup-runtime.mjs' {
+  export const AS_LOCKED: readonly string[];
   /** uv's environment: without the person's settings, with the index that pip is told to use. */
   export function toUvEnvironment(python: string): Record<string, string | undefined>;
 }
