@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { endless, post, question } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { appTest, showState } from '../support/sightglass-app.ts';
+import { appTest, type SightglassApp, showState } from '../support/sightglass-app.ts';
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const isShown = ({ windows }: { windows: { isVisible: boolean }[] }) =>
@@ -101,12 +101,18 @@ appTest('quitting without requests ends it, the runtime and all', async (start) 
   await assert.rejects(fetch(url));
 });
 
+/** A request that runs for long, in an app that is ready. */
+async function startWork({ app, url }: SightglassApp, body: object = {}) {
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  const answer = post(url, { ...endless(image), ...body });
+  await app.until(({ blockers }) => blockers.length === 1);
+  return { answer };
+}
+
 appTest('quitting with a request asks, stays when told to, and lets it finish', async (start) => {
   await using running = await start();
-  const { app, url } = running;
-  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
-  const answer = post(url, { ...endless(image), max_tokens: 600 });
-  await app.until(({ blockers }) => blockers.length === 1);
+  const { app } = running;
+  const { answer } = await startWork(running, { max_tokens: 600 });
   await app.answerDialog({ button: 'Cancel' });
   await app.quit();
   await app.answerDialog({ button: 'Let Them Finish' });
@@ -117,10 +123,8 @@ appTest('quitting with a request asks, stays when told to, and lets it finish', 
 
 appTest('quitting now cancels what runs, and its client is told', async (start) => {
   await using running = await start();
-  const { app, url } = running;
-  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
-  const answer = post(url, endless(image));
-  await app.until(({ blockers }) => blockers.length === 1);
+  const { app } = running;
+  const { answer } = await startWork(running);
   await app.answerDialog({ button: 'Quit Now' });
   await app.quit();
   assert.equal((await answer).status, 503);
@@ -129,10 +133,8 @@ appTest('quitting now cancels what runs, and its client is told', async (start) 
 
 appTest('logging out cancels what runs, and asks nothing', async (start) => {
   await using running = await start();
-  const { app, url } = running;
-  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
-  const answer = post(url, endless(image));
-  await app.until(({ blockers }) => blockers.length === 1);
+  const { app } = running;
+  const { answer } = await startWork(running);
   await app.emitPower('shutdown');
   assert.equal((await answer).status, 503);
   assert.equal(await app.exitCode, 0);
