@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { findModels, inspectModel, measureMachine } from '../models/find-models.ts';
 import { ModelsProgram } from '../models/models-program.ts';
 import { suggestModels } from '../models/suggested-models.ts';
+import { findUnfinished } from '../models/unfinished-downloads.ts';
 import { createModelsCommand } from '../runtime/runtime-command.ts';
 import { checkAlone } from './check-alone.ts';
 import { fetchModel } from './fetch-model.ts';
@@ -14,6 +15,7 @@ import {
   explainFit,
   FOUND_COLUMNS,
   SUGGESTED_COLUMNS,
+  toSize,
 } from './model-text.ts';
 import { printTable, toPlain } from './print-table.ts';
 
@@ -49,12 +51,14 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
       if (json) return printJson(found);
       const broken = found.filter(({ problem }) => problem !== undefined);
       const usable = found.filter(({ problem }) => problem === undefined);
-      if (found.length === 0)
-        print('No models were found. `sightglass models suggest` names some.\n');
       if (usable.length > 0) printTable(usable, FOUND_COLUMNS);
       for (const { path, problem } of broken) {
         const words = `${path}: ${problem?.message} ${problem?.remedy}`;
         process.stderr.write(`cannot be used: ${toPlain(words)}\n`);
+      }
+      for (const { id, doneBytes, totalBytes = 0 } of await findUnfinished()) {
+        const words = `${id}: ${toSize(doneBytes)} of ${toSize(totalBytes)}`;
+        process.stderr.write(`not finished: ${toPlain(words)}; \`models fetch\` goes on with it\n`);
       }
     });
 
