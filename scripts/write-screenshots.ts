@@ -30,8 +30,11 @@ for (const name of await readdir(FOLDER)) await shrink(join(FOLDER, name));
 
 async function photographFirstStart(): Promise<void> {
   await using running = await startSightglass(null);
-  await running.page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
-  await photograph(running.page, 'first-start');
+  const { page } = running;
+  await page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
+  await page.getByRole('button', { name: /^Download SmolVLM2/ }).waitFor();
+  await page.getByText('Looking…').waitFor({ state: 'detached' });
+  await photograph(page, 'first-start');
 }
 
 /** A check of the demo model, a download from a stand-in for the Hub, and what LM Studio is said to have. */
