@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { lmStudioFolders } from './lm-studio.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -32,8 +33,7 @@ export async function listCandidates(
   home = homedir(),
 ): Promise<Candidate[]> {
   const places: readonly Place[] = [
-    { name: 'LM Studio', folder: join(home, '.lmstudio', 'models') },
-    { name: 'LM Studio', folder: join(home, '.cache', 'lm-studio', 'models') },
+    ...(await lmStudioFolders(home)).map((folder) => ({ name: 'LM Studio', folder })),
     { name: 'omlx', folder: join(home, '.omlx', 'models') },
     ...more,
   ];

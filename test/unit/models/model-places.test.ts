@@ -45,6 +45,20 @@ test('models are found where other apps keep them and where a person says, by na
   ]);
 });
 
+test('LM Studio’s models are where its settings say, and where its folder was moved', async () => {
+  const other = join(home, 'other-home');
+  const moved = await make('other-home/moved/models/owner/moved/config.json');
+  const chosen = await make('other-home/elsewhere/owner/chosen/config.json');
+  await make('other-home/.lmstudio-home-pointer', `${join(other, 'moved')}\n`);
+  const settings = JSON.stringify({ downloadsFolder: join(other, 'elsewhere') });
+  await make('other-home/moved/settings.json', settings);
+  await make('other-home/Library/Application Support/LM Studio/settings.json', '{');
+  assert.deepEqual(await listCandidates([], {}, other), [
+    { path: chosen, name: 'owner/chosen', place: 'LM Studio' },
+    { path: moved, name: 'owner/moved', place: 'LM Studio' },
+  ]);
+});
+
 test('a folder that is given twice is listed once', async () => {
   const own = await make('twice/one/config.json');
   const place = { name: 'twice', folder: dirname(own) };
