@@ -40,6 +40,7 @@ export class Activity {
   #endedTokens = 0;
   readonly #idle: (() => void)[] = [];
   readonly #notice = new ChangeNotice();
+  readonly #endListeners = new Set<(record: Readonly<RequestRecord>) => void>();
 
   /** @param keep number of ended requests to remember */
   constructor(keep = 100) {
@@ -67,6 +68,12 @@ export class Activity {
   /** Calls the listener when requests have come or gone. Returns the unsubscribe. */
   onChange(listener: () => void): () => void {
     return this.#notice.onChange(listener);
+  }
+
+  /** Calls the listener with every request that has ended. Returns the unsubscribe. */
+  onEnd(listener: (record: Readonly<RequestRecord>) => void): () => void {
+    this.#endListeners.add(listener);
+    return () => this.#endListeners.delete(listener);
   }
 
   has(id: string): boolean {
@@ -100,6 +107,7 @@ export class Activity {
     this.#endedTokens += record.tokens;
     this.#recent.unshift(record);
     if (this.#recent.length > this.#keep) this.#recent.pop();
+    for (const listener of this.#endListeners) listener(record);
     this.#notice.announce();
     if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }

@@ -7,6 +7,7 @@ import { HttpServer } from './http/http-server.ts';
 import { modelIdOf } from './http/model-id.ts';
 import { IdleUnload } from './idle-unload.ts';
 import { ImageLoader, type ImageRules } from './images/image-loader.ts';
+import { Metrics } from './metrics.ts';
 import { type CheckOptions, checkModel } from './models/check-model.ts';
 import type { CheckResult } from './models/model-views.ts';
 import { ResponseStore } from './openai/response-store.ts';
@@ -61,7 +62,8 @@ export function createService({
   });
   const images = new ImageLoader(toImageRules(settings));
   const responses = new ResponseStore(settings.responseStoreMegabytes * 1_000_000);
-  const parts = { queue, runtime, images, responses, activity, log };
+  const metrics = new Metrics({ queue, runtime, activity });
+  const parts = { queue, runtime, images, responses, activity, metrics, log };
   const server = new HttpServer(createApp({ ...parts, settings }).callback());
   const idleUnload = new IdleUnload(activity, runtime, settings.idleUnloadMinutes);
   let [current, address] = [settings, { host: settings.host, port: settings.port }];
@@ -137,6 +139,7 @@ export function createService({
     async stop(): Promise<void> {
       activity.cancelAll();
       idleUnload.close();
+      metrics.close();
       const slotsFree = queue.close();
       await Promise.race([server.drain(), setTimeout(FAREWELL_MS)]);
       server.close();

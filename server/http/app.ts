@@ -10,6 +10,7 @@ import { refuseForeignHosts } from './foreign-host.ts';
 import { createGenerationRoute } from './generation-route.ts';
 import { createHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
+import { createMetricsRoute } from './metrics-route.ts';
 import { createModelList, createModelLookup } from './models.ts';
 import { createQueueStats } from './queue-stats.ts';
 import { assignRequestId } from './request-id.ts';
@@ -33,6 +34,7 @@ export function createApp(deps: Deps): Koa<State> {
     router.get(`${prefix}/models`, createModelList(deps));
     router.get(`${prefix}/models/:id{/:name}`, createModelLookup(deps));
     router.get(`${prefix}/queue/stats`, createQueueStats(deps));
+    router.get(`${prefix}/metrics`, createMetricsRoute(deps));
     for (const [path, dialect] of Object.entries(dialects)) {
       router.post(prefix + path, parse, createGenerationRoute(deps, dialect));
     }

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { Activity } from '../activity.ts';
 import type { ImageLoader } from '../images/image-loader.ts';
+import type { Metrics } from '../metrics.ts';
 import type { ResponseStore } from '../openai/response-store.ts';
 import type { RequestQueue } from '../queue/request-queue.ts';
 import type { RuntimeSupervisor } from '../runtime/runtime-supervisor.ts';
@@ -15,6 +16,7 @@ export interface Deps {
   images: ImageLoader;
   responses: ResponseStore;
   activity: Activity;
+  metrics: Metrics;
   log: Logger;
 }
 
