@@ -5,6 +5,7 @@ takes it for a model: a process may be killed at any time, and the next one goes
 """
 
 import json
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
@@ -24,6 +25,9 @@ from progress import Progress
 
 UNFINISHED = "sightglass-download"
 """The folder, in that of the repository, where a download grows. `server/models` lists them."""
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+"""It becomes the name of a folder, and comes from outside."""
 
 AT_ONCE = 4
 SPARE_BYTES = 100_000_000
@@ -82,6 +86,8 @@ def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
     """The newest revision, and what mlx_vlm needs of it, the smallest first."""
     api = HfApi(token=token)
     revision = api.model_info(name).sha
+    if not COMMIT.fullmatch(revision):
+        raise ValueError(f"{revision!r} is no commit.")
     listed = api.list_repo_tree(name, recursive=True, revision=revision)
     there = {file.path: file for file in listed if isinstance(file, RepoFile)}
     wanted = [there[path] for path in filter_repo_objects(there, allow_patterns=MODEL_FILES)]

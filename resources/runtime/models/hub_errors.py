@@ -60,7 +60,11 @@ def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
         cache = Path(constants.HF_HUB_CACHE)
         message = f"The disk is full: {free_bytes(cache) / 1e6:,.0f} MB are free where {cache} is."
         return FatalError("disk_full", message, "Free some space, then go on: nothing is lost.")
-    if isinstance(error, PermissionError | OSError) and getattr(error, "filename", None):
+    if isinstance(error, ValueError | TypeError | KeyError | AssertionError):
+        message = f"{hub} answers otherwise than a Hugging Face Hub: {error}"[:300]
+        remedy = "Is there a portal to log in to, or another mirror in HF_ENDPOINT?"
+        return FatalError("network", message, remedy)
+    if isinstance(error, OSError) and error.filename:
         message = f"Cannot write {error.filename}: {error.strerror}."
         return FatalError("cannot_write", message, "Check who may write there, and HF_HOME.")
     return FatalError("failed", f"{type(error).__name__}: {error}"[:300], "Read the log.")

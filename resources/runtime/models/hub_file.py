@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hub_errors import is_transient
 from huggingface_hub import constants, hf_hub_url
@@ -36,9 +36,13 @@ class HubFile:
 
     @classmethod
     def of(cls, repo: str, revision: str, file: RepoFile) -> "HubFile":
+        """Raises ValueError for what no Hub says: names and hashes become parts of paths."""
         etag = file.blob_id if file.lfs is None else file.lfs.sha256
         if not HASH.fullmatch(etag):
-            raise FatalError("network", f"The Hub gives no hash for {file.path}.", "Try another.")
+            raise ValueError(f"{file.path} has no hash.")
+        path = PurePosixPath(file.path)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"{file.path} is outside of the repository.")
         return cls(
             repo, revision, file.path, file.size if file.lfs is None else file.lfs.size, etag
         )
@@ -74,7 +78,12 @@ def bring(file: HubFile, folder: Path, token: str | None, ears: Ears) -> None:
     for _ in range(2):
         if file.here(folder).exists():
             return
-        patiently(lambda: download(file, folder, token, ears), ears)
+        try:
+            patiently(lambda: download(file, folder, token, ears), ears)
+        except OSError as error:
+            # http_get's word for a server that sent more or less than it said: the hash will tell.
+            if type(error) is not OSError or error.errno is not None:
+                raise
         part = file.part(folder)
         ears.verifies(file.path)
         if hash_of(part, file.etag) == file.etag:
