@@ -20,6 +20,7 @@ const INTERRUPTED = 130;
 
 /** `sightglass models …` asks about models; anything else serves one. Gives the exit code. */
 async function main([first, ...rest]: readonly string[]): Promise<number> {
+  process.stdout.on('error', () => {}); // whoever read it has gone; the service goes on
   if (first !== 'models') return serve(process.argv.slice(2));
   await createModelsProgram(resources, createCommandLog()).parseAsync(rest, { from: 'user' });
   return Number(process.exitCode ?? 0);
@@ -35,7 +36,6 @@ async function serve(args: readonly string[]): Promise<number> {
   await prepareModel(settings, new ModelsProgram(createModelsCommand(resources), log), log);
   const service = createService({ settings, command: createRuntimeCommand(resources), log });
   const ended = Promise.race([drainOnSignals(service, log), failureOf(service)]);
-  process.stdout.on('error', () => {}); // whoever read it has gone; the service goes on
   const port = await service.start();
   const warning = exposureWarning(settings);
   if (warning !== undefined) log.warn(warning);

@@ -42,6 +42,11 @@ async function weightsIn(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   const sizes = names
     .filter((name) => name.endsWith('.safetensors'))
-    .map(async (name) => (await stat(join(folder, name))).size);
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    .map((name) => stat(join(folder, name)).then(({ size }) => size));
+  // What cannot be read is the launcher's to name.
+  return Promise.all(sizes).then(sum, () => 0);
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
 }

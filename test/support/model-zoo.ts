@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { demoModel } from './service.ts';
 
@@ -68,6 +68,14 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
     make: (folder) => truncate(join(folder, 'config.json'), 20),
     reason: 'model_incomplete',
     words: /config\.json is no JSON/,
+  },
+  'broken-link': {
+    make: async (folder) => {
+      await remove(folder, 'model.safetensors');
+      await symlink('/nowhere', join(folder, 'model.safetensors'));
+    },
+    reason: 'model_incomplete',
+    words: /model\.safetensors is missing: a link leads nowhere/,
   },
   'unknown-type': {
     make: (folder) => changeConfig(folder, { model_type: 'nobody_knows_vl' }),

@@ -39,6 +39,9 @@ def check_model_folder(folder: Path) -> None:
         config = _check_config(folder)
         _check_weights(folder)
         _check_processor(folder, config)
+    except FileNotFoundError as error:
+        message = f"{Path(error.filename).name} is missing: a link leads nowhere."
+        raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN) from error
     except OSError as error:
         message = f"Cannot read {error.filename}: {error.strerror}."
         raise FatalError("model_incomplete", message, "Check who may read the folder.") from error
@@ -138,7 +141,8 @@ def weights_bytes(folder: Path) -> int:
     """What the model's weights take, in files and in memory."""
     shards = folder.glob("*.safetensors")
     # Mistral's own copy of the same weights, which mlx_vlm leaves out as well.
-    return sum(file.stat().st_size for file in shards if file.name != "consolidated.safetensors")
+    loaded = [file for file in shards if file.name != "consolidated.safetensors"]
+    return sum(file.stat().st_size for file in loaded if file.is_file())
 
 
 def check_memory(folder: Path) -> None:

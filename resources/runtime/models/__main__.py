@@ -26,6 +26,9 @@ def main() -> None:
     task = parser.parse_args().task
     lines = LifeLines()
     log_to_stderr()
+    # What mlx_vlm logs of a type it does not know is told as the problem of the model.
+    logging.getLogger().setLevel(logging.CRITICAL)
+    logging.getLogger("models").setLevel(logging.INFO)
     request = json.loads(read_line())
     exit_with_parent()
     leave_interrupts_to_parent()

@@ -79,7 +79,7 @@ def describe(folder: Path, found: Inspected) -> None:
     found.weights_bytes = weights_bytes(folder)
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
-        found.model_type = str(config["model_type"]) if config.get("model_type") else None
+        found.model_type = short(config.get("model_type"))
         found.quantization = quantization_of(config)
     except (OSError, ValueError, AttributeError):
         return  # check_model_folder tells it better
@@ -92,12 +92,16 @@ def quantization_of(config: dict) -> str | None:
         mode = quantization.get("mode") or quantization.get("quant_method")
         bits = quantization.get("bits")
         if mode not in (None, "affine"):
-            return str(mode)
-        return f"{bits}-bit" if bits else None
+            return short(mode)
+        return f"{bits}-bit" if isinstance(bits, int) else None
     text = config.get("text_config") or {}
     kind = config.get("dtype") or config.get("torch_dtype") or text.get("dtype")
-    kind = kind or text.get("torch_dtype")
-    return str(kind) if kind else None
+    return short(kind or text.get("torch_dtype"))
+
+
+def short(value: object) -> str | None:
+    """A name as a configuration has it: what is longer is none."""
+    return value if isinstance(value, str) and 0 < len(value) <= 100 else None
 
 
 def ask_mlx_vlm(folder: Path, found: Inspected) -> None:
@@ -113,12 +117,13 @@ def known_architecture(config: dict) -> Any:
     try:
         # Without a folder, so that no code out of it is run.
         return get_model_and_args(config)[0]
-    except ImportError as error:
-        message = f"mlx_vlm needs {error.name} for {config.get('model_type')}, which is not here."
-        raise FatalError("unsupported_model", message, CHOOSE) from error
-    except (ValueError, KeyError) as error:
-        kind = config.get("model_type")
-        message = f"mlx_vlm {version('mlx-vlm')} does not know the model type {kind}."
+    except (ImportError, ValueError, KeyError) as error:
+        kind = str(config.get("model_type"))[:100]
+        needed = getattr(error, "name", None)
+        if needed and not needed.startswith("mlx_vlm."):
+            message = f"mlx_vlm needs {needed} for the model type {kind}, and it is not here."
+        else:
+            message = f"mlx_vlm {version('mlx-vlm')} does not know the model type {kind}."
         raise FatalError("unsupported_model", message, CHOOSE) from error
 
 
