@@ -14,14 +14,17 @@ const PHASES: Readonly<Record<Download['phase'], string>> = {
   failed: 'failed',
 };
 
+/** Says a line where there is no terminal. */
+export type Say = (line: string) => void;
+
 /** Tells of a download: a bar on a terminal, else a plain line for every tenth of it. */
 export class DownloadProgress {
-  readonly #out: NodeJS.WriteStream;
+  readonly #say: Say;
   readonly #bar: SingleBar | undefined;
   #told = '';
 
-  constructor(out: NodeJS.WriteStream = process.stderr) {
-    this.#out = out;
+  constructor(say: Say, out: NodeJS.WriteStream = process.stderr) {
+    this.#say = say;
     if (!out.isTTY) return;
     this.#bar = new SingleBar({
       format: '{bar} {percentage}%  {words}',
@@ -33,7 +36,7 @@ export class DownloadProgress {
   }
 
   update(download: Download): void {
-    if (this.#bar === undefined) this.#writeLine(download);
+    if (this.#bar === undefined) this.#sayLine(download);
     else this.#drawBar(this.#bar, download);
   }
 
@@ -50,13 +53,13 @@ export class DownloadProgress {
     bar.update(doneBytes, words);
   }
 
-  #writeLine(download: Download): void {
+  #sayLine(download: Download): void {
     const { phase, doneBytes, totalBytes } = download;
     const tenth = totalBytes ? Math.floor((TENTHS * doneBytes) / totalBytes) : -1;
     const key = phase === 'downloading' ? `${tenth}` : phase;
     if (key === this.#told) return;
     this.#told = key;
-    this.#out.write(`${download.id}: ${toWords(download)}\n`);
+    this.#say(`${download.id}: ${toWords(download)}`);
   }
 }
 

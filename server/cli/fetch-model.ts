@@ -1,18 +1,24 @@
 import { Downloads } from '../models/downloads.ts';
 import type { ModelsProgram } from '../models/models-program.ts';
-import { DownloadProgress } from './download-progress.ts';
+import { DownloadProgress, type Say } from './download-progress.ts';
 
 /** The person stopped it; what has come stays. */
 export class PausedError extends Error {
   override name = 'PausedError';
 }
 
+const toStderr: Say = (line) => void process.stderr.write(`${line}\n`);
+
 /**
- * Downloads a model, telling of it on stderr. Resolves with its folder. Ctrl-C pauses.
+ * Downloads a model, with a bar if stderr is a terminal. Resolves with its folder. Ctrl-C pauses.
  * @throws RuntimeFailedError, PausedError
  */
-export async function fetchModel(id: string, program: ModelsProgram): Promise<string> {
-  const progress = new DownloadProgress();
+export async function fetchModel(
+  id: string,
+  program: ModelsProgram,
+  say = toStderr,
+): Promise<string> {
+  const progress = new DownloadProgress(say);
   const downloads = new Downloads({
     program,
     access: () => ({}), // HF_TOKEN and HF_ENDPOINT, or `hf auth login`, as huggingface_hub has it

@@ -32,7 +32,7 @@ export async function prepareModel(
   if (isHubName(modelPath)) {
     const problem = await judged();
     if (problem?.reason !== 'model_not_found' && problem?.reason !== 'model_incomplete') return;
-    await fetchModel(modelPath, program);
+    await fetchModel(modelPath, program, (line) => log.info(line));
   } else if ((await weightsIn(modelPath)) > SURELY_FITS * totalmem()) {
     judged().catch((error: unknown) => log.debug({ err: error }, 'the model was not judged'));
   }

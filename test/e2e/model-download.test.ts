@@ -118,7 +118,10 @@ hubTest('a model to be served that is not here is downloaded first', async ({ hu
     const { status } = await post(url, question(redCircle));
     assert.equal(status, 200);
     child.kill('SIGTERM');
-    assert.equal((await child).exitCode, 0);
+    const { exitCode, stderr } = await child;
+    assert.equal(exitCode, 0);
+    const logged = stderr.split('\n').map((line) => JSON.parse(line).msg);
+    assert.equal(logged.includes('owner/demo: checking the files'), come > 0);
   }
 });
 
