@@ -76,6 +76,21 @@ appTest('a model is downloaded, paused, gone on with, and served', async (start)
   assert.deepEqual([status, body.model], [200, ID]);
 });
 
+appTest('the first model may be one that is downloaded: here, it is served', async (start) => {
+  await using hub = await startHub();
+  await using running = await start({ modelPath: undefined, hubEndpoint: hub.url });
+  const { page, url } = running;
+  await page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
+  hub.pace.bytesPerSecond = 2_000_000;
+  await askFor(ID, running);
+  await hub.pace.sent(WEIGHTS, 500_000);
+  await page.getByRole('button', { name: `Pause the download of ${ID}` }).click();
+  hub.pace.bytesPerSecond = undefined;
+  await page.getByRole('button', { name: `Resume the download of ${ID}` }).click();
+  await showState(running, 'Ready');
+  assert.equal((await post(url, question(image))).body.model, ID);
+});
+
 appTest('a download is cancelled only when that is said twice', async (start) => {
   await using hub = await startHub();
   await using running = await start({ hubEndpoint: hub.url });
