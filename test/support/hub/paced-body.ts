@@ -26,6 +26,7 @@ export class Pace {
     response: ServerResponse,
     { name, body, breakAt }: { name: string; body: Buffer; breakAt?: number | undefined },
   ): Promise<void> {
+    const closed = once(response, 'close').catch(() => {}); // cut off: nobody listens any more
     for (let at = 0; at < body.length && !response.destroyed; at += CHUNK_BYTES) {
       if (breakAt !== undefined && at >= breakAt) {
         response.destroy();
@@ -39,9 +40,9 @@ export class Pace {
         const pause = setTimeout((1000 * chunk.length) / this.bytesPerSecond, undefined, {
           ref: false,
         });
-        await Promise.race([pause, once(response, 'close')]);
+        await Promise.race([pause, closed]);
       } else if (!goes) {
-        await Promise.race([once(response, 'drain'), once(response, 'close')]);
+        await Promise.race([once(response, 'drain'), closed]);
       }
     }
     response.end();
