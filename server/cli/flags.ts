@@ -30,6 +30,10 @@ export function parseFlags(
     .exitOverride()
     .showSuggestionAfterError(false)
     .configureOutput({ writeErr: () => {} })
+    .addHelpText(
+      'after',
+      '\n`sightglass models --help` says how to find, judge and download models.',
+    )
     .allowExcessArguments(false);
   const shape = Settings.shape;
   const shown: Readonly<Record<string, unknown>> = defaults;
