@@ -58,6 +58,7 @@ async function start(): Promise<void> {
     onChange: () => {
       feed.changed();
       updateIcon();
+      keepAwake();
     },
   });
   const feed = new SnapshotFeed({
@@ -65,7 +66,7 @@ async function start(): Promise<void> {
     send: (snapshot) => sendEvent(panel?.webContents, 'snapshot', snapshot),
   });
   registerCommands(sightglass.handlers);
-  followPower(sightglass);
+  const keepAwake = followPower(sightglass);
 
   panel = new PanelWindow({
     preload: join(import.meta.dirname, 'preload.cjs'),

@@ -15,11 +15,14 @@ export function liveInMenuBar(): void {
   app.on('window-all-closed', () => {});
 }
 
-/** No deadline passes while the Mac sleeps, and it does not nap while requests run. */
-export function followPower({ power }: Sightglass): () => void {
+/**
+ * No deadline passes while the Mac sleeps. Returns what is to be called after every change: the Mac does
+ * not nap while requests run or a model is downloaded.
+ */
+export function followPower({ power, models }: Sightglass): () => void {
   let blocker: number | undefined;
   const keepAwake = () => {
-    const isBusy = power.activity.count > 0;
+    const isBusy = power.activity.count > 0 || models.isDownloading;
     if (isBusy) blocker ??= powerSaveBlocker.start('prevent-app-suspension');
     else if (blocker !== undefined) {
       powerSaveBlocker.stop(blocker);
@@ -28,7 +31,7 @@ export function followPower({ power }: Sightglass): () => void {
   };
   powerMonitor.on('suspend', () => power.service?.clock.sleep());
   powerMonitor.on('resume', () => power.service?.clock.wake());
-  return power.activity.onChange(keepAwake);
+  return keepAwake;
 }
 
 /** Quitting lets requests come to their end, or asks; logging out cancels them. */

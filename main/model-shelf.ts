@@ -57,6 +57,10 @@ export class ModelShelf {
     return this.#downloads.list;
   }
 
+  get isDownloading(): boolean {
+    return this.downloads.some(({ phase }) => phase !== 'paused' && phase !== 'failed');
+  }
+
   /** Of the model that the settings name; that of another one is history. */
   get check(): Check | undefined {
     const { modelPath } = this.#options.store.settings;

@@ -57,15 +57,17 @@ appTest('the panel says of every broken model what is wrong with it', async (sta
 appTest('a model is downloaded, paused, gone on with, and served', async (start) => {
   await using hub = await startHub();
   await using running = await start({ hubEndpoint: hub.url });
-  const { page, url } = running;
+  const { app, page, url } = running;
   await showModels(running);
   hub.pace.bytesPerSecond = 1_000_000;
   await askFor(ID, running);
+  await app.until(({ blockers }) => blockers.length === 1); // the Mac does not sleep over it
   const bar = page.getByRole('progressbar', { name: `Download of ${ID}` });
   await hub.pace.sent(WEIGHTS, 1_000_000);
   await page.getByText(/of 4 MB · .*left/).waitFor();
   await page.getByRole('button', { name: `Pause the download of ${ID}` }).click();
   await page.getByText(/^Paused · /).waitFor();
+  await app.until(({ blockers }) => blockers.length === 0);
   hub.pace.bytesPerSecond = undefined;
   await page.getByRole('button', { name: `Resume the download of ${ID}` }).click();
   await bar.waitFor({ state: 'detached' });
