@@ -15,10 +15,12 @@ const PERSON_REQUESTS = 5;
 async function overtakenBy(running: RunningService): Promise<number[]> {
   const { service, url } = running;
   const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
+  service.queue.pause(); // else the first may be answered before the last has come
   const agent = Array.from({ length: BUSY_REQUESTS }, () =>
     post(url, question(image), as('busy-agent')),
   );
   await until(running, () => service.queue.stats.activeRequests === BUSY_REQUESTS);
+  service.queue.resume();
   const busy = service.activity.active()[0]?.client;
   const asking = Array.from({ length: PERSON_REQUESTS }, () =>
     post(url, question(image), as('a-person')),
