@@ -49,7 +49,8 @@ export class HostProcess {
     const waiter = Promise.withResolvers<unknown>();
     this.#waiters.set(id, waiter);
     const message: ToHost = { id, action, args };
-    this.#child.send(message, (error) => error && this.#settle(id)?.reject(error));
+    // A process that takes no message has ended: its `close` tells us why.
+    this.#child.send(message, () => {});
     return waiter.promise;
   }
 

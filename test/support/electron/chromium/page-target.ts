@@ -125,7 +125,7 @@ export class PageTarget {
     session.on('Page.windowOpen', ({ url, windowName }) =>
       host.onWindowOpen({ url: fromLoopback(url), frameName: windowName }),
     );
-    session.on('Page.frameRequestedNavigation', (asked) => this.#leave(asked));
+    session.on('Page.frameStartedNavigating', (started) => this.#leave(started));
     session.on('Page.frameNavigated', ({ frame }) => {
       if (frame.id === this.id) host.onEvent('did-navigate', fromLoopback(frame.url));
     });
@@ -135,9 +135,12 @@ export class PageTarget {
     recordErrors(session);
   }
 
-  /** A page that goes to a scheme which Chromium does not know makes no request of it. */
-  #leave({ frameId, url, disposition }: Answer): void {
-    if (frameId !== this.id || disposition !== 'currentTab' || /^https?:/.test(url)) return;
+  /**
+   * A page that goes to a scheme which Chromium does not know makes no request of it. Ours has to
+   * come after the start of the page's own: a navigation that begins ends the one before.
+   */
+  #leave({ frameId, url }: Answer): void {
+    if (frameId !== this.id || /^(https?|about):/.test(url)) return;
     if (this.#host.mayNavigate(url)) void this.load(url);
   }
 }

@@ -3,7 +3,7 @@ import type { ToMain } from '../page/preload-world.ts';
 import type { PageScripts } from '../page/scripts.ts';
 import { createWire } from '../page/wire.ts';
 import { readiness } from '../readiness.ts';
-import { record, recorder } from '../record.ts';
+import { announce, record, recorder } from '../record.ts';
 import { failLoudly, isPrevented, StrictEmitter } from '../strict.ts';
 import { answerInvoke, ipcMain } from './ipc-main.ts';
 import { answerRequest } from './protocol.ts';
@@ -134,6 +134,7 @@ export class WebContents extends StrictEmitter {
   #follow(name: string, url: string): void {
     if (name === 'did-navigate') {
       this.#url = url;
+      announce();
       this.emit(name, {}, url, 200, '');
     } else if (name === 'gone') {
       this.emit('render-process-gone', {}, { reason: 'crashed', exitCode: 5 });
