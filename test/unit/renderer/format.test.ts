@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plural, toAge, toDuration, toOutcome, toSize } from '../../../renderer/format.ts';
+
+test('durations and sizes are read at a glance', () => {
+  assert.deepEqual([0, 840, 2140, 45_000, 60_000, 185_000, 3_600_000, 5_400_000].map(toDuration), [
+    '0 ms',
+    '840 ms',
+    '2.1 s',
+    '45 s',
+    '1 min',
+    '3 min 5 s',
+    '1 h',
+    '1 h 30 min',
+  ]);
+  assert.deepEqual([900, 4_400_000, 5_230_000_000].map(toSize), ['1 KB', '4 MB', '5.2 GB']);
+});
+
+test('outcomes and counts are named in words', () => {
+  assert.deepEqual(['ok', 'client_gone', 'image_too_large', undefined].map(toOutcome), [
+    'answered',
+    'client left',
+    'image too large',
+    '',
+  ]);
+  assert.deepEqual([plural(1, 'request'), plural(2, 'request')], ['1 request', '2 requests']);
+});
+
+test('a duration is never rounded up to the next unit and still named by the old one', () => {
+  assert.deepEqual([999.4, 999.6, 9949, 9960, 59_600].map(toDuration), [
+    '999 ms',
+    '1.0 s',
+    '9.9 s',
+    '10 s',
+    '1 min',
+  ]);
+});
+
+test('an age has few characters, however old it is', () => {
+  assert.deepEqual([-20, 599_000, 3_599_000, 5_400_000].map(toAge), [
+    '0 ms',
+    '9 min 59 s',
+    '59 min',
+    '1 h 30 min',
+  ]);
+});
