@@ -1,5 +1,4 @@
 import { RuntimeFailedError } from '../runtime/runtime-errors.ts';
-import type { Environment } from './model-places.ts';
 import type { Download } from './model-views.ts';
 import type { ModelsLine } from './models-line.ts';
 import type { ModelsProgram } from './models-program.ts';
@@ -43,7 +42,7 @@ export class Downloads {
   }
 
   /** Lists those that were left unfinished, as paused. */
-  async restore(env?: Environment): Promise<void> {
+  async restore(env?: NodeJS.ProcessEnv): Promise<void> {
     for (const download of await findUnfinished(env)) {
       if (!this.#downloads.has(download.id)) this.#downloads.set(download.id, download);
     }

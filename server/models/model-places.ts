@@ -1,9 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { lmStudioFolders } from './lm-studio.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import { lmStudioFolders, omlxFolders } from './other-apps.ts';
 
 /** A folder that may be a model's, and where it was found, as a person says it. */
 export interface Candidate {
@@ -20,7 +18,7 @@ export interface Place {
 }
 
 /** Where huggingface_hub keeps what it downloads. Source: huggingface_hub/constants.py. */
-export function hubCache(env: Environment = process.env, home = homedir()): string {
+export function hubCache(env: NodeJS.ProcessEnv = process.env, home = homedir()): string {
   const xdg = env['XDG_CACHE_HOME'] ?? join(home, '.cache');
   const huggingFace = env['HF_HOME'] ?? join(xdg, 'huggingface');
   return env['HF_HUB_CACHE'] ?? env['HUGGINGFACE_HUB_CACHE'] ?? join(huggingFace, 'hub');
@@ -29,12 +27,13 @@ export function hubCache(env: Environment = process.env, home = homedir()): stri
 /** What may be models in the places that other apps use, and in more. */
 export async function listCandidates(
   more: readonly Place[],
-  env: Environment = process.env,
+  env: NodeJS.ProcessEnv = process.env,
   home = homedir(),
 ): Promise<Candidate[]> {
+  const [lmStudio, omlx] = await Promise.all([lmStudioFolders(home), omlxFolders(env, home)]);
   const places: readonly Place[] = [
-    ...(await lmStudioFolders(home)).map((folder) => ({ name: 'LM Studio', folder })),
-    { name: 'omlx', folder: join(home, '.omlx', 'models') },
+    ...lmStudio.map((folder) => ({ name: 'LM Studio', folder })),
+    ...omlx.map((folder) => ({ name: 'omlx', folder })),
     ...more,
   ];
   const listed = await Promise.all([listCached(hubCache(env, home)), ...places.map(listOwned)]);

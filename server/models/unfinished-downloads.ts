@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Environment, hubCache } from './model-places.ts';
+import { hubCache } from './model-places.ts';
 import type { Download } from './model-views.ts';
 
 /** What `resources/runtime/models/download.py` keeps beside the files that have come. */
@@ -11,7 +11,7 @@ const FOLDER = 'sightglass-download';
 
 /** Downloads that were paused, or whose process was killed, as they lie on the disk. */
 export async function findUnfinished(
-  env: Environment = process.env,
+  env: NodeJS.ProcessEnv = process.env,
   home = homedir(),
 ): Promise<Download[]> {
   const cache = hubCache(env, home);

@@ -59,6 +59,24 @@ test('LM Studio’s models are where its settings say, and where its folder was 
   ]);
 });
 
+test('omlx’s models are where its settings or its environment say, and where it was moved', async () => {
+  const other = join(home, 'omlx-home');
+  const base = await make('omlx-home/moved/settings.json', '{');
+  await make('omlx-home/Library/Application Support/oMLX/base-path', '~/moved\n');
+  const own = await make('omlx-home/moved/models/own/config.json');
+  const first = await make('omlx-home/first/one/config.json');
+  const second = await make('omlx-home/second/two/config.json');
+  const found = async (env = {}) => (await listCandidates([], env, other)).map(({ path }) => path);
+  assert.deepEqual(await found(), [own]);
+  const save = (model: object) => writeFile(join(base, 'settings.json'), JSON.stringify({ model }));
+  await save({ model_dirs: ['~/first', dirname(second)] });
+  assert.deepEqual(await found(), [first, second]);
+  await save({ model_dirs: [], model_dir: dirname(second) });
+  assert.deepEqual(await found(), [second]);
+  assert.deepEqual(await found({ OMLX_MODEL_DIR: ` ${dirname(first)},` }), [first]);
+  assert.deepEqual(await found({ OMLX_BASE_PATH: join(other, 'nowhere') }), []);
+});
+
 test('a folder that is given twice is listed once', async () => {
   const own = await make('twice/one/config.json');
   const place = { name: 'twice', folder: dirname(own) };
