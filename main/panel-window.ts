@@ -84,10 +84,12 @@ export class PanelWindow {
     this.#isHiding = false;
   }
 
+  /** Whether it stays when another app gets the focus. */
   readonly keepOpen = (keep: boolean): void => {
     this.#isPinned = keep;
   };
 
+  /** Stays while work lasts that takes the focus itself, as a dialog does. */
   readonly whileBusy = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     this.#busy += 1;
     try {

@@ -1,7 +1,19 @@
 import { app, clipboard, dialog, safeStorage, shell } from 'electron';
+import type { Logger } from 'pino';
 import type { Cipher } from './settings-store.ts';
-import type { Platform } from './sightglass.ts';
 import { checkForUpdates } from './updates.ts';
+
+/** What the app needs of the system it runs on. */
+export interface Platform {
+  /** Undefined when the person chose none. */
+  chooseFolder: () => Promise<string | undefined>;
+  copy: (text: string) => Promise<void>;
+  /** Rejects with the system's reason. */
+  openFolder: (path: string) => Promise<void>;
+  setOpenAtLogin: (open: boolean) => void;
+  checkForUpdates: (log: Logger) => Promise<void>;
+  quit: () => void;
+}
 
 /** The system's dialogs, clipboard and folders. */
 export const platform: Platform = {

@@ -1,12 +1,5 @@
 import type { Logger } from 'pino';
-import type {
-  EventName,
-  EventPayload,
-  SettingsChange,
-  Snapshot,
-  Trouble,
-} from '../server/contract.ts';
-import { ListenError } from '../server/http/http-server.ts';
+import type { EventName, EventPayload, Snapshot, Trouble } from '../server/contract.ts';
 import { modelIdOf } from '../server/http/model-id.ts';
 import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
 import type { Failure } from '../server/runtime/runtime-state.ts';
@@ -14,32 +7,14 @@ import type { CommandHandlers } from './commands.ts';
 import { LoadHistory } from './load-history.ts';
 import type { LogTail } from './log-tail.ts';
 import { ModelShelf } from './model-shelf.ts';
+import type { PanelWindow } from './panel-window.ts';
+import type { Platform } from './platform.ts';
 import { ServiceSwitch } from './service-switch.ts';
-import { changeSettings, toServiceSettings } from './setting-changes.ts';
+import { toServiceSettings } from './setting-changes.ts';
+import { SettingsChanger } from './settings-changer.ts';
 import type { SettingsStore } from './settings-store.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { TryIt } from './try-it.ts';
-
-/** What the app needs of the system it runs on. */
-export interface Platform {
-  /** Undefined when the person chose none. */
-  chooseFolder: () => Promise<string | undefined>;
-  copy: (text: string) => Promise<void>;
-  /** Rejects with the system's reason. */
-  openFolder: (path: string) => Promise<void>;
-  setOpenAtLogin: (open: boolean) => void;
-  checkForUpdates: (log: Logger) => Promise<void>;
-  quit: () => void;
-}
-
-/** What the app asks of its panel. */
-export interface PanelControl {
-  /** Whether it stays when another app gets the focus. */
-  keepOpen: (keep: boolean) => void;
-  /** The same while work lasts that takes the focus itself, as a dialog does. */
-  whileBusy: <Result>(work: () => Promise<Result>) => Promise<Result>;
-  hide: () => void;
-}
 
 export interface SightglassOptions {
   store: SettingsStore;
@@ -49,7 +24,7 @@ export interface SightglassOptions {
   logTail: LogTail;
   logFolder: string;
   platform: Platform;
-  panel: PanelControl;
+  panel: Pick<PanelWindow, 'keepOpen' | 'whileBusy' | 'hide'>;
   /** Tells the panel, if there is one. */
   send: <Name extends EventName>(name: Name, payload: EventPayload<Name>) => void;
   /** Told of every change of what a snapshot shows. */
@@ -64,8 +39,7 @@ export class Sightglass {
   readonly #history: LoadHistory;
   readonly handlers: CommandHandlers;
   readonly #tryIt: TryIt;
-  /** Changes are made one after the other. */
-  #changing: Promise<unknown> = Promise.resolve();
+  readonly #changer: SettingsChanger;
   #trouble: Trouble | undefined;
 
   constructor(options: SightglassOptions) {
@@ -77,6 +51,8 @@ export class Sightglass {
     };
     const onRollback = (modelPath: string, failure: Failure) => this.#rollBack(modelPath, failure);
     this.power = new ServiceSwitch({ command, log, onChange, onRollback, onTrouble });
+    const setOpenAtLogin = options.platform.setOpenAtLogin;
+    this.#changer = new SettingsChanger({ store, power: this.power, setOpenAtLogin, onChange });
     this.#history = new LoadHistory(this.power.activity);
     this.models = new ModelShelf({
       resources,
@@ -146,7 +122,7 @@ export class Sightglass {
         this.#trouble = undefined;
         this.#options.onChange();
       },
-      changeSettings: (changes) => this.#changeInTurn(changes),
+      changeSettings: (changes) => this.#changer.change(changes),
       chooseModelFolder: () => this.#options.panel.whileBusy(this.#options.platform.chooseFolder),
       copy: ({ text }) => this.#options.platform.copy(text),
       openLogs: () => this.#options.platform.openFolder(this.#options.logFolder),
@@ -162,39 +138,10 @@ export class Sightglass {
     };
   }
 
-  #changeInTurn(changes: Record<string, unknown>): Promise<SettingsChange> {
-    const change = () => this.#changeSettings(changes);
-    const result = this.#changing.then(change, change);
-    this.#changing = result;
-    return result;
-  }
-
   /** As the panel does it: a first model is served at once. */
   async #use(modelPath: string): Promise<void> {
-    await this.#changeInTurn({ modelPath });
+    await this.#changer.change({ modelPath });
     await this.start();
-  }
-
-  async #changeSettings(changes: Record<string, unknown>): Promise<SettingsChange> {
-    const { store, platform, onChange } = this.#options;
-    const changed = changeSettings(store.settings, changes);
-    if (!changed.ok) return { applied: 'no', problems: changed.problems };
-    const { settings } = changed;
-    try {
-      const applied =
-        settings.modelPath === undefined
-          ? 'now'
-          : await this.power.apply(toServiceSettings(settings));
-      if (settings.startAtLogin !== store.settings.startAtLogin) {
-        platform.setOpenAtLogin(settings.startAtLogin);
-      }
-      await store.save(settings);
-      onChange();
-      return { applied };
-    } catch (error) {
-      if (!(error instanceof ListenError)) throw error;
-      return { applied: 'no', problems: [{ setting: 'port', message: error.message }] };
-    }
   }
 
   /** The person is told why their choice does not serve, and it is not their choice any more. */
