@@ -60,6 +60,7 @@ appTest('a model is downloaded, paused, gone on with, and served', async (start)
   const { app, page, url } = running;
   await showModels(running);
   hub.pace.bytesPerSecond = 1_000_000;
+  hub.pace.hold(WEIGHTS, 1_000_000);
   await askFor(ID, running);
   await app.until(({ blockers }) => blockers.length === 1); // the Mac does not sleep over it
   const bar = page.getByRole('progressbar', { name: `Download of ${ID}` });
@@ -69,6 +70,7 @@ appTest('a model is downloaded, paused, gone on with, and served', async (start)
   await page.getByText(/^Paused · /).waitFor();
   await app.until(({ blockers }) => blockers.length === 0);
   hub.pace.bytesPerSecond = undefined;
+  hub.pace.release();
   await page.getByRole('button', { name: `Resume the download of ${ID}` }).click();
   await bar.waitFor({ state: 'detached' });
   await page.getByRole('button', { name: new RegExp(`^${ID}`) }).click();
@@ -83,11 +85,12 @@ appTest('the first model may be one that is downloaded: here, it is served', asy
   await using running = await start({ modelPath: undefined, hubEndpoint: hub.url });
   const { page, url } = running;
   await page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
-  hub.pace.bytesPerSecond = 2_000_000;
+  hub.pace.hold(WEIGHTS, 500_000);
   await askFor(ID, running);
   await hub.pace.sent(WEIGHTS, 500_000);
   await page.getByRole('button', { name: `Pause the download of ${ID}` }).click();
   hub.pace.bytesPerSecond = undefined;
+  hub.pace.release();
   await page.getByRole('button', { name: `Resume the download of ${ID}` }).click();
   await showState(running, 'Ready');
   assert.equal((await post(url, question(image))).body.model, ID);
@@ -99,6 +102,7 @@ appTest('a download is cancelled only when that is said twice', async (start) =>
   const { page } = running;
   await showModels(running);
   hub.pace.bytesPerSecond = 1_000_000;
+  hub.pace.hold(WEIGHTS, 1_000_000);
   await askFor(ID, running);
   await hub.pace.sent(WEIGHTS, 1_000_000);
   await page.getByText(/of 4 MB · /).waitFor();

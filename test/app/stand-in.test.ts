@@ -10,7 +10,7 @@ import { type AppOptions, startApp } from '../support/electron/start-app.ts';
 const main = new URL('fixtures/main.ts', import.meta.url);
 const skip = findChromium() === undefined && 'there is no Chromium here';
 
-describe('the stand-in for Electron', { skip, timeout: 60_000 }, () => {
+describe('the stand-in for Electron', { skip, timeout: 180_000 }, () => {
   let app: AppUnderTest;
   let page: Page;
   before(async () => {
@@ -194,7 +194,7 @@ describe('the stand-in for Electron', { skip, timeout: 60_000 }, () => {
   });
 });
 
-describe('the end of an app on the stand-in', { skip, timeout: 60_000 }, () => {
+describe('the end of an app on the stand-in', { skip, timeout: 180_000 }, () => {
   const start = async (t: TestContext, options: Partial<AppOptions> = {}) => {
     const app = await startApp({ main, ...options });
     t.after(() => app.stop());

@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import pino from 'pino';
 import { HubClient } from '../support/hub/hub-client.ts';
 import { HubServer } from '../support/hub/hub-server.ts';
-import { changedModel, hubTest, ID, reasonOf, SLOW, WEIGHTS } from '../support/hub/hub-test.ts';
+import { changedModel, hubTest, ID, reasonOf, WEIGHTS } from '../support/hub/hub-test.ts';
 import { changeConfig } from '../support/model-zoo.ts';
 import { demoModel } from '../support/service.ts';
 
@@ -75,12 +75,12 @@ hubTest(
 );
 
 hubTest('the same model is not downloaded by two at once', async ({ hub, client }) => {
-  hub.pace.bytesPerSecond = SLOW;
+  hub.pace.hold(WEIGHTS, 500_000);
   const arriving = client.downloads.start(ID);
   await hub.pace.sent(WEIGHTS, 500_000);
   const other = await HubClient.start(hub.url, { home: client.home });
   await assert.rejects(other.downloads.start(ID), (error) => reasonOf(error) === 'busy');
-  hub.pace.bytesPerSecond = undefined;
+  hub.pace.release();
   await arriving;
 });
 
@@ -120,17 +120,17 @@ hubTest(
     await using disk = await mountDisk(120_000_000);
     const home = join(disk?.folder ?? '', 'home');
     const client = await HubClient.start(hub.url, { home });
-    hub.pace.bytesPerSecond = SLOW;
+    hub.pace.hold(WEIGHTS, 500_000);
     const arriving = client.downloads.start(ID);
     await hub.pace.sent(WEIGHTS, 500_000);
     const filler = join(disk?.folder ?? '', 'filler');
     await writeFile(filler, Buffer.alloc(120_000_000)).catch(() => {}); // as far as there is room
+    hub.pace.release();
     await assert.rejects(arriving, (error) => {
       assert.match((error as Error).message, /The disk is full: .*Free some space, then go on/);
       return reasonOf(error) === 'disk_full';
     });
     await rm(filler);
-    hub.pace.bytesPerSecond = undefined;
     await client.downloads.start(ID);
     assert.deepEqual(await client.offered(), [ID]);
   },

@@ -112,7 +112,7 @@ export class ElectronApp implements ElectronActions {
   }
 
   /** Electron tells a test nothing by itself: it is asked. */
-  async until(condition: (state: AppState) => boolean, timeoutMs = 20_000): Promise<AppState> {
+  async until(condition: (state: AppState) => boolean, timeoutMs = 60_000): Promise<AppState> {
     const end = performance.now() + timeoutMs;
     for (;;) {
       const state = await this.state();

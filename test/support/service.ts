@@ -28,7 +28,7 @@ export async function startService(
   const command = createRuntimeCommand(resources);
   const service = createService({ settings, command, log, ...more });
   const stop = () => service.stop();
-  const runtime = () => service.runtime.ensureReady(AbortSignal.timeout(60_000));
+  const runtime = () => service.runtime.ensureReady(AbortSignal.timeout(120_000));
   try {
     const port = await service.start();
     await runtime();
@@ -43,7 +43,7 @@ export async function startService(
 export async function until(
   { service }: RunningService,
   condition: () => boolean,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
   const changes = new EventTarget();

@@ -80,7 +80,7 @@ export async function startSightglass(
   };
   try {
     const page = await app.page();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     return {
       app,
       page,

@@ -54,7 +54,11 @@ def fetch(name: str, token: str | None, lines: LifeLines) -> None:
             (folder / "download.json").write_text(json.dumps({"id": name, "total_bytes": total}))
             lines.say("planned", total_bytes=total, done_bytes=done)
             check_disk(total - done, folder)
-            bring_all(missing, folder, token, Progress(lines, done, total))
+            progress = Progress(lines, done, total)
+            try:
+                bring_all(missing, folder, token, progress)
+            finally:
+                progress.stop()
             path = publish(name, revision, missing, repository, token)
             shutil.rmtree(folder)
     lines.say("fetched", path=path)

@@ -20,6 +20,7 @@ class Progress:
         self._done = done
         self._total = total
         self._told_at = 0.0
+        self._later: threading.Timer | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
 
@@ -29,12 +30,18 @@ class Progress:
             raise Stopped
         with self._lock:
             self._done += count
-            if time.monotonic() - self._told_at >= TELL_EVERY_SECONDS:
+            wait = self._told_at + TELL_EVERY_SECONDS - time.monotonic()
+            if wait <= 0:
                 self._tell()
+            elif self._later is None:
+                self._later = threading.Timer(wait, self._tell_later)
+                self._later.daemon = True
+                self._later.start()
 
     def waits(self, seconds: float) -> None:
         """Says so, and waits. Raises Stopped after stop()."""
         with self._lock:
+            self._tell()
             self._lines.say("waiting", seconds=seconds)
         if self._stopped.wait(seconds):
             raise Stopped
@@ -45,9 +52,24 @@ class Progress:
             self._lines.say("verifying", file=path)
 
     def stop(self) -> None:
-        self._stopped.set()
+        """Nothing is told any more."""
+        with self._lock:
+            self._stopped.set()
+            self._forget_later()
+
+    def _tell_later(self) -> None:
+        """What came last is told too when nothing comes after it."""
+        with self._lock:
+            if self._later is threading.current_thread():
+                self._tell()
+
+    def _forget_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     def _tell(self) -> None:
+        self._forget_later()
         self._told_at = time.monotonic()
         done = max(0, min(self._done, self._total))
         self._lines.say("progress", done_bytes=done, total_bytes=self._total)

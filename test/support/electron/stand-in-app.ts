@@ -6,7 +6,7 @@ import type { AppActions, AppState, AppUnderTest, MenuItemState } from './app-un
 import { isLoopback } from './chromium/address.ts';
 import type { HostProcess } from './host-process.ts';
 
-const CHANGE_MS = 10_000;
+const CHANGE_MS = 60_000;
 const END_MS = 3000;
 
 /** An app on the stand-in, in a process of its own. Its pages are reached at its Chromium. */

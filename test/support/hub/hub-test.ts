@@ -9,7 +9,7 @@ import { HubServer } from './hub-server.ts';
 export const ID = 'owner/demo';
 export const WEIGHTS = 'model.safetensors';
 export const WEIGHTS_BYTES = 3596416;
-/** Slow enough that a test can come in between, which it does at a byte, not at a time. */
+/** Slow enough that a rate is told; a test that comes in between holds the body at a byte. */
 export const SLOW = 2_000_000;
 
 /** A test with a Hub that has the demo model, and a client of it. */

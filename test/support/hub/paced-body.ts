@@ -4,16 +4,33 @@ import { setTimeout } from 'node:timers/promises';
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** What a person would do to a network: make it slow, or pull the plug at a byte. */
+/** What a person would do to a network: make it slow, hold it at a byte, or pull the plug there. */
 export class Pace {
   /** Bytes a second of every body; no limit if undefined. */
   bytesPerSecond: number | undefined;
   readonly #sent = new Map<string, number>();
+  readonly #heldAt = new Map<string, number>();
+  readonly #open = new Map<string, number>();
   readonly #events = new EventEmitter().setMaxListeners(0);
 
   /** Resolves once so many bytes of a file have been sent, counted over all requests. */
   async sent(name: string, bytes: number): Promise<void> {
-    while ((this.#sent.get(name) ?? 0) < bytes) await once(this.#events, 'sent');
+    while (this.total(name) < bytes) await once(this.#events, 'sent');
+  }
+
+  /** Sends so many bytes of a file, counted over all requests, and no more until `release`. */
+  hold(name: string, atBytes: number): void {
+    this.#heldAt.set(name, atBytes);
+  }
+
+  release(): void {
+    this.#heldAt.clear();
+    this.#events.emit('released');
+  }
+
+  /** Resolves once nobody is being sent a file. */
+  async closed(name: string): Promise<void> {
+    while ((this.#open.get(name) ?? 0) > 0) await once(this.#events, 'closed');
   }
 
   /** How many bytes of a file have been sent, over all requests. */
@@ -27,14 +44,23 @@ export class Pace {
     { name, body, breakAt }: { name: string; body: Buffer; breakAt?: number | undefined },
   ): Promise<void> {
     const closed = once(response, 'close').catch(() => {}); // cut off: nobody listens any more
+    this.#open.set(name, (this.#open.get(name) ?? 0) + 1);
+    void closed.then(() => {
+      this.#open.set(name, (this.#open.get(name) ?? 0) - 1);
+      this.#events.emit('closed');
+    });
     for (let at = 0; at < body.length && !response.destroyed; at += CHUNK_BYTES) {
       if (breakAt !== undefined && at >= breakAt) {
         response.destroy();
         return;
       }
+      if (this.total(name) >= (this.#heldAt.get(name) ?? Infinity)) {
+        await Promise.race([once(this.#events, 'released'), closed]);
+        if (response.destroyed) return;
+      }
       const chunk = body.subarray(at, at + CHUNK_BYTES);
       const goes = response.write(chunk);
-      this.#sent.set(name, (this.#sent.get(name) ?? 0) + chunk.length);
+      this.#sent.set(name, this.total(name) + chunk.length);
       this.#events.emit('sent');
       if (this.bytesPerSecond !== undefined) {
         const pause = setTimeout((1000 * chunk.length) / this.bytesPerSecond, undefined, {
