@@ -6,10 +6,14 @@ import type { CheckResult } from '../models/model-views.ts';
 import { createRuntimeCommand } from '../runtime/runtime-command.ts';
 import { RuntimeSupervisor } from '../runtime/runtime-supervisor.ts';
 import { Settings } from '../settings.ts';
+import { InterruptedError } from './interrupted.ts';
+
+/** Answers from one line to the next, where there is no terminal for a bar. */
+const LINE_EVERY = 5;
 
 /**
  * Loads a model without serving it, checks it, and lets it go. Ctrl-C ends it.
- * @throws RuntimeFailedError when it cannot be loaded
+ * @throws RuntimeFailedError when it cannot be loaded, InterruptedError, and what `checkModel` throws
  */
 export async function checkAlone(
   modelPath: string,
@@ -28,8 +32,13 @@ export async function checkAlone(
     barCompleteChar: '█',
     barIncompleteChar: '░',
     hideCursor: true,
-    noTTYOutput: false,
   });
+  const onProgress = (done: number, of: number) => {
+    if (!process.stderr.isTTY) {
+      if (done % LINE_EVERY === 0) process.stderr.write(`${done} of ${of} answers\n`);
+    } else if (bar.isActive) bar.update(done);
+    else bar.start(of, done);
+  };
   const controller = new AbortController();
   const stop = () => controller.abort();
   process.on('SIGINT', stop).on('SIGTERM', stop);
@@ -39,8 +48,11 @@ export async function checkAlone(
     return await checkModel(connection, {
       model: modelIdOf(modelPath),
       signal: controller.signal,
-      onProgress: (done, of) => (bar.isActive ? bar.update(done) : bar.start(of, done)),
+      onProgress,
     });
+  } catch (error) {
+    if (controller.signal.aborted) throw new InterruptedError('Stopped.');
+    throw error;
   } finally {
     bar.stop();
     process.off('SIGINT', stop).off('SIGTERM', stop);

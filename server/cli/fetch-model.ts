@@ -1,17 +1,13 @@
 import { Downloads } from '../models/downloads.ts';
 import type { ModelsProgram } from '../models/models-program.ts';
 import { DownloadProgress, type Say } from './download-progress.ts';
-
-/** The person stopped it; what has come stays. */
-export class PausedError extends Error {
-  override name = 'PausedError';
-}
+import { InterruptedError } from './interrupted.ts';
 
 const toStderr: Say = (line) => void process.stderr.write(`${line}\n`);
 
 /**
  * Downloads a model, with a bar if stderr is a terminal. Resolves with its folder. Ctrl-C pauses.
- * @throws RuntimeFailedError, PausedError
+ * @throws RuntimeFailedError, InterruptedError
  */
 export async function fetchModel(
   id: string,
@@ -33,7 +29,7 @@ export async function fetchModel(
     return await downloads.start(id);
   } catch (error) {
     if ((error as Error).name !== 'AbortError') throw error;
-    throw new PausedError(
+    throw new InterruptedError(
       `Paused. The same command goes on with it; \`models discard ${id}\` removes it.`,
     );
   } finally {

@@ -1,12 +1,15 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import { findModels, inspectModel, measureMachine } from '../models/find-models.ts';
+import type { FoundModel } from '../models/model-views.ts';
 import { ModelsProgram } from '../models/models-program.ts';
 import { suggestModels } from '../models/suggested-models.ts';
 import { findUnfinished } from '../models/unfinished-downloads.ts';
 import { createModelsCommand } from '../runtime/runtime-command.ts';
+import { RuntimeFailedError } from '../runtime/runtime-errors.ts';
 import { checkAlone } from './check-alone.ts';
 import { fetchModel } from './fetch-model.ts';
 import {
@@ -30,6 +33,11 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
   const program = new ModelsProgram(createModelsCommand(resources), log);
   const print = (text: string) => void process.stdout.write(text);
   const printJson = (value: unknown) => print(`${JSON.stringify(value, null, 2)}\n`);
+  const tell = (model: FoundModel, json: boolean) => {
+    if (json) printJson(model);
+    else print(describeModel(model));
+    if (model.problem !== undefined) process.exitCode = 1;
+  };
 
   const models = new Command('sightglass models')
     .description('Finds the models on this machine, judges them, and downloads others.')
@@ -43,7 +51,7 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
       .option('--json', 'for programs', false);
 
   add('list', 'the models on this machine: in the Hugging Face cache, of LM Studio and of omlx')
-    .option('--folder <path>', 'look there too; may be given more than once', collect, [])
+    .option('--folder <path>', 'look there too; may be given more than once', collectFolder, [])
     .action(async ({ folder, maxConcurrency, json }: Options) => {
       const own = { name: 'Sightglass', folder: fileURLToPath(new URL('models', resources)) };
       const places = [own, ...folder.map((each) => ({ name: each, folder: resolve(each) }))];
@@ -66,10 +74,7 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
     'show <model>',
     'one model, by its folder or its Hugging Face id: what it is, and whether it fits',
   ).action(async (path: string, { maxConcurrency, json }: Options) => {
-    const model = await inspectModel(path, { program, maxConcurrency });
-    if (json) printJson(model);
-    else print(describeModel(model));
-    if (model.problem !== undefined) process.exitCode = 1;
+    tell(await inspectModel(path, { program, maxConcurrency }), json);
   });
 
   add('suggest', 'good models to download, and whether they fit this machine').action(
@@ -86,10 +91,9 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
 
   add('fetch <id>', 'download a model from the Hugging Face Hub, or go on with a download').action(
     async (id: string, { maxConcurrency, json }: Options) => {
-      await fetchModel(id, program);
-      const model = await inspectModel(id, { program, maxConcurrency });
-      if (json) printJson(model);
-      else print(describeModel(model));
+      const folder = await fetchModel(id, program);
+      const model = await inspectModel(folder, { program, maxConcurrency });
+      tell({ ...model, path: id, name: id }, json);
     },
   );
 
@@ -101,7 +105,8 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
   add('check <model>', 'load a model and compare its answers alone and several at once').action(
     async (path: string, { json, maxConcurrency }: Options) => {
       const { fit, problem } = await inspectModel(path, { program, maxConcurrency });
-      if (problem === undefined && fit !== undefined && fit.verdict !== 'fits') {
+      if (problem !== undefined) throw new RuntimeFailedError(problem);
+      if (fit !== undefined && fit.verdict !== 'fits') {
         log.warn(`${path} may not fit: ${explainFit(fit)}.`);
       }
       const result = await checkAlone(path, resources, log);
@@ -113,8 +118,9 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
   return models;
 }
 
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
+function collectFolder(path: string, before: readonly string[]): string[] {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [...before, path];
+  throw new InvalidArgumentError('there is no such folder');
 }
 
 function toCount(text: string): number {

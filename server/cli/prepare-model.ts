@@ -15,7 +15,7 @@ const SURELY_FITS = 0.4;
 /**
  * Downloads the model to be served if it is a Hugging Face id that is not here yet. Of one that may be
  * too large the log says so, while it is loaded.
- * @throws RuntimeFailedError, PausedError
+ * @throws RuntimeFailedError, InterruptedError
  */
 export async function prepareModel(
   { modelPath, maxConcurrency }: Settings,

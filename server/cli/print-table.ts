@@ -22,9 +22,9 @@ export function printTable<Row>(
   out.write(`${table}\n`);
 }
 
-/** Without what a terminal would take for a command, or a pipe for another field. */
+/** Without what a terminal would take for a command or another direction, or a pipe for another field. */
 export function toPlain(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?');
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '?');
 }
 
 const NO_LINES = Object.fromEntries(

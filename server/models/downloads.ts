@@ -141,7 +141,8 @@ export class Downloads {
       case 'verifying': {
         // While other files still come, that is what a person wants to see.
         const { doneBytes = 0, totalBytes } = this.#downloads.get(id) ?? {};
-        if (doneBytes === totalBytes) this.#set(id, { phase: 'verifying' });
+        if (totalBytes === undefined || doneBytes === totalBytes)
+          this.#set(id, { phase: 'verifying' });
         break;
       }
       default:

@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { expandPath } from './expand-path.ts';
+import { HUB_NAME } from './hub-name.ts';
 import { lmStudioFolders, omlxFolders } from './other-apps.ts';
 
 /** A folder that may be a model's, and where it was found, as a person says it. */
@@ -17,11 +19,18 @@ export interface Place {
   folder: string;
 }
 
+/** Folders below a place: `owner/name`. */
+const DEPTH = 2;
+
 /** Where huggingface_hub keeps what it downloads. Source: huggingface_hub/constants.py. */
 export function hubCache(env: NodeJS.ProcessEnv = process.env, home = homedir()): string {
-  const xdg = env['XDG_CACHE_HOME'] ?? join(home, '.cache');
-  const huggingFace = env['HF_HOME'] ?? join(xdg, 'huggingface');
-  return env['HF_HUB_CACHE'] ?? env['HUGGINGFACE_HUB_CACHE'] ?? join(huggingFace, 'hub');
+  const given = (name: string) => {
+    const path = env[name];
+    return path === undefined ? undefined : expandPath(path, env, home);
+  };
+  const xdg = given('XDG_CACHE_HOME') ?? join(home, '.cache');
+  const huggingFace = given('HF_HOME') ?? join(xdg, 'huggingface');
+  return given('HF_HUB_CACHE') ?? given('HUGGINGFACE_HUB_CACHE') ?? join(huggingFace, 'hub');
 }
 
 /** What may be models in the places that other apps use, and in more. */
@@ -36,7 +45,10 @@ export async function listCandidates(
     ...omlx.map((folder) => ({ name: 'omlx', folder })),
     ...more,
   ];
-  const listed = await Promise.all([listCached(hubCache(env, home)), ...places.map(listOwned)]);
+  const listed = await Promise.all([
+    listCached(hubCache(env, home)),
+    ...places.map((place) => listOwned(place)),
+  ]);
   const byPath = new Map(listed.flat().map((candidate) => [candidate.path, candidate]));
   return [...byPath.values()].sort((a, b) => a.name.localeCompare(b.name));
 }
@@ -48,30 +60,29 @@ async function listCached(folder: string): Promise<Candidate[]> {
     const ref = await readFile(join(folder, entry, 'refs', 'main'), 'utf8').catch(() => undefined);
     if (ref === undefined) return [];
     const name = entry.slice('models--'.length).replace('--', '/');
+    if (!HUB_NAME.test(name)) return []; // one without an owner cannot be chosen by its id
     return [{ path: name, name, place: 'Hugging Face cache' }];
   });
   return (await Promise.all(whole)).flat();
 }
 
-/** The folder itself, models side by side in it, or `owner/name`. */
-async function listOwned({ name: place, folder }: Place): Promise<Candidate[]> {
-  const names = await namesIn(folder);
-  if (isModel(names)) return [{ path: folder, name: basename(folder), place }];
-  const listed = names.map(async (owner) => {
-    const inner = await namesIn(join(folder, owner));
-    if (isModel(inner)) return [{ path: join(folder, owner), name: owner, place }];
-    const models = inner.map(async (name) => {
-      const path = join(folder, owner, name);
-      return isModel(await namesIn(path)) ? [{ path, name: `${owner}/${name}`, place }] : [];
-    });
-    return (await Promise.all(models)).flat();
-  });
-  return (await Promise.all(listed)).flat();
-}
-
-/** Broken ones too: a person is told what is wrong with them. */
-function isModel(names: readonly string[]): boolean {
-  return names.some((name) => name === 'config.json' || /\.(safetensors|gguf)$/.test(name));
+/**
+ * The folder itself, models side by side in it, or `owner/name`. Broken ones too: a person is told
+ * what is wrong with them.
+ */
+async function listOwned(
+  { name: place, folder }: Place,
+  within: readonly string[] = [],
+): Promise<Candidate[]> {
+  const path = join(folder, ...within);
+  const names = await namesIn(path);
+  const itself = [{ path, name: within.join('/') || basename(folder), place }];
+  if (names.some((each) => each === 'config.json' || each.endsWith('.safetensors'))) return itself;
+  const deeper = within.length < DEPTH ? names : [];
+  const listed = deeper.map((each) => listOwned({ name: place, folder }, [...within, each]));
+  const found = (await Promise.all(listed)).flat();
+  // A loose GGUF file beside models hides none of them.
+  return found.length === 0 && names.some((each) => each.endsWith('.gguf')) ? itself : found;
 }
 
 /** None when there is no such folder, or it is not ours to read. */

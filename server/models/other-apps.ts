@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { expandPath } from './expand-path.ts';
 
 const LmStudioSettings = z.object({ downloadsFolder: z.string().min(1) });
 const OmlxSettings = z.object({
@@ -30,7 +31,7 @@ export async function lmStudioFolders(home: string): Promise<string[]> {
  * itself. Source: omlx/settings.py (`resolve_default_base_path`, `get_model_dirs`).
  */
 export async function omlxFolders(env: NodeJS.ProcessEnv, home: string): Promise<string[]> {
-  const inHome = (path: string) => path.trim().replace(/^~(?=\/|$)/, home);
+  const inHome = (path: string) => expandPath(path, env, home);
   const moved = join(home, 'Library', 'Application Support', 'oMLX', 'base-path');
   const base = inHome(env['OMLX_BASE_PATH'] || (await readLine(moved)) || '~/.omlx');
   const given = env['OMLX_MODEL_DIR']?.split(',').filter((path) => path.trim() !== '') ?? [];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import { post, question, textOf } from '../support/chat.ts';
+import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel, startService } from '../support/service.ts';
 
@@ -26,6 +27,28 @@ test('a model that cannot be loaded is not checked, and says why', async () => {
   const { stderr, exitCode } = await execa(process.execPath, args, { reject: false });
   assert.equal(exitCode, 1);
   assert.match(stderr, /^error: The model folder \/nowhere does not exist\./m);
+});
+
+test('Ctrl-C ends a check in one line', async () => {
+  const child = execa(process.execPath, ['server/cli.ts', 'models', 'check', demoModel], {
+    reject: false,
+  });
+  await readUntil(child.stderr, /^5 of 25 answers$/m);
+  child.kill('SIGINT');
+  const { stderr, exitCode } = await child;
+  assert.deepEqual([exitCode, stderr.split('\n').at(-1)], [130, 'Stopped.']);
+});
+
+test('a runtime that dies under the command is told in one line', async () => {
+  const child = execa(process.execPath, ['server/cli.ts', 'models', 'check', demoModel], {
+    reject: false,
+  });
+  await readUntil(child.stderr, /^5 of 25 answers$/m);
+  const { stdout } = await execa('pgrep', ['-P', `${child.pid}`]);
+  for (const pid of stdout.split('\n')) process.kill(Number(pid), 'SIGKILL');
+  const { stderr, exitCode } = await child;
+  assert.equal(exitCode, 1);
+  assert.match(stderr.split('\n').at(-1) ?? '', /^error: .*runtime/);
 });
 
 test('while a model is checked the line is held, and what waits is answered after', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { inspectModel } from '../../server/models/find-models.ts';
@@ -14,6 +14,7 @@ import {
   WEIGHTS,
   WEIGHTS_BYTES,
 } from '../support/hub/hub-test.ts';
+import { changeConfig } from '../support/model-zoo.ts';
 import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel } from '../support/service.ts';
@@ -240,4 +241,34 @@ hubTest('of a newer revision only what has changed comes', async ({ hub, client 
   const folder = await client.downloads.start(ID);
   assert.ok((await readdir(folder)).includes('new.txt'));
   assert.equal(hub.pace.total(WEIGHTS), WEIGHTS_BYTES);
+});
+
+for (const [what, damage] of [
+  ['cut short', (file: string) => truncate(file, 10)],
+  ['as long as it was, and wrong', (file: string) => writeFile(file, Buffer.alloc(WEIGHTS_BYTES))],
+] as const) {
+  hubTest(`a model that is here and damaged (${what}) is mended`, async ({ hub, client }) => {
+    const folder = await client.downloads.start(ID);
+    await damage(join(folder, WEIGHTS));
+    assert.equal(await client.downloads.start(ID), folder);
+    assert.equal(hub.pace.total(WEIGHTS), 2 * WEIGHTS_BYTES);
+    const { problem } = await inspectModel(ID, { program: client.program, maxConcurrency: 1 });
+    assert.equal(problem, undefined);
+    await client.downloads.start(ID);
+    assert.equal(hub.pace.total(WEIGHTS), 2 * WEIGHTS_BYTES);
+  });
+}
+
+hubTest('what the Hub says is no command to the terminal', async ({ hub, client }) => {
+  await using evil = await changedModel((folder) =>
+    changeConfig(folder, { model_type: '\u001b]0;title\u0007\u202evl' }),
+  );
+  await hub.add('owner/evil', evil.folder);
+  const args = ['server/cli.ts', 'models', 'fetch', 'owner/evil'];
+  const { stderr, exitCode } = await execa(process.execPath, args, {
+    env: client.env,
+    reject: false,
+  });
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /does not know the model type \?\]0;title\?\?vl\./);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, truncate } from 'node:fs/promises';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -82,6 +83,28 @@ test('the command line lists the good ones on stdout and the broken ones, each w
     const line = stderr.split('\n').find((each) => each.includes(`: ${join(zoo, name)}: `));
     assert.match(line ?? '', words);
   }
+});
+
+test('a folder that is not there is named', async () => {
+  const { stderr, exitCode } = await cli(['list', '--folder', join(zoo, 'nowhere')]);
+  assert.equal(exitCode, 2);
+  assert.match(stderr, /nowhere.*there is no such folder/);
+});
+
+const noFullDevice = !existsSync('/dev/full') && 'there is no /dev/full here';
+test('output that cannot be written is told', { skip: noFullDevice }, async () => {
+  const command = 'exec "$0" server/cli.ts models show "$1" > /dev/full';
+  const env = { HF_HOME: zoo, HOME: zoo };
+  const { stderr, exitCode } = await execa(
+    'sh',
+    ['-c', command, process.execPath, join(zoo, 'good')],
+    {
+      reject: false,
+      env,
+    },
+  );
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^error: the output could not be written: ENOSPC/);
 });
 
 test('on a terminal the list is a table with a heading', async () => {

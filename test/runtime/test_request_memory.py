@@ -54,3 +54,8 @@ def test_a_configuration_without_a_text_part_is_read_itself():
 
 def test_a_configuration_that_does_not_tell_gives_nothing():
     assert request_bytes(config(hidden_size=1536)) is None
+
+
+@pytest.mark.parametrize("absurd", [{"num_hidden_layers": 10**9}, {"head_dim": 10**320}])
+def test_numbers_that_no_model_has_give_nothing(absurd):
+    assert request_bytes(config(**{**LAYERS, **absurd})) is None

@@ -28,6 +28,12 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
     reason: 'model_incomplete',
     words: /1 of 2 weight files are missing: model-00002-of-00002\.safetensors/,
   },
+  'damaged-index': {
+    make: (folder) =>
+      writeFile(join(folder, 'model.safetensors.index.json'), '{"weight_map": {"a": ["x"]}}'),
+    reason: 'model_incomplete',
+    words: /model\.safetensors\.index\.json is damaged/,
+  },
   'missing-processor': {
     make: (folder) => remove(folder, 'preprocessor_config.json', 'processor_config.json'),
     reason: 'model_incomplete',

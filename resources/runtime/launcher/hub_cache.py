@@ -5,6 +5,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 from lines import FatalError
+from model_folder import unreadable
 
 MODEL_FILES = [
     "*.json",
@@ -27,6 +28,8 @@ def cached_folder(name: str) -> Path:
     except IncompleteSnapshotError as error:
         message = f"The download of {name} is not complete."
         raise FatalError("model_incomplete", message, remedy) from error
+    except PermissionError as error:
+        raise unreadable(error) from error
     except (LocalEntryNotFoundError, OSError) as error:
         message = f"{name} is neither a folder here nor a model that was downloaded."
         raise FatalError("model_not_found", message, remedy) from error

@@ -1,7 +1,7 @@
 """What the launcher says: JSON lines on stdout for the supervisor, log lines on stderr for people.
 
 Nothing else may reach stdout. Log lines never hold the payload of a data URL (mlx_vlm repeats whole
-pictures in its error texts), nor a Hugging Face token.
+pictures in its error texts), a Hugging Face token, nor the password of a URL.
 """
 
 import json
@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 DATA_URL = re.compile(r"(data:[^;,\s\"']{0,100};base64,)[A-Za-z0-9+/=_%-]+")
 
 TOKEN = re.compile(r"\b(hf_|api_org_)\w{8,}")
+
+CREDENTIALS = re.compile(r"(\w://)[^/@\s]+@")
 
 
 @dataclass
@@ -41,12 +43,15 @@ class LifeLines:
     def fatal(self, fatal: FatalError) -> None:
         fields = asdict(fatal)
         fields["message"] = redact(fatal.message)
+        fields["remedy"] = redact(fatal.remedy)
         self.say("fatal", **fields)
 
 
 def redact(text: str) -> str:
-    """The text without the payloads of data URLs, and without tokens."""
-    return TOKEN.sub(r"\1[...]", DATA_URL.sub(r"\1[...]", text))
+    """The text without the payloads of data URLs, and without tokens and passwords."""
+    for secret in (DATA_URL, TOKEN):
+        text = secret.sub(r"\1[...]", text)
+    return CREDENTIALS.sub(r"\1", text)
 
 
 class OneLine(logging.Formatter):

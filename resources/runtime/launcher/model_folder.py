@@ -21,6 +21,9 @@ CHOOSE = "Choose the folder of an MLX vision model, with its config.json and .sa
 CONVERT = "Choose an MLX version of the model, or convert it with `python -m mlx_vlm.convert`."
 DOWNLOAD_AGAIN = "Download the model again, completely."
 
+DAMAGED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
+"""What reading a file raises that is not what it should be."""
+
 
 def is_hub_name(model: str) -> bool:
     """True for `org/name` that is no folder here."""
@@ -43,8 +46,12 @@ def check_model_folder(folder: Path) -> None:
         message = f"{Path(error.filename).name} is missing: a link leads nowhere."
         raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN) from error
     except OSError as error:
-        message = f"Cannot read {error.filename}: {error.strerror}."
-        raise FatalError("model_incomplete", message, "Check who may read the folder.") from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: OSError) -> FatalError:
+    message = f"Cannot read {error.filename}: {error.strerror}."
+    return FatalError("model_incomplete", message, "Check who may read the folder.")
 
 
 def _check_pointers(folder: Path) -> None:
@@ -61,7 +68,7 @@ def _head(file: Path) -> bytes:
 
 def _check_config(folder: Path) -> dict:
     path = folder / "config.json"
-    if not path.exists():
+    if not path.is_file():
         if any(folder.glob("*.gguf")):
             raise FatalError("unsupported_model", "The folder holds a GGUF model.", CONVERT)
         inner = sorted(file.parent for file in folder.glob("**/config.json"))
@@ -69,7 +76,7 @@ def _check_config(folder: Path) -> dict:
         raise FatalError("model_incomplete", "The folder has no config.json.", CHOOSE + hint)
     try:
         config = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FatalError(
             "model_incomplete", f"{path.name} is no JSON: {error}.", DOWNLOAD_AGAIN
         ) from error
@@ -91,11 +98,11 @@ def _check_weights(folder: Path) -> None:
     if index.exists():
         try:
             wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, AttributeError) as error:
-            raise FatalError(
-                "model_incomplete", f"{index.name} is damaged.", DOWNLOAD_AGAIN
-            ) from error
-        missing = sorted(wanted - {shard.name for shard in shards})
+            missing = sorted(wanted - {shard.name for shard in shards})
+            if not all(isinstance(name, str) for name in wanted):
+                raise TypeError("A file has no name.")
+        except DAMAGED as error:
+            raise damaged(index) from error
         if missing:
             message = f"{len(missing)} of {len(wanted)} weight files are missing: {missing[0]} ..."
             raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
@@ -122,6 +129,8 @@ def _check_processor(folder: Path, config: dict) -> None:
 def _check_shard(shard: Path) -> None:
     """Compares the file's size with what its header (8 bytes of length, then JSON) promises."""
     size = shard.stat().st_size
+    if not shard.is_file():
+        raise damaged(shard)
     with shard.open("rb") as opened:
         prefix = opened.read(8)
         length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else size
@@ -129,12 +138,17 @@ def _check_shard(shard: Path) -> None:
     try:
         tensors = json.loads(header)
         ends = [value["data_offsets"][1] for key, value in tensors.items() if key[:2] != "__"]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise FatalError("model_incomplete", f"{shard.name} is damaged.", DOWNLOAD_AGAIN) from error
-    expected = 8 + length + max(ends, default=0)
-    if size < expected:
+        expected = 8 + length + max(ends, default=0)
+        is_cut = size < expected
+    except DAMAGED as error:
+        raise damaged(shard) from error
+    if is_cut:
         message = f"{shard.name} is cut short: {size} of {expected} bytes."
         raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
+
+
+def damaged(file: Path) -> FatalError:
+    return FatalError("model_incomplete", f"{file.name} is damaged.", DOWNLOAD_AGAIN)
 
 
 def weights_bytes(folder: Path) -> int:

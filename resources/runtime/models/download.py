@@ -12,13 +12,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from httpx2 import Client
 from hub_cache import MODEL_FILES
-from hub_errors import free_bytes, no_id, told_in_words
-from hub_file import Ears, HubFile, bring
-from huggingface_hub import HfApi, constants, snapshot_download
+from hub_errors import check_endpoint, check_token, free_bytes, no_id, told_in_words
+from hub_file import Ears, HubFile, bring, hash_of
+from huggingface_hub import HfApi, constants, get_token, set_client_factory, snapshot_download
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import filter_repo_objects
+from huggingface_hub.utils._http import default_client_factory
 from lines import FatalError, LifeLines
 from model_folder import CONVERT, HUB_NAME
 from progress import Progress
@@ -30,6 +32,8 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 """It becomes the name of a folder, and comes from outside."""
 
 AT_ONCE = 4
+ANSWER_SECONDS = 30
+"""huggingface_hub would wait for ever for a Hub that takes a question and never answers."""
 SPARE_BYTES = 100_000_000
 """Left free on the disk: a Mac without any is no pleasure."""
 
@@ -42,13 +46,17 @@ def repository_folder(name: str) -> Path:
 
 def fetch(name: str, token: str | None, lines: LifeLines) -> None:
     """Says `planned`, `progress`, `waiting`, `verifying` and at last `fetched`."""
+    token = token.strip() if token else None
     with told_in_words(name, token):
+        check_endpoint()
+        check_token(token or get_token())
+        set_client_factory(impatient_client)
         repository = repository_folder(name)
         revision, files = plan(name, token)
         folder = repository / UNFINISHED
         folder.mkdir(parents=True, exist_ok=True)
         with held_alone(folder, name):
-            missing = not_here(files, repository / "blobs")
+            missing = not_here(files, repository / "blobs", lines)
             total = sum(file.size for file in missing)
             done = sum(file.bytes_here(folder) for file in missing)
             (folder / "download.json").write_text(json.dumps({"id": name, "total_bytes": total}))
@@ -89,7 +97,7 @@ def held_alone(folder: Path, name: str) -> AbstractContextManager:
 def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
     """The newest revision, and what mlx_vlm needs of it, the smallest first."""
     api = HfApi(token=token)
-    revision = api.model_info(name).sha
+    revision = api.model_info(name, timeout=ANSWER_SECONDS).sha
     if not COMMIT.fullmatch(revision):
         raise ValueError(f"{revision!r} is no commit.")
     listed = api.list_repo_tree(name, recursive=True, revision=revision)
@@ -104,10 +112,21 @@ def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
     return revision, sorted(files, key=lambda file: file.size)
 
 
-def not_here(files: list[HubFile], blobs: Path) -> list[HubFile]:
-    """Each content once, and none that another revision has brought already."""
-    contents = {file.etag: file for file in files}
-    return [file for file in contents.values() if not (blobs / file.etag).exists()]
+def impatient_client() -> Client:
+    client = default_client_factory()
+    client.timeout = ANSWER_SECONDS
+    return client
+
+
+def not_here(files: list[HubFile], blobs: Path, lines: LifeLines) -> list[HubFile]:
+    """Each content once, and none that another revision has brought already. Who asks for a model
+    that seems to be here may have one that is damaged: then every hash is compared."""
+    contents = {file.etag: file for file in files}.values()
+    missing = [file for file in contents if not file.has_its_size(blobs / file.etag)]
+    if missing:
+        return missing
+    lines.say("verifying", file=str(blobs))
+    return [file for file in contents if hash_of(blobs / file.etag, file.etag) != file.etag]
 
 
 def check_disk(bytes_to_come: int, folder: Path) -> None:

@@ -1,10 +1,12 @@
 """What can go wrong between here and the Hub, in words that a person can act on."""
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 from huggingface_hub import constants, get_token
@@ -39,8 +41,13 @@ def told_in_words(name: str, token: str | None) -> Iterator[None]:
         raise to_fatal(error, name, token) from error
 
 
+def hub_address() -> str:
+    """As a person may see it: without a user and a password."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "", constants.ENDPOINT)
+
+
 def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
-    hub = constants.ENDPOINT
+    hub = hub_address()
     if isinstance(error, GatedRepoError):
         return gated(name, hub, has_token=bool(token or get_token()))
     if isinstance(error, RepositoryNotFoundError):
@@ -74,6 +81,25 @@ def no_id(name: str) -> FatalError:
     message = f"{name} is not an id of the Hugging Face Hub."
     remedy = "Give owner/name, such as mlx-community/Qwen2-VL-2B-Instruct-4bit."
     return FatalError("model_not_found", message, remedy)
+
+
+def check_endpoint() -> None:
+    """Raises FatalError when HF_ENDPOINT can be nobody's address."""
+    try:
+        address = urlsplit(constants.ENDPOINT)
+        is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not constants.ENDPOINT.isprintable():
+        message = f"HF_ENDPOINT is no address of a Hub: {hub_address()!r}."
+        raise FatalError("network", message, "Give a URL, such as https://huggingface.co.")
+
+
+def check_token(token: str | None) -> None:
+    """Raises FatalError for what cannot be sent as a token, without repeating it."""
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        message = "The Hugging Face token has a character in it that no token has."
+        raise FatalError("bad_token", message, "Copy it again, as a whole and without more.")
 
 
 def gated(name: str, hub: str, *, has_token: bool) -> FatalError:

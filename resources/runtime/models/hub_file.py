@@ -54,6 +54,9 @@ class HubFile:
     def part(self, folder: Path) -> Path:
         return folder / f"{self.etag}.part"
 
+    def has_its_size(self, path: Path) -> bool:
+        return path.is_file() and path.stat().st_size == self.size
+
     def bytes_here(self, folder: Path) -> int:
         if self.here(folder).exists():
             return self.size

@@ -15,7 +15,7 @@ import mlx.core as mx
 from hub_cache import cached_folder
 from lines import FatalError, LifeLines
 from mlx_vlm.utils import get_model_and_args, load_config, update_module_configs
-from model_folder import CHOOSE, check_model_folder, is_hub_name, weights_bytes
+from model_folder import CHOOSE, check_model_folder, is_hub_name, unreadable, weights_bytes
 from request_memory import TOKENS_PER_REQUEST, request_bytes
 
 VISION = re.compile(r"vision|visual|img_processor|image_processor|image_token", re.IGNORECASE)
@@ -60,6 +60,8 @@ def inspect(model: str) -> Inspected:
         ask_mlx_vlm(folder, found)
     except FatalError as fatal:
         found.problem = asdict(fatal)
+    except PermissionError as error:
+        found.problem = asdict(unreadable(error))
     except Exception as error:
         found.problem = asdict(
             FatalError(
@@ -77,11 +79,13 @@ def describe(folder: Path, found: Inspected) -> None:
         return
     found.bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     found.weights_bytes = weights_bytes(folder)
+    if not (path := folder / "config.json").is_file():
+        return
     try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
+        config = json.loads(path.read_text("utf-8"))
         found.model_type = short(config.get("model_type"))
         found.quantization = quantization_of(config)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return  # check_model_folder tells it better
 
 

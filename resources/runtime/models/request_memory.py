@@ -13,18 +13,23 @@ and an answer."""
 BYTES_PER_NUMBER = 2
 """The cache is float16 or bfloat16, whatever the weights are."""
 
+MOST_LAYERS = 10_000
+MOST_BYTES = 2**53
+"""More is no configuration of a model, and no number that every reader of JSON can hold."""
+
 
 def request_bytes(config: Any) -> int | None:
     """For a request of TOKENS_PER_REQUEST tokens. None when the configuration does not tell."""
     text = getattr(config, "text_config", None) or config
     layers = _number(text, "num_hidden_layers", "n_layers", "n_layer")
     per_token = numbers_per_token(text)
-    if layers is None or per_token is None:
+    if layers is None or layers > MOST_LAYERS or per_token is None:
         return None
     limit = _number(text, "max_position_embeddings") or TOKENS_PER_REQUEST
     tokens = min(TOKENS_PER_REQUEST, limit)
     held = sum(min(tokens, window) for window in windows(text, layers, tokens))
-    return held * per_token * BYTES_PER_NUMBER
+    needed = held * per_token * BYTES_PER_NUMBER
+    return needed if needed <= MOST_BYTES else None
 
 
 def numbers_per_token(text: Any) -> int | None:

@@ -23,12 +23,14 @@ test('models are found where other apps keep them and where a person says, by na
   const hub = '.cache/huggingface/hub';
   await make(`${hub}/models--owner--cached/refs/main`, 'abc');
   await make(`${hub}/models--owner--half/blobs/0`);
+  await make(`${hub}/models--gpt2/refs/main`, 'abc');
   await make(`${hub}/datasets--owner--data/refs/main`, 'abc');
   const studio = await make('.lmstudio/models/owner/studio/config.json');
   const gguf = await make('.lmstudio/models/owner/studio-gguf/model.gguf');
   const omlx = await make('.omlx/models/alone/config.json');
   await make('.omlx/models/notes/readme.txt');
   const own = await make('mine/one/model.safetensors');
+  await make('mine/loose.gguf');
   const single = await make('single/config.json');
   const places = [
     { name: '~/mine', folder: dirname(own) },
@@ -93,6 +95,8 @@ test('HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME are where the person says the cac
   const hub = join(elsewhere, 'huggingface', 'hub');
   for (const env of [
     { XDG_CACHE_HOME: elsewhere },
+    { XDG_CACHE_HOME: '~/../elsewhere' },
+    { HF_HOME: '$BASE/huggingface', BASE: elsewhere },
     { HF_HOME: join(elsewhere, 'huggingface') },
     { HF_HUB_CACHE: hub },
   ]) {
