@@ -122,6 +122,15 @@ def test_ends_when_its_parent_is_killed(tmp_path):
     assert time.monotonic() - killed < 2
 
 
+def test_removes_its_socket_when_nobody_is_left_to_do_it(start):
+    process = start()
+    process.wait_ready()
+    folder = process.socket_path.parent
+    process.process.stdin.close()
+    seconds_until_end(process)
+    assert not folder.exists()
+
+
 def test_sigterm_while_it_loads_ends_it_at_once(start):
     process = start()
     process.next_line()

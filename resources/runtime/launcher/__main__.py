@@ -19,7 +19,13 @@ from pathlib import Path
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 from lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
-from machine import bind, check_python, exit_with_parent, leave_interrupts_to_parent  # noqa: E402
+from machine import (  # noqa: E402
+    bind,
+    check_python,
+    exit_with_parent,
+    leave_interrupts_to_parent,
+    remove_socket,
+)
 from model_folder import check_memory, check_model_folder, is_hub_name  # noqa: E402
 from settings import set_environment  # noqa: E402
 
@@ -30,7 +36,8 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="a folder, or the id of a downloaded model")
     args = parser.parse_args()
     lines = LifeLines()
-    exit_with_parent()
+    bound: list[Path] = []
+    exit_with_parent(lambda: [remove_socket(path) for path in bound])
     leave_interrupts_to_parent()
     log_to_stderr()
     try:
@@ -41,6 +48,7 @@ def main() -> None:
         check_model_folder(folder)
         check_memory(folder)
         listener = bind(args.socket)
+        bound.append(args.socket)
         try:
             run(listener, folder, args.model, lines)
         finally:

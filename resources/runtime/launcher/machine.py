@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from lines import FatalError
@@ -96,6 +98,13 @@ def bind(path: Path) -> socket.socket:
     return listener
 
 
+def remove_socket(path: Path) -> None:
+    """With its folder, if there is nothing else in it: a parent that was killed removes neither."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
+
+
 def _check_private(folder: Path) -> None:
     status = folder.stat()
     mode = stat.S_IMODE(status.st_mode)
@@ -121,13 +130,16 @@ def _check_stale(path: Path) -> None:
     )
 
 
-def exit_with_parent() -> None:
+def exit_with_parent(last_deed: Callable[[], object] = lambda: None) -> None:
     """Ends the process when stdin does, even in the middle of a load or a generation."""
 
     def wait() -> None:
         while os.read(0, 4096):
             pass
-        os._exit(0)
+        try:
+            last_deed()
+        finally:
+            os._exit(0)
 
     threading.Thread(target=wait, name="exit-with-parent", daemon=True).start()
 
