@@ -1,37 +1,18 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
-import { CommanderError } from 'commander';
 import { banner, exposureWarning } from './cli/banner.ts';
 import { drainOnSignals } from './cli/drain-on-signals.ts';
-import { parseFlags, UsageError } from './cli/flags.ts';
-import { InterruptedError } from './cli/interrupted.ts';
+import { parseFlags } from './cli/flags.ts';
 import { createModelsProgram } from './cli/models-command.ts';
 import { prepareModel } from './cli/prepare-model.ts';
-import { toPlain } from './cli/print-table.ts';
-import { ListenError } from './http/http-server.ts';
+import { goOnUnread, reportFailure } from './cli/report-failure.ts';
 import { createCommandLog, createLog } from './log.ts';
 import { ModelsProgram } from './models/models-program.ts';
 import { createModelsCommand, createRuntimeCommand } from './runtime/runtime-command.ts';
-import {
-  GenerationFailedError,
-  RuntimeDiedError,
-  RuntimeFailedError,
-  RuntimeRefusedError,
-} from './runtime/runtime-errors.ts';
+import { RuntimeFailedError } from './runtime/runtime-errors.ts';
 import { createService, type Service } from './service.ts';
 
 const resources = new URL('../resources/', import.meta.url);
-const MISUSED = 2;
-const INTERRUPTED = 130;
-/** What a person can mend, or try again. */
-const TOLD_IN_A_LINE = [
-  ListenError,
-  RuntimeFailedError,
-  RuntimeDiedError,
-  RuntimeRefusedError,
-  GenerationFailedError,
-];
-
 /** `sightglass models …` asks about models; anything else serves one. Gives the exit code. */
 async function main([first, ...rest]: readonly string[]): Promise<number> {
   if (first !== 'models') return serve(process.argv.slice(2));
@@ -71,36 +52,7 @@ function failureOf({ runtime, stop }: Service): Promise<never> {
   });
 }
 
-/** Whoever read what we write has gone, and we go on; other troubles are told. */
-function goOnUnread(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') return;
-  process.exitCode = 1;
-  process.stderr.write(`error: the output could not be written: ${error.message}\n`);
-}
-
-/** One line for what a person can mend; the whole error for what is ours. */
-function fail(error: unknown): number {
-  if (error instanceof UsageError) {
-    if (error.exitCode !== 0) process.stderr.write(`${error.message}\n`);
-    return error.exitCode;
-  }
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0;
-    process.stderr.write(`${error.message} (see --help)\n`);
-    return MISUSED;
-  }
-  if (TOLD_IN_A_LINE.some((kind) => error instanceof kind)) {
-    process.stderr.write(`error: ${toPlain((error as Error).message)}\n`);
-    return 1;
-  }
-  if (error instanceof InterruptedError) {
-    process.stderr.write(`${toPlain(error.message)}\n`);
-    return INTERRUPTED;
-  }
-  throw error;
-}
-
 process.stdout.on('error', goOnUnread);
 process.stderr.on('error', () => {}); // there is nowhere to tell it
-const exitCode = await main(process.argv.slice(2)).catch(fail);
+const exitCode = await main(process.argv.slice(2)).catch(reportFailure);
 process.exitCode ||= exitCode;
