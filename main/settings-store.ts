@@ -36,6 +36,7 @@ export class SettingsStore {
   readonly #conf: Conf<Stored>;
   readonly #cipher: Cipher;
   #kept: Kept;
+  #last: Promise<void> = Promise.resolve();
 
   private constructor(conf: Conf<Stored>, cipher: Cipher, kept: Kept, notices: string[]) {
     this.#conf = conf;
@@ -81,14 +82,29 @@ export class SettingsStore {
   }
 
   save(settings: AppSettings): Promise<void> {
-    const { modelPath } = settings;
-    const others = this.recentModels.filter((path) => path !== modelPath);
-    const all = modelPath === undefined ? others : [modelPath, ...others];
-    return this.#write({ ...this.#kept, settings, recentModels: all.slice(0, RECENT_MODELS) });
+    return this.update(() => settings);
+  }
+
+  /** `change` is given the settings as they are when all that was asked for before is kept. */
+  update(change: (settings: AppSettings) => AppSettings): Promise<void> {
+    return this.#keep((kept) => {
+      const settings = change(kept.settings);
+      const { modelPath } = settings;
+      const others = kept.recentModels.filter((path) => path !== modelPath);
+      const all = modelPath === undefined ? others : [modelPath, ...others];
+      return { ...kept, settings, recentModels: all.slice(0, RECENT_MODELS) };
+    });
   }
 
   saveHubToken(hubToken: string | undefined): Promise<void> {
-    return this.#write({ ...this.#kept, hubToken });
+    return this.#keep((kept) => ({ ...kept, hubToken }));
+  }
+
+  /** One change after the other: the keychain takes its time. */
+  #keep(change: (kept: Kept) => Kept): Promise<void> {
+    const written = this.#last.then(() => this.#write(change(this.#kept)));
+    this.#last = written.catch(() => {}); // whoever asked is told
+    return written;
   }
 
   async #write(kept: Kept): Promise<void> {

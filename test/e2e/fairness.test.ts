@@ -20,11 +20,13 @@ async function overtakenBy(running: RunningService): Promise<number[]> {
     post(url, question(image), as('busy-agent')),
   );
   await until(running, () => service.queue.stats.activeRequests === BUSY_REQUESTS);
-  service.queue.resume();
   const busy = service.activity.active()[0]?.client;
   const asking = Array.from({ length: PERSON_REQUESTS }, () =>
     post(url, question(image), as('a-person')),
   );
+  const all = BUSY_REQUESTS + PERSON_REQUESTS;
+  await until(running, () => service.queue.stats.activeRequests === all);
+  service.queue.resume();
   await Promise.all([...agent, ...asking]);
   const ended = service.activity
     .recent()

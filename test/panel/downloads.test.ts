@@ -119,6 +119,8 @@ test('no progress moves anything', { skip }, async () => {
 
 test('a download that begins does not push away what is looked at', { skip }, async () => {
   const page = await open();
+  await page.locator('.found .models[aria-busy="false"]').waitFor();
+  await page.locator('.suggested-row').first().waitFor();
   const field = page.getByLabel('or a Hugging Face id');
   await field.scrollIntoViewIfNeeded();
   const place = async () => Math.round((await field.boundingBox())?.y ?? 0);

@@ -55,6 +55,7 @@ test('a model is told what it is, where it is, and that it sees no pictures', {
 
 test('whether it fits is a word, and the numbers when it is pressed', { skip }, async () => {
   const page = await open();
+  await page.locator('.found .fit').first().waitFor();
   assert.deepEqual(await page.locator('.found .fit').allTextContents(), [
     'Fits',
     'Fits',
@@ -167,6 +168,7 @@ test('a suggested model is downloaded', { skip }, async () => {
 test('one that is here or on its way cannot be downloaded', { skip }, async () => {
   const page = await open(withDownload(downloads.downloading));
   const rows = page.locator('.suggested-row');
+  await rows.getByText('Here', { exact: true }).waitFor();
   const said = await rows.locator(':scope > :nth-child(3)').allTextContents();
   assert.deepEqual(said, ['Download', 'Here', 'Downloading', 'Download']);
   assert.equal(await rows.getByRole('button', { name: /^Download/ }).count(), 2);

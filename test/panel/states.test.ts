@@ -62,6 +62,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         answers: { ...answers, snapshot: STATES['busy'] },
         colorScheme,
       });
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.getByRole('tab', { name: tabs[view] }).click();
       for (const summary of await page.locator('summary:visible').all()) await summary.click();
       assert.deepEqual(await findings(page), []);

@@ -76,7 +76,7 @@ export async function startSightglass(
   });
   const dispose = async () => {
     await app.stop();
-    await rm(home, { recursive: true, force: true });
+    await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
   try {
     const page = await app.page();

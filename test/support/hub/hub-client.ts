@@ -79,6 +79,6 @@ export class HubClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.downloads.close();
-    await rm(this.home, { recursive: true, force: true });
+    await rm(this.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }

@@ -42,6 +42,38 @@ test('the last five models are remembered, the latest first, each once', async (
   assert.deepEqual(store.recentModels, ['/6', '/5', '/4', '/2', '/3']);
 });
 
+test('changes made at once are all kept, though the keychain takes its time, and one fails', async () => {
+  const asked: PromiseWithResolvers<void>[] = [];
+  const slow: Cipher = {
+    ...cipher,
+    encrypt: async (text) => {
+      const answer = Promise.withResolvers<void>();
+      asked.push(answer);
+      await answer.promise;
+      return turned(text);
+    },
+  };
+  const store = await SettingsStore.open(folder, slow);
+  const refused = store.save({ ...store.settings, apiKey: 'sk-lost' });
+  const kept = [
+    store.saveHubToken('hf_token'),
+    store.update((settings) => ({ ...settings, modelPath: '/models/one' })),
+    store.update((settings) => ({ ...settings, port: 9000 })),
+  ];
+  const answerNext = async (answer: (asked: PromiseWithResolvers<void>) => void) => {
+    while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const next = asked.shift();
+    if (next !== undefined) answer(next);
+  };
+  await answerNext(({ reject }) => reject(new Error('locked')));
+  await assert.rejects(refused, /locked/);
+  for (const _ of kept) await answerNext(({ resolve }) => resolve());
+  await Promise.all(kept);
+  const again = await SettingsStore.open(folder, cipher);
+  assert.deepEqual(again.settings, AppSettings.parse({ modelPath: '/models/one', port: 9000 }));
+  assert.equal(again.hubToken, 'hf_token');
+});
+
 test('a file that is no JSON is set aside, and said', async () => {
   await writeFile(file(), '{"settings": {');
   const store = await SettingsStore.open(folder, cipher);
