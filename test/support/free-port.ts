@@ -1,12 +1,19 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
-/** A port of loopback that nobody listens on. */
+/**
+ * A port of loopback that nobody listens on. Below those that the system gives to whoever asks for
+ * any: one of them could be another's by the time it is used.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
+  const port = 20_000 + randomInt(12_000);
+  const probe = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(probe, 'listening');
+  } catch {
+    return freePort();
+  }
   await new Promise((closed) => probe.close(closed));
   return port;
 }

@@ -8,6 +8,7 @@ import type { HostProcess } from './host-process.ts';
 
 const CHANGE_MS = 60_000;
 const END_MS = 3000;
+const ignore = () => {};
 
 /** An app on the stand-in, in a process of its own. Its pages are reached at its Chromium. */
 export class StandInApp implements AppUnderTest {
@@ -42,7 +43,8 @@ export class StandInApp implements AppUnderTest {
   readonly setLoginItemStatus = this.#action('setLoginItemStatus');
   readonly setOpenPathError = this.#action('setOpenPathError');
   readonly crashPage = this.#action('crashPage');
-  readonly quit = this.#action('quit');
+  /** It may be gone before it can answer. */
+  readonly quit = () => this.#host.ask('quit', []).then(ignore, ignore);
 
   output = () => this.#host.output;
 
