@@ -34,10 +34,10 @@ def check_model_folder(folder: Path) -> None:
     """Raises FatalError when the folder cannot be loaded."""
     if folder.suffix == ".gguf":
         raise FatalError("unsupported_model", f"{folder.name} is a GGUF file.", CONVERT)
-    if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise FatalError("model_not_found", f"The model folder {folder} {what}.", CHOOSE)
     try:
+        if not folder.is_dir():
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            raise FatalError("model_not_found", f"The model folder {folder} {what}.", CHOOSE)
         _check_pointers(folder)
         config = _check_config(folder)
         _check_weights(folder)

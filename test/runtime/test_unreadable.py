@@ -1,0 +1,46 @@
+"""Folders that the person may not read are named so; also when the tests run as root."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from inspection import inspect
+from lines import FatalError
+from model_folder import check_model_folder
+
+from runtime_process import DEMO
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def model():
+    """A copy of the demo model; the test is somebody whom its modes keep out."""
+    with tempfile.TemporaryDirectory() as temporary:
+        top = Path(temporary)
+        top.chmod(0o755)
+        yield shutil.copytree(DEMO, top / "above" / "model")
+        os.seteuid(os.getuid())
+
+
+def keep_out(path: Path) -> None:
+    path.chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(NOBODY)
+
+
+KEPT_OUT = [".", "config.json", "model.safetensors", ".."]
+
+
+@pytest.mark.parametrize("name", KEPT_OUT)
+def test_what_may_not_be_read_is_named(model, name):
+    keep_out(Path(os.path.normpath(model / name)))
+    problem = inspect(str(model)).problem
+    assert problem["reason"] == "model_incomplete"
+    assert problem["message"].startswith(f"Cannot read {model}")
+    assert problem["message"].endswith(": Permission denied.")
+    assert problem["remedy"] == "Check who may read the folder."
+    with pytest.raises(FatalError, match="Permission denied"):
+        check_model_folder(model)
