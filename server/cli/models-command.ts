@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
@@ -52,7 +52,9 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
 
   add('list', 'the models on this machine: in the Hugging Face cache, of LM Studio and of omlx')
     .option('--folder <path>', 'look there too; may be given more than once', collectFolder, [])
-    .action(async ({ folder, maxConcurrency, json }: Options) => {
+    .allowExcessArguments() // the default command gets what is none
+    .action(async ({ folder, maxConcurrency, json }: Options, { args: [unknown] }: Command) => {
+      if (unknown !== undefined) refuse(unknown);
       const own = { name: 'Sightglass', folder: fileURLToPath(new URL('models', resources)) };
       const places = [own, ...folder.map((each) => ({ name: each, folder: resolve(each) }))];
       const found = await findModels({ program, places, maxConcurrency });
@@ -118,9 +120,21 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
   return models;
 }
 
+function refuse(unknown: string): never {
+  const remedy = `to ask about a model: sightglass models show ${unknown}`;
+  throw new InvalidArgumentError(`error: unknown command '${unknown}'; ${remedy}`);
+}
+
 function collectFolder(path: string, before: readonly string[]): string[] {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [...before, path];
-  throw new InvalidArgumentError('there is no such folder');
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new InvalidArgumentError('there is no such folder');
+  }
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK);
+  } catch {
+    throw new InvalidArgumentError('you may not look into this folder');
+  }
+  return [...before, path];
 }
 
 function toCount(text: string): number {

@@ -91,6 +91,12 @@ test('a folder that is not there is named', async () => {
   assert.match(stderr, /nowhere.*there is no such folder/);
 });
 
+test('what is no command is named, with what may have been meant', async () => {
+  const { stderr, exitCode } = await cli(['bogus/model']);
+  assert.equal(exitCode, 2);
+  assert.match(stderr, /^error: unknown command 'bogus\/model'.*: sightglass models show bogus\/m/);
+});
+
 const noFullDevice = !existsSync('/dev/full') && 'there is no /dev/full here';
 test('output that cannot be written is told', { skip: noFullDevice }, async () => {
   const command = 'exec "$0" server/cli.ts models show "$1" > /dev/full';
