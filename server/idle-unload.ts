@@ -11,6 +11,7 @@ export class IdleUnload {
   readonly #forget: (() => void)[];
   #timer: NodeJS.Timeout | undefined;
   #afterMs: number | undefined;
+  #suspended = 0;
 
   constructor(activity: Activity, runtime: RuntimeSupervisor, minutes: number | undefined) {
     this.#activity = activity;
@@ -27,6 +28,16 @@ export class IdleUnload {
     this.#consider();
   }
 
+  /** For work that is no request. Returns what ends it; call that once. */
+  suspend(): () => void {
+    this.#suspended += 1;
+    this.#consider();
+    return () => {
+      this.#suspended -= 1;
+      this.#consider();
+    };
+  }
+
   close(): void {
     for (const forget of this.#forget) forget();
     clearTimeout(this.#timer);
@@ -34,7 +45,8 @@ export class IdleUnload {
 
   /** The timer runs while the runtime is up and idle; what happens meanwhile begins it anew. */
   #consider(): void {
-    const isIdle = this.#runtime.state.phase === 'ready' && this.#activity.count === 0;
+    const hasWork = this.#suspended > 0 || this.#activity.count > 0;
+    const isIdle = this.#runtime.state.phase === 'ready' && !hasWork;
     if (isIdle && this.#afterMs !== undefined) {
       this.#timer ??= setTimeout(() => void this.#runtime.unload(), this.#afterMs);
     } else {

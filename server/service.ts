@@ -119,12 +119,14 @@ export function createService({
      * @throws as checkModel does, or RuntimeFailedError
      */
     async check(options: Omit<CheckOptions, 'model'>): Promise<CheckResult> {
-      const connection = await runtime.ensureReady(options.signal);
-      queue.pause();
+      const wakeful = idleUnload.suspend();
       try {
+        const connection = await runtime.ensureReady(options.signal);
+        queue.pause();
         await connection.idle();
         return await checkModel(connection, { ...options, model: modelIdOf(current.modelPath) });
       } finally {
+        wakeful();
         if (runtime.state.phase === 'ready') queue.resume();
       }
     },

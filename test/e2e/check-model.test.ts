@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { post, question, textOf } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { demoModel, startService } from '../support/service.ts';
+import { demoModel, startService, until } from '../support/service.ts';
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const EXPECTED = 'A red circle on a white background.';
@@ -81,6 +81,18 @@ test('a check that is stopped lets the line go', async () => {
     const check = running.service.check({ signal: controller.signal, onProgress });
     await assert.rejects(check, { name: 'AbortError' });
     assert.equal(textOf(await post(running.url, question(image))), EXPECTED);
+  } finally {
+    await running.stop();
+  }
+});
+
+test('a check is no idleness: the model is not unloaded under it', async () => {
+  const running = await startService({ idleUnloadMinutes: 0.0001 });
+  try {
+    const { service } = running;
+    const options = { signal: new AbortController().signal, onProgress: () => {} };
+    assert.deepEqual((await service.check(options)).differing, []);
+    await until(running, () => service.runtime.state.phase === 'unloaded');
   } finally {
     await running.stop();
   }
