@@ -8,7 +8,7 @@ export function toRuntimeView(state: RuntimeState): RuntimeView {
       return {
         phase: 'ready',
         loadSeconds: state.model.load_seconds,
-        memoryBytes: state.model.memory_bytes,
+        memoryBytes: state.memoryBytes,
       };
     case 'unloading':
       return { phase: 'stopping' };

@@ -73,6 +73,14 @@ export const ADVANCED: readonly SettingField[] = [
     help: 'For OpenAI’s previous_response_id.',
   },
   {
+    name: 'memoryCeilingGigabytes',
+    label: 'Restart a model that takes more than',
+    kind: 'number',
+    unit: 'GB',
+    empty: 'no limit',
+    help: 'Of memory. Between requests; what waits is answered after.',
+  },
+  {
     name: 'hangTimeoutSeconds',
     label: 'Restart a model that hangs for',
     kind: 'number',

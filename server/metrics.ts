@@ -44,6 +44,9 @@ export class Metrics {
     gauge('sightglass_runtime_ready', 'Whether the model is loaded.', () =>
       Number(runtime.state.phase === 'ready'),
     );
+    gauge('sightglass_runtime_memory_bytes', 'What the model takes, and is kept for it.', () =>
+      runtime.state.phase === 'ready' ? runtime.state.memoryBytes : 0,
+    );
     new Counter({
       name: 'sightglass_tokens_total',
       help: 'Tokens generated.',

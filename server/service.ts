@@ -5,18 +5,18 @@ import { AwakeClock } from './awake-clock.ts';
 import { createApp } from './http/app.ts';
 import { HttpServer } from './http/http-server.ts';
 import { modelIdOf } from './http/model-id.ts';
-import { IdleUnload } from './idle-unload.ts';
-import { ImageLoader, type ImageRules } from './images/image-loader.ts';
+import { ImageLoader } from './images/image-loader.ts';
+import { MemorySaver } from './memory-saver.ts';
 import { Metrics } from './metrics.ts';
 import { type CheckOptions, checkModel } from './models/check-model.ts';
 import type { CheckResult } from './models/model-views.ts';
 import { ResponseStore } from './openai/response-store.ts';
-import type { QueueLimits } from './queue/queue-limits.ts';
 import { RequestQueue } from './queue/request-queue.ts';
 import type { RuntimeCommand } from './runtime/python-process.ts';
 import type { Failure } from './runtime/runtime-state.ts';
 import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
 import type { Settings } from './settings.ts';
+import { toImageRules, toMemoryLimits, toQueueLimits } from './settings-of-parts.ts';
 
 /** How long slow clients have, in a drain, to take the rest of their answers. */
 const LAST_ANSWERS_MS = 30_000;
@@ -47,7 +47,7 @@ export function createService({
   onRollback,
 }: ServiceOptions) {
   const clock = new AwakeClock();
-  const queue = new RequestQueue(toLimits(settings), clock.now);
+  const queue = new RequestQueue(toQueueLimits(settings), clock.now);
   const runtimeLog = log.child({ part: 'runtime' });
   const runtime = new RuntimeSupervisor({
     command,
@@ -65,27 +65,31 @@ export function createService({
   const metrics = new Metrics({ queue, runtime, activity });
   const parts = { queue, runtime, images, responses, activity, metrics, log };
   const server = new HttpServer(createApp({ ...parts, settings }).callback());
-  const idleUnload = new IdleUnload(activity, runtime, settings.idleUnloadMinutes);
+  const memorySaver = new MemorySaver(activity, runtime, toMemoryLimits(settings), log);
+  let checks = 0;
   let [current, address] = [settings, { host: settings.host, port: settings.port }];
 
   /** Has every part go by these settings, but for the address and the model. */
   const use = (settings: Settings) => {
     current = settings;
-    queue.setLimits(toLimits(settings));
+    queue.setLimits(toQueueLimits(settings));
     images.setRules(toImageRules(settings));
     responses.setMaxBytes(settings.responseStoreMegabytes * 1_000_000);
     runtime.setHangTimeout(settings.hangTimeoutSeconds * 1000);
-    idleUnload.setMinutes(settings.idleUnloadMinutes);
+    memorySaver.setLimits(toMemoryLimits(settings));
     for (const each of [log, runtimeLog]) each.level = settings.logLevel;
     server.setHandler(createApp({ ...parts, settings }).callback());
   };
 
-  // While the runtime comes up the line is held; once it has failed, every waiter is told so.
-  queue.pause();
-  runtime.onChange(({ phase }) => {
-    if (phase === 'ready' || phase === 'failed' || phase === 'unloaded') queue.resume();
+  /** While the runtime comes up the line is held; once it has failed, every waiter is told so. */
+  const holdOrRelease = () => {
+    const { phase } = runtime.state;
+    const isSettled = phase === 'ready' || phase === 'failed' || phase === 'unloaded';
+    if (isSettled && checks === 0) queue.resume();
     else queue.pause();
-  });
+  };
+  runtime.onChange(holdOrRelease);
+  holdOrRelease();
 
   const service = {
     queue,
@@ -119,15 +123,17 @@ export function createService({
      * @throws as checkModel does, or RuntimeFailedError
      */
     async check(options: Omit<CheckOptions, 'model'>): Promise<CheckResult> {
-      const wakeful = idleUnload.suspend();
+      const letSave = memorySaver.suspend();
+      checks += 1;
       try {
         const connection = await runtime.ensureReady(options.signal);
-        queue.pause();
+        holdOrRelease();
         await connection.idle();
         return await checkModel(connection, { ...options, model: modelIdOf(current.modelPath) });
       } finally {
-        wakeful();
-        if (runtime.state.phase === 'ready') queue.resume();
+        checks -= 1;
+        holdOrRelease();
+        letSave();
       }
     },
     /** Takes no more, lets what it has come to its end, then stops the runtime. */
@@ -140,7 +146,7 @@ export function createService({
     /** Stops now: what runs and waits is cancelled, and told so if its client still listens. */
     async stop(): Promise<void> {
       activity.cancelAll();
-      idleUnload.close();
+      memorySaver.close();
       metrics.close();
       const slotsFree = queue.close();
       await Promise.race([server.drain(), setTimeout(FAREWELL_MS)]);
@@ -150,21 +156,4 @@ export function createService({
     },
   };
   return service;
-}
-
-function toLimits(settings: Settings): QueueLimits {
-  return {
-    maxConcurrency: settings.maxConcurrency,
-    maxQueueSize: settings.queueSize,
-    timeoutMs: settings.queueTimeoutSeconds * 1000,
-    policy: settings.queuePolicy,
-  };
-}
-
-function toImageRules(settings: Settings): Partial<ImageRules> {
-  return {
-    allowPrivateUrls: settings.allowPrivateImageUrls,
-    maxBytes: settings.maxImageMegabytes * 1_000_000,
-    maxPixels: settings.maxImagePixels,
-  };
 }

@@ -118,6 +118,12 @@ export const Settings = z.object({
       'next request; never if not given',
     z.number().positive().max(10_000).optional(),
   ),
+  memoryCeilingGigabytes: setting(
+    '--memory-ceiling <GB>',
+    'when the runtime takes more memory than this, it is started anew between requests; never if ' +
+      'not given',
+    z.number().positive().max(10_000).optional(),
+  ),
   hangTimeoutSeconds: setting(
     '--hang-timeout <seconds>',
     'the runtime is restarted when it has work and makes no progress for so long',

@@ -15,6 +15,9 @@ export const ReadyLine = z.object({
 });
 export type ReadyLine = z.infer<typeof ReadyLine>;
 
+/** What the model and what is kept for its requests take now, in bytes; told when it has changed. */
+const MemoryLine = z.object({ event: z.literal('memory'), memory_bytes: z.number() });
+
 /** Why the launcher gave up: a reason for programs, a message and a remedy for people. */
 export const FatalLine = z.object({
   event: z.literal('fatal'),
@@ -28,6 +31,7 @@ export type FatalLine = z.infer<typeof FatalLine>;
 export const LauncherLine = z.discriminatedUnion('event', [
   z.object({ event: z.literal('loading'), model: z.string(), pid: z.int() }),
   ReadyLine,
+  MemoryLine,
   FatalLine,
 ]);
 export type LauncherLine = z.infer<typeof LauncherLine>;

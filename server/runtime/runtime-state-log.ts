@@ -12,7 +12,7 @@ export function toLogFields(state: RuntimeState): object {
     case 'loading':
       return { model: state.model, runtimePid: state.pid };
     case 'ready':
-      return { loadSeconds: state.model.load_seconds, memoryBytes: state.model.memory_bytes };
+      return { loadSeconds: state.model.load_seconds, memoryBytes: state.memoryBytes };
     case 'crashed':
       return { reason: state.reason, retryInMs: state.retryInMs };
     case 'failed':

@@ -8,7 +8,13 @@ export type RuntimeState =
   | { readonly phase: 'stopped' }
   | { readonly phase: 'starting' }
   | { readonly phase: 'loading'; readonly model: string; readonly pid: number }
-  | { readonly phase: 'ready'; readonly model: ReadyLine; readonly pid: number }
+  | {
+      readonly phase: 'ready';
+      readonly model: ReadyLine;
+      readonly pid: number;
+      /** In use now; `model` says what was when it had been loaded. */
+      readonly memoryBytes: number;
+    }
   | { readonly phase: 'stopping' }
   /** On its way to `unloaded`: stopped for want of work, or for another model. */
   | { readonly phase: 'unloading' }
@@ -24,6 +30,7 @@ export type RuntimeEvent =
   | { readonly type: 'start' }
   | { readonly type: 'loading'; readonly model: string; readonly pid: number }
   | { readonly type: 'ready'; readonly model: ReadyLine }
+  | { readonly type: 'memory'; readonly memoryBytes: number }
   | { readonly type: 'fatal'; readonly failure: Failure }
   | { readonly type: 'stop' }
   | { readonly type: 'unload' }
@@ -51,10 +58,14 @@ export function next(state: RuntimeState, event: RuntimeEvent): RuntimeState {
       return state.phase === 'starting'
         ? { phase: 'loading', model: event.model, pid: event.pid }
         : state;
-    case 'ready':
+    case 'ready': {
+      const { model } = event;
       return state.phase === 'loading'
-        ? { phase: 'ready', model: event.model, pid: state.pid }
+        ? { phase: 'ready', model, pid: state.pid, memoryBytes: model.memory_bytes }
         : state;
+    }
+    case 'memory':
+      return state.phase === 'ready' ? { ...state, memoryBytes: event.memoryBytes } : state;
     case 'fatal':
       return isUp(state) ? { phase: 'failed', failure: event.failure } : state;
     case 'stop':

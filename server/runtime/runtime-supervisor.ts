@@ -96,6 +96,11 @@ export class RuntimeSupervisor {
   async load(modelPath: string): Promise<void> {
     if (this.#state.phase === 'ready') this.#fallback = this.#options.modelPath;
     this.#options.modelPath = modelPath;
+    await this.restart();
+  }
+
+  /** Starts the runtime anew, once it generates nothing; what waits goes on waiting. */
+  async restart(): Promise<void> {
     await this.unload();
     const { phase } = this.#state;
     if (phase !== 'stopped' && phase !== 'stopping') this.start();
@@ -118,14 +123,14 @@ export class RuntimeSupervisor {
   ensureReady(signal: AbortSignal): Promise<RuntimeConnection> {
     return new Promise((resolve, reject) => {
       const settle = () => {
+        const state = this.#state;
         if (signal.aborted) reject(signal.reason);
-        else if (this.#state.phase === 'failed')
-          reject(new RuntimeFailedError(this.#state.failure));
-        else if (this.#state.phase === 'stopped') reject(new RuntimeStoppedError());
-        else if (this.#state.phase === 'stopping') reject(new RuntimeStoppedError());
+        else if (state.phase === 'failed') reject(new RuntimeFailedError(state.failure));
+        else if (state.phase === 'stopped' || state.phase === 'stopping')
+          reject(new RuntimeStoppedError());
         else if (this.#connection !== undefined) resolve(this.#connection);
         else {
-          if (this.#state.phase === 'unloaded') queueMicrotask(this.#startUnloaded);
+          if (state.phase === 'unloaded') queueMicrotask(this.#startUnloaded);
           return false;
         }
         return true;
@@ -152,7 +157,8 @@ export class RuntimeSupervisor {
     const state = next(before, event);
     if (state === before) return;
     this.#state = state;
-    this.#options.log[levelOf(state)](toLogFields(state), `runtime ${state.phase}`);
+    const level = state.phase === before.phase ? 'debug' : levelOf(state);
+    this.#options.log[level](toLogFields(state), `runtime ${state.phase}`);
     clearTimeout(this.#retry);
     if (state.phase !== 'ready') this.#connection = undefined;
     if (state.phase === 'starting')
@@ -205,6 +211,9 @@ export class RuntimeSupervisor {
         this.#fallback = undefined;
         this.#connection = connectRuntime({ ...this.#options, model: line, socketPath, process });
         this.#apply({ type: 'ready', model: line });
+        break;
+      case 'memory':
+        this.#apply({ type: 'memory', memoryBytes: line.memory_bytes });
         break;
       case 'fatal':
         if (this.#fallback === undefined) this.#apply({ type: 'fatal', failure: line });

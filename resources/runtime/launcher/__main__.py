@@ -2,9 +2,9 @@
 
 Started by Sightglass's supervisor as `python -I launcher --socket PATH --model FOLDER_OR_NAME`,
 with stdin as its lifeline: when that closes, the process ends. Tells its life in JSON lines on
-stdout (loading, ready, fatal), logs on stderr. SIGTERM ends it: at once while it loads, cleanly
-while it serves. It does no inference, queueing or checking of requests: those are mlx_vlm's and
-the gateway's.
+stdout (loading, ready, memory, fatal), logs on stderr. SIGTERM ends it: at once while it loads,
+cleanly while it serves. It does no inference, queueing or checking of requests: those are mlx_vlm's
+and the gateway's.
 """
 
 import argparse
@@ -81,6 +81,7 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     import prefix_cache
     import structured_output
     import upstream
+    from memory import MemoryTeller
     from model import load_model
     from service import serve
 
@@ -90,6 +91,10 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     image_errors.patch()
     closed_streams.patch()
     loaded = load_model(str(folder), name)
+    teller = MemoryTeller(
+        loaded.memory_bytes, lambda memory: lines.say("memory", memory_bytes=memory)
+    )
+    upstream.requests.on_end = teller.consider
     seconds = round(time.monotonic() - started, 3)
     serve(
         listener,

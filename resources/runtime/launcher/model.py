@@ -8,6 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 from lines import FatalError
+from memory import memory_bytes
 from mlx_vlm.server.app import get_cached_model
 from mlx_vlm.server.runtime import runtime
 from model_folder import out_of_memory
@@ -69,11 +70,6 @@ def refuse_beyond_context(prompt_tokens: int) -> None:
             f"This model's maximum context length is {limit} tokens, and the messages, images "
             f"included, come to {prompt_tokens}. Shorten the conversation or send fewer images."
         )
-
-
-def memory_bytes() -> int:
-    """What MLX holds: arrays in use and buffers it keeps for the next ones."""
-    return mx.get_active_memory() + mx.get_cache_memory()
 
 
 def _positive(value: Any) -> int | None:

@@ -91,6 +91,7 @@ class RequestsInFlight:
         self._requests: dict[str, Request] = {}
         self._usages: OrderedDict[str, Usage] = OrderedDict()
         self.generating = 0
+        self.on_end: Callable[[], None] = lambda: None
 
     def hold(self, request_id: str | None) -> None:
         """Keeps a request open until it is released as often as it was held."""
@@ -111,6 +112,7 @@ class RequestsInFlight:
                 self._usages[request_id] = request.usage
             while len(self._usages) > KEPT_USAGES:
                 self._usages.popitem(last=False)
+        self.on_end()
         for waiter in request.waiters:
             if waiter.set_running_or_notify_cancel():
                 waiter.set_result(None)

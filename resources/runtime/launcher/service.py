@@ -14,9 +14,9 @@ import mlx.core as mx
 import uvicorn
 from fastapi import Response
 from fastapi.responses import JSONResponse
+from memory import memory_bytes
 from mlx_vlm.server.app import app
 from mlx_vlm.server.runtime import runtime
-from model import memory_bytes
 from requests_in_flight import Call, RequestPool, current_call
 from upstream import progress, requests
 

@@ -7,14 +7,14 @@ import {
   type RuntimeState,
 } from '../../../server/runtime/runtime-state.ts';
 
-const model = { event: 'ready', model: 'demo' } as ReadyLine;
+const model = { event: 'ready', model: 'demo', memory_bytes: 5 } as ReadyLine;
 const failure = { reason: 'model_not_found', message: 'There is no model.', remedy: 'Choose one.' };
 
 const states = {
   stopped: { phase: 'stopped' },
   starting: { phase: 'starting' },
   loading: { phase: 'loading', model: 'demo', pid: 7 },
-  ready: { phase: 'ready', model, pid: 7 },
+  ready: { phase: 'ready', model, pid: 7, memoryBytes: 5 },
   stopping: { phase: 'stopping' },
   unloading: { phase: 'unloading' },
   unloaded: { phase: 'unloaded' },
@@ -27,6 +27,7 @@ const events = {
   start: { type: 'start' },
   loading: { type: 'loading', model: 'demo', pid: 7 },
   ready: { type: 'ready', model },
+  memory: { type: 'memory', memoryBytes: 6 },
   fatal: { type: 'fatal', failure },
   stop: { type: 'stop' },
   unload: { type: 'unload' },
@@ -59,6 +60,10 @@ for (const [phase, state] of Object.entries(states) as [Phase, RuntimeState][]) 
     });
   }
 }
+
+test('what memory is in use is known while it is ready', () => {
+  assert.deepEqual(next(states.ready, events.memory), { ...states.ready, memoryBytes: 6 });
+});
 
 test('the first crash is followed by a restart at once, later ones by longer and longer waits', () => {
   const waits = [1, 2, 3, 4, 5].map((crashes) => {

@@ -1,0 +1,34 @@
+import type { ImageRules } from './images/image-loader.ts';
+import type { MemoryLimits } from './memory-saver.ts';
+import type { QueueLimits } from './queue/queue-limits.ts';
+import type { Settings } from './settings.ts';
+
+// What each part goes by, out of the settings of all, in its own units.
+
+export function toQueueLimits(settings: Settings): QueueLimits {
+  return {
+    maxConcurrency: settings.maxConcurrency,
+    maxQueueSize: settings.queueSize,
+    timeoutMs: settings.queueTimeoutSeconds * 1000,
+    policy: settings.queuePolicy,
+  };
+}
+
+export function toMemoryLimits({
+  idleUnloadMinutes,
+  memoryCeilingGigabytes,
+}: Settings): MemoryLimits {
+  const ceiling = memoryCeilingGigabytes;
+  return {
+    idleMinutes: idleUnloadMinutes,
+    ceilingBytes: ceiling === undefined ? undefined : ceiling * 1e9,
+  };
+}
+
+export function toImageRules(settings: Settings): Partial<ImageRules> {
+  return {
+    allowPrivateUrls: settings.allowPrivateImageUrls,
+    maxBytes: settings.maxImageMegabytes * 1_000_000,
+    maxPixels: settings.maxImagePixels,
+  };
+}
