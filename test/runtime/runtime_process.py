@@ -72,13 +72,13 @@ class RuntimeProcess:
         return line
 
     def wait_end(self) -> int:
-        """The exit code; fails when there was another life line."""
+        """The exit code; fails when there was another life line, but for those about memory."""
         self._deadline.start()
         rest = self.process.stdout.read()
         code = self.process.wait()
         self._deadline.cancel()
         self._reader.join()
-        assert rest == ""
+        assert {json.loads(line)["event"] for line in rest.splitlines()} <= {"memory"}
         return code
 
     def kill(self) -> None:
