@@ -103,9 +103,11 @@ async def ended(request_id: str) -> Response:
 
 async def tell_progress() -> dict[str, int]:
     """Lets the supervisor tell a long prefill from a hang."""
+    memory = memory_bytes()
     return {
         "steps": progress.steps,
         "active": requests.generating,
-        "memory_bytes": memory_bytes(),
-        "peak_memory_bytes": mx.get_peak_memory(),
+        "memory_bytes": memory,
+        # MLX's own peak leaves out the buffers that it keeps.
+        "peak_memory_bytes": max(mx.get_peak_memory(), memory),
     }
