@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from runtime_process import DEMO, ENDLESS, LAUNCHER, command
+from runtime_process import DEADLINE_SECONDS, DEMO, ENDLESS, LAUNCHER, command
 
 PARENT = """
 import subprocess, sys
@@ -128,6 +128,15 @@ def test_removes_its_socket_when_nobody_is_left_to_do_it(start):
     folder = process.socket_path.parent
     process.process.stdin.close()
     seconds_until_end(process)
+    assert not folder.exists()
+
+
+def test_removes_the_folder_of_its_socket_when_it_had_only_begun(start, tmp_path):
+    folder = tmp_path / "given"
+    folder.mkdir(mode=0o700)
+    process = start(socket_path=folder / "s")
+    process.process.stdin.close()
+    process.process.wait(DEADLINE_SECONDS)
     assert not folder.exists()
 
 

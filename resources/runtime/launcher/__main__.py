@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="a folder, or the id of a downloaded model")
     args = parser.parse_args()
     lines = LifeLines()
-    bound: list[Path] = []
-    exit_with_parent(lambda: [remove_socket(path) for path in bound])
+    bound = threading.Event()
+    exit_with_parent(lambda: remove_socket(args.socket, bound=bound.is_set()))
     leave_interrupts_to_parent()
     log_to_stderr()
     try:
@@ -48,7 +49,7 @@ def main() -> None:
         check_model_folder(folder)
         check_memory(folder)
         listener = bind(args.socket)
-        bound.append(args.socket)
+        bound.set()
         try:
             run(listener, folder, args.model, lines)
         finally:

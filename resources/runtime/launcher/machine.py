@@ -98,10 +98,11 @@ def bind(path: Path) -> socket.socket:
     return listener
 
 
-def remove_socket(path: Path) -> None:
+def remove_socket(path: Path, *, bound: bool) -> None:
     """With its folder, if there is nothing else in it: a parent that was killed removes neither."""
     with suppress(OSError):
-        path.unlink(missing_ok=True)
+        if bound:
+            path.unlink(missing_ok=True)
         path.parent.rmdir()
 
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { readlinkSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { findChromium } from '../../../../scripts/setup-chromium.mjs';
@@ -44,7 +45,8 @@ export interface Chromium {
 export async function startChromium(folder: string): Promise<Chromium> {
   const file = findChromium();
   if (file === undefined) throw new Error('There is no Chromium; see scripts/setup-chromium.mjs.');
-  const child = spawn(file, [...FLAGS, `--user-data-dir=${join(folder, 'chromium')}`], {
+  const userData = join(folder, 'chromium');
+  const child = spawn(file, [...FLAGS, `--user-data-dir=${userData}`], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   });
@@ -54,10 +56,21 @@ export async function startChromium(folder: string): Promise<Chromium> {
     } catch {
       // It has ended before us.
     }
+    removeSocket(userData);
   });
   const [, , stderr, input, output] = child.stdio as unknown as Pipes;
   const endpoint = await readEndpoint(stderr);
   return { connection: new Connection(input, output), endpoint };
+}
+
+/** Chromium makes it in the folder for temporary files, and leaves it there when it is killed. */
+function removeSocket(userData: string): void {
+  try {
+    const socket = readlinkSync(join(userData, 'SingletonSocket'));
+    rmSync(dirname(socket), { recursive: true, force: true });
+  } catch {
+    // It has not come so far, or ended by itself.
+  }
 }
 
 function readEndpoint(stderr: Readable): Promise<string> {
