@@ -36,8 +36,17 @@ function parse(text: string): z.infer<typeof Marker> | undefined {
   }
 }
 
+/** Another program may be at work on it: what goes while it is counted is none. */
 async function bytesIn(folder: string): Promise<number> {
-  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{40}/.test(name));
-  const sizes = names.map(async (name) => (await stat(join(folder, name))).size);
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  const names = await readdir(folder).catch(() => []);
+  const parts = names.filter((name) => /^[0-9a-f]{40}/.test(name));
+  const sizes = await Promise.all(
+    parts.map((name) =>
+      stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

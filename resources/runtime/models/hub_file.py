@@ -82,7 +82,9 @@ def bring(file: HubFile, folder: Path, token: str | None, ears: Ears) -> None:
         if file.here(folder).exists():
             return
         try:
-            patiently(lambda: download(file, folder, token, ears), ears)
+            patiently(
+                lambda: download(file, folder, token, ears), lambda: file.bytes_here(folder), ears
+            )
         except OSError as error:
             # http_get's word for a server that sent more or less than it said: the hash will tell.
             if type(error) is not OSError or error.errno is not None:
@@ -122,13 +124,16 @@ def download(file: HubFile, folder: Path, token: str | None, ears: Ears) -> None
         )
 
 
-def patiently(work: Callable[[], None], ears: Ears) -> None:
-    """Tries again while the network is away. huggingface_hub itself gives up after five seconds."""
-    wait, waited = FIRST_WAIT_SECONDS, 0.0
+def patiently(work: Callable[[], None], bytes_here: Callable[[], int], ears: Ears) -> None:
+    """Tries again while the network is away. huggingface_hub itself gives up after five seconds.
+    Its patience is new whenever bytes have come: a long download may be cut many times."""
+    wait, waited, had = FIRST_WAIT_SECONDS, 0.0, bytes_here()
     while True:
         try:
             return work()
         except Exception as error:
+            if (has := bytes_here()) > had:
+                wait, waited, had = FIRST_WAIT_SECONDS, 0.0, has
             if not is_transient(error) or waited >= GIVE_UP_SECONDS:
                 raise
         ears.waits(wait)
