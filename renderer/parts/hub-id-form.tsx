@@ -26,7 +26,7 @@ export function HubIdForm({ onDownload }: { onDownload: (id: string) => Promise<
           <span>or a Hugging Face id</span>
           <input
             value={id}
-            placeholder="mlx-community/Qwen2-VL-2B-Instruct-4bit"
+            placeholder="mlx-community/Qwen3-VL-4B-Instruct-4bit"
             onInput={(event) => setId(event.currentTarget.value)}
             autocomplete="off"
             spellcheck={false}

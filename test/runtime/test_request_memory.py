@@ -8,6 +8,8 @@ from request_memory import request_bytes
 TOKENS = 8192
 QWEN = {"num_hidden_layers": 28, "num_attention_heads": 12, "hidden_size": 1536}
 LAYERS = {"num_hidden_layers": 6, "num_key_value_heads": 4, "head_dim": 256}
+GEMMA_4 = {"head_dim": 256, "global_head_dim": 512}
+SLIDING_THEN_FULL = [*["sliding_attention"] * 5, "full_attention"]
 
 
 def config(**text):
@@ -37,11 +39,44 @@ def config(**text):
         ),
         ({**LAYERS, "full_attention_interval": 3}, 2 * TOKENS * 2 * 4 * 256),
         (
+            {
+                **GEMMA_4,
+                "num_hidden_layers": 42,
+                "layer_types": SLIDING_THEN_FULL * 7,
+                "num_key_value_heads": 2,
+                "num_kv_shared_layers": 18,
+                "sliding_window": 512,
+            },
+            20 * 512 * 2 * 2 * 256 + 4 * TOKENS * 2 * 2 * 512,
+        ),
+        (
+            {
+                **GEMMA_4,
+                "num_hidden_layers": 60,
+                "layer_types": SLIDING_THEN_FULL * 10,
+                "num_key_value_heads": 16,
+                "num_global_key_value_heads": 4,
+                "num_kv_shared_layers": 0,
+                "sliding_window": 1024,
+            },
+            50 * 1024 * 2 * 16 * 256 + 10 * TOKENS * 2 * 4 * 512,
+        ),
+        (
             {"num_hidden_layers": 27, "kv_lora_rank": 512, "qk_rope_head_dim": 64},
             27 * TOKENS * (512 + 64),
         ),
     ],
-    ids=["grouped", "plain", "short context", "gemma 3", "mixed", "qwen 3.5", "deepseek"],
+    ids=[
+        "grouped",
+        "plain",
+        "short context",
+        "gemma 3",
+        "mixed",
+        "qwen 3.5",
+        "gemma 4 e4b",
+        "gemma 4 31b",
+        "deepseek",
+    ],
 )
 def test_the_cache_of_a_request(text, numbers):
     assert request_bytes(config(**text)) == numbers * 2

@@ -79,7 +79,7 @@ def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
 
 def no_id(name: str) -> FatalError:
     message = f"{name} is not an id of the Hugging Face Hub."
-    remedy = "Give owner/name, such as mlx-community/Qwen2-VL-2B-Instruct-4bit."
+    remedy = "Give owner/name, such as mlx-community/Qwen3-VL-4B-Instruct-4bit."
     return FatalError("model_not_found", message, remedy)
 
 

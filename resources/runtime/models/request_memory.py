@@ -1,7 +1,8 @@
 """What a request takes in memory beside the weights: the keys and values of its tokens.
 
 An estimate from the configuration, for models with the usual attention, with sliding windows, with
-linear attention (whose state does not grow) and with compressed keys (MLA).
+linear attention (whose state does not grow), with compressed keys (MLA), and with layers that use
+the keys of others (Gemma 3n and 4).
 """
 
 from typing import Any
@@ -27,8 +28,11 @@ def request_bytes(config: Any) -> int | None:
         return None
     limit = _number(text, "max_position_embeddings") or TOKENS_PER_REQUEST
     tokens = min(TOKENS_PER_REQUEST, limit)
-    held = sum(min(tokens, window) for window in windows(text, layers, tokens))
-    needed = held * per_token * BYTES_PER_NUMBER
+    own = layers - min(layers, _number(text, "num_kv_shared_layers") or 0)
+    held = [min(tokens, window) for window in windows(text, layers, tokens)[:own]]
+    everywhere = numbers_per_token_without_window(text, per_token)
+    numbers = sum(each * (everywhere if each == tokens else per_token) for each in held)
+    needed = numbers * BYTES_PER_NUMBER
     return needed if needed <= MOST_BYTES else None
 
 
@@ -43,6 +47,13 @@ def numbers_per_token(text: Any) -> int | None:
         width = hidden // heads
     kv_heads = _number(text, "num_key_value_heads") or heads
     return None if width is None or kv_heads is None else 2 * kv_heads * width
+
+
+def numbers_per_token_without_window(text: Any, per_token: int) -> int:
+    """Of one layer without a window: Gemma 4 has other heads there."""
+    width = _number(text, "global_head_dim")
+    kv_heads = _number(text, "num_global_key_value_heads", "num_key_value_heads")
+    return per_token if width is None or kv_heads is None else 2 * kv_heads * width
 
 
 def windows(text: Any, layers: int, tokens: int) -> list[int]:
