@@ -78,6 +78,7 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
     import closed_streams
+    import deepstack
     import image_errors
     import prefix_cache
     import structured_output
@@ -87,6 +88,7 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     from service import serve
 
     upstream.patch()
+    deepstack.patch()
     prefix_cache.patch()
     structured_output.patch()
     image_errors.patch()
