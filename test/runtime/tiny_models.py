@@ -1,0 +1,146 @@
+"""Models of random weights, of the architectures that Sightglass suggests, and prompts for them."""
+
+import copy
+import importlib
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from mlx_vlm.utils import update_module_configs
+
+PICTURE = 5
+"""The token that stands for a part of a picture."""
+BEGIN_OF_PICTURE = 7
+TOKENS_OF_PICTURE = 16
+SIZE = {"hidden_size": 32, "intermediate_size": 64}
+TEXT = {
+    **SIZE,
+    "vocab_size": 64,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+    "rms_norm_eps": 1e-6,
+    "max_position_embeddings": 512,
+    "tie_word_embeddings": True,
+}
+ROPE = {"mrope_section": [2, 3, 3]}
+QWEN_TOKENS = {
+    "image_token_id": PICTURE,
+    "video_token_id": 6,
+    "vision_start_token_id": BEGIN_OF_PICTURE,
+}
+QWEN_VISION = {
+    **SIZE,
+    "depth": 3,
+    "num_heads": 2,
+    "patch_size": 4,
+    "out_hidden_size": 32,
+    "num_position_embeddings": 64,
+}
+QWEN3_VL_TEXT = {
+    **TEXT,
+    "num_hidden_layers": 3,
+    "rope_theta": 1e4,
+    "rope_scaling": {"type": "mrope", **ROPE},
+}
+DEEPSTACK = {**QWEN_VISION, "deepstack_visual_indexes": [0, 1]}
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "qwen3_vl": {
+        **QWEN_TOKENS,
+        "text_config": {**QWEN3_VL_TEXT, "model_type": "qwen3_vl_text"},
+        "vision_config": {**DEEPSTACK, "model_type": "qwen3_vl"},
+    },
+    "qwen3_vl_moe": {
+        **QWEN_TOKENS,
+        "text_config": {
+            **QWEN3_VL_TEXT,
+            "model_type": "qwen3_vl_moe_text",
+            "num_experts": 4,
+            "num_experts_per_tok": 2,
+            "decoder_sparse_step": 1,
+            "mlp_only_layers": [],
+            "moe_intermediate_size": 32,
+        },
+        "vision_config": {**DEEPSTACK, "model_type": "qwen3_vl_moe"},
+    },
+    "qwen3_5": {
+        **QWEN_TOKENS,
+        "text_config": {
+            **TEXT,
+            "model_type": "qwen3_5_text",
+            "num_hidden_layers": 4,
+            "full_attention_interval": 2,
+            "linear_num_value_heads": 2,
+            "linear_num_key_heads": 1,
+            "linear_key_head_dim": 16,
+            "linear_value_head_dim": 16,
+            "linear_conv_kernel_dim": 4,
+            "rope_parameters": {
+                "type": "default",
+                "rope_theta": 1e4,
+                "partial_rotary_factor": 1.0,
+                **ROPE,
+            },
+        },
+        "vision_config": {**QWEN_VISION, "model_type": "qwen3_5"},
+    },
+    "gemma4": {
+        "image_token_id": PICTURE,
+        "audio_token_id": 8,
+        "boi_token_id": BEGIN_OF_PICTURE,
+        "vocab_size": 64,
+        "text_config": {
+            **TEXT,
+            "model_type": "gemma4_text",
+            "num_hidden_layers": 6,
+            "global_head_dim": 32,
+            "vocab_size_per_layer_input": 64,
+            "hidden_size_per_layer_input": 8,
+            "num_kv_shared_layers": 2,
+            "sliding_window": 8,
+            "layer_types": ["sliding_attention", "sliding_attention", "full_attention"] * 2,
+            "use_double_wide_mlp": False,
+        },
+        "vision_config": {
+            **SIZE,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "global_head_dim": 16,
+            "patch_size": 4,
+            "default_output_length": TOKENS_OF_PICTURE,
+            "pooling_kernel_size": 2,
+            "position_embedding_size": 64,
+        },
+    },
+}
+
+
+def make_model(kind: str) -> Any:
+    """mlx_vlm's own, as its load_model makes it, but with weights that nobody has trained."""
+    config = {"model_type": kind, **copy.deepcopy(CONFIGS[kind])}
+    architecture = importlib.import_module(f"mlx_vlm.models.{kind}")
+    parts = ["text", "vision", "perceiver", "projector", "audio"]
+    read = architecture.ModelConfig.from_dict(copy.deepcopy(config))
+    mx.random.seed(1)
+    model = architecture.Model(update_module_configs(read, architecture, config, parts))
+    # Louder than at their start, so that a wrong feature changes what is said.
+    parameters = tree_flatten(model.parameters())
+    model.load_weights([(name, 3 * weights) for name, weights in parameters], strict=False)
+    return model
+
+
+def make_prompt(model: Any, seed: int) -> tuple[list[int], dict]:
+    """Words, a picture of noise, and words again: the tokens, and what the server makes of them."""
+    ids = [*[10 + seed] * (2 + seed), BEGIN_OF_PICTURE, *[PICTURE] * TOKENS_OF_PICTURE, *[20] * 4]
+    key = mx.random.key(seed)
+    if model.config.model_type == "gemma4":
+        pixels = mx.random.uniform(shape=(1, 3, 32, 32), key=key)
+        features = model.get_input_embeddings(mx.array([ids]), pixels)
+    else:
+        pixels = mx.random.normal((4 * TOKENS_OF_PICTURE, 3 * 2 * 4 * 4), key=key)
+        grid = mx.array([[1, 8, 8]])
+        features = model.get_input_embeddings(mx.array([ids]), pixels, image_grid_thw=grid)
+    return ids, features.to_dict()
