@@ -22,19 +22,33 @@ ENDLESS = {"max_tokens": 3500, "logit_bias": {"1018": -1000, "1016": -1000}}
 """A generation that never stops by itself: its end tokens cannot come."""
 
 
-def command(socket_path: Path, model: Path | str) -> list[str]:
-    launcher = [sys.executable, "-I", str(LAUNCHER)]
-    return [*launcher, "--socket", str(socket_path), "--model", str(model)]
+RUN_AFTER = """
+{first}
+import runpy, sys
+sys.argv[0] = {launcher!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def command(socket_path: Path, model: Path | str, first: str | None = None) -> list[str]:
+    """How the launcher is started; `first` is Python code that runs in its process before it."""
+    launcher = [str(LAUNCHER)]
+    if first is not None:
+        launcher = ["-c", RUN_AFTER.format(first=first, launcher=str(LAUNCHER))]
+    arguments = ["--socket", str(socket_path), "--model", str(model)]
+    return [sys.executable, "-I", *launcher, *arguments]
 
 
 class RuntimeProcess:
     """The launcher as a child process, killed when a test hangs."""
 
-    def __init__(self, *, socket_path: Path, model: Path | str = DEMO) -> None:
+    def __init__(
+        self, *, socket_path: Path, model: Path | str = DEMO, first: str | None = None
+    ) -> None:
         self.socket_path = socket_path
         self.model = str(model)
         self.process = subprocess.Popen(
-            command(socket_path, model),
+            command(socket_path, model, first),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,5 +1,8 @@
+import os
+import threading
+
 import pytest
-from machine import python_problem
+from machine import keep_socket, python_problem
 
 
 def reason(system, machine, apple_silicon, version=(3, 11)):
@@ -34,3 +37,38 @@ def test_an_old_python_is_refused():
         "wrong_python",
         "This is Python 3.10; the runtime needs Python 3.11 or later.",
     )
+
+
+def test_a_socket_and_its_folder_are_touched_before_macos_removes_them(tmp_path):
+    socket = tmp_path / "run" / "s"
+    socket.parent.mkdir()
+    socket.touch()
+    for each in (socket, socket.parent):
+        os.utime(each, (0, 0))
+    waits = []
+    touched = threading.Event()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            touched.set()
+            raise SystemExit  # ends the thread
+
+    keep_socket(socket, wait)
+    assert touched.wait(10)
+    assert all(each.stat().st_atime > 0 for each in (socket, socket.parent))
+    assert max(waits) < 3 * 24 * 3600 / 2
+
+
+def test_a_socket_that_is_gone_does_not_end_the_touching(tmp_path):
+    waits = []
+    touched_twice = threading.Event()
+
+    def wait(_seconds: float) -> None:
+        waits.append(None)
+        if len(waits) == 3:
+            touched_twice.set()
+            raise SystemExit
+
+    keep_socket(tmp_path / "run" / "s", wait)
+    assert touched_twice.wait(10)

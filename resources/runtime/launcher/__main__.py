@@ -24,6 +24,7 @@ from machine import (  # noqa: E402
     bind,
     check_python,
     exit_with_parent,
+    keep_socket,
     leave_interrupts_to_parent,
     remove_socket,
 )
@@ -50,6 +51,7 @@ def main() -> None:
         check_memory(folder)
         listener = bind(args.socket)
         bound.set()
+        keep_socket(args.socket)
         try:
             run(listener, folder, args.model, lines)
         finally:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,9 @@ from lines import FatalError
 
 MAX_SOCKET_PATH_BYTES = 103
 """macOS's limit (`sun_path` is 104 bytes with its zero); Linux allows 107."""
+
+TOUCH_EVERY_SECONDS = 6 * 3600
+"""Far below the three days after which macOS removes what nobody touched in a temporary folder."""
 
 
 def check_python() -> None:
@@ -96,6 +100,23 @@ def bind(path: Path) -> socket.socket:
             "Check that the folder of the socket exists, is yours and can be written to.",
         ) from error
     return listener
+
+
+def keep_socket(path: Path, wait: Callable[[float], None] = time.sleep) -> None:
+    """Touches the socket and its folder while the process runs.
+
+    macOS's dirhelper removes what was not touched for three days from `$TMPDIR`, sockets of running
+    processes included (onevcat/Prowl#239).
+    """
+
+    def touch() -> None:
+        while True:
+            wait(TOUCH_EVERY_SECONDS)
+            for each in (path, path.parent):
+                with suppress(OSError):
+                    os.utime(each)
+
+    threading.Thread(target=touch, name="keep-socket", daemon=True).start()
 
 
 def remove_socket(path: Path, *, bound: bool) -> None:

@@ -7,7 +7,8 @@
   min_p, seed and logprobs.
 - Cancelling: mlx_vlm counts its generations from 0 in every new batch, so that a late cancellation
   could hit the next request. Here the numbers differ.
-- Failures: a picture or a sampler that fails ends its own request, not the whole batch.
+- Failures: a picture or a sampler that fails ends its own request, not the whole batch; a GPU
+  that fails ends the process.
 
 Does not touch models, caches or HTTP. Every patched name is checked at start.
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from queue import Queue
 from typing import Any
 
+from gpu_failure import exit_if_gpu_failed
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation
 from mlx_vlm.server.runtime import runtime
@@ -75,7 +77,11 @@ def _patch_tracking() -> None:
     step, embed = generation.ResponseGenerator._step, generation.ResponseGenerator._gpu_embed
 
     def counted_step(*args: Any, **kwargs: Any) -> None:
-        step(*args, **kwargs)
+        try:
+            step(*args, **kwargs)
+        except Exception as error:
+            exit_if_gpu_failed(error)
+            raise
         progress.steps += 1
 
     def counted_embed(self: Any, raw_inputs: dict, *args: Any, **kwargs: Any) -> Any:
@@ -112,6 +118,8 @@ def _until_last(queue: Queue, call: Call | None, request_id: str | None) -> Any:
 
     def tracked(item: Any) -> None:
         nonlocal open_
+        if isinstance(item, Exception):
+            exit_if_gpu_failed(item)
         if call is not None and isinstance(item, generation.GenerationContext):
             call.on_over(lambda: runtime.response_generator._cancel(item.uid))
         elif isinstance(item, generation.StreamingToken):
