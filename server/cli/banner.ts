@@ -1,16 +1,18 @@
 import { isLoopback } from '../http/foreign-host.ts';
 import { modelIdOf } from '../http/model-id.ts';
+import { reachableUrl } from '../http/reachable-url.ts';
 import type { Settings } from '../settings.ts';
 import { exampleRequest } from './example-request.ts';
 
 /** What a person reads once the service answers: where it is, a request to paste, the logs. */
 export function banner(settings: Settings, port: number, logFile: string): string {
+  const url = reachableUrl(settings.host, port);
   return [
     '',
-    `Sightglass serves ${modelIdOf(settings.modelPath)} on http://localhost:${port}/v1`,
+    `Sightglass serves ${modelIdOf(settings.modelPath)} on ${url}/v1`,
     '',
     'Try it:',
-    `  ${exampleRequest({ port, apiKey: settings.apiKey })}`,
+    `  ${exampleRequest({ url, apiKey: settings.apiKey })}`,
     '',
     `Logs: ${logFile}`,
     '',

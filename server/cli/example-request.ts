@@ -3,7 +3,7 @@ const RED_CIRCLE_PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEX/////AADrWueTAAAACXBIWXMAAAsTAAALEwEAmpwYAAAAZ0lEQVQoz2NgGCDA/wHKqP8HoRn//28AM9j//38AUfL/P0SR/P//P8AM+////0A0/f8P0fYfCFAYjCBGAzKDGcQ4gJXBDmI8oJyBxwpM92C6GeEduAfhXoYHAjxY4AEFDzpEYNIdAAB2mY7DK3+25wAAAABJRU5ErkJggg==';
 
 /** A curl line that works as it is when pasted into a shell on this machine. */
-export function exampleRequest({ port, apiKey }: { port: number; apiKey?: string | undefined }) {
+export function exampleRequest({ url, apiKey }: { url: string; apiKey?: string | undefined }) {
   const body = {
     messages: [
       {
@@ -16,5 +16,5 @@ export function exampleRequest({ port, apiKey }: { port: number; apiKey?: string
     ],
   };
   const key = apiKey === undefined ? '' : ` -H "Authorization: Bearer $SIGHTGLASS_API_KEY"`;
-  return `curl http://localhost:${port}/v1/chat/completions -H "Content-Type: application/json"${key} -d '${JSON.stringify(body)}'`;
+  return `curl ${url}/v1/chat/completions -H "Content-Type: application/json"${key} -d '${JSON.stringify(body)}'`;
 }

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { createServer as createProbe, type Server as NetServer } from 'node:net';
-
+import { connect, createServer as createProbe, type Server as NetServer } from 'node:net';
 import { answerMalformedHttp } from './malformed-http.ts';
+import { addressesOf } from './reachable-url.ts';
+
+/** This machine answers at once, or a firewall drops the packets. */
+const CONNECT_WITHIN_MS = 1000;
 
 /** The address cannot be listened on; says why, and which port is free if this one is taken. */
 export class ListenError extends Error {
@@ -116,7 +119,36 @@ export class HttpServer {
   }
 }
 
+/**
+ * Whether a program accepts connections where clients of `host` would arrive. Binding alone does not
+ * tell: libuv sets SO_REUSEADDR, with which macOS lets 127.0.0.1 and 0.0.0.0 share a port
+ * (nodejs/node#26274), and a program on [::1] alone would receive what is sent to `localhost`.
+ */
+export async function isPortTaken(host: string, port: number): Promise<boolean> {
+  const answers = await Promise.all(
+    addressesOf(host).map((address) => acceptsConnections(address, port)),
+  );
+  return answers.includes(true);
+}
+
+/** Resolves with whether somebody accepts a TCP connection there. */
+export function acceptsConnections(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: CONNECT_WITHIN_MS });
+    const settle = (accepted: boolean) => {
+      socket.destroy();
+      resolve(accepted);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('timeout', () => settle(false));
+    socket.once('error', () => settle(false));
+  });
+}
+
 async function listenOn(server: NetServer, host: string, port: number): Promise<number> {
+  if (port !== 0 && (await isPortTaken(host, port))) {
+    throw Object.assign(new Error(`port ${port} is in use`), { code: 'EADDRINUSE' });
+  }
   server.listen(port, host);
   await once(server, 'listening');
   const address = server.address();

@@ -30,7 +30,7 @@ const bannerOf = (child: ReturnType<typeof sightglass>) => readUntil(child.stdou
 test('it prints its address, a curl line that works when pasted, and where the logs are', async (t) => {
   const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
   const banner = await bannerOf(child);
-  assert.match(banner, /Sightglass serves demo on http:\/\/localhost:\d+\/v1\n/);
+  assert.match(banner, /Sightglass serves demo on http:\/\/127\.0\.0\.1:\d+\/v1\n/);
   assert.match(banner, /\nLogs: .*current\.log\n/);
   const line = /^ {2}(curl .*)$/m.exec(banner)?.[1] ?? '';
   const { stdout } = await execa('sh', ['-c', `${line} --silent`]);
@@ -43,7 +43,7 @@ test('it prints its address, a curl line that works when pasted, and where the l
 test('Ctrl-C lets what runs and waits come to its end, then the process, with exit code 0', async (t) => {
   const args = ['--port', '0', '--host', '127.0.0.1', '--log-format', 'json'];
   const child = sightglass(t, args);
-  const url = /http:\/\/localhost:\d+/.exec(await bannerOf(child))?.[0] ?? '';
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await bannerOf(child))?.[0] ?? '';
   const answers = [1, 2, 3].map(() => post(url, question(redCircle)));
   await Promise.race(answers);
   child.kill('SIGINT');
@@ -55,7 +55,7 @@ test('Ctrl-C lets what runs and waits come to its end, then the process, with ex
 test('every request has one line in the log, with what became of it', async (t) => {
   const args = ['--port', '0', '--host', '127.0.0.1', '--log-format', 'json'];
   const child = sightglass(t, args);
-  const url = /http:\/\/localhost:\d+/.exec(await bannerOf(child))?.[0] ?? '';
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await bannerOf(child))?.[0] ?? '';
   await post(url, question(redCircle), { headers: { 'x-request-id': 'asked' } });
   await post(url, { messages: [] }, { headers: { 'x-request-id': 'refused' } });
   child.kill('SIGTERM');
@@ -77,7 +77,7 @@ test('every request has one line in the log, with what became of it', async (t) 
 
 test('a second Ctrl-C ends it now, and says so to the client that waits', async (t) => {
   const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
-  const url = /http:\/\/localhost:\d+/.exec(await bannerOf(child))?.[0] ?? '';
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await bannerOf(child))?.[0] ?? '';
   const answer = post(url, endless(redCircle));
   while ((await statsOf(url)).active_requests === 0);
   child.kill('SIGINT');
@@ -92,7 +92,7 @@ test('a second Ctrl-C ends it now, and says so to the client that waits', async 
 
 test('a connection that says nothing does not hold up the end', async (t) => {
   const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
-  const port = /http:\/\/localhost:(\d+)/.exec(await bannerOf(child))?.[1];
+  const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(await bannerOf(child))?.[1];
   const silent = connect(Number(port), '127.0.0.1');
   await once(silent, 'connect');
   child.kill('SIGTERM');

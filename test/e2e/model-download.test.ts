@@ -119,7 +119,7 @@ hubTest('a model to be served that is not here is downloaded first', async ({ hu
     const banner = await readUntil(child.stdout, /Logs: .*\n/);
     assert.match(banner, /Sightglass serves owner\/demo on /);
     assert.equal(hub.pace.total(WEIGHTS) - before, come);
-    const url = /http:\/\/localhost:\d+/.exec(banner)?.[0] ?? '';
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
     const { status } = await post(url, question(redCircle));
     assert.equal(status, 200);
     child.kill('SIGTERM');
