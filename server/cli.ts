@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
 import { banner, exposureWarning } from './cli/banner.ts';
 import { drainOnSignals } from './cli/drain-on-signals.ts';
 import { parseFlags } from './cli/flags.ts';
@@ -13,19 +14,32 @@ import { RuntimeFailedError } from './runtime/runtime-errors.ts';
 import { createService, type Service } from './service.ts';
 
 const resources = new URL('../resources/', import.meta.url);
-/** `sightglass models …` asks about models; anything else serves one. Gives the exit code. */
-async function main([first, ...rest]: readonly string[]): Promise<number> {
-  if (first !== 'models') return serve(process.argv.slice(2));
-  await createModelsProgram(resources, createCommandLog()).parseAsync(rest, { from: 'user' });
+/** The seed's host; without a model of the user's own, the demo model is served. */
+const DEFAULTS = {
+  modelPath: fileURLToPath(new URL('models/demo', resources)),
+  host: '0.0.0.0',
+};
+
+/** Runs a subcommand, or serves a model. Returns the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  const [first, ...rest] = args;
+  if (first !== 'models' && first !== 'doctor') return serve(args);
+  const log = createCommandLog();
+  const program =
+    first === 'models' ? createModelsProgram(resources, log) : await createDoctor(log);
+  await program.parseAsync(rest, { from: 'user' });
   return Number(process.exitCode ?? 0);
+}
+
+/** Loaded only when asked for: serving needs none of it. */
+async function createDoctor(log: Logger) {
+  const { createDoctorProgram } = await import('./cli/doctor-command.ts');
+  return createDoctorProgram(resources, DEFAULTS, log);
 }
 
 /** The headless host of the service: `sightglass --model-path … --port …`. */
 async function serve(args: readonly string[]): Promise<number> {
-  const settings = parseFlags(args, process.env, {
-    modelPath: fileURLToPath(new URL('models/demo', resources)),
-    host: '0.0.0.0',
-  });
+  const settings = parseFlags(args, process.env, DEFAULTS);
   const { log, file, flush } = await createLog(settings);
   await prepareModel(settings, new ModelsProgram(createModelsCommand(resources), log), log);
   const service = createService({ settings, command: createRuntimeCommand(resources), log });

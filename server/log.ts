@@ -66,8 +66,16 @@ async function openFile(directory: string) {
 }
 
 /** Where macOS keeps an app's logs; elsewhere the XDG state folder. */
-function logDirectory(): string {
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Logs', 'Sightglass');
-  const state = process.env['XDG_STATE_HOME'] ?? '';
-  return join(isAbsolute(state) ? state : join(homedir(), '.local', 'state'), 'sightglass');
+export function logDirectory({
+  platform = process.platform,
+  env = process.env,
+  home = homedir(),
+}: {
+  platform?: NodeJS.Platform;
+  env?: NodeJS.ProcessEnv;
+  home?: string;
+} = {}): string {
+  if (platform === 'darwin') return join(home, 'Library', 'Logs', 'Sightglass');
+  const state = env['XDG_STATE_HOME'] ?? '';
+  return join(isAbsolute(state) ? state : join(home, '.local', 'state'), 'sightglass');
 }

@@ -2,7 +2,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bundle } from './index.ts';
 
-const PROGRAMS = ['launcher', 'models'];
+const PROGRAMS = ['launcher', 'models', 'doctor'];
 
 /** Our own part of the runtime. */
 export async function copyPrograms({ root, folder }: Bundle): Promise<void> {

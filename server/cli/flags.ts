@@ -32,14 +32,12 @@ export function parseFlags(
     .configureOutput({ writeErr: () => {} })
     .addHelpText(
       'after',
-      '\n`sightglass models --help` says how to find, judge and download models.',
+      '\n`sightglass models --help` says how to find, judge and download models;\n' +
+        '`sightglass doctor` checks whether this machine can serve one.',
     )
     .allowExcessArguments(false);
-  const shape = Settings.shape;
-  const shown: Readonly<Record<string, unknown>> = defaults;
-  for (const [name, schema] of Object.entries(shape)) {
-    command.addOption(toOption(schema, shown[name]));
-  }
+  const names = Object.keys(Settings.shape) as (keyof Settings)[];
+  addFlags(command, names, defaults);
   try {
     command.parse(args, { from: 'user' });
   } catch (error) {
@@ -47,13 +45,31 @@ export function parseFlags(
     if (error.exitCode === 0) throw new UsageError('', 0);
     throw new UsageError(`${error.message} (see --help)`, 2);
   }
+  const apiKey = env['SIGHTGLASS_API_KEY'];
+  return readFlags(command, names, { ...defaults, ...(apiKey ? { apiKey } : {}) });
+}
+
+/** Gives a command the flags of these settings. */
+export function addFlags(
+  command: Command,
+  names: readonly (keyof Settings)[],
+  defaults: FlagDefaults,
+): void {
+  for (const name of names) command.addOption(toOption(Settings.shape[name], defaults[name]));
+}
+
+/** The settings of a command that was parsed: its flags, else the defaults. */
+export function readFlags(
+  command: Command,
+  names: readonly (keyof Settings)[],
+  defaults: FlagDefaults,
+): Settings {
   const given = command.opts();
   return Settings.parse({
     ...defaults,
-    ...(env['SIGHTGLASS_API_KEY'] ? { apiKey: env['SIGHTGLASS_API_KEY'] } : {}),
     ...Object.fromEntries(
-      Object.entries(shape).flatMap(([name, schema]) => {
-        const value = given[attributeOf(schema)];
+      names.flatMap((name) => {
+        const value = given[attributeOf(Settings.shape[name])];
         return value === undefined ? [] : [[name, value]];
       }),
     ),

@@ -1,0 +1,40 @@
+import { Command } from 'commander';
+import type { Logger } from 'pino';
+import { diagnose, toText } from '../doctor/doctor.ts';
+import { thisMachine } from '../doctor/machine.ts';
+import type { Settings } from '../settings.ts';
+import { sightglassVersion } from '../version.ts';
+import { addFlags, type FlagDefaults, readFlags } from './flags.ts';
+import { toPlain } from './print-table.ts';
+
+const FLAGS = ['modelPath', 'host', 'port', 'maxConcurrency'] as const;
+
+/** `sightglass doctor`: whether this machine can serve, a line for each check. Exits with 1 if not. */
+export function createDoctorProgram(
+  resources: URL,
+  defaults: FlagDefaults & Pick<Settings, 'modelPath'>,
+  log: Logger,
+): Command {
+  const doctor = new Command('sightglass doctor')
+    .description('Checks whether this machine can serve, and says what to do about what is wrong.')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .allowExcessArguments(false)
+    .option('--json', 'for programs: docs/doctor.schema.json describes it', false);
+  addFlags(doctor, FLAGS, defaults);
+  return doctor.action(async ({ json }: { json: boolean }) => {
+    const settings = readFlags(doctor, FLAGS, defaults);
+    const { env } = thisMachine;
+    const report = await diagnose({
+      version: sightglassVersion(),
+      resources,
+      settings,
+      machine: thisMachine,
+      log,
+      secrets: [env['SIGHTGLASS_API_KEY'], env['HF_TOKEN'], env['HUGGING_FACE_HUB_TOKEN']],
+    });
+    const lines = toText(report).split('\n').map(toPlain).join('\n');
+    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : lines);
+    if (!report.healthy) process.exitCode = 1;
+  });
+}

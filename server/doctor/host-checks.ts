@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { toSize } from '../cli/model-text.ts';
+import { logDirectory } from '../log.ts';
+import { hubCache } from '../models/model-places.ts';
+import { type Finding, failed, ok, skipped } from './check.ts';
+import type { Machine } from './machine.ts';
+
+/** The oldest versions that Sightglass runs on: MLX's wheels, and `engines` of package.json. */
+const OLDEST_MACOS = 14;
+const OLDEST_NODE = [22, 18] as const;
+/** macOS and the app take about this much before any model. */
+const LEAST_MEMORY_BYTES = 8e9;
+/** The smallest suggested models take about this much. */
+const LEAST_MODEL_DISK_BYTES = 2e9;
+const LEAST_WORKING_DISK_BYTES = 200e6;
+
+const APPLE_ONLY = 'Use a Mac with an M-series chip: MLX runs on no other.';
+
+export async function checkChip(machine: Machine): Promise<Finding> {
+  if (machine.platform === 'linux') {
+    const name = `Linux on ${machine.arch}`;
+    return machine.arch === 'x64'
+      ? ok(`${name}, without a GPU: for trying and testing only`)
+      : failed(name, APPLE_ONLY);
+  }
+  if (machine.platform !== 'darwin') return failed(machine.platform, APPLE_ONLY);
+  const name = await sysctl(machine, 'machdep.cpu.brand_string');
+  const isApple = (await sysctl(machine, 'hw.optional.arm64')) === '1';
+  return isApple ? ok(name) : failed(name || 'Intel', APPLE_ONLY);
+}
+
+export async function checkMacOs(machine: Machine): Promise<Finding> {
+  if (machine.platform !== 'darwin') return skipped('not a Mac');
+  const { output } = await machine.run('/usr/bin/sw_vers', ['-productVersion']);
+  const version = output.trim();
+  return Number.parseInt(version, 10) >= OLDEST_MACOS
+    ? ok(version)
+    : failed(version || 'unknown', `Update to macOS ${OLDEST_MACOS} or later.`);
+}
+
+export async function checkRosetta(machine: Machine): Promise<Finding> {
+  if (machine.platform !== 'darwin') return skipped('not a Mac');
+  if ((await sysctl(machine, 'sysctl.proc_translated')) !== '1') return ok('not in use');
+  return failed(
+    `this ${machine.arch} Node runs under Rosetta`,
+    'Install an arm64 Node (`brew install node`, or the installer of nodejs.org) and remove ' +
+      'node_modules. If Terminal opens with Rosetta, clear that in its Get Info window.',
+  );
+}
+
+export async function checkMemory(machine: Machine, workingSetBytes: number): Promise<Finding> {
+  const { memoryBytes } = machine;
+  const forModels = workingSetBytes > 0 ? `, ${toSize(workingSetBytes)} of it for the GPU` : '';
+  const found = `${toSize(memoryBytes)}${forModels}`;
+  return memoryBytes >= LEAST_MEMORY_BYTES
+    ? ok(found)
+    : failed(found, 'Expect only the smallest models to fit: see `sightglass models suggest`.');
+}
+
+export async function checkNode({ nodeVersion, electronVersion }: Machine): Promise<Finding> {
+  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NODE;
+  const isNew = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+  const inside = electronVersion === undefined ? '' : ` in Electron ${electronVersion}`;
+  const remedy = `Use Node ${OLDEST_NODE.join('.')} or later; \`npm start\` brings one.`;
+  return isNew ? ok(nodeVersion + inside) : failed(nodeVersion + inside, remedy);
+}
+
+/** Room for a model, and for the files that a running service writes. */
+export async function checkDisk(machine: Machine): Promise<Finding> {
+  const models = hubCache(machine.env, machine.home);
+  const places = [
+    { what: 'models', folder: models, least: LEAST_MODEL_DISK_BYTES },
+    { what: 'logs', folder: logDirectory(machine), least: LEAST_WORKING_DISK_BYTES },
+    { what: 'temporary files', folder: machine.temporaryFolder, least: LEAST_WORKING_DISK_BYTES },
+  ];
+  const found: string[] = [];
+  for (const { what, folder, least } of places) {
+    const existing = nearestFolder(folder);
+    if (!(await machine.isWritable(existing))) {
+      return failed(
+        `${existing} cannot be written to`,
+        `Give yourself write access to ${existing}.`,
+      );
+    }
+    const free = await machine.freeDiskBytes(existing);
+    if (free < least) {
+      return failed(
+        `${toSize(free)} free for ${what} in ${existing}`,
+        `Free at least ${toSize(least)} there${what === 'models' ? ', or set HF_HOME to another disk' : ''}.`,
+      );
+    }
+    found.push(`${toSize(free)} free for ${what}`);
+  }
+  return ok(found.join(', '));
+}
+
+/** The folder itself, or the one in which it would be made. */
+function nearestFolder(folder: string): string {
+  return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder));
+}
+
+async function sysctl(machine: Machine, name: string): Promise<string> {
+  const { exitCode, output } = await machine.run('/usr/sbin/sysctl', ['-n', name]);
+  return exitCode === 0 ? output.trim() : ''; // an unknown name, as on an older macOS
+}

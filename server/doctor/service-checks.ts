@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { addressesOf } from '../http/reachable-url.ts';
+import { logDirectory } from '../log.ts';
+import { type Finding, failed, ok, parseJson } from './check.ts';
+import type { Machine } from './machine.ts';
+
+/** Where other model servers listen by default. */
+const OTHER_SERVERS: readonly (readonly [number, string])[] = [
+  [11_434, 'Ollama'],
+  [1234, 'LM Studio'],
+  [8080, 'mlx_vlm.server, llama.cpp or LocalAI'],
+  [8000, 'vLLM, omlx or Rapid-MLX'],
+  [1337, 'Jan'],
+  [5001, 'KoboldCpp'],
+  [10_240, 'mlx-omni-server'],
+];
+const KEPT_LOG_FILES = 4;
+/** Older reports of the system say nothing about today's trouble. */
+const RECENT_REPORT_DAYS = 7;
+
+/** What `GET /health` answers, in every phase. */
+const Health = z.object({ status: z.string(), state: z.string(), model: z.string() });
+
+/** Whether the port can be had, on every address at which clients look for it. */
+export async function checkPort(
+  { host, port }: { host: string; port: number },
+  machine: Machine,
+): Promise<Finding> {
+  if (port === 0) return ok('a free one is picked');
+  const taken: string[] = [];
+  for (const address of addressesOf(host)) {
+    if (!(await machine.acceptsConnections(address, port))) continue;
+    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const health = Health.safeParse(await machine.getJson(`${url}/health`));
+    if (health.success) return ok(`${port}: Sightglass serves there (${health.data.state})`);
+    taken.push(address);
+  }
+  if (taken.length === 0) return ok(`${port} is free on ${addressesOf(host).join(' and ')}`);
+  return failed(
+    `${port} is in use by another program on ${taken.join(' and ')}`,
+    `Quit it, or choose another port (--port, or Settings). \`lsof -i :${port}\` names it.`,
+  );
+}
+
+/** Other model servers are no fault, but the memory that their models take is missing here. */
+export async function checkOtherServers(port: number, machine: Machine): Promise<Finding> {
+  const others = OTHER_SERVERS.filter(([theirs]) => theirs !== port);
+  const running = await Promise.all(
+    others.map(async ([theirs, name]) =>
+      (await machine.acceptsConnections('127.0.0.1', theirs)) ? [`${theirs} (${name})`] : [],
+    ),
+  );
+  const found = running.flat();
+  if (found.length === 0) return ok('none on the usual ports');
+  return ok(`on ${found.join(', ')}; a model loaded there leaves less memory for this one`);
+}
+
+/** The last thing that the log says of the runtime, as far as the doctor reads it. */
+const LogLine = z.object({
+  time: z.number(),
+  msg: z.string(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+  remedy: z.string().optional(),
+});
+type LogLine = z.infer<typeof LogLine>;
+
+/**
+ * Why the runtime last crashed or failed, from the log files, and what macOS reported of crashes. A
+ * failure counts only if nothing was loaded after it.
+ */
+export async function checkLastCrash(machine: Machine, now = Date.now()): Promise<Finding> {
+  const lines = await readRuntimeLines(machine);
+  const last = lines.findLast(({ msg }) => msg === 'runtime crashed' || msg === 'runtime failed');
+  const report = await newestCrashReport(machine, now);
+  const reported = report === undefined ? '' : `; macOS reported ${report}`;
+  if (last === undefined) return ok(`none in the log${reported}`);
+  const what = last.message ?? `the runtime crashed: ${last.reason ?? 'no reason given'}`;
+  const found = `${new Date(last.time).toISOString()} ${what}${reported}`;
+  const hasRecovered = lines.some(({ msg, time }) => msg === 'runtime ready' && time > last.time);
+  if (hasRecovered) return ok(`${found}; it has run since`);
+  const remedy = last.remedy ?? 'Read the log around that time, and start it again.';
+  return failed(found, remedy);
+}
+
+async function readRuntimeLines(machine: Machine): Promise<LogLine[]> {
+  const folder = logDirectory(machine);
+  const names = await machine.listFiles(folder).catch(() => []);
+  const files = names.filter((name) => /^sightglass\.\d+\.log$/.test(name));
+  const texts = await Promise.all(
+    files
+      .sort((a, b) => numberOf(a) - numberOf(b))
+      .slice(-KEPT_LOG_FILES)
+      .map((name) => machine.readFile(join(folder, name)).catch(() => '')),
+  );
+  return texts
+    .flatMap((text) => text.split('\n'))
+    .filter((line) => line.includes('"msg":"runtime '))
+    .flatMap((line) => {
+      const parsed = LogLine.safeParse(parseJson(line));
+      return parsed.success ? [parsed.data] : [];
+    })
+    .sort((a, b) => a.time - b.time);
+}
+
+function numberOf(logFile: string): number {
+  return Number(logFile.split('.')[1]);
+}
+
+/** The header line of a report in `~/Library/Logs/DiagnosticReports`. */
+const ReportHeader = z.object({ app_name: z.string(), timestamp: z.string() });
+
+async function newestCrashReport(machine: Machine, now: number): Promise<string | undefined> {
+  if (machine.platform !== 'darwin') return undefined;
+  const folder = join(machine.home, 'Library', 'Logs', 'DiagnosticReports');
+  const names = await machine.listFiles(folder).catch(() => []);
+  const ours = names.filter((name) => /^(Sightglass|python3?)[^/]*\.ips$/i.test(name));
+  const reports = await Promise.all(
+    ours.map(async (name) => {
+      const text = await machine.readFile(join(folder, name)).catch(() => '');
+      const header = ReportHeader.safeParse(parseJson(text.slice(0, text.indexOf('\n'))));
+      const at = header.success ? Date.parse(toIsoTime(header.data.timestamp)) : Number.NaN;
+      return { name, at };
+    }),
+  );
+  const oldest = now - RECENT_REPORT_DAYS * 24 * 3600 * 1000;
+  const recent = reports.filter(({ at }) => at > oldest).sort((a, b) => b.at - a.at);
+  return recent[0]?.name;
+}
+
+/** `2026-11-27 05:16:40.00 +0000`, as macOS writes it. */
+function toIsoTime(timestamp: string): string {
+  return timestamp.replace(' ', 'T').replace(/ ([+-]\d\d)(\d\d)$/, '$1:$2');
+}
