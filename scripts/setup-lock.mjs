@@ -1,37 +1,26 @@
-import {
-  linkSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setupFolder, showProgress } from './setup-step.mjs';
+import { endLeftoverStep, processStart, setupFolder, showProgress } from './setup-step.mjs';
 
 const RETRY_MS = 200;
-const HEARTBEAT_MS = 5000;
-/** A holder that has not touched its lock for so long is gone, though its pid may live on as another's. */
-const STALE_MS = 60_000;
 
 /**
- * Runs `work` while no other set-up of this folder runs (`npm start` and `npm test` at once). The lock
- * is a file holding its owner's pid; the lock of a killed set-up is taken over.
+ * Runs `work` while no other setup of this folder runs (`npm start` and `npm test` at once). The lock
+ * is a file that names its owner; the lock of a killed setup is taken over, and the command that it
+ * left running is killed.
  */
 export async function withSetupLock(root, work) {
   const lockPath = path.join(setupFolder(root), 'lock');
   await acquire(lockPath);
   const release = () => unlinkSync(lockPath);
   const exit = () => process.exit(130);
-  const heartbeat = setInterval(() => utimesSync(lockPath, new Date(), new Date()), HEARTBEAT_MS);
   process.once('exit', release);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, exit);
   try {
+    await endLeftoverStep(root);
     await work();
   } finally {
-    clearInterval(heartbeat);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeListener(signal, exit);
     process.removeListener('exit', release);
     release();
@@ -39,19 +28,19 @@ export async function withSetupLock(root, work) {
 }
 
 async function acquire(lockPath) {
-  let waited;
+  let finishWaiting;
   while (!tryLink(lockPath)) {
     if (takeOver(lockPath)) continue;
-    waited ??= showProgress('Waiting for another set-up of this folder');
+    finishWaiting ??= showProgress('Waiting for another setup of this folder');
     await sleep(RETRY_MS);
   }
-  waited?.('done');
+  finishWaiting?.('done');
 }
 
-/** Makes the lock and its content appear in one step, so that it is never seen without its pid. */
+/** Creates the lock and its content in one step, so that nobody sees it without its owner. */
 function tryLink(lockPath) {
   const ours = `${lockPath}.${process.pid}`;
-  writeFileSync(ours, String(process.pid));
+  writeFileSync(ours, `${process.pid}\n${processStart(process.pid) ?? ''}`);
   try {
     linkSync(ours, lockPath);
     return true;
@@ -80,12 +69,6 @@ function takeOver(lockPath) {
 }
 
 function isHeld(lockPath) {
-  const pid = Number(readFileSync(lockPath, 'utf8'));
-  if (Date.now() - statSync(lockPath).mtimeMs > STALE_MS) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
+  const [pid, started = ''] = readFileSync(lockPath, 'utf8').split('\n');
+  return (processStart(pid) ?? '') === started && started !== '';
 }

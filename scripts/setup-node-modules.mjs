@@ -1,65 +1,140 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { hashFiles, readJson } from './setup-stamp.mjs';
+import { hashFiles, readJson, writeStamp } from './setup-stamp.mjs';
 import { runStep, SetupError } from './setup-step.mjs';
 
-/** What sets up; the app itself runs on the newer Node of package-lock.json. */
-const OLDEST_NODE = 20;
+/** The oldest Node.js that setup itself runs on; older ones come with an npm that we don't test. */
+export const OLDEST_SETUP_NODE = 20;
 
-/** True when node_modules is what package-lock.json says. */
+/**
+ * What `npm ci` must do whatever the person's configuration says: install everything the lock names,
+ * links included, into this folder, and run no package's script. None of our packages needs one, and
+ * npm 12 blocks them. Registries, proxies and certificates stay as configured.
+ */
+const NPM_CI = [
+  'ci',
+  '--include=prod',
+  '--include=dev',
+  '--include=optional',
+  '--include=peer',
+  '--ignore-scripts',
+  '--bin-links',
+  '--install-strategy=hoisted',
+  '--no-dry-run',
+  '--no-global',
+  '--location=project',
+  '--no-workspaces',
+  '--no-legacy-peer-deps',
+  '--no-strict-peer-deps',
+  // The app runs on a newer Node.js than setup may be running on.
+  '--no-engine-strict',
+  `--os=${process.platform}`,
+  `--cpu=${process.arch}`,
+  '--no-audit',
+  '--no-fund',
+  '--loglevel=error',
+];
+
+const REMEDY = 'Check the network connection and the free disk space, then run this again.';
+
+/** True when node_modules holds what package-lock.json names. Reads files only. */
 export function hasNodeModules(root) {
-  return readJson(stampPath(root))?.lock === hashFiles([path.join(root, 'package-lock.json')]);
+  const stamp = readJson(stampPath(root));
+  return (
+    stamp?.lock === hashFiles([path.join(root, 'package-lock.json')]) &&
+    existsSync(hiddenLockPath(root)) &&
+    stamp.installed === hashFiles([hiddenLockPath(root)]) &&
+    everyPackageExists(root)
+  );
 }
 
 /**
- * Makes it so with `npm ci`; an `npm install` by hand that already did is left alone.
+ * Makes it so with `npm ci`; what an `npm install` by hand already did is left alone.
  * @throws SetupError
  */
 export async function ensureNodeModules(root) {
   if (hasNodeModules(root)) return;
-  if (!installedByHand(root)) await install(root);
-  const lock = hashFiles([path.join(root, 'package-lock.json')]);
-  writeFileSync(stampPath(root), JSON.stringify({ lock }));
+  if (!isInstalled(root)) {
+    await npmCi(root, { folder: root, title: 'Installing the packages of package-lock.json' });
+  }
+  if (!isInstalled(root)) {
+    throw new SetupError(
+      'npm reported success but did not install every package of package-lock.json. Check your npm ' +
+        'configuration (`npm config list`), remove node_modules, then run this again.',
+    );
+  }
+  writeStamp(stampPath(root), {
+    lock: hashFiles([path.join(root, 'package-lock.json')]),
+    installed: hashFiles([hiddenLockPath(root)]),
+  });
+}
+
+/** Installs the packages of the lock file in `folder`, after removing what is there. */
+export async function npmCi(root, { folder, title, remedy = REMEDY }) {
+  const env = environmentForNpm(root);
+  const hasNpm = env.PATH.split(path.delimiter).some((dir) => existsSync(path.join(dir, 'npm')));
+  if (!hasNpm || Number.parseInt(process.versions.node, 10) < OLDEST_SETUP_NODE) {
+    throw new SetupError(
+      `Setup needs npm and Node.js ${OLDEST_SETUP_NODE} or newer. Install them (\`brew install node\`, the installer ` +
+        'from nodejs.org, or your distribution), then run this again.',
+    );
+  }
+  rmSync(path.join(folder, 'node_modules/.package-lock.json'), { force: true });
+  await runStep(root, {
+    title,
+    command: 'npm',
+    args: [...NPM_CI, '--prefix', folder],
+    env,
+    cwd: folder,
+    remedy,
+  });
+}
+
+/** The folders of PATH without those inside node_modules, which npm puts there for its scripts. */
+export function pathOutsideNodeModules(root) {
+  const inside = path.join(root, 'node_modules');
+  return (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .filter((folder) => folder !== '' && !folder.startsWith(inside));
 }
 
 function stampPath(root) {
   return path.join(root, 'node_modules/.sightglass-setup.json');
 }
 
-/** npm writes what it installed into a lock of its own; optional packages differ between machines. */
-function installedByHand(root) {
+/** npm lists here what it has installed, once all of it is in place. */
+function hiddenLockPath(root) {
+  return path.join(root, 'node_modules/.package-lock.json');
+}
+
+function isInstalled(root) {
   const wanted = readJson(path.join(root, 'package-lock.json'))?.packages ?? {};
-  const installed = readJson(path.join(root, 'node_modules/.package-lock.json'))?.packages;
-  if (installed === undefined) return false;
-  return Object.entries(wanted).every(
-    ([name, { version, optional }]) =>
-      name === '' || optional === true || installed[name]?.version === version,
+  const installed = readJson(hiddenLockPath(root))?.packages;
+  if (installed === undefined || !existsSync(path.join(root, 'node_modules/.bin'))) return false;
+  return (
+    Object.entries(wanted).every(
+      ([name, entry]) =>
+        name === '' || !isForThisMachine(entry) || installed[name]?.version === entry.version,
+    ) && everyPackageExists(root)
   );
 }
 
-async function install(root) {
-  const env = environmentOutsideNodeModules(root);
-  const hasNpm = env.PATH.split(path.delimiter).some((dir) => existsSync(path.join(dir, 'npm')));
-  if (!hasNpm || Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
-    throw new SetupError(
-      `Sightglass is set up with npm and Node.js ${OLDEST_NODE} or later. Install them (\`brew install node\`, the installer ` +
-        'of nodejs.org, or your distribution), then run this again.',
-    );
-  }
-  await runStep(root, {
-    title: 'Installing the packages of package-lock.json',
-    command: 'npm',
-    // Node 24, which the scripts run on, is one of the packages: the engine warnings mean nothing.
-    args: ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
-    env,
-    remedy: 'Check the network connection and the free disk space, then run this again.',
-  });
+/**
+ * Optional packages are the native parts for one platform each. Those that also depend on the C library
+ * are left to the try-out of setup-node.mjs.
+ */
+function isForThisMachine({ optional, os, cpu, libc }) {
+  if (optional !== true) return true;
+  return libc === undefined && os?.includes(process.platform) && cpu?.includes(process.arch);
 }
 
-/** `npm ci` removes node_modules first, and with it the Node that an npm script runs on. */
-function environmentOutsideNodeModules(root) {
-  const inside = path.join(root, 'node_modules');
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
-  const PATH = folders.filter((folder) => !folder.startsWith(inside)).join(path.delimiter);
-  return { ...process.env, PATH };
+function everyPackageExists(root) {
+  const installed = readJson(hiddenLockPath(root))?.packages ?? {};
+  return Object.keys(installed).every((name) => existsSync(path.join(root, name, 'package.json')));
+}
+
+/** `npm ci` removes node_modules, and with it the Node.js that an npm script may be running on. */
+function environmentForNpm(root) {
+  const { NODE_ENV: _, ...env } = process.env;
+  return { ...env, PATH: pathOutsideNodeModules(root).join(path.delimiter) };
 }

@@ -1,103 +1,258 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
-import { SetupError } from './setup-step.mjs';
+import {
+  toPipEnvironment,
+  toPythonEnvironment,
+  toUvEnvironment,
+} from './setup-python-settings.mjs';
+import { runStep, SetupError, setupFolder } from './setup-step.mjs';
 
-const NAMES = ['python3.11', 'python3.12', 'python3.13', 'python3', 'python'];
-const OLDEST = [3, 11];
-/** The first version the runtime's lock does not cover. */
-const TOO_NEW = [3, 14];
-/** MLX's wheels ask for it. */
+/** The versions that the runtime's lock covers, the most used one first. */
+const MINORS = [11, 12, 13];
+/** Versions that can install uv, which then downloads one of those. */
+const OTHER_MINORS = [14, 15, 10, 9, 8];
+/** What uv downloads when none of them is installed. */
+const DOWNLOADED = '3.12';
+/** MLX's wheels need macOS 14, whose kernel is Darwin 23. */
 const OLDEST_MACOS = 14;
+const OLDEST_DARWIN = 23;
+const PROBE_TIMEOUT_MS = 20_000;
+/** For pip and for uv: only what a lock names, held to its hashes, and no code of a package is run. */
+export const AS_LOCKED = ['--require-hashes', '--only-binary', ':all:'];
 
 const PROBE = `
-import importlib.util, json, platform, sys
+import json, os, platform, sys, sysconfig
+try:
+    from importlib.util import find_spec
+except ImportError:
+    find_spec = lambda name: None
+base = getattr(sys, "_base_executable", None) or sys.executable
 print(json.dumps({
-    "path": sys.executable,
+    "path": base if os.path.exists(base) else sys.executable,
     "version": list(sys.version_info[:2]),
     "machine": platform.machine(),
-    "macos": platform.mac_ver()[0],
-    "pip": importlib.util.find_spec("ensurepip") is not None,
+    "standard": platform.python_implementation() == "CPython" and not sysconfig.get_config_var("Py_GIL_DISABLED"),
+    "pip": find_spec("pip") is not None,
+    "venv": find_spec("venv") is not None and find_spec("ensurepip") is not None,
 }))`;
 
 /**
- * The path of a native Python that the runtime's lock covers.
+ * The path of a native Python that the runtime's lock covers: one that is installed, or one that uv
+ * downloads for this folder.
  * @throws SetupError that says how to get one
  */
-export function findPython() {
-  const machine = nativeMachine();
-  const pythons = candidates()
-    .map(probe)
-    .filter((python) => python !== undefined);
-  const fitting = pythons.filter(
-    ({ version }) => compare(version, OLDEST) >= 0 && compare(version, TOO_NEW) < 0,
-  );
-  const native = fitting.filter((python) => python.machine === machine);
-  const usable = native.find((python) => python.pip);
-  if (usable === undefined) throw new SetupError(explain({ pythons, fitting, native, machine }));
-  if (usable.macos !== '' && Number.parseInt(usable.macos, 10) < OLDEST_MACOS) {
-    throw new SetupError(
-      `MLX needs macOS ${OLDEST_MACOS} or later; this Mac runs ${usable.macos}.`,
-    );
+export async function ensurePython(root) {
+  checkMacos({ platform: process.platform, release: os.release() });
+  const search = { env: process.env, own: toOwnFolder(root) };
+  const choice = choosePython(search);
+  if (choice.path !== undefined) return choice.path;
+  let failure = '';
+  try {
+    await downloadPython(root, choice);
+    const downloaded = choosePython(search);
+    if (downloaded.path !== undefined) return downloaded.path;
+    failure = 'uv installed no Python that runs here.';
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    failure = error.message;
   }
-  return usable.path;
+  throw new SetupError(`${failure}\n\n${explain(choice)}`);
 }
 
-/** What `platform.machine()` of a native Python says here. Node itself may run under Rosetta. */
-function nativeMachine() {
-  if (process.platform === 'linux' && process.arch === 'x64') return 'x86_64';
-  if (process.platform === 'darwin') {
-    const { stdout } = spawnSync('/usr/sbin/sysctl', ['-n', 'hw.optional.arm64'], {
-      encoding: 'utf8',
-    });
-    if (stdout?.trim() === '1') return 'arm64';
+/**
+ * Looks at the Pythons of PATH and of the usual places, in order of preference.
+ * @returns `path` of the first usable one; and all that were seen until then, as they describe themselves
+ */
+export function choosePython({ env, platform = process.platform, arch = process.arch, own }) {
+  const machine = arch === 'x64' ? 'x86_64' : arch;
+  const seen = [];
+  for (const file of listPythons({ env, platform, own })) {
+    const python = probe(file, env);
+    if (python === undefined) continue;
+    seen.push({ ...python, native: python.machine === machine });
+    if (isUsable(seen.at(-1))) return { path: python.path, seen, machine };
   }
+  return { path: undefined, seen, machine };
+}
+
+/**
+ * What to tell a person without a usable Python, from what choosePython saw.
+ * @returns one paragraph with the reason and the remedy
+ */
+export function explain({ seen, machine, platform = process.platform }) {
+  const get =
+    platform === 'darwin'
+      ? 'Install it with `brew install python@3.12` or the installer from python.org'
+      : 'Install it with `sudo apt install python3 python3-venv` or pyenv';
+  const covered = seen.filter(isCovered);
+  const incomplete = covered.find(({ native }) => native);
+  if (incomplete !== undefined) {
+    return `${incomplete.path} cannot create virtual environments. Install the missing part (\`sudo apt install python3-venv\`), or another Python 3.11 to 3.13, then run this again.`;
+  }
+  const [foreign] = covered;
+  if (foreign !== undefined) {
+    return `${foreign.path} is not a native Python: it is built for ${foreign.machine}, this machine is ${machine}. ${get}, or use a Conda environment for ${machine} (see README, Troubleshooting), then run this again.`;
+  }
+  const found = new Map(seen.map((python) => [python.path, describe(python)]));
+  const others = found.size === 0 ? 'none' : `only ${[...found.values()].join(', ')}`;
+  return `Sightglass needs Python 3.11 to 3.13 and found ${others}. ${get}, then run this again.`;
+}
+
+/** @throws SetupError on a macOS that MLX has no wheels for */
+export function checkMacos({ platform, release }) {
+  if (platform !== 'darwin' || Number.parseInt(release, 10) >= OLDEST_DARWIN) return;
   throw new SetupError(
-    'Sightglass runs on Macs with an M-series chip; its tests also run on Linux on x86_64. ' +
-      `This is ${process.platform} on ${process.arch}, which MLX has no build for.`,
+    `Sightglass needs macOS ${OLDEST_MACOS} or newer, because MLX does. Update macOS first.`,
   );
 }
 
-function candidates() {
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
-  if (process.platform === 'darwin') {
-    folders.push('/opt/homebrew/bin');
-    for (const minor of [11, 12, 13]) {
-      folders.push(`/Library/Frameworks/Python.framework/Versions/3.${minor}/bin`);
-    }
-  }
-  const found = NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name)));
-  // Apple's /usr/bin/python3 is 3.9, and without Xcode it opens a dialog.
-  const apples = (file) => process.platform === 'darwin' && file.startsWith('/usr/bin/');
-  return [...new Set(found)].filter((file) => existsSync(file) && !apples(file));
+function isCovered({ version: [major, minor], standard }) {
+  return standard && major === 3 && MINORS.includes(minor);
 }
 
-function probe(file) {
+function isUsable(python) {
+  return isCovered(python) && python.native && python.venv;
+}
+
+function describe({ path: file, version, standard }) {
+  return `${version.join('.')}${standard ? '' : ' (not the standard build of CPython)'} at ${file}`;
+}
+
+/** Every file that may be a Python, best first. */
+function listPythons({ env, platform, own }) {
+  const onPath = (env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
+  const folders = [...onPath, ...listUsualFolders({ env, platform, own })];
+  const names = [...MINORS.map((minor) => `python3.${minor}`), 'python3', 'python'];
+  const others = OTHER_MINORS.map((minor) => `python3.${minor}`);
+  const files = [...names, ...others].flatMap((name) =>
+    folders.map((folder) => path.join(folder, name)),
+  );
+  // Without Xcode's command line tools, Apple's /usr/bin/python3 opens a dialog.
+  const opensDialog = (file) => platform === 'darwin' && file.startsWith('/usr/bin/');
+  return [...new Set(files)].filter((file) => !opensDialog(file) && existsSync(file));
+}
+
+/** Where Pythons live that are not on PATH: version managers, Homebrew kegs, python.org, uv. */
+function listUsualFolders({ env, platform, own }) {
+  const home = env.HOME ?? os.homedir();
+  const data = env.XDG_DATA_HOME || path.join(home, '.local/share');
+  const inVersions = [
+    own,
+    path.join(env.PYENV_ROOT || path.join(home, '.pyenv'), 'versions'),
+    env.UV_PYTHON_INSTALL_DIR || path.join(data, 'uv/python'),
+    path.join(env.ASDF_DATA_DIR || path.join(home, '.asdf'), 'installs/python'),
+    path.join(env.MISE_DATA_DIR || path.join(data, 'mise'), 'installs/python'),
+  ].flatMap(listVersions);
+  const prefixes = [env.HOMEBREW_PREFIX, ...(platform === 'darwin' ? ['/opt/homebrew'] : [])];
+  const homebrew = prefixes
+    .filter((prefix) => prefix !== undefined && prefix !== '')
+    .flatMap((prefix) => [
+      path.join(prefix, 'bin'),
+      ...[...MINORS, ...OTHER_MINORS].map((minor) =>
+        path.join(prefix, `opt/python@3.${minor}/bin`),
+      ),
+    ]);
+  if (platform !== 'darwin') return [...inVersions, ...homebrew];
+  return [
+    ...homebrew,
+    ...[...MINORS, ...OTHER_MINORS].map(
+      (minor) => `/Library/Frameworks/Python.framework/Versions/3.${minor}/bin`,
+    ),
+    ...inVersions,
+    '/opt/local/bin',
+    '/usr/local/bin',
+    '/Library/Developer/CommandLineTools/usr/bin',
+  ];
+}
+
+/** The `bin` folders of installed versions, the newest first: `3.12.1/bin`, `cpython-3.12.7-…/bin`. */
+function listVersions(folder) {
+  if (!existsSync(folder)) return [];
+  const newestFirst = new Intl.Collator('en', { numeric: true });
+  return readdirSync(folder)
+    .sort((a, b) => newestFirst.compare(b, a))
+    .map((name) => path.join(folder, name, 'bin'));
+}
+
+function probe(file, env) {
   const { status, stdout } = spawnSync(file, ['-I', '-c', PROBE], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: PROBE_TIMEOUT_MS,
+    env: toPythonEnvironment(env),
   });
   if (status !== 0) return undefined;
-  return JSON.parse(stdout);
+  try {
+    return JSON.parse(stdout);
+  } catch {
+    return undefined; // a shim that says something else
+  }
 }
 
-function compare([major, minor], [otherMajor, otherMinor]) {
-  return major - otherMajor || minor - otherMinor;
+function toOwnFolder(root) {
+  return path.join(root, 'resources/runtime/.setup/python');
 }
 
-function explain({ pythons, fitting, native, machine }) {
-  const get =
-    process.platform === 'darwin'
-      ? '`brew install python@3.11`, or the installer of python.org'
-      : '`sudo apt install python3 python3-venv`, or pyenv';
-  if (native.length > 0) {
-    return `${native[0].path} cannot make virtual environments. Install that part of it (\`sudo apt install python3-venv\`), or another Python 3.11 to 3.13: ${get}.`;
+/** With the uv of PATH, or with the pinned one, which any native Python can install. */
+async function downloadPython(root, { seen, machine }) {
+  const onPath = (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .map((folder) => path.join(folder, 'uv'))
+    .find((file) => existsSync(file) && spawnSync(file, ['--version']).status === 0);
+  const base = seen.find(
+    (python) => python.native && python.standard && (python.venv || python.pip),
+  );
+  if (onPath === undefined && base === undefined) {
+    throw new SetupError(
+      `There is neither uv nor a native (${machine}) Python with pip to download one with.`,
+    );
   }
-  if (fitting.length > 0) {
-    const [{ path: found, machine: wrong }] = fitting;
-    return `You are using a non-native Python: ${found} is built for ${wrong}, this machine is ${machine}. Switch to a native Python version: ${get}, or Conda with an ${machine} environment (see README, Troubleshooting).`;
+  const uv = onPath ?? (await installUv(root, base));
+  await runStep(root, {
+    title: `Downloading Python ${DOWNLOADED} for this folder`,
+    command: uv,
+    args: ['python', 'install', DOWNLOADED],
+    env: {
+      ...(base === undefined ? toPythonEnvironment() : toUvEnvironment(base.path)),
+      UV_NO_CONFIG: '1',
+      UV_PYTHON_INSTALL_DIR: toOwnFolder(root),
+      UV_PYTHON_INSTALL_BIN: '0',
+    },
+    remedy: 'uv downloads it from GitHub, or from `UV_PYTHON_INSTALL_MIRROR`.',
+  });
+}
+
+/** Installs the pinned uv into a private folder; the Python may be one that MLX does not support. */
+async function installUv(root, base) {
+  const folder = path.join(setupFolder(root), 'uv');
+  const lock = path.join(root, 'resources/runtime/requirements-setup.txt');
+  rmSync(folder, { recursive: true, force: true });
+  if (base.venv) {
+    await runStep(root, {
+      title: 'Preparing to install uv',
+      command: base.path,
+      args: ['-I', '-m', 'venv', folder],
+      env: toPythonEnvironment(),
+      remedy: 'Check that this Python is complete.',
+    });
   }
-  const found = pythons.map(({ path: file, version }) => `${file} is ${version.join('.')}`);
-  const seen = found.length === 0 ? '' : ` (${found.join(', ')})`;
-  return `Sightglass needs Python 3.11 to 3.13 and found none${seen}. Get it with ${get}, then run this again.`;
+  const python = base.venv ? path.join(folder, 'bin/python') : base.path;
+  await runStep(root, {
+    title: 'Installing uv',
+    command: python,
+    args: [
+      '-I',
+      '-m',
+      'pip',
+      'install',
+      ...AS_LOCKED,
+      ...(base.venv ? [] : ['--target', folder]),
+      '-r',
+      lock,
+    ],
+    env: toPipEnvironment(python),
+    remedy: 'Check the network connection.',
+  });
+  return path.join(folder, 'bin/uv');
 }

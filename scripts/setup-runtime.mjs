@@ -1,29 +1,26 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { findPython } from './setup-python.mjs';
-import { hashFiles, readJson } from './setup-stamp.mjs';
+import { AS_LOCKED, ensurePython } from './setup-python.mjs';
+import {
+  toPipEnvironment,
+  toPythonEnvironment,
+  toUvEnvironment,
+} from './setup-python-settings.mjs';
+import { hashFiles, readJson, writeStamp } from './setup-stamp.mjs';
 import { runStep } from './setup-step.mjs';
 
-/** For pip and for uv: what a lock names, by its hashes, and no code of a package is run for it. */
-export const AS_LOCKED = ['--require-hashes', '--only-binary', ':all:'];
+export { AS_LOCKED, toUvEnvironment };
 
-/** True when the runtime's virtual environment is what its locks say. */
+/** True when the runtime's virtual environment is what its locks say. Reads files only. */
 export function hasRuntime(root, { dev }) {
   const paths = toPaths(root);
   const stamp = readJson(paths.stamp);
-  return (
-    stamp !== undefined &&
-    stamp.locks === hashFiles(paths.locks) &&
-    stamp.folder === paths.venv &&
-    (stamp.dev || !dev) &&
-    existsSync(paths.python)
-  );
+  return isOurs(stamp, paths) && stamp.locks === hashFiles(paths.locks) && (stamp.dev || !dev);
 }
 
 /**
- * Makes it so. The stamp is removed first and written last: an environment without one was left half
- * made, and is made anew.
+ * Makes it so. The stamp is removed first and written last: an environment without one was interrupted
+ * and is built from the start.
  * @throws SetupError
  */
 export async function ensureRuntime(root, { dev: wanted }) {
@@ -31,13 +28,18 @@ export async function ensureRuntime(root, { dev: wanted }) {
   const paths = toPaths(root);
   const stamp = readJson(paths.stamp);
   const dev = wanted || stamp?.dev === true;
-  const whole = stamp?.folder === paths.venv && existsSync(paths.python);
+  const isWhole = isOurs(stamp, paths);
   rmSync(paths.stamp, { force: true });
-  if (!whole) await makeEnvironment(root, paths);
+  if (!isWhole) await createEnvironment(root, paths);
   await sync(root, paths, { dev });
   await tryOut(root, paths);
-  const locks = hashFiles(paths.locks);
-  writeFileSync(paths.stamp, JSON.stringify({ locks, folder: paths.venv, dev }));
+  writeStamp(paths.stamp, {
+    locks: hashFiles(paths.locks),
+    folder: paths.venv,
+    dev,
+    python: fingerprint(paths.python),
+    packages: listPackages(paths.venv),
+  });
 }
 
 function toPaths(root) {
@@ -56,22 +58,50 @@ function toPaths(root) {
   };
 }
 
-async function makeEnvironment(root, { venv, python, lock }) {
-  const base = findPython();
+/**
+ * True when the environment was finished here, on the Python that it still refers to, and has lost none
+ * of its packages since. An upgrade of that Python, or a folder that was moved, breaks an environment.
+ */
+function isOurs(stamp, { venv, python, uv }) {
+  if (stamp?.folder !== venv || !Array.isArray(stamp.packages)) return false;
+  const current = fingerprint(python);
+  if (current === undefined || stamp.python !== current || !existsSync(uv)) return false;
+  const packages = new Set(listPackages(venv));
+  return stamp.packages.every((name) => packages.has(name));
+}
+
+/** The base Python behind the environment, told from its upgrade without running either. */
+function fingerprint(python) {
+  const stat = statSync(python, { throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${realpathSync(python)} ${stat.size} ${stat.mtimeMs}`;
+}
+
+/** What is installed, modules and the records of them alike: one listing of site-packages. */
+function listPackages(venv) {
+  const library = path.join(venv, 'lib');
+  if (!existsSync(library)) return [];
+  return readdirSync(library).flatMap((version) => {
+    const folder = path.join(library, version, 'site-packages');
+    return existsSync(folder) ? readdirSync(folder) : [];
+  });
+}
+
+async function createEnvironment(root, { venv, python, lock }) {
+  const base = await ensurePython(root);
   rmSync(venv, { recursive: true, force: true, maxRetries: 5 });
   await runStep(root, {
-    title: `Making a Python environment with ${base}`,
+    title: `Creating a Python environment with ${base}`,
     command: base,
     args: ['-I', '-m', 'venv', venv],
-    env: process.env,
+    env: toPythonEnvironment(),
     remedy:
-      'Check that this Python is complete (on Debian and Ubuntu: `sudo apt install python3-venv`).',
+      'Check that this Python is complete (on Debian and Ubuntu: `sudo apt install python3-venv`), then run this again.',
   });
   await runStep(root, {
     title: 'Installing uv',
     command: python,
     args: ['-I', '-m', 'pip', 'install', ...AS_LOCKED, '-r', lock.setup],
-    env: process.env,
+    env: toPipEnvironment(python),
     remedy: 'Check the network connection, then run this again.',
   });
 }
@@ -87,28 +117,13 @@ async function sync(root, { python, uv, lock }, { dev }) {
   });
 }
 
-/** Imports it once: proves that it runs here, and leaves the bytecode that halves every later start. */
+/** Imports it once: shows that it runs here, and leaves the bytecode that halves the time of later starts. */
 async function tryOut(root, { python, venv }) {
   await runStep(root, {
     title: 'Trying the Python runtime',
     command: python,
     args: ['-I', '-c', 'import mlx_vlm.server.app'],
-    env: process.env,
+    env: toPythonEnvironment(),
     remedy: `Remove ${venv}, then run this again.`,
   });
-}
-
-/**
- * uv without the person's uv.toml, which has broken first installs elsewhere, but with the index and
- * the certificates that pip is told to use: uv does not read pip's settings.
- */
-export function toUvEnvironment(python) {
-  const { stdout } = spawnSync(python, ['-I', '-m', 'pip', 'config', 'list'], { encoding: 'utf8' });
-  const setting = (name) => stdout?.match(new RegExp(`^[^=\\n]+\\.${name}='(.*)'$`, 'm'))?.[1];
-  const env = { ...process.env, UV_NO_CONFIG: '1', UV_NO_PROGRESS: '1' };
-  const index = setting('index-url');
-  if (index !== undefined && env.UV_INDEX_URL === undefined) env.UV_DEFAULT_INDEX ??= index;
-  const certificates = setting('cert');
-  if (certificates !== undefined) env.SSL_CERT_FILE ??= certificates;
-  return env;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 
-/** The hash of what a set-up was made from. */
+/** One hash of the contents of these files, all of which must exist. */
 export function hashFiles(paths) {
   const hash = createHash('sha256');
   for (const path of paths) hash.update(readFileSync(path)).update('\0');
@@ -15,4 +15,11 @@ export function readJson(path) {
   } catch {
     return undefined;
   }
+}
+
+/** Replaces the file in one step: a stamp is either the whole of it or not there. */
+export function writeStamp(path, content) {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(content));
+  renameSync(draft, path);
 }

@@ -1,11 +1,46 @@
-import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A set-up that cannot go on; the message says what to do. */
+const LEFTOVER_POLL_MS = 20;
+
+/** Setup cannot continue. The message says what to do and is shown without a stack trace. */
 export class SetupError extends Error {}
 
-/** Where the set-up keeps its log and its lock. */
+/** What the person can do about an error of the file system. */
+const REMEDIES = {
+  EACCES:
+    'You are not allowed to write there. Make the folder yours, or clone Sightglass into one that is',
+  EPERM:
+    'You are not allowed to write there. Make the folder yours, or clone Sightglass into one that is',
+  EROFS: 'The disk is read-only. Clone Sightglass to a disk that can be written to',
+  ENOSPC: 'The disk is full. Free about 3 GB',
+  EDQUOT: 'Your disk quota is used up. Free about 3 GB',
+};
+
+/** Tells the person why setup failed, and makes the process end with 1. Rethrows what is our own mistake. */
+export function reportSetupFailure(error) {
+  const remedy = REMEDIES[error.code];
+  if (remedy === undefined && !(error instanceof SetupError)) throw error;
+  const message =
+    remedy === undefined
+      ? error.message
+      : `Setup cannot write ${error.path ?? 'its files'} (${error.code}). ${remedy}, then run this again.`;
+  process.stderr.write(`\n${message}\n`);
+  process.exitCode = 1;
+}
+
+/** Where setup keeps its log, its lock and what it downloads for itself. */
 export function setupFolder(root) {
   const folder = path.join(root, 'resources/runtime/.setup');
   mkdirSync(folder, { recursive: true });
@@ -13,29 +48,29 @@ export function setupFolder(root) {
 }
 
 /**
- * Runs one command as a step the person can watch: a single line with the seconds, updated on a
- * terminal. Its output goes to the log, of which the end is shown when it fails.
+ * Runs one command, shown as a single line that counts the seconds on a terminal. The output goes to
+ * the log; its last lines are shown when the command fails.
  * @throws SetupError with `remedy`
  */
-export async function runStep(root, { title, command, args, env, remedy }) {
+export async function runStep(root, { title, command, args, env, cwd = root, remedy }) {
   const logPath = path.join(setupFolder(root), 'setup.log');
   const log = openSync(logPath, 'a');
   const begin = fstatSync(log).size;
-  const done = showProgress(title);
+  const finish = showProgress(title);
   try {
     writeSync(log, `\n== ${title}: ${[command, ...args].join(' ')}\n`);
-    const code = await run(command, args, { cwd: root, env, stdio: ['ignore', log, log] });
-    done(code === 0 ? 'done' : 'failed');
+    const code = await run(root, command, args, { cwd, env, stdio: ['ignore', log, log] });
+    finish(code === 0 ? 'done' : 'failed');
     if (code === 0) return;
     const output = readFileSync(logPath).subarray(begin).toString().trimEnd();
     const tail = output.split('\n').slice(-15).join('\n');
-    throw new SetupError(`${tail}\n\n${title} failed. ${remedy}\nThe whole log: ${logPath}`);
+    throw new SetupError(`${tail}\n\n${title} failed. ${remedy}\nFull log: ${logPath}`);
   } finally {
     closeSync(log);
   }
 }
 
-/** Shows a line until the function it returns is called with the outcome. */
+/** Shows a line until the returned function is called with the outcome. */
 export function showProgress(title) {
   const startedAt = performance.now();
   const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(0)} s`;
@@ -49,14 +84,74 @@ export function showProgress(title) {
   };
 }
 
-/** Resolves with the exit code. The command ends with us. */
-function run(command, args, { cwd, env, stdio }) {
+/**
+ * Kills the command that a killed setup left running: an `npm ci` that lives on would fight with ours
+ * over the same folder.
+ */
+export async function endLeftoverStep(root) {
+  const recordPath = toRecordPath(root);
+  const [pid, started] = readLines(recordPath);
+  if (started !== undefined && processStart(pid) === started) {
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error;
+    }
+    while (processStart(pid) === started) await sleep(LEFTOVER_POLL_MS);
+  }
+  rmSync(recordPath, { force: true });
+}
+
+/**
+ * When a process started, in a form that only serves to tell it from a later one with the same pid;
+ * undefined when it is gone (a zombie counts as gone).
+ */
+export function processStart(pid) {
+  if (process.platform === 'linux') {
+    try {
+      // The fields after the command name, which may itself contain spaces and parentheses.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+      return fields[0] === 'Z' ? undefined : `${boot} ${fields[19]}`;
+    } catch {
+      return undefined;
+    }
+  }
+  const { stdout } = spawnSync('/bin/ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+    encoding: 'utf8',
+    env: { LC_ALL: 'C' },
+  });
+  const [, state, start] = /^(\S+)\s+(.*)$/.exec(stdout?.trim() ?? '') ?? [];
+  return state?.startsWith('Z') ? undefined : start;
+}
+
+function toRecordPath(root) {
+  return path.join(setupFolder(root), 'step');
+}
+
+function readLines(file) {
+  try {
+    return readFileSync(file, 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+/** Resolves with the exit code. The command and its children end when setup does. */
+function run(root, command, args, { cwd, env, stdio }) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env, stdio });
-    const end = () => child.kill();
-    process.once('exit', end);
+    // In a process group of its own, so that nothing of it outlives the step.
+    const child = spawn(command, args, { cwd, env, stdio, detached: true });
+    const end = () => {
+      try {
+        process.kill(-child.pid, 'SIGTERM');
+      } catch {
+        // It ended by itself in the meantime.
+      }
+    };
     const settle = (code) => {
       process.removeListener('exit', end);
+      rmSync(toRecordPath(root), { force: true });
       resolve(code);
     };
     child.once('error', (error) => {
@@ -64,5 +159,8 @@ function run(command, args, { cwd, env, stdio }) {
       settle(1);
     });
     child.once('exit', (code) => settle(code ?? 1));
+    if (child.pid === undefined) return;
+    process.once('exit', end);
+    writeFileSync(toRecordPath(root), `${child.pid}\n${processStart(child.pid) ?? ''}`);
   });
 }

@@ -1,13 +1,14 @@
 // Sets up what these tests need beside the project's own set-up: the packages of package-lock.json
 // here, and a virtual environment of requirements.txt. A warm run reads a few files.
 
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { withSetupLock } from '../../scripts/setup-lock.mjs';
-import { findPython } from '../../scripts/setup-python.mjs';
-import { AS_LOCKED } from '../../scripts/setup-runtime.mjs';
-import { hashFiles, readJson } from '../../scripts/setup-stamp.mjs';
-import { runStep, SetupError } from '../../scripts/setup-step.mjs';
+import { npmCi } from '../../scripts/setup-node-modules.mjs';
+import { AS_LOCKED, ensurePython } from '../../scripts/setup-python.mjs';
+import { toPipEnvironment, toPythonEnvironment } from '../../scripts/setup-python-settings.mjs';
+import { hashFiles, readJson, writeStamp } from '../../scripts/setup-stamp.mjs';
+import { reportSetupFailure, runStep } from '../../scripts/setup-step.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const [folder, venv, python, nodeModules, npmLock, pythonLock, stamp] = [
@@ -24,9 +25,7 @@ const remedy = 'Check the network connection and the free disk space, then run t
 try {
   if (!isSetUp()) await withSetupLock(root, setUp);
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
-  process.exitCode = 1;
+  reportSetupFailure(error);
 }
 
 function isSetUp() {
@@ -39,17 +38,24 @@ function isSetUp() {
   );
 }
 
-/** The stamp goes with the environment it is in and is written last: what is half made is made anew. */
+/** The stamp is written last, into the environment: one that was interrupted is built from the start. */
 async function setUp() {
   if (isSetUp()) return;
   rmSync(venv, { recursive: true, force: true, maxRetries: 5 });
-  await step('Installing the Node clients of the tests', 'npm', ['ci', '--prefix', folder]);
-  await step('Making a Python environment', findPython(), ['-I', '-m', 'venv', venv]);
-  const pip = ['-I', '-m', 'pip', 'install', ...AS_LOCKED, '--no-deps'];
-  await step('Installing the Python clients of the tests', python, [...pip, '-r', pythonLock]);
-  writeFileSync(stamp, JSON.stringify({ locks: hashFiles([npmLock, pythonLock]), folder }));
+  await npmCi(root, { folder, title: 'Installing the Node clients of the tests' });
+  await step('Creating a Python environment', {
+    command: await ensurePython(root),
+    args: ['-I', '-m', 'venv', venv],
+    env: toPythonEnvironment(),
+  });
+  await step('Installing the Python clients of the tests', {
+    command: python,
+    args: ['-I', '-m', 'pip', 'install', ...AS_LOCKED, '--no-deps', '-r', pythonLock],
+    env: toPipEnvironment(python),
+  });
+  writeStamp(stamp, { locks: hashFiles([npmLock, pythonLock]), folder });
 }
 
-async function step(title, command, args) {
-  await runStep(root, { title, command, args, env: process.env, remedy });
+async function step(title, command) {
+  await runStep(root, { title, ...command, remedy });
 }

@@ -1,0 +1,175 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { npmCi, pathOutsideNodeModules } from './setup-node-modules.mjs';
+import { hashFiles, readJson, writeStamp } from './setup-stamp.mjs';
+import { SetupError, showProgress } from './setup-step.mjs';
+
+const PROBE = 'JSON.stringify([process.versions.node, process.arch, process.features.typescript])';
+/** Loads everything the service is made of, its TypeScript and its native parts included. */
+const TRY_OUT = "await import('sharp'); await import('./server/service.ts')";
+const PROBE_TIMEOUT_MS = 20_000;
+const TRY_OUT_TIMEOUT_MS = 120_000;
+
+/**
+ * Refuses a machine that Sightglass cannot run on, before anything is downloaded.
+ * @throws SetupError
+ */
+export function checkMachine({ platform, arch, isTranslated = readTranslated } = process) {
+  if (platform === 'darwin' && arch === 'arm64') return;
+  if (platform === 'linux' && arch === 'x64') return;
+  if (platform === 'darwin' && isTranslated()) {
+    throw new SetupError(
+      'This Node.js is built for Intel and runs under Rosetta; Sightglass needs a native one. Install ' +
+        'Node.js for arm64 (`/opt/homebrew/bin/brew install node`, or the installer from nodejs.org), ' +
+        'and check that the terminal itself is not set to "Open using Rosetta". ' +
+        '`node -p process.arch` should then print arm64.',
+    );
+  }
+  throw new SetupError(
+    'Sightglass runs on Macs with an M-series chip; its tests also run on Linux on x86_64. ' +
+      `This is ${platform} on ${arch}, which MLX has no build for.`,
+  );
+}
+
+/** True when `node_modules/.bin/node` is the Node.js that setup has verified. Reads files only. */
+export function hasNode(root) {
+  const stamp = readJson(stampPath(root));
+  const current = fingerprint(linkPath(root));
+  if (current === undefined || stamp?.node !== current) return false;
+  return stamp.pinned === undefined || stamp.pinned === hashFiles([pinnedLockPath(root)]);
+}
+
+/**
+ * Makes `node_modules/.bin/node` a Node.js that runs Sightglass: the installed one if it can, otherwise
+ * the one that scripts/node/package-lock.json pins. The link is removed first and made last, because
+ * every npm script, setup included, runs on it.
+ * @throws SetupError
+ */
+export async function ensureNode(root) {
+  if (hasNode(root)) return;
+  rmSync(linkPath(root), { force: true });
+  const attempts = [];
+  for (const file of findNodes(root)) {
+    const attempt = tryNode(root, file);
+    if (attempt.problem === undefined) return useNode(root, file, {});
+    attempts.push(`${file}: ${attempt.problem}`);
+  }
+  const folder = path.join(root, 'scripts/node');
+  const { version, file } = readPinned(root);
+  const pinned = path.join(folder, file);
+  const lock = hashFiles([pinnedLockPath(root)]);
+  if (!existsSync(pinned) || tryNode(root, pinned).problem !== undefined) {
+    await npmCi(root, {
+      folder,
+      title: `Installing Node.js ${version} for this folder`,
+      remedy: `Check the network connection, or install Node.js ${oldestNode(root)} or newer yourself, then run this again.`,
+    });
+  }
+  const { problem } = tryNode(root, pinned);
+  if (problem === undefined) return useNode(root, pinned, { pinned: lock });
+  throw new SetupError(
+    `No Node.js here can run Sightglass.\n${[...attempts, `${pinned}: ${problem}`].join('\n')}\n\n` +
+      `Install Node.js ${oldestNode(root)} or newer (\`brew install node\`, or the installer from nodejs.org), then run this again.`,
+  );
+}
+
+/** The oldest Node.js that the service runs on, as `engines` of package.json says, like `22.19`. */
+export function oldestNode(root) {
+  const { engines } = readJson(path.join(root, 'package.json'));
+  return engines.node.replace('>=', '');
+}
+
+/**
+ * Why a Node.js cannot run Sightglass, by what it says of itself; undefined when it can.
+ * @param probe version, architecture and `process.features.typescript`
+ */
+export function findFault([version, arch, typescript], oldest) {
+  const [major, minor] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = oldest.split('.').map(Number);
+  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
+    return `version ${version} is older than ${oldest}`;
+  }
+  if (arch !== process.arch) return `it is built for ${arch}, this machine is ${process.arch}`;
+  if (!typescript) return `version ${version} does not run TypeScript files`;
+  return undefined;
+}
+
+function readTranslated() {
+  const args = ['-in', 'sysctl.proc_translated'];
+  const { stdout } = spawnSync('/usr/sbin/sysctl', args, { encoding: 'utf8' });
+  return stdout?.trim() === '1';
+}
+
+function linkPath(root) {
+  return path.join(root, 'node_modules/.bin/node');
+}
+
+function stampPath(root) {
+  return path.join(root, 'node_modules/.sightglass-node.json');
+}
+
+function pinnedLockPath(root) {
+  return path.join(root, 'scripts/node/package-lock.json');
+}
+
+/** The pinned version and where `npm ci` puts its binary: the package for this platform. */
+function readPinned(root) {
+  const { packages } = readJson(pinnedLockPath(root));
+  const [name, { version, bin }] = Object.entries(packages).find(
+    ([, { os, cpu }]) => os === process.platform && cpu === process.arch,
+  );
+  return { version, file: path.join(name, bin.node) };
+}
+
+/** The Node.js that runs setup, and the first on PATH, neither of them a part of this folder. */
+function findNodes(root) {
+  const onPath = pathOutsideNodeModules(root).map((folder) => path.join(folder, 'node'));
+  const real = [process.execPath, onPath.find(existsSync)]
+    .filter((file) => file !== undefined && existsSync(file))
+    .map((file) => realpathSync(file));
+  return [...new Set(real)].filter((file) => !file.startsWith(`${realpathSync(root)}${path.sep}`));
+}
+
+/** Runs it twice: what it says of itself, then, if that fits, everything it has to load. */
+function tryNode(root, file) {
+  const probe = spawnSync(file, ['-p', PROBE], { encoding: 'utf8', timeout: PROBE_TIMEOUT_MS });
+  const said = probe.status === 0 ? parse(probe.stdout) : undefined;
+  if (said === undefined) return { problem: toProblem(probe) };
+  const fault = findFault(said, oldestNode(root));
+  if (fault !== undefined) return { problem: fault };
+  const finish = showProgress(`Trying Node.js ${said[0]}`);
+  const tried = spawnSync(file, ['--input-type=module', '-e', TRY_OUT], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: TRY_OUT_TIMEOUT_MS,
+  });
+  finish(tried.status === 0 ? 'done' : 'failed');
+  return { problem: tried.status === 0 ? undefined : toProblem(tried) };
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function toProblem({ error, signal, stderr }) {
+  const lines = stderr?.trim().split('\n').slice(0, 8).join('\n');
+  return `it does not run (${error?.message ?? (lines || signal || 'no answer')})`;
+}
+
+function useNode(root, file, { pinned }) {
+  // Relative for our own, so that the folder can be moved.
+  const target = pinned === undefined ? file : path.relative(path.dirname(linkPath(root)), file);
+  symlinkSync(target, linkPath(root));
+  writeStamp(stampPath(root), { node: fingerprint(linkPath(root)), pinned });
+}
+
+/** Tells a binary from one that replaced it, without reading it. */
+function fingerprint(file) {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.size} ${stat.mtimeMs}`;
+}

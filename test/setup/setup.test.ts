@@ -1,0 +1,132 @@
+// `npm run test:setup`: a fresh clone set up by every Node and npm that people have, in the environments
+// that broke it, and after setup was killed. About a minute each, so it is not a part of `npm test`.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  FreshClone,
+  installTools,
+  type Output,
+  writeNpmrc,
+  writePipConfig,
+} from './fresh-clone.ts';
+
+/** Node and npm, and the major version that the service then runs on: the pinned one instead of 20. */
+const COMBINATIONS = [
+  ['20', '10', 26],
+  ['20', '11', 26],
+  ['22', '10', 22],
+  ['22', '11', 22],
+  ['22', '12', 22],
+  ['24', '10', 24],
+  ['24', '11', 24],
+  ['24', '12', 24],
+  ['latest', '11', 26],
+  ['latest', '12', 26],
+] as const;
+
+const isLinux = process.platform === 'linux' && process.arch === 'x64';
+const skip = isLinux ? false : 'it installs Node for Linux on x86_64';
+const folder = mkdtempSync(join(tmpdir(), 'sightglass-setup-test-'));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+const withTools = (bin: string) => ({ PATH: `${bin}${delimiter}${outsidePath()}` });
+const outsidePath = () =>
+  (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((part) => !part.includes('node_modules'))
+    .join(delimiter);
+
+describe('npm start in a fresh clone answers a request', { skip }, () => {
+  for (const [node, npm, major] of COMBINATIONS) {
+    test(`with Node ${node} and npm ${npm}`, async (t) => {
+      const bin = installTools(mkdtempSync(join(folder, 'tools-')), node, npm);
+      const clone = new FreshClone(t, withTools(bin));
+      const { answer, expected } = await clone.start();
+      const versions = ['node', 'npm'].map((name) =>
+        execFileSync(join(bin, name), ['--version'], { encoding: 'utf8' }).trim(),
+      );
+      t.diagnostic(`node and npm ${versions.join(', ')}: runs on ${clone.node}: ${answer}`);
+      assert.deepEqual([answer, clone.node.split('.')[0]], [expected, `v${major}`]);
+    });
+  }
+
+  const environments = {
+    'with NODE_ENV=production': { NODE_ENV: 'production' },
+    'with ignore-scripts=true': { npm_config_ignore_scripts: 'true' },
+    'with PIP_USER=1': { PIP_USER: '1' },
+    'with user = true in pip.conf': {
+      XDG_CONFIG_HOME: writePipConfig(mkdtempSync(join(folder, 'pip-')), 'user = true'),
+    },
+    'with an .npmrc that omits, skips scripts, makes no links and is strict about engines': {
+      npm_config_userconfig: writeNpmrc(
+        mkdtempSync(join(folder, 'npm-')),
+        'ignore-scripts=true\nomit=dev\nbin-links=false\nengine-strict=true\ndry-run=true\nlegacy-peer-deps=true\nstrict-allow-scripts=true',
+      ),
+    },
+    'with every setting that sends pip, uv or Python elsewhere': {
+      PIP_TARGET: join(folder, 'target'),
+      PIP_PREFIX: join(folder, 'prefix'),
+      PIP_REQUIRE_VIRTUALENV: '1',
+      PIP_NO_BINARY: ':all:',
+      PIP_PYTHON: '/nonexistent/python',
+      PIP_USE_FEATURE: 'no-such-feature',
+      PYTHONHOME: '/nonexistent',
+      PYTHONPATH: '/nonexistent',
+      VIRTUAL_ENV: '/nonexistent',
+      CONDA_PREFIX: '/nonexistent',
+      UV_SYSTEM_PYTHON: '1',
+      UV_PYTHON: '2.7',
+      UV_NO_BINARY: '1',
+      UV_EXCLUDE_NEWER: '2020-01-01',
+      UV_PROJECT_ENVIRONMENT: '/nonexistent',
+      UV_LINK_MODE: 'symlink',
+    },
+  };
+  for (const [title, env] of Object.entries(environments)) {
+    test(title, async (t) => {
+      const { answer, expected } = await new FreshClone(t, env).start();
+      assert.equal(answer, expected);
+    });
+  }
+
+  test('without a network, after its first start', async (t) => {
+    const lo = 'ip link set lo up';
+    if (spawnSync('unshare', ['--net', 'sh', '-c', lo]).status !== 0) {
+      return t.skip('needs the right to create a network namespace, and ip');
+    }
+    const clone = new FreshClone(t, {});
+    const { expected } = await clone.start();
+    assert.equal(await clone.startOffline(lo), expected);
+  });
+});
+
+describe('setup that was killed is repaired by the next npm start', { skip }, () => {
+  const seen = (title: string, afterMs: number) => async (output: Output) => {
+    await output.until(new RegExp(title));
+    await sleep(afterMs); // somewhere in the middle of the step
+  };
+  const moments = {
+    'while npm installs packages': seen('Installing the packages', 4000),
+    'after npm has ended, before that is recorded': async (_: Output, clone: string) => {
+      while (!existsSync(join(clone, 'node_modules/.package-lock.json'))) await sleep(1);
+    },
+    'while Node.js is downloaded': seen('Installing Node.js', 1500),
+    'while the Python environment is created': seen('Creating a Python environment', 1500),
+    'while uv installs the runtime': seen('Installing the Python runtime', 300),
+    'while the runtime is tried': seen('Trying the Python runtime', 1000),
+  };
+  for (const [title, moment] of Object.entries(moments)) {
+    test(title, async (t) => {
+      const bin = installTools(mkdtempSync(join(folder, 'tools-')), '20', '10');
+      const clone = new FreshClone(t, withTools(bin));
+      await clone.killSetup(moment);
+      const { answer, expected } = await clone.start();
+      assert.equal(answer, expected);
+    });
+  }
+});
