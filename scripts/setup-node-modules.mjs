@@ -52,10 +52,11 @@ export function hasNodeModules(root) {
  * Makes it so with `npm ci`; what an `npm install` by hand already did is left alone.
  * @throws SetupError
  */
-export async function ensureNodeModules(root) {
+export async function ensureNodeModules(root, { env } = process) {
   if (hasNodeModules(root)) return;
   if (!isInstalled(root)) {
-    await npmCi(root, { folder: root, title: 'Installing the packages of package-lock.json' });
+    const title = 'Installing the packages of package-lock.json';
+    await npmCi(root, { folder: root, title, env });
   }
   if (!isInstalled(root)) {
     throw new SetupError(
@@ -70,8 +71,8 @@ export async function ensureNodeModules(root) {
 }
 
 /** Installs the packages of the lock file in `folder`, after removing what is there. */
-export async function npmCi(root, { folder, title, remedy = REMEDY }) {
-  const env = environmentForNpm(root);
+export async function npmCi(root, { folder, title, remedy = REMEDY, env: own = process.env }) {
+  const env = environmentForNpm(root, own);
   const hasNpm = env.PATH.split(path.delimiter).some((dir) => existsSync(path.join(dir, 'npm')));
   if (!hasNpm || Number.parseInt(process.versions.node, 10) < OLDEST_SETUP_NODE) {
     throw new SetupError(
@@ -91,9 +92,9 @@ export async function npmCi(root, { folder, title, remedy = REMEDY }) {
 }
 
 /** The folders of PATH without those inside node_modules, which npm puts there for its scripts. */
-export function pathOutsideNodeModules(root) {
+export function pathOutsideNodeModules(root, env = process.env) {
   const inside = path.join(root, 'node_modules');
-  return (process.env.PATH ?? '')
+  return (env.PATH ?? '')
     .split(path.delimiter)
     .filter((folder) => folder !== '' && !folder.startsWith(inside));
 }
@@ -134,7 +135,6 @@ function everyPackageExists(root) {
 }
 
 /** `npm ci` removes node_modules, and with it the Node.js that an npm script may be running on. */
-function environmentForNpm(root) {
-  const { NODE_ENV: _, ...env } = process.env;
-  return { ...env, PATH: pathOutsideNodeModules(root).join(path.delimiter) };
+function environmentForNpm(root, { NODE_ENV: _, ...env }) {
+  return { ...env, PATH: pathOutsideNodeModules(root, env).join(path.delimiter) };
 }

@@ -46,11 +46,11 @@ export function hasNode(root) {
  * every npm script, setup included, runs on it.
  * @throws SetupError
  */
-export async function ensureNode(root) {
+export async function ensureNode(root, { execPath, env } = process) {
   if (hasNode(root)) return;
   rmSync(linkPath(root), { force: true });
   const attempts = [];
-  for (const file of findNodes(root)) {
+  for (const file of findNodes(root, { execPath, env })) {
     const attempt = tryNode(root, file);
     if (attempt.problem === undefined) return useNode(root, file, {});
     attempts.push(`${file}: ${attempt.problem}`);
@@ -62,6 +62,7 @@ export async function ensureNode(root) {
   if (!existsSync(pinned) || tryNode(root, pinned).problem !== undefined) {
     await npmCi(root, {
       folder,
+      env,
       title: `Installing Node.js ${version} for this folder`,
       remedy: `Check the network connection, or install Node.js ${oldestNode(root)} or newer yourself, then run this again.`,
     });
@@ -123,9 +124,9 @@ function readPinned(root) {
 }
 
 /** The Node.js that runs setup, and the first on PATH, neither of them a part of this folder. */
-function findNodes(root) {
-  const onPath = pathOutsideNodeModules(root).map((folder) => path.join(folder, 'node'));
-  const real = [process.execPath, onPath.find(existsSync)]
+function findNodes(root, { execPath, env }) {
+  const onPath = pathOutsideNodeModules(root, env).map((folder) => path.join(folder, 'node'));
+  const real = [execPath, onPath.find(existsSync)]
     .filter((file) => file !== undefined && existsSync(file))
     .map((file) => realpathSync(file));
   return [...new Set(real)].filter((file) => !file.startsWith(`${realpathSync(root)}${path.sep}`));

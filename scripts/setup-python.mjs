@@ -10,11 +10,11 @@ import {
 import { runStep, SetupError, setupFolder } from './setup-step.mjs';
 
 /** The versions that the runtime's lock covers, the most used one first. */
-const MINORS = [11, 12, 13];
+export const MINORS = [11, 12, 13];
 /** Versions that can install uv, which then downloads one of those. */
 const OTHER_MINORS = [14, 15, 10, 9, 8];
 /** What uv downloads when none of them is installed. */
-const DOWNLOADED = '3.12';
+export const DOWNLOADED = '3.12';
 /** MLX's wheels need macOS 14, whose kernel is Darwin 23. */
 const OLDEST_MACOS = 14;
 const OLDEST_DARWIN = 23;
@@ -43,14 +43,14 @@ print(json.dumps({
  * downloads for this folder.
  * @throws SetupError that says how to get one
  */
-export async function ensurePython(root) {
+export async function ensurePython(root, { env = process.env, disk = '/' } = {}) {
   checkMacos({ platform: process.platform, release: os.release() });
-  const search = { env: process.env, own: toOwnFolder(root) };
+  const search = { env, disk, own: toOwnFolder(root) };
   const choice = choosePython(search);
   if (choice.path !== undefined) return choice.path;
   let failure = '';
   try {
-    await downloadPython(root, choice);
+    await downloadPython(root, choice, env);
     const downloaded = choosePython(search);
     if (downloaded.path !== undefined) return downloaded.path;
     failure = 'uv installed no Python that runs here.';
@@ -63,12 +63,14 @@ export async function ensurePython(root) {
 
 /**
  * Looks at the Pythons of PATH and of the usual places, in order of preference.
+ * @param search `own` is where setup downloads one to; `disk` is what the usual places are relative to
  * @returns `path` of the first usable one; and all that were seen until then, as they describe themselves
  */
-export function choosePython({ env, platform = process.platform, arch = process.arch, own }) {
+export function choosePython(search) {
+  const { env, arch = process.arch } = search;
   const machine = arch === 'x64' ? 'x86_64' : arch;
   const seen = [];
-  for (const file of listPythons({ env, platform, own })) {
+  for (const file of listPythons(search)) {
     const python = probe(file, env);
     if (python === undefined) continue;
     seen.push({ ...python, native: python.machine === machine });
@@ -121,9 +123,9 @@ function describe({ path: file, version, standard }) {
 }
 
 /** Every file that may be a Python, best first. */
-function listPythons({ env, platform, own }) {
+function listPythons({ env, own, platform = process.platform, disk = '/' }) {
   const onPath = (env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
-  const folders = [...onPath, ...listUsualFolders({ env, platform, own })];
+  const folders = [...onPath, ...listUsualFolders({ env, own, platform, disk })];
   const names = [...MINORS.map((minor) => `python3.${minor}`), 'python3', 'python'];
   const others = OTHER_MINORS.map((minor) => `python3.${minor}`);
   const files = [...names, ...others].flatMap((name) =>
@@ -135,7 +137,7 @@ function listPythons({ env, platform, own }) {
 }
 
 /** Where Pythons live that are not on PATH: version managers, Homebrew kegs, python.org, uv. */
-function listUsualFolders({ env, platform, own }) {
+function listUsualFolders({ env, own, platform, disk }) {
   const home = env.HOME ?? os.homedir();
   const data = env.XDG_DATA_HOME || path.join(home, '.local/share');
   const inVersions = [
@@ -145,7 +147,10 @@ function listUsualFolders({ env, platform, own }) {
     path.join(env.ASDF_DATA_DIR || path.join(home, '.asdf'), 'installs/python'),
     path.join(env.MISE_DATA_DIR || path.join(data, 'mise'), 'installs/python'),
   ].flatMap(listVersions);
-  const prefixes = [env.HOMEBREW_PREFIX, ...(platform === 'darwin' ? ['/opt/homebrew'] : [])];
+  const prefixes = [
+    env.HOMEBREW_PREFIX,
+    ...(platform === 'darwin' ? [path.join(disk, 'opt/homebrew')] : []),
+  ];
   const homebrew = prefixes
     .filter((prefix) => prefix !== undefined && prefix !== '')
     .flatMap((prefix) => [
@@ -157,13 +162,13 @@ function listUsualFolders({ env, platform, own }) {
   if (platform !== 'darwin') return [...inVersions, ...homebrew];
   return [
     ...homebrew,
-    ...[...MINORS, ...OTHER_MINORS].map(
-      (minor) => `/Library/Frameworks/Python.framework/Versions/3.${minor}/bin`,
-    ),
+    ...[...MINORS, ...OTHER_MINORS]
+      .map((minor) => `Library/Frameworks/Python.framework/Versions/3.${minor}/bin`)
+      .map((folder) => path.join(disk, folder)),
     ...inVersions,
-    '/opt/local/bin',
-    '/usr/local/bin',
-    '/Library/Developer/CommandLineTools/usr/bin',
+    ...['opt/local/bin', 'usr/local/bin', 'Library/Developer/CommandLineTools/usr/bin'].map(
+      (folder) => path.join(disk, folder),
+    ),
   ];
 }
 
@@ -195,8 +200,8 @@ function toOwnFolder(root) {
 }
 
 /** With the uv of PATH, or with the pinned one, which any native Python can install. */
-async function downloadPython(root, { seen, machine }) {
-  const onPath = (process.env.PATH ?? '')
+async function downloadPython(root, { seen, machine }, env) {
+  const onPath = (env.PATH ?? '')
     .split(path.delimiter)
     .map((folder) => path.join(folder, 'uv'))
     .find((file) => existsSync(file) && spawnSync(file, ['--version']).status === 0);
@@ -208,13 +213,13 @@ async function downloadPython(root, { seen, machine }) {
       `There is neither uv nor a native (${machine}) Python with pip to download one with.`,
     );
   }
-  const uv = onPath ?? (await installUv(root, base));
+  const uv = onPath ?? (await installUv(root, base, env));
   await runStep(root, {
     title: `Downloading Python ${DOWNLOADED} for this folder`,
     command: uv,
     args: ['python', 'install', DOWNLOADED],
     env: {
-      ...(base === undefined ? toPythonEnvironment() : toUvEnvironment(base.path)),
+      ...(base === undefined ? toPythonEnvironment(env) : toUvEnvironment(base.path, env)),
       UV_NO_CONFIG: '1',
       UV_PYTHON_INSTALL_DIR: toOwnFolder(root),
       UV_PYTHON_INSTALL_BIN: '0',
@@ -224,7 +229,7 @@ async function downloadPython(root, { seen, machine }) {
 }
 
 /** Installs the pinned uv into a private folder; the Python may be one that MLX does not support. */
-async function installUv(root, base) {
+async function installUv(root, base, env) {
   const folder = path.join(setupFolder(root), 'uv');
   const lock = path.join(root, 'resources/runtime/requirements-setup.txt');
   rmSync(folder, { recursive: true, force: true });
@@ -233,7 +238,7 @@ async function installUv(root, base) {
       title: 'Preparing to install uv',
       command: base.path,
       args: ['-I', '-m', 'venv', folder],
-      env: toPythonEnvironment(),
+      env: toPythonEnvironment(env),
       remedy: 'Check that this Python is complete.',
     });
   }
@@ -251,7 +256,7 @@ async function installUv(root, base) {
       '-r',
       lock,
     ],
-    env: toPipEnvironment(python),
+    env: toPipEnvironment(python, env),
     remedy: 'Check the network connection.',
   });
   return path.join(folder, 'bin/uv');

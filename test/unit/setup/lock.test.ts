@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { withSetupLock } from '../../../scripts/setup-lock.mjs';
+import { processStart } from '../../../scripts/setup-step.mjs';
+
+const scripts = new URL('../../../scripts/', import.meta.url);
+
+function createRoot(t: TestContext): string {
+  const root = mkdtempSync(join(tmpdir(), 'sightglass-lock-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  return root;
+}
+
+/** Another setup of the same folder, in a step that prints its own pid and then sleeps. */
+async function startSetup(t: TestContext, root: string) {
+  const program = `
+    import { withSetupLock } from '${scripts}setup-lock.mjs';
+    import { runStep } from '${scripts}setup-step.mjs';
+    await withSetupLock('${root}', () => runStep('${root}', {
+      title: 'Sleeping', command: 'sh', args: ['-c', 'echo $$ > pid; exec sleep 1000'], env: process.env, remedy: '',
+    }));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program]);
+  t.after(() => child.kill('SIGKILL'));
+  await until(child, /Sleeping/);
+  const file = join(root, 'resources/runtime/.setup/step');
+  while (!existsSync(file) || !existsSync(join(root, 'pid'))) await new Promise(setImmediate);
+  return { child, step: Number(readFileSync(file, 'utf8').split('\n')[0]) };
+}
+
+async function until(child: ChildProcess, pattern: RegExp): Promise<void> {
+  let text = '';
+  for await (const chunk of child.stderr ?? []) {
+    text += chunk;
+    if (pattern.test(text)) return;
+  }
+}
+
+test('the lock of a killed setup is taken over, and what it left running is killed', async (t) => {
+  const root = createRoot(t);
+  const { child, step } = await startSetup(t, root);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.notEqual(processStart(step), undefined);
+  let isRunning: unknown;
+  await withSetupLock(root, async () => {
+    isRunning = processStart(step);
+  });
+  assert.equal(isRunning, undefined);
+});
+
+test('a setup that is stopped ends its command and gives up the lock', async (t) => {
+  const root = createRoot(t);
+  const { child, step } = await startSetup(t, root);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  while (processStart(step) !== undefined) await new Promise(setImmediate);
+  assert.equal(existsSync(join(root, 'resources/runtime/.setup/lock')), false);
+});
+
+test('a setup waits for the one that runs', async (t) => {
+  const root = createRoot(t);
+  const order: string[] = [];
+  const run = (name: string) =>
+    withSetupLock(root, async () => {
+      order.push(`${name} begins`);
+      await new Promise(setImmediate);
+      order.push(`${name} ends`);
+    });
+  await Promise.all([run('one'), run('two')]);
+  const [first] = order[0]?.split(' ') ?? [];
+  assert.deepEqual(order.slice(0, 2), [`${first} begins`, `${first} ends`]);
+  assert.equal(order.length, 4);
+});
+
+test('a pid that now belongs to another process does not hold the lock', async (t) => {
+  const root = createRoot(t);
+  await withSetupLock(root, async () => {});
+  writeFileSync(join(root, 'resources/runtime/.setup/lock'), `${process.pid}\nanother start`);
+  let ran = false;
+  await withSetupLock(root, async () => {
+    ran = true;
+  });
+  assert.equal(ran, true);
+});
