@@ -18,6 +18,7 @@ export const DOWNLOADED = '3.12';
 /** MLX's wheels need macOS 14, whose kernel is Darwin 23. */
 const OLDEST_MACOS = 14;
 const OLDEST_DARWIN = 23;
+const RANGE = `Python 3.${MINORS.at(0)} to 3.${MINORS.at(-1)}`;
 const PROBE_TIMEOUT_MS = 20_000;
 /** For pip and for uv: only what a lock names, held to its hashes, and no code of a package is run. */
 export const AS_LOCKED = ['--require-hashes', '--only-binary', ':all:'];
@@ -86,20 +87,20 @@ export function choosePython(search) {
 export function explain({ seen, machine, platform = process.platform }) {
   const get =
     platform === 'darwin'
-      ? 'Install it with `brew install python@3.12` or the installer from python.org'
+      ? `Install it with \`brew install python@${DOWNLOADED}\` or the installer from python.org`
       : 'Install it with `sudo apt install python3 python3-venv` or pyenv';
   const covered = seen.filter(isCovered);
   const incomplete = covered.find(({ native }) => native);
   if (incomplete !== undefined) {
-    return `${incomplete.path} cannot create virtual environments. Install the missing part (\`sudo apt install python3-venv\`), or another Python 3.11 to 3.13, then run this again.`;
+    return `${incomplete.path} cannot create virtual environments. Install the missing part (\`sudo apt install python3-venv\`), or another ${RANGE}, then run this again.`;
   }
   const [foreign] = covered;
   if (foreign !== undefined) {
-    return `${foreign.path} is not a native Python: it is built for ${foreign.machine}, this machine is ${machine}. ${get}, or use a Conda environment for ${machine} (see README, Troubleshooting), then run this again.`;
+    return `${foreign.path} is not a native Python: it is built for ${foreign.machine}, this machine is ${machine}. ${get}, or use a Conda environment for ${machine} (see *If setup fails* in README.md), then run this again.`;
   }
   const found = new Map(seen.map((python) => [python.path, describe(python)]));
   const others = found.size === 0 ? 'none' : `only ${[...found.values()].join(', ')}`;
-  return `Sightglass needs Python 3.11 to 3.13 and found ${others}. ${get}, then run this again.`;
+  return `Sightglass needs ${RANGE} and found ${others}. ${get}, then run this again.`;
 }
 
 /** @throws SetupError on a macOS that MLX has no wheels for */
