@@ -1,4 +1,4 @@
-// `npm run app`: the menu-bar app from source, built and started under Electron, on a Mac.
+// `npm run app`: runs the menu-bar app, already built, under Electron. On a Mac only.
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ if (process.platform !== 'darwin') {
   );
   process.exitCode = 1;
 } else {
-  // Electron 45 brings its binary when it is first asked to run.
+  // Electron 45 downloads its binary on its first run; no install script is needed.
   const electron = spawn('node_modules/.bin/electron', ['.'], { cwd: root, stdio: 'inherit' });
   electron.once('error', (error) => {
     process.stderr.write(`Electron could not be started: ${error.message}\n`);

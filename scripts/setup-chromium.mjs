@@ -15,18 +15,22 @@ export function findChromium() {
   return (named === undefined ? PLACES : [named]).find(existsSync);
 }
 
-/** Installs it where that is Debian's way and ours to do; elsewhere the panel's tests are skipped. */
+/** Installs it on Debian when root runs setup; elsewhere the panel's tests are skipped. */
 export async function ensureChromium(root) {
   if (findChromium() !== undefined) return;
   const isDebian = existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
   try {
     const named = process.env.SIGHTGLASS_CHROMIUM;
-    if (named !== undefined) throw new SetupError(`SIGHTGLASS_CHROMIUM: there is no ${named}.`);
-    if (!isDebian) throw new SetupError('There is no Chromium here.');
+    if (named !== undefined)
+      throw new SetupError(`SIGHTGLASS_CHROMIUM names ${named}, which does not exist.`);
+    if (!isDebian)
+      throw new SetupError(
+        'Chromium is not installed. Install it, or name one in SIGHTGLASS_CHROMIUM.',
+      );
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const apt = (...args) => ({ command: 'apt-get', args: ['-qq', ...args], env, remedy: '' });
     const install = apt('install', '-y', '--no-install-recommends', 'chromium');
-    await runStep(root, { title: 'Reading the list of packages', ...apt('update') });
+    await runStep(root, { title: 'Updating the list of Debian packages', ...apt('update') });
     await runStep(root, { title: 'Installing Chromium for the tests', ...install });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;

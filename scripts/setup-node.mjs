@@ -56,10 +56,10 @@ export async function ensureNode(root, { execPath, env } = process) {
     attempts.push(`${file}: ${attempt.problem}`);
   }
   const folder = path.join(root, 'scripts/node');
-  const { version, file } = readPinned(root);
+  const { version, file, isInstalled } = readPinned(root);
   const pinned = path.join(folder, file);
   const lock = hashFiles([pinnedLockPath(root)]);
-  if (!existsSync(pinned) || tryNode(root, pinned).problem !== undefined) {
+  if (!isInstalled || tryNode(root, pinned).problem !== undefined) {
     await npmCi(root, {
       folder,
       env,
@@ -114,13 +114,15 @@ function pinnedLockPath(root) {
   return path.join(root, 'scripts/node/package-lock.json');
 }
 
-/** The pinned version and where `npm ci` puts its binary: the package for this platform. */
+/** The pinned version, where `npm ci` puts its binary, and whether it has finished doing so. */
 function readPinned(root) {
   const { packages } = readJson(pinnedLockPath(root));
   const [name, { version, bin }] = Object.entries(packages).find(
     ([, { os, cpu }]) => os === process.platform && cpu === process.arch,
   );
-  return { version, file: path.join(name, bin.node) };
+  const hiddenLock = path.join(root, 'scripts/node/node_modules/.package-lock.json');
+  const isInstalled = readJson(hiddenLock)?.packages[name]?.version === version;
+  return { version, file: path.join(name, bin.node), isInstalled };
 }
 
 /** The Node.js that runs setup, and the first on PATH, neither of them a part of this folder. */

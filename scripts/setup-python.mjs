@@ -98,7 +98,7 @@ export function explain({ seen, machine, platform = process.platform }) {
   if (foreign !== undefined) {
     return `${foreign.path} is not a native Python: it is built for ${foreign.machine}, this machine is ${machine}. ${get}, or use a Conda environment for ${machine} (see *If setup fails* in README.md), then run this again.`;
   }
-  const found = new Map(seen.map((python) => [python.path, describe(python)]));
+  const found = new Map(seen.map((python) => [path.dirname(python.path), describe(python)]));
   const others = found.size === 0 ? 'none' : `only ${[...found.values()].join(', ')}`;
   return `Sightglass needs ${RANGE} and found ${others}. ${get}, then run this again.`;
 }
@@ -225,7 +225,7 @@ async function downloadPython(root, { seen, machine }, env) {
       UV_PYTHON_INSTALL_DIR: toOwnFolder(root),
       UV_PYTHON_INSTALL_BIN: '0',
     },
-    remedy: 'uv downloads it from GitHub, or from `UV_PYTHON_INSTALL_MIRROR`.',
+    remedy: 'uv downloads Python from GitHub; set `UV_PYTHON_INSTALL_MIRROR` to use a mirror.',
   });
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { AS_LOCKED, ensurePython } from './setup-python.mjs';
@@ -28,7 +29,7 @@ export async function ensureRuntime(root, { dev: wanted }) {
   const paths = toPaths(root);
   const stamp = readJson(paths.stamp);
   const dev = wanted || stamp?.dev === true;
-  const isWhole = isOurs(stamp, paths);
+  const isWhole = isComplete(stamp, paths) && runs(paths.python);
   rmSync(paths.stamp, { force: true });
   if (!isWhole) await createEnvironment(root, paths);
   await sync(root, paths, { dev });
@@ -58,16 +59,24 @@ function toPaths(root) {
   };
 }
 
-/**
- * True when the environment was finished here, on the Python that it still refers to, and has lost none
- * of its packages since. An upgrade of that Python, or a folder that was moved, breaks an environment.
- */
-function isOurs(stamp, { venv, python, uv }) {
-  if (stamp?.folder !== venv || !Array.isArray(stamp.packages)) return false;
-  const current = fingerprint(python);
-  if (current === undefined || stamp.python !== current || !existsSync(uv)) return false;
+/** True when the environment is complete, on the very Python that it was created with. */
+function isOurs(stamp, paths) {
+  const current = fingerprint(paths.python);
+  return current !== undefined && stamp?.python === current && isComplete(stamp, paths);
+}
+
+/** True when the environment was finished in this place and has lost none of its packages since. */
+function isComplete(stamp, { venv, uv }) {
+  if (stamp?.folder !== venv || !Array.isArray(stamp.packages) || !existsSync(uv)) return false;
   const packages = new Set(listPackages(venv));
   return stamp.packages.every((name) => packages.has(name));
+}
+
+/** False when the base Python was removed, or replaced by another version, since. */
+function runs(python) {
+  return (
+    spawnSync(python, ['-I', '-c', 'import mlx.core'], { env: toPythonEnvironment() }).status === 0
+  );
 }
 
 /** The base Python behind the environment, told from its upgrade without running either. */

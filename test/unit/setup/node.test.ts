@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readlinkSync,
@@ -47,6 +48,11 @@ function createCheckout(t: TestContext) {
   );
   mkdirSync(join(root, 'scripts/node/node_modules/node-x'), { recursive: true });
   symlinkSync(process.execPath, join(root, 'scripts/node/node_modules/node-x/node'));
+  // npm writes this last.
+  write(
+    'scripts/node/node_modules/.package-lock.json',
+    JSON.stringify({ packages: { 'node_modules/node-x': { version: '26.0.0' } } }),
+  );
   const link = join(root, 'node_modules/.bin/node');
   return {
     root,
@@ -134,6 +140,18 @@ test('a pinned Node of another version than the lock now names is noticed', asyn
   assert.equal(hasNode(root), true);
   write('scripts/node/package-lock.json', '{"packages":{}}');
   assert.equal(hasNode(root), false);
+});
+
+test('a pinned Node that was installed in part, or is of another version, is installed again', async (t) => {
+  for (const left of ['', '{"packages":{"node_modules/node-x":{"version":"25.0.0"}}}']) {
+    const { root, write, machineNode } = createCheckout(t);
+    write('scripts/node/node_modules/.package-lock.json', left);
+    const machine = machineNode('exit 1');
+    const npm = join(machine.env.PATH, 'npm');
+    writeFileSync(npm, `#!/bin/sh\necho > ${root}/npm-ran\n`, { mode: 0o755 });
+    await ensureNode(root, machine);
+    assert.equal(existsSync(join(root, 'npm-ran')), true);
+  }
 });
 
 test('a Node under Rosetta is refused with the remedy (mac.md 20), and an Intel Mac by name', () => {

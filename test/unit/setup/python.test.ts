@@ -133,11 +133,12 @@ test('an Intel Python under Rosetta is refused by name', (t) => {
 test('a Python too new or too old is named together with what is needed', (t) => {
   const machine = createMachine(t);
   machine.python('bin/python3', 9);
-  machine.python('bin/python3.14', 14);
+  machine.env['PATH'] += `:${machine.home}/opt`;
+  machine.python('opt/python3.14', 14);
   assert.equal(machine.choose().path, undefined);
   assert.match(
     machine.explain(),
-    /^Sightglass needs Python 3\.11 to 3\.13 and found only 3\.9 at bin\/python3, 3\.14 at bin\/python3\.14\. Install it with `sudo apt install/,
+    /^Sightglass needs Python 3\.11 to 3\.13 and found only 3\.9 at bin\/python3, 3\.14 at opt\/python3\.14\. Install it with `sudo apt install/,
   );
 });
 
