@@ -24,12 +24,12 @@ export function hasRuntime(root, { dev }) {
  * and is built from the start.
  * @throws SetupError
  */
-export async function ensureRuntime(root, { dev: wanted }) {
+export async function ensureRuntime(root, { dev: wanted, env = process.env, disk }) {
   if (hasRuntime(root, { dev: wanted })) return;
-  const paths = toPaths(root);
+  const paths = { ...toPaths(root), env, disk };
   const stamp = readJson(paths.stamp);
   const dev = wanted || stamp?.dev === true;
-  const isWhole = isComplete(stamp, paths) && runs(paths.python);
+  const isWhole = isComplete(stamp, paths) && runs(paths);
   rmSync(paths.stamp, { force: true });
   if (!isWhole) await createEnvironment(root, paths);
   await sync(root, paths, { dev });
@@ -73,9 +73,10 @@ function isComplete(stamp, { venv, uv }) {
 }
 
 /** False when the base Python was removed, or replaced by another version, since. */
-function runs(python) {
+function runs({ python, env }) {
   return (
-    spawnSync(python, ['-I', '-c', 'import mlx.core'], { env: toPythonEnvironment() }).status === 0
+    spawnSync(python, ['-I', '-c', 'import mlx.core'], { env: toPythonEnvironment(env) }).status ===
+    0
   );
 }
 
@@ -95,14 +96,14 @@ function listPackages(venv) {
   });
 }
 
-async function createEnvironment(root, { venv, python, lock }) {
-  const base = await ensurePython(root);
+async function createEnvironment(root, { venv, python, lock, env, disk }) {
+  const base = await ensurePython(root, { env, disk });
   rmSync(venv, { recursive: true, force: true, maxRetries: 5 });
   await runStep(root, {
     title: `Creating a Python environment with ${base}`,
     command: base,
     args: ['-I', '-m', 'venv', venv],
-    env: toPythonEnvironment(),
+    env: toPythonEnvironment(env),
     remedy:
       'Check that this Python is complete (on Debian and Ubuntu: `sudo apt install python3-venv`), then run this again.',
   });
@@ -110,29 +111,30 @@ async function createEnvironment(root, { venv, python, lock }) {
     title: 'Installing uv',
     command: python,
     args: ['-I', '-m', 'pip', 'install', ...AS_LOCKED, '-r', lock.setup],
-    env: toPipEnvironment(python),
+    env: toPipEnvironment(python, env),
     remedy: 'Check the network connection, then run this again.',
   });
 }
 
-async function sync(root, { python, uv, lock }, { dev }) {
+async function sync(root, { python, uv, lock, env }, { dev }) {
   const locks = [lock.app, lock.setup, ...(dev ? [lock.dev] : [])];
   await runStep(root, {
     title: 'Installing the Python runtime, about 1 GB',
     command: uv,
     args: ['pip', 'sync', ...AS_LOCKED, '--python', python, ...locks],
-    env: toUvEnvironment(python),
+    env: toUvEnvironment(python, env),
     remedy: 'Check the network connection and the free disk space, then run this again.',
   });
 }
 
 /** Imports it once: shows that it runs here, and leaves the bytecode that halves the time of later starts. */
-async function tryOut(root, { python, venv }) {
+async function tryOut(root, { python, env }) {
   await runStep(root, {
     title: 'Trying the Python runtime',
     command: python,
     args: ['-I', '-c', 'import mlx_vlm.server.app'],
-    env: toPythonEnvironment(),
-    remedy: `Remove ${venv}, then run this again.`,
+    env: toPythonEnvironment(env),
+    remedy:
+      'Run this again: it is then built from the start. If that fails too, please report it with the log.',
   });
 }

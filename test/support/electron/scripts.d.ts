@@ -9,6 +9,11 @@ declare module '*/setup-runtime.mjs' {
   export const AS_LOCKED: readonly string[];
   /** uv's environment: without the person's settings, but with pip's indexes and certificates. */
   export function toUvEnvironment(python: string): Record<string, string | undefined>;
+  export function hasRuntime(root: string, options: { dev: boolean }): boolean;
+  export function ensureRuntime(
+    root: string,
+    options: { dev: boolean; env: Record<string, string | undefined>; disk: string },
+  ): Promise<void>;
 }
 
 declare module '*/scripts/setup-lock.mjs' {
