@@ -13,6 +13,7 @@ import { runStep, SetupError, setupFolder } from './setup-step.mjs';
 export const MINORS = [11, 12, 13];
 /** Versions that can install uv, which then downloads one of those. */
 const OTHER_MINORS = [14, 15, 10, 9, 8];
+const OLDEST_FOR_UV = 8;
 /** What uv downloads when none of them is installed. */
 export const DOWNLOADED = '3.12';
 /** MLX's wheels need macOS 14, whose kernel is Darwin 23. */
@@ -207,7 +208,8 @@ async function downloadPython(root, { seen, machine }, env) {
     .map((folder) => path.join(folder, 'uv'))
     .find((file) => existsSync(file) && spawnSync(file, ['--version']).status === 0);
   const base = seen.find(
-    (python) => python.native && python.standard && (python.venv || python.pip),
+    ({ native, standard, version: [, minor], venv, pip }) =>
+      native && standard && minor >= OLDEST_FOR_UV && (venv || pip),
   );
   if (onPath === undefined && base === undefined) {
     throw new SetupError(
