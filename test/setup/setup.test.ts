@@ -6,9 +6,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type Environment,
   FreshClone,
   installTools,
   type Output,
@@ -45,7 +46,8 @@ describe('npm start in a fresh clone answers a request', { skip }, () => {
   for (const [node, npm, major] of COMBINATIONS) {
     test(`with Node ${node} and npm ${npm}`, async (t) => {
       const bin = installTools(mkdtempSync(join(folder, 'tools-')), node, npm);
-      const clone = new FreshClone(t, withTools(bin));
+      const clone = new FreshClone(withTools(bin));
+      t.after(() => clone.remove());
       const { answer, expected } = await clone.start();
       const versions = ['node', 'npm'].map((name) =>
         execFileSync(join(bin, name), ['--version'], { encoding: 'utf8' }).trim(),
@@ -54,54 +56,74 @@ describe('npm start in a fresh clone answers a request', { skip }, () => {
       assert.deepEqual([answer, clone.node.split('.')[0]], [expected, `v${major}`]);
     });
   }
+});
 
-  const environments = {
-    'with NODE_ENV=production': { NODE_ENV: 'production' },
-    'with ignore-scripts=true': { npm_config_ignore_scripts: 'true' },
-    'with PIP_USER=1': { PIP_USER: '1' },
-    'with user = true in pip.conf': {
-      XDG_CONFIG_HOME: writePipConfig(mkdtempSync(join(folder, 'pip-')), 'user = true'),
-    },
-    'with an .npmrc that omits, skips scripts, makes no links and is strict about engines': {
-      npm_config_userconfig: writeNpmrc(
-        mkdtempSync(join(folder, 'npm-')),
-        'ignore-scripts=true\nomit=dev\nbin-links=false\nengine-strict=true\ndry-run=true\nlegacy-peer-deps=true\nstrict-allow-scripts=true',
-      ),
-    },
-    'with every setting that sends pip, uv or Python elsewhere': {
-      PIP_TARGET: join(folder, 'target'),
-      PIP_PREFIX: join(folder, 'prefix'),
-      PIP_REQUIRE_VIRTUALENV: '1',
-      PIP_NO_BINARY: ':all:',
-      PIP_PYTHON: '/nonexistent/python',
-      PIP_USE_FEATURE: 'no-such-feature',
-      PYTHONHOME: '/nonexistent',
-      PYTHONPATH: '/nonexistent',
-      VIRTUAL_ENV: '/nonexistent',
-      CONDA_PREFIX: '/nonexistent',
-      UV_SYSTEM_PYTHON: '1',
-      UV_PYTHON: '2.7',
-      UV_NO_BINARY: '1',
-      UV_EXCLUDE_NEWER: '2020-01-01',
-      UV_PROJECT_ENVIRONMENT: '/nonexistent',
-      UV_LINK_MODE: 'symlink',
-    },
-  };
-  for (const [title, env] of Object.entries(environments)) {
-    test(title, async (t) => {
-      const { answer, expected } = await new FreshClone(t, env).start();
+/** Settings that broke a checkout or could, and what setup has to make again under them. */
+const ENVIRONMENTS: [title: string, parts: ('packages' | 'node' | 'python')[], env: Environment][] =
+  [
+    ['NODE_ENV=production', ['packages', 'node', 'python'], { NODE_ENV: 'production' }],
+    ['ignore-scripts=true', ['packages', 'node', 'python'], { npm_config_ignore_scripts: 'true' }],
+    ['PIP_USER=1', ['python'], { PIP_USER: '1' }],
+    [
+      'user = true in pip.conf',
+      ['python'],
+      { XDG_CONFIG_HOME: writePipConfig(mkdtempSync(join(folder, 'pip-')), 'user = true') },
+    ],
+    [
+      'an .npmrc that omits, skips scripts, makes no links and is strict about engines',
+      ['packages', 'node'],
+      {
+        npm_config_userconfig: writeNpmrc(
+          mkdtempSync(join(folder, 'npm-')),
+          'ignore-scripts=true\nomit=dev\nbin-links=false\nengine-strict=true\ndry-run=true\nlegacy-peer-deps=true\nstrict-allow-scripts=true',
+        ),
+      },
+    ],
+    [
+      'every setting that sends pip, uv or Python elsewhere',
+      ['python'],
+      {
+        PIP_TARGET: join(folder, 'target'),
+        PIP_PREFIX: join(folder, 'prefix'),
+        PIP_REQUIRE_VIRTUALENV: '1',
+        PIP_NO_BINARY: ':all:',
+        PIP_PYTHON: '/nonexistent/python',
+        PIP_USE_FEATURE: 'no-such-feature',
+        PYTHONHOME: '/nonexistent',
+        PYTHONPATH: '/nonexistent',
+        VIRTUAL_ENV: '/nonexistent',
+        CONDA_PREFIX: '/nonexistent',
+        UV_SYSTEM_PYTHON: '1',
+        UV_PYTHON: '2.7',
+        UV_NO_BINARY: '1',
+        UV_EXCLUDE_NEWER: '2020-01-01',
+        UV_PROJECT_ENVIRONMENT: '/nonexistent',
+        UV_LINK_MODE: 'symlink',
+      },
+    ],
+  ];
+
+describe('setup in an odd environment, then npm start, answers a request', { skip }, () => {
+  let clone: FreshClone;
+  before(() => {
+    clone = new FreshClone(withTools(installTools(folder, '20', '10')));
+  });
+  after(() => clone.remove());
+  for (const [title, parts, env] of ENVIRONMENTS) {
+    test(`with ${title}`, async () => {
+      clone.forget(...parts);
+      const { answer, expected } = await clone.start(env);
       assert.equal(answer, expected);
     });
   }
 
-  test('without a network, after its first start', async (t) => {
+  test('without a network, once everything is set up', async (t) => {
     const lo = 'ip link set lo up';
     if (spawnSync('unshare', ['--net', 'sh', '-c', lo]).status !== 0) {
       return t.skip('needs the right to create a network namespace, and ip');
     }
-    const clone = new FreshClone(t, {});
-    const { expected } = await clone.start();
-    assert.equal(await clone.startOffline(lo), expected);
+    await clone.start();
+    assert.equal(await clone.startOffline(lo), 'A red circle on a white background.');
   });
 });
 
@@ -110,20 +132,25 @@ describe('setup that was killed is repaired by the next npm start', { skip }, ()
     await output.until(new RegExp(title));
     await sleep(afterMs); // somewhere in the middle of the step
   };
-  const moments = {
-    'while npm installs packages': seen('Installing the packages', 4000),
-    'after npm has ended, before that is recorded': async (_: Output, clone: string) => {
-      while (!existsSync(join(clone, 'node_modules/.package-lock.json'))) await sleep(1);
-    },
-    'while Node.js is downloaded': seen('Installing Node.js', 1500),
-    'while the Python environment is created': seen('Creating a Python environment', 1500),
-    'while uv installs the runtime': seen('Installing the Python runtime', 300),
-    'while the runtime is tried': seen('Trying the Python runtime', 1000),
+  const recorded = async (_: Output, clone: string) => {
+    while (!existsSync(join(clone, 'node_modules/.package-lock.json'))) await sleep(1);
   };
-  for (const [title, moment] of Object.entries(moments)) {
-    test(title, async (t) => {
-      const bin = installTools(mkdtempSync(join(folder, 'tools-')), '20', '10');
-      const clone = new FreshClone(t, withTools(bin));
+  let clone: FreshClone;
+  before(() => {
+    clone = new FreshClone(withTools(installTools(folder, '20', '10')));
+  });
+  after(() => clone.remove());
+  const moments = [
+    ['while npm installs packages', 'packages', seen('Installing the packages', 4000)],
+    ['after npm has ended, before that is recorded', 'packages', recorded],
+    ['while Node.js is downloaded', 'node', seen('Installing Node.js', 1500)],
+    ['while the Python environment is created', 'python', seen('Creating a Python', 1500)],
+    ['while uv installs the runtime', 'python', seen('Installing the Python runtime', 300)],
+    ['while the runtime is tried', 'python', seen('Trying the Python runtime', 1000)],
+  ] as const;
+  for (const [title, part, moment] of moments) {
+    test(title, async () => {
+      clone.forget(part);
       await clone.killSetup(moment);
       const { answer, expected } = await clone.start();
       assert.equal(answer, expected);
