@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endLeftoverStep, processStart, setupFolder, showProgress } from './setup-step.mjs';
+import { endStep, processStart, setupFolder, showProgress } from './setup-step.mjs';
 
 const RETRY_MS = 200;
 
@@ -14,14 +14,20 @@ export async function withSetupLock(root, work) {
   const lockPath = path.join(setupFolder(root), 'lock');
   await acquire(lockPath);
   const release = () => unlinkSync(lockPath);
-  const exit = () => process.exit(130);
+  let stopping;
+  const stop = () => {
+    stopping ??= endStep(root).finally(() => process.exit(130));
+  };
   process.once('exit', release);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, exit);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, stop);
   try {
-    await endLeftoverStep(root);
+    await endStep(root);
     await work();
+  } catch (error) {
+    await stopping; // a step that failed because we ended it needs no message
+    throw error;
   } finally {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeListener(signal, exit);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeListener(signal, stop);
     process.removeListener('exit', release);
     release();
   }

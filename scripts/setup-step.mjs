@@ -12,7 +12,9 @@ import {
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const LEFTOVER_POLL_MS = 20;
+const POLL_MS = 50;
+/** For the command to clean up. npm needs the SIGKILL: it goes on after a SIGTERM. */
+const GRACE_MS = 3000;
 
 /** Setup cannot continue. The message says what to do and is shown without a stack trace. */
 export class SetupError extends Error {}
@@ -85,21 +87,29 @@ export function showProgress(title) {
 }
 
 /**
- * Kills the command that a killed setup left running: an `npm ci` that lives on would fight with ours
- * over the same folder.
+ * Ends the command of the step that runs in this folder, if any: ours when setup is stopped, or the one
+ * that a killed setup left behind. An `npm ci` that lives on would fight with ours over the same files.
+ * It gets some time to end by itself, then it is killed.
  */
-export async function endLeftoverStep(root) {
+export async function endStep(root) {
   const recordPath = toRecordPath(root);
   const [pid, started] = readLines(recordPath);
-  if (started !== undefined && processStart(pid) === started) {
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch (error) {
-      if (error.code !== 'ESRCH') throw error;
-    }
-    while (processStart(pid) === started) await sleep(LEFTOVER_POLL_MS);
+  const isRunning = () => started !== undefined && processStart(pid) === started;
+  if (isRunning()) killGroup(pid, 'SIGTERM');
+  const killAt = performance.now() + GRACE_MS;
+  while (isRunning()) {
+    if (performance.now() > killAt) killGroup(pid, 'SIGKILL');
+    await sleep(POLL_MS);
   }
   rmSync(recordPath, { force: true });
+}
+
+function killGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error; // it has ended in the meantime
+  }
 }
 
 /**
@@ -142,13 +152,7 @@ function run(root, command, args, { cwd, env, stdio }) {
   return new Promise((resolve) => {
     // In a process group of its own, so that nothing of it outlives the step.
     const child = spawn(command, args, { cwd, env, stdio, detached: true });
-    const end = () => {
-      try {
-        process.kill(-child.pid, 'SIGTERM');
-      } catch {
-        // It ended by itself in the meantime.
-      }
-    };
+    const end = () => killGroup(child.pid, 'SIGTERM');
     const settle = (code) => {
       process.removeListener('exit', end);
       rmSync(toRecordPath(root), { force: true });

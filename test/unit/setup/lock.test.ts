@@ -17,12 +17,12 @@ function createRoot(t: TestContext): string {
 }
 
 /** Another setup of the same folder, in a step that prints its own pid and then sleeps. */
-async function startSetup(t: TestContext, root: string) {
+async function startSetup(t: TestContext, root: string, trap = '') {
   const program = `
     import { withSetupLock } from '${scripts}setup-lock.mjs';
     import { runStep } from '${scripts}setup-step.mjs';
     await withSetupLock('${root}', () => runStep('${root}', {
-      title: 'Sleeping', command: 'sh', args: ['-c', 'echo $$ > pid; exec sleep 1000'], env: process.env, remedy: '',
+      title: 'Sleeping', command: 'sh', args: ['-c', '${trap} echo $$ > pid; exec sleep 1000'], env: process.env, remedy: '',
     }));`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program]);
   t.after(() => child.kill('SIGKILL'));
@@ -32,12 +32,15 @@ async function startSetup(t: TestContext, root: string) {
   return { child, step: Number(readFileSync(file, 'utf8').split('\n')[0]) };
 }
 
-async function until(child: ChildProcess, pattern: RegExp): Promise<void> {
+/** Goes on reading afterwards, so that the child can go on writing. */
+function until(child: ChildProcess, pattern: RegExp): Promise<void> {
   let text = '';
-  for await (const chunk of child.stderr ?? []) {
-    text += chunk;
-    if (pattern.test(text)) return;
-  }
+  return new Promise((resolve) => {
+    child.stderr?.on('data', (chunk) => {
+      text += chunk;
+      if (pattern.test(text)) resolve();
+    });
+  });
 }
 
 test('the lock of a killed setup is taken over, and what it left running is killed', async (t) => {
@@ -53,12 +56,12 @@ test('the lock of a killed setup is taken over, and what it left running is kill
   assert.equal(isRunning, undefined);
 });
 
-test('a setup that is stopped ends its command and gives up the lock', async (t) => {
+test('a setup that is stopped ends its command, even one that ignores SIGTERM as npm does, then the lock', async (t) => {
   const root = createRoot(t);
-  const { child, step } = await startSetup(t, root);
+  const { child, step } = await startSetup(t, root, 'trap "" TERM;');
   child.kill('SIGTERM');
-  await once(child, 'exit');
-  while (processStart(step) !== undefined) await new Promise(setImmediate);
+  assert.deepEqual(await once(child, 'exit'), [130, null]);
+  assert.equal(processStart(step), undefined);
   assert.equal(existsSync(join(root, 'resources/runtime/.setup/lock')), false);
 });
 
