@@ -2,11 +2,16 @@
 
 import copy
 import importlib
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 from mlx.utils import tree_flatten
 from mlx_vlm.utils import update_module_configs
+
+from runtime_process import DEMO
 
 PICTURE = 5
 """The token that stands for a part of a picture."""
@@ -120,16 +125,20 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 def make_model(kind: str) -> Any:
     """mlx_vlm's own, as its load_model makes it, but with weights that nobody has trained."""
-    config = {"model_type": kind, **copy.deepcopy(CONFIGS[kind])}
-    architecture = importlib.import_module(f"mlx_vlm.models.{kind}")
-    parts = ["text", "vision", "perceiver", "projector", "audio"]
-    read = architecture.ModelConfig.from_dict(copy.deepcopy(config))
-    mx.random.seed(1)
-    model = architecture.Model(update_module_configs(read, architecture, config, parts))
+    model = build(kind, {"model_type": kind, **copy.deepcopy(CONFIGS[kind])})
     # Louder than at their start, so that a wrong feature changes what is said.
     parameters = tree_flatten(model.parameters())
     model.load_weights([(name, 3 * weights) for name, weights in parameters], strict=False)
     return model
+
+
+def build(kind: str, config: dict[str, Any]) -> Any:
+    """The architecture that mlx_vlm has for such a configuration, with its first random weights."""
+    architecture = importlib.import_module(f"mlx_vlm.models.{kind}")
+    parts = ["text", "vision", "perceiver", "projector", "audio"]
+    read = architecture.ModelConfig.from_dict(copy.deepcopy(config))
+    mx.random.seed(1)
+    return architecture.Model(update_module_configs(read, architecture, config, parts))
 
 
 def make_prompt(model: Any, seed: int) -> tuple[list[int], dict]:
@@ -144,3 +153,96 @@ def make_prompt(model: Any, seed: int) -> tuple[list[int], dict]:
         grid = mx.array([[1, 8, 8]])
         features = model.get_input_embeddings(mx.array([ids]), pixels, image_grid_thw=grid)
     return ids, features.to_dict()
+
+
+# -- folders that the launcher loads: these models with the demo model's tokenizer
+
+SMOLVLM = {
+    "text_config": {**TEXT, "model_type": "llama", "num_hidden_layers": 2},
+    "vision_config": {
+        **SIZE,
+        "model_type": "smolvlm_vision",
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "patch_size": 8,
+        "image_size": 64,
+    },
+    "scale_factor": 2,
+}
+GEMMA4_EXPERTS = {
+    "enable_moe_block": True,
+    "num_experts": 4,
+    "top_k_experts": 2,
+    "moe_intermediate_size": 32,
+}
+FOLDERS: dict[str, dict[str, Any]] = {
+    **CONFIGS,
+    "smolvlm": SMOLVLM,
+    "gemma4 with experts": {
+        **CONFIGS["gemma4"],
+        "text_config": {**CONFIGS["gemma4"]["text_config"], **GEMMA4_EXPERTS},
+    },
+}
+TOKENIZER = {
+    "vocab_size": 1024,
+    "eos_token_id": 1018,
+    "vision_start_token_id": 1019,
+    "image_token_id": 1022,
+    "video_token_id": 1023,
+}
+"""The demo model's own numbers."""
+MARKERS = {
+    "image_token": "<|image_pad|>",
+    "boi_token": "<|vision_start|>",
+    "eoi_token": "<|vision_end|>",
+    "fake_image_token": "<|vision_pad|>",
+    "global_image_token": "<|vision_pad|>",
+    "end_of_utterance_token": "<|im_end|>",
+}
+PROCESSORS = {
+    "gemma4": {
+        "image_processor_type": "Gemma4ImageProcessor",
+        "patch_size": 4,
+        "max_soft_tokens": TOKENS_OF_PICTURE,
+        "pooling_kernel_size": 2,
+    },
+    "smolvlm": {
+        "image_processor_type": "SmolVLMImageProcessor",
+        "do_image_splitting": False,
+        "size": {"longest_edge": 64},
+        "max_image_size": {"longest_edge": 64},
+    },
+}
+QWEN_PROCESSOR = {
+    "image_processor_type": "Qwen2VLImageProcessor",
+    "patch_size": 4,
+    "min_pixels": 1024,
+    "max_pixels": 1024,
+}
+
+
+def write_folder(name: str, folder: Path) -> Path:
+    """A whole model of that architecture, as people download it, with random weights."""
+    kind = name.split()[0]
+    shutil.copytree(DEMO, folder, ignore=shutil.ignore_patterns("*.safetensors", "README.md"))
+    config = {"model_type": kind, **copy.deepcopy(FOLDERS[name]), **TOKENIZER}
+    config["text_config"]["vocab_size"] = TOKENIZER["vocab_size"]
+    config["boi_token_id"] = TOKENIZER["vision_start_token_id"]
+    if "vocab_size_per_layer_input" in config["text_config"]:
+        config["text_config"]["vocab_size_per_layer_input"] = TOKENIZER["vocab_size"]
+    _write(folder / "config.json", config)
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
+    _write(folder / "tokenizer_config.json", {**tokenizer, "extra_special_tokens": MARKERS})
+    processor = PROCESSORS.get(kind, QWEN_PROCESSOR)
+    _write(folder / "preprocessor_config.json", processor)
+    _write(
+        folder / "processor_config.json",
+        {"image_processor": processor, "image_seq_len": TOKENS_OF_PICTURE},
+    )
+    weights = dict(tree_flatten(build(kind, config).parameters()))
+    mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
+    return folder
+
+
+def _write(file: Path, content: dict) -> None:
+    file.write_text(json.dumps(content))

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import mlx.core as mx
+from left_out import missing_package
 from lines import FatalError
 from memory import memory_bytes
 from mlx_vlm.server.app import get_cached_model
@@ -90,6 +91,8 @@ def to_fatal(name: str, error: BaseException) -> FatalError:
             f"mlx_vlm {version('mlx-vlm')} does not know the model type {unsupported[1]}.",
             "Choose a vision model of a type it knows, such as qwen2_vl, gemma3 or llava.",
         )
+    if missing := missing_package(name, chain[-1]):
+        return missing
     if any(isinstance(each, FileNotFoundError) for each in chain):
         return FatalError(
             "model_incomplete", _reason(chain), "Download the model again, completely."

@@ -13,6 +13,7 @@ from typing import Any
 
 import mlx.core as mx
 from hub_cache import cached_folder
+from left_out import missing_package
 from lines import FatalError, LifeLines
 from mlx_vlm.utils import get_model_and_args, load_config, update_module_configs
 from model_folder import CHOOSE, check_model_folder, is_hub_name, unreadable, weights_bytes
@@ -123,12 +124,9 @@ def known_architecture(config: dict) -> Any:
         return get_model_and_args(config)[0]
     except (ImportError, ValueError, KeyError) as error:
         kind = str(config.get("model_type"))[:100]
-        needed = getattr(error, "name", None)
-        if needed and not needed.startswith("mlx_vlm."):
-            message = f"mlx_vlm needs {needed} for the model type {kind}, and it is not here."
-        else:
-            message = f"mlx_vlm {version('mlx-vlm')} does not know the model type {kind}."
-        raise FatalError("unsupported_model", message, CHOOSE) from error
+        missing = missing_package(f"The model type {kind}", error)
+        message = f"mlx_vlm {version('mlx-vlm')} does not know the model type {kind}."
+        raise missing or FatalError("unsupported_model", message, CHOOSE) from error
 
 
 def to_mlx_vlm_config(architecture: Any, config: dict) -> Any:

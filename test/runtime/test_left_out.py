@@ -1,0 +1,129 @@
+"""The runtime without the packages that its locks leave out to keep the app small."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import distributions
+from importlib.util import find_spec
+
+import pytest
+from left_out import LEFT_OUT
+from packaging.requirements import Requirement
+
+from runtime_process import DEMO, ENDLESS, ROOT
+from tiny_models import FOLDERS, write_folder
+
+RUNTIME = ROOT / "resources/runtime"
+NEED_ONE = {"multi_modality": "cv2", "nemotron_voicechat": "scipy"}
+"""Janus, and a model of speech: the architectures that cannot be had."""
+SUGGESTED = {
+    r"/SmolVLM2-": "smolvlm",
+    r"/Qwen3-VL-\d+B-Instruct": "qwen3_vl",
+    r"/Qwen3-VL-\d+B-A\d+B-": "qwen3_vl_moe",
+    r"/Qwen3\.5-\d+B-MLX": "qwen3_5",
+    r"/gemma-4-(e\db|\d+b)-it": "gemma4",
+    r"/gemma-4-\d+b-a\db-it": "gemma4 with experts",
+}
+"""The architecture of each model in suggested.json."""
+
+
+def test_the_list_is_that_of_pyproject():
+    overrides = tomllib.loads((RUNTIME / "pyproject.toml").read_text())["tool"]["uv"]
+    assert sorted(overrides["override-dependencies"]) == sorted(
+        f"{package} ; sys_platform == 'never'" for package in LEFT_OUT.values()
+    )
+
+
+def test_none_of_them_is_installed():
+    """Otherwise the tests below prove nothing. Uninstall what was added by hand."""
+    assert [module for module in LEFT_OUT if find_spec(module)] == []
+
+
+def test_each_of_them_is_still_a_dependency_of_something():
+    """If not, it can be removed from pyproject.toml and left_out.py."""
+    wanted = {
+        requirement.name
+        for distribution in distributions()
+        for requirement in map(Requirement, distribution.requires or [])
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
+    assert set(LEFT_OUT.values()) - wanted == set()
+
+
+def test_the_locks_have_none_of_them():
+    for lock in ("requirements.txt", "requirements-dev.txt"):
+        locked = re.findall(r"^([\w.-]+)==", (RUNTIME / lock).read_text(), re.MULTILINE)
+        assert set(locked) & set(LEFT_OUT.values()) == set()
+
+
+def test_every_other_architecture_can_be_imported():
+    program = """
+import importlib, json, pkgutil
+from mlx_vlm import models
+missing = {}
+for kind in pkgutil.iter_modules(models.__path__):
+    try:
+        importlib.import_module(f"mlx_vlm.models.{kind.name}")
+    except ModuleNotFoundError as error:
+        missing[kind.name] = error.name
+print(json.dumps(missing))
+"""
+    stdout = subprocess.check_output([sys.executable, "-I", "-W", "ignore", "-c", program])
+    assert json.loads(stdout.splitlines()[-1]) == NEED_ONE
+
+
+def test_every_suggested_model_is_of_an_architecture_tried_here():
+    suggested = json.loads((ROOT / "resources/models/suggested.json").read_text())["models"]
+    kinds = {
+        model["id"]: [
+            kind for pattern, kind in SUGGESTED.items() if re.search(pattern, model["id"])
+        ]
+        for model in suggested
+    }
+    assert {name: found for name, found in kinds.items() if len(found) != 1} == {}
+    assert {found[0] for found in kinds.values()} == set(FOLDERS)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_suggested_architecture_describes_a_picture(start, tmp_path, name):
+    model = write_folder(name, tmp_path / "model")
+    runtime = start(model=model)
+    assert runtime.wait_ready()["model_type"] == name.split()[0]
+    answer = runtime.chat(**{**ENDLESS, "max_tokens": 4})
+    assert (answer.status, answer.error, answer.finish_reason) == (200, None, "length")
+
+
+@pytest.fixture
+def janus(tmp_path):
+    """A folder that looks like Janus, whose architecture imports OpenCV."""
+    model = shutil.copytree(DEMO, tmp_path / "janus")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "model_type": "multi_modality"}))
+    return model
+
+
+def test_a_model_that_needs_one_is_refused_with_its_name_and_what_to_do(start, janus):
+    fatal = start(model=janus).wait_fatal()
+    assert fatal["reason"] == "unsupported_model"
+    assert "needs the Python package opencv-python, which" in fatal["message"]
+    assert "pip install opencv-python" in fatal["remedy"]
+
+
+def test_the_list_of_models_says_so_too(janus):
+    from inspection import inspect
+
+    problem = inspect(str(janus)).problem
+    assert problem["message"] == (
+        "The model type multi_modality needs the Python package opencv-python, which Sightglass "
+        "does not include."
+    )
+
+
+def test_a_package_that_was_never_there_is_named_as_well():
+    from model import to_fatal
+
+    fatal = to_fatal("some/model", ModuleNotFoundError("No module named 'torch'", name="torch"))
+    assert fatal.message.startswith("some/model needs the Python package torch,")
