@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Bundle } from './index.ts';
+import { PROGRAMS } from './programs.ts';
+
+/** What a bundle is made from, besides the Python at hand. */
+const INPUTS = [
+  'resources/runtime/requirements.txt',
+  'resources/runtime/requirements-setup.txt',
+  'scripts/bundle',
+  'scripts/setup-runtime.mjs',
+  ...PROGRAMS.map((program) => `resources/runtime/${program}`),
+];
 
 export interface BundledPackage {
   name: string;
@@ -15,6 +25,8 @@ export interface BundledPackage {
 export interface Manifest {
   platform: string;
   python: string | null;
+  /** The hash of what it was made from. */
+  inputs: string;
   bytes: number;
   /** The largest first. */
   packages: BundledPackage[];
@@ -22,6 +34,7 @@ export interface Manifest {
 
 /** Writes `manifest.json`: what is in the bundle, under which licences, how large. */
 export async function writeManifest({
+  root,
   folder,
   platform,
   packages,
@@ -33,11 +46,44 @@ export async function writeManifest({
   const manifest: Manifest = {
     platform,
     python: isOwn ? '3.11' : null,
+    inputs: await hashInputs(root),
     bytes: await sizeOf(folder),
     packages: listed.sort((a, b) => b.bytes - a.bytes),
   };
   await writeFile(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
+}
+
+/** Whether the bundle in that folder is complete and made from the sources as they are now. */
+export async function isCurrent(root: string, folder: string): Promise<boolean> {
+  const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return false; // it is written last
+  const manifest: Partial<Manifest> = JSON.parse(text);
+  return manifest.inputs === (await hashInputs(root));
+}
+
+async function hashInputs(root: string): Promise<string> {
+  const files = (await Promise.all(INPUTS.map((input) => filesOf(join(root, input))))).flat();
+  const hash = createHash('sha256');
+  for (const file of files.sort()) {
+    hash.update(relative(root, file)).update('\0');
+    hash.update(
+      createHash('sha256')
+        .update(await readFile(file))
+        .digest(),
+    );
+  }
+  return hash.digest('hex');
+}
+
+/** The files under a path, or the file that it is. */
+async function filesOf(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true, recursive: true }).catch(() => null);
+  if (entries === null) return [path];
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !file.includes('__pycache__'));
 }
 
 async function describe(packages: string, info: string): Promise<BundledPackage> {

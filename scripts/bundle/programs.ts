@@ -2,7 +2,8 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bundle } from './index.ts';
 
-const PROGRAMS = ['launcher', 'models', 'doctor'];
+/** Folders of resources/runtime. */
+export const PROGRAMS = ['launcher', 'models', 'doctor'];
 
 /** Our own part of the runtime. */
 export async function copyPrograms({ root, folder }: Bundle): Promise<void> {

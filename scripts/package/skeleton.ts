@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** What @electron/fuses looks for in Electron's binary: a sentinel, version 1, nine fuses. */
@@ -7,24 +7,49 @@ const FUSE_WIRE = Buffer.concat([
   Buffer.from([1, 9]),
   Buffer.from('101001110'),
 ]);
+/** The first bytes of a Mach-O program for arm64, by which it is recognized. */
+const PROGRAM = Buffer.from('cffaedfe0c00000100000000020000000000000000000000', 'hex');
+const DATA = Buffer.alloc(64);
 const HELPERS = ['', ' (GPU)', ' (Plugin)', ' (Renderer)'];
 
-/** The places of Electron's distribution for a Mac, with nothing in them that runs. */
+/** The files of Electron's distribution for a Mac, code and data, with nothing in them that runs. */
 export async function writeSkeleton(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const contents = join(folder, 'Electron.app/Contents');
-  const framework = join(contents, 'Frameworks/Electron Framework.framework/Electron Framework');
-  await put(join(contents, 'MacOS/Electron'), 'stub', 0o755);
+  await put(join(contents, 'MacOS/Electron'), PROGRAM, 0o755);
   await put(join(contents, 'Info.plist'), plist('Electron'));
   await put(join(contents, 'Resources/electron.icns'), '');
-  await put(framework, FUSE_WIRE, 0o755);
+  const frameworks = join(contents, 'Frameworks');
+  await putFramework(join(frameworks, 'Electron Framework.framework'), {
+    'Electron Framework': Buffer.concat([PROGRAM, FUSE_WIRE]),
+    'Helpers/chrome_crashpad_handler': PROGRAM,
+    'Libraries/libffmpeg.dylib': PROGRAM,
+    'Resources/icudtl.dat': DATA,
+    'Resources/resources.pak': DATA,
+    'Resources/v8_context_snapshot.arm64.bin': DATA,
+    'Resources/en.lproj/locale.pak': DATA,
+  });
+  await putFramework(join(frameworks, 'Squirrel.framework'), {
+    Squirrel: PROGRAM,
+    'Resources/ShipIt': PROGRAM,
+  });
   for (const kind of HELPERS) {
-    const helper = join(contents, `Frameworks/Electron Helper${kind}.app/Contents`);
-    await put(join(helper, `MacOS/Electron Helper${kind}`), 'stub', 0o755);
+    const helper = join(frameworks, `Electron Helper${kind}.app/Contents`);
+    await put(join(helper, `MacOS/Electron Helper${kind}`), PROGRAM, 0o755);
     await put(join(helper, 'Info.plist'), plist(`Electron Helper${kind}`));
   }
   await put(join(folder, 'LICENSE'), '');
   await put(join(folder, 'version'), '45.4.1');
+}
+
+/** A framework with its version, and the links by which it is found. */
+async function putFramework(folder: string, files: Record<string, Buffer>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    await put(join(folder, 'Versions/A', name), content, 0o755);
+  }
+  await symlink('A', join(folder, 'Versions/Current'));
+  const tops = new Set(Object.keys(files).map((name) => name.split('/')[0] ?? name));
+  for (const name of tops) await symlink(`Versions/Current/${name}`, join(folder, name));
 }
 
 async function put(path: string, content: string | Buffer, mode = 0o644): Promise<void> {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { Manifest } from '../../scripts/bundle/manifest.ts';
+import { filterAsync, isCode, signList } from '../package/signing.ts';
 
 // The locked wheels for Apple silicon, resolved and unpacked wherever the test runs: the lock is
 // complete for them, each wheel has its hash, and their size is known.
@@ -15,6 +16,8 @@ const packages = join(folder, 'python/lib/python3.11/site-packages');
 const skip =
   process.platform === 'darwin' && 'a Mac makes its own bundle, of which these are a part';
 
+/** A dmg under 300 MB leaves the wheels no more. */
+const LARGEST_BYTES = 330e6;
 /** The first bytes of a 64-bit Mach-O for arm64: its magic number and the processor. */
 const ARM64 = 'cffaedfe0c000001';
 
@@ -25,6 +28,7 @@ test('the lock has a wheel for Apple silicon of everything, MLX’s for macOS 14
   const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
   const names = manifest.packages.map(({ name }) => name);
   assert.ok(['mlx', 'mlx-metal', 'mlx-vlm', 'transformers'].every((name) => names.includes(name)));
+  assert.ok(manifest.bytes < LARGEST_BYTES, `${manifest.bytes} bytes of wheels`);
   t.diagnostic(
     `${(manifest.bytes / 1e6).toFixed(0)} MB, ${names.length} packages, without a Python`,
   );
@@ -38,6 +42,21 @@ test('the lock has a wheel for Apple silicon of everything, MLX’s for macOS 14
   assert.deepEqual(foreign, []);
   const metal = files.find((file) => /^mlx_metal-.*dist-info\/WHEEL$/.test(file)) ?? '';
   assert.match(await readFile(join(packages, metal), 'utf8'), /^Tag: .*macosx_14_0_arm64$/m);
+});
+
+test('of the macOS runtime Mach-O files are signed one by one, and nothing else', {
+  skip,
+}, async (t) => {
+  const { signed, ignored } = await signList(folder, 'Contents/Resources/runtime');
+  assert.deepEqual(await filterAsync(signed, async (path) => !(await isCode(path))), []);
+  assert.deepEqual(await filterAsync(ignored, isCode), []);
+  const libraries = (await readdir(packages, { recursive: true })).filter((file) =>
+    /\.(so|dylib)$/.test(file),
+  );
+  assert.deepEqual(signed.sort(), libraries.map((file) => join(packages, file)).sort());
+  t.diagnostic(
+    `${signed.length} Mach-O files; ${ignored.length} other binary files are not signed`,
+  );
 });
 
 async function headOf(path: string): Promise<string> {

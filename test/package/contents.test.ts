@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { lstat, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { extractAll, listPackage } from '@electron/asar';
 import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { execa } from 'execa';
+import { filterAsync, isCode, readConfiguration, signList, validate } from './signing.ts';
 
 // What `npm run package` has put together: on Linux over a skeleton of Electron, so that all is there
 // but Electron itself and the signature.
@@ -39,22 +39,39 @@ async function plistValue(key: string): Promise<string | undefined> {
 }
 
 test('the configuration is one that electron-builder knows', async () => {
-  const require = createRequire(import.meta.url);
-  const builder = require.resolve('electron-builder');
-  const { getConfig, validateConfiguration } = createRequire(builder)(
-    'app-builder-lib/out/util/config/config',
-  );
-  const { DebugLogger } = createRequire(builder)('builder-util');
-  process.env['SIGHTGLASS_BUNDLE'] ??= 'linux';
-  process.env['GITHUB_REPOSITORY_OWNER'] ??= 'sightglass';
-  const config = await getConfig(root, join(root, 'electron-builder.yml'), {});
-  await validateConfiguration(config, new DebugLogger(false));
+  const config = await readConfiguration();
+  await validate(config);
   const misspelt = { ...config, mac: { ...config.mac, hardendRuntime: true } };
-  await assert.rejects(
-    validateConfiguration(misspelt, new DebugLogger(false)),
-    /configuration\.mac/,
+  await assert.rejects(validate(misspelt), /configuration\.mac/);
+});
+
+test('an app without a certificate is signed ad hoc once its fuses are set', async () => {
+  const { electronFuses, mac } = await readConfiguration();
+  assert.deepEqual(
+    [electronFuses.resetAdHocDarwinSignature, mac.identity, mac.hardenedRuntime],
+    [true, undefined, true],
   );
 });
+
+test('what is signed one by one is code, and only code', async (t) => {
+  const { signed, ignored } = await signList(contents, 'Contents');
+  const [bundles, signedFiles] = divide(signed, (path) => /\.(app|framework)$/.test(path));
+  const data = await filterAsync(signedFiles, async (path) => !(await isCode(path)));
+  assert.deepEqual(data, [], 'no data is signed');
+  // A link is signed where it leads. Linux's libraries stand where a Mac has a `.dylib`.
+  const forgotten = await filterAsync(
+    ignored,
+    async (path) =>
+      !(await lstat(path)).isSymbolicLink() && !/\.so\.[\d.]+$/.test(path) && isCode(path),
+  );
+  assert.deepEqual(forgotten, [], 'no code is left out');
+  assert.ok(bundles.some((path) => path.endsWith('Electron Framework.framework')));
+  t.diagnostic(`${signed.length} signed, ${ignored.length} binary files left to the app's seal`);
+});
+
+function divide<T>(items: T[], is: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(is), items.filter((item) => !is(item))];
+}
 
 test('no source map, test, type or development dependency is inside', () => {
   const unwanted = files.filter((file) =>
