@@ -2,44 +2,74 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { execa } from 'execa';
+import { execa, type Result } from 'execa';
 import { post, question, textOf } from '../../test/support/chat.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { drawShape, toDataUrl } from '../../test/support/pictures.ts';
 
-// For the macOS workflow: opens the packaged app as a person would, with the demo model chosen, and
-// asks it about a picture. `node scripts/package/smoke-test.ts out/mac-arm64/Sightglass.app`
+// For the macOS workflow: checks the packaged app's signature, opens it with the demo model chosen, asks
+// about a picture, and checks the signature again: an app that writes into itself breaks it.
+// `node scripts/package/smoke-test.ts out/mac-arm64/Sightglass.app`
 
 const READY_WITHIN_MS = 120_000;
 const ANSWER = 'A red circle on a white background.';
 const app = resolve(process.argv[2] ?? 'out/mac-arm64/Sightglass.app');
+await verifySignature();
+
 const home = await mkdtemp(join(tmpdir(), 'sightglass-smoke-'));
 const port = await freePort();
 const modelPath = join(app, 'Contents/Resources/models/demo');
 await writeFile(join(home, 'settings.json'), JSON.stringify({ settings: { modelPath, port } }));
-const running = execa(join(app, 'Contents/MacOS/Sightglass'), [`--user-data-dir=${home}`], {
-  stdio: 'inherit',
-  reject: false,
-});
+const running = execa(
+  join(app, 'Contents/MacOS/Sightglass'),
+  [
+    `--user-data-dir=${home}`,
+    // Chromium reads its cookie key from the keychain, which asks a person whenever an app that is
+    // signed ad hoc has changed. Nobody is here to answer.
+    '--use-mock-keychain',
+  ],
+  { stdio: 'inherit', reject: false },
+);
 try {
   await ready();
   const picture = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
   const answer = textOf(await post(`http://127.0.0.1:${port}`, question(picture)));
-  process.stdout.write(`The packaged app said: ${answer}\n`);
-  if (answer !== ANSWER) process.exitCode = 1;
+  process.stdout.write(`The packaged app answered: ${answer}\n`);
+  if (answer !== ANSWER) throw new Error(`Expected: ${ANSWER}`);
 } finally {
   running.kill();
   await running;
   await rm(home, { recursive: true, force: true });
 }
+await verifySignature();
 
-/** The app tells nobody from outside that it is ready: it is asked. */
+/** @throws when macOS would not accept the app as it is */
+async function verifySignature(): Promise<void> {
+  const stdio = 'inherit';
+  await execa('codesign', ['--verify', '--deep', '--strict', '--verbose=2', app], { stdio });
+  await execa('codesign', ['--display', '--verbose=2', app], { stdio });
+}
+
+/** Polls, because the app tells nobody outside that it is ready. */
 async function ready(): Promise<void> {
   const end = performance.now() + READY_WITHIN_MS;
+  let ended: Result | undefined;
+  void running.then((result) => {
+    ended = result as Result;
+  });
   while (performance.now() < end) {
     const health = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
     if (health?.ok) return;
+    if (ended !== undefined) {
+      throw new Error(
+        `The packaged app ended before it was ready: ${ended.signal ?? `exit code ${ended.exitCode}`}. ` +
+          'Killed at once means that its signature is broken.',
+      );
+    }
     await setTimeout(500);
   }
-  throw new Error(`The packaged app was not ready in ${READY_WITHIN_MS / 1000} s.`);
+  throw new Error(
+    `The packaged app did not listen on port ${port} within ${READY_WITHIN_MS / 1000} s. ` +
+      `Did it read its settings from ${home}?`,
+  );
 }

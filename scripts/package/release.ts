@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { toCask } from './cask.ts';
+
+// For the macOS workflow, on a tag: `node scripts/package/release.ts v1.2.3 out` checks that the packaged
+// files belong to that version and writes what goes beside them into the release: SHA256SUMS.txt, the
+// notes out of CHANGELOG.md, and the Homebrew cask.
+
+/** A version's section; a date may follow. */
+const HEADING = /^## \[?v?(\d+\.\d+\.\d+(?:-[\w.]+)?)\]?(?: .*)?$/;
+
+/** What a release consists of. `latest-mac.yml` and the block maps are what updates read. */
+export function releaseFiles(version: string): string[] {
+  const name = `Sightglass-${version}-arm64`;
+  return [
+    `${name}.dmg`,
+    `${name}.dmg.blockmap`,
+    `${name}.zip`,
+    `${name}.zip.blockmap`,
+    'latest-mac.yml',
+  ];
+}
+
+export interface Release {
+  tag: string;
+  /** The repository's owner, who also owns the cask's addresses. */
+  owner: string;
+  /** The folder of the packaged files. */
+  folder: string;
+  packageVersion: string;
+  changelog: string;
+}
+
+/** @throws Error when a file is missing or of another version, or CHANGELOG.md says nothing of it */
+export async function writeRelease(release: Release): Promise<void> {
+  const { tag, owner, folder, packageVersion, changelog } = release;
+  const version = tag.replace(/^v/, '');
+  if (tag !== `v${packageVersion}`) {
+    throw new Error(`The tag is ${tag}, but package.json has version ${packageVersion}.`);
+  }
+  const notes = changesOf(changelog, version);
+  const files = releaseFiles(version);
+  const present = await readdir(folder);
+  const missing = files.filter((file) => !present.includes(file));
+  if (missing.length > 0) throw new Error(`${folder} lacks ${missing.join(', ')}.`);
+  const hashes = await Promise.all(files.map((file) => hashOf(join(folder, file), 'sha256')));
+  await checkUpdateFile(folder, version);
+  const sums = files.map((file, at) => `${hashes[at]?.toString('hex')}  ${file}\n`);
+  await writeFile(join(folder, 'SHA256SUMS.txt'), sums.join(''));
+  await writeFile(join(folder, 'release-notes.md'), notes);
+  const sha256 = hashes[0]?.toString('hex') ?? '';
+  await writeFile(join(folder, 'sightglass.rb'), toCask({ version, owner, sha256 }));
+}
+
+/** An app that updates itself compares what it downloads with this file. */
+async function checkUpdateFile(folder: string, version: string): Promise<void> {
+  const text = await readFile(join(folder, 'latest-mac.yml'), 'utf8');
+  const zip = releaseFiles(version)[2] ?? '';
+  const sha512 = (await hashOf(join(folder, zip), 'sha512')).toString('base64');
+  for (const expected of [`version: ${version}\n`, `url: ${zip}\n`, `sha512: ${sha512}\n`]) {
+    if (!text.includes(expected)) {
+      throw new Error(`latest-mac.yml does not describe ${zip}: it lacks “${expected.trim()}”.`);
+    }
+  }
+}
+
+/**
+ * What CHANGELOG.md says of a version: the text below its heading, which may carry a date.
+ * @throws Error when the version has no section, or an empty one
+ */
+export function changesOf(changelog: string, version: string): string {
+  const lines = changelog.split('\n');
+  const start = lines.findIndex((line) => HEADING.exec(line)?.[1] === version);
+  if (start < 0) {
+    throw new Error(
+      `CHANGELOG.md has no section “## ${version}”. Rename “Unreleased” before you tag the release.`,
+    );
+  }
+  const rest = lines.slice(start + 1);
+  const end = rest.findIndex((line) => line.startsWith('## '));
+  const text = (end < 0 ? rest : rest.slice(0, end)).join('\n').trim();
+  if (!/^- /m.test(text)) throw new Error(`CHANGELOG.md says nothing about ${version}.`);
+  return `${text}\n`;
+}
+
+async function hashOf(path: string, algorithm: 'sha256' | 'sha512'): Promise<Buffer> {
+  const hash = createHash(algorithm);
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest();
+}
+
+if (import.meta.main) {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const [tag = '', folder = 'out'] = process.argv.slice(2);
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  await writeRelease({
+    tag,
+    owner: process.env['GITHUB_REPOSITORY_OWNER'] ?? 'sightglass',
+    folder,
+    packageVersion: version,
+    changelog: await readFile(join(root, 'CHANGELOG.md'), 'utf8'),
+  });
+}
