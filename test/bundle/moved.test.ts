@@ -84,6 +84,19 @@ test('a moved bundle serves the demo model, with no other Python and no network'
   assert.deepEqual(foreign, []);
 });
 
+test('a moved bundle runs every suggested architecture, and has the others but two', async (t) => {
+  const { stdout } = await execa(
+    join(root, 'resources/runtime/.venv/bin/python'),
+    ['-m', 'pytest', '-q', '-k', 'architecture', join(root, 'test/runtime/test_left_out.py')],
+    {
+      cwd: join(root, 'resources/runtime'),
+      env: { SIGHTGLASS_BUNDLED_RUNTIME: join(moved, 'runtime') },
+      timeout: 300_000,
+    },
+  );
+  t.diagnostic(stdout.split('\n').at(-1) ?? '');
+});
+
 test('a moved bundle downloads a model and judges it', async () => {
   await using hub = await HubServer.start();
   await hub.add('owner/demo', demoModel);

@@ -15,7 +15,10 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-LAUNCHER = ROOT / "resources/runtime/launcher"
+BUNDLE = os.environ.get("SIGHTGLASS_BUNDLED_RUNTIME")
+"""The runtime of a packaged app to be tested instead of the checkout's."""
+PYTHON = f"{BUNDLE}/python/bin/python3" if BUNDLE else sys.executable
+LAUNCHER = Path(BUNDLE or ROOT / "resources/runtime") / "launcher"
 DEMO = ROOT / "resources/models/demo"
 DEADLINE_SECONDS = 60
 ENDLESS = {"max_tokens": 3500, "logit_bias": {"1018": -1000, "1016": -1000}}
@@ -36,7 +39,7 @@ def command(socket_path: Path, model: Path | str, first: str | None = None) -> l
     if first is not None:
         launcher = ["-c", RUN_AFTER.format(first=first, launcher=str(LAUNCHER))]
     arguments = ["--socket", str(socket_path), "--model", str(model)]
-    return [sys.executable, "-I", *launcher, *arguments]
+    return [PYTHON, "-I", "-B", *launcher, *arguments]
 
 
 class RuntimeProcess:

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from importlib.metadata import distributions
 from importlib.util import find_spec
@@ -13,7 +12,7 @@ import pytest
 from left_out import LEFT_OUT
 from packaging.requirements import Requirement
 
-from runtime_process import DEMO, ENDLESS, ROOT
+from runtime_process import DEMO, ENDLESS, PYTHON, ROOT
 from tiny_models import FOLDERS, write_folder
 
 RUNTIME = ROOT / "resources/runtime"
@@ -67,11 +66,11 @@ missing = {}
 for kind in pkgutil.iter_modules(models.__path__):
     try:
         importlib.import_module(f"mlx_vlm.models.{kind.name}")
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         missing[kind.name] = error.name
 print(json.dumps(missing))
 """
-    stdout = subprocess.check_output([sys.executable, "-I", "-W", "ignore", "-c", program])
+    stdout = subprocess.check_output([PYTHON, "-I", "-W", "ignore", "-c", program])
     assert json.loads(stdout.splitlines()[-1]) == NEED_ONE
 
 
