@@ -28,6 +28,7 @@ export type ElectronActions = Pick<
   | 'answerDialog'
   | 'emitPower'
   | 'openSecondInstance'
+  | 'activate'
   | 'blur'
   | 'closeWindow'
   | 'quit'
@@ -74,7 +75,8 @@ export class ElectronApp implements ElectronActions {
     );
     const electron = await _electron.launch({
       executablePath: binary,
-      args: ['-r', hook, root, `--user-data-dir=${userData}`],
+      // A mock keychain: the real one would ask the person at the machine, and wait.
+      args: ['-r', hook, root, `--user-data-dir=${userData}`, '--use-mock-keychain'],
       env: { ...Object.fromEntries(own), ...env },
       cwd: root,
     });
@@ -127,7 +129,10 @@ export class ElectronApp implements ElectronActions {
   }
 
   clickTray = (button = 'click') =>
-    this.#electron.evaluate((_electron, event) => sightglassTest.tray?.emit(event), button);
+    this.#electron.evaluate((_electron, event) => {
+      const events = event === 'click' ? ['mouse-down', 'mouse-up', 'click'] : [event];
+      for (const each of events) sightglassTest.tray?.emit(each);
+    }, button);
 
   async openTrayMenu(): Promise<MenuItemState[]> {
     await this.clickTray('right-click');
@@ -150,6 +155,11 @@ export class ElectronApp implements ElectronActions {
   openSecondInstance = () =>
     this.#electron.evaluate(({ app }) => {
       app.emit('second-instance', {}, [], '');
+    });
+
+  activate = () =>
+    this.#electron.evaluate(({ app }) => {
+      app.emit('activate', {}, false);
     });
 
   blur = () => this.#onWindow('blur');

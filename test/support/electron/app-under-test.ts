@@ -41,6 +41,8 @@ export interface AppState {
   /** The menu on the screen. */
   menu?: MenuItemState[];
   windows: WindowState[];
+  /** The labels of the app's own menu and of what is in each; undefined for Electron's default one. */
+  appMenu?: MenuItemState[];
   /** Those on the screen, not answered. */
   dialogs: { kind: 'open' | 'save' | 'message'; options: Record<string, unknown> }[];
   notifications: { title?: string; body?: string }[];
@@ -57,6 +59,17 @@ export interface AppState {
  */
 export interface AppActions {
   clickTray(button?: 'click' | 'right-click' | 'double-click'): void;
+  /** The mouse button goes down on the icon. */
+  pressTray(): void;
+  /** It goes up again. */
+  releaseTray(): void;
+  pressTrayByVoiceOver(): void;
+  /** A frame of this address invokes a channel of main. What comes of it is recorded. */
+  invokeFrom(
+    frame: { url: string; isSubframe?: boolean },
+    channel: string,
+    ...args: unknown[]
+  ): void;
   /** Clicks an item of the menu on the screen: its label, or those that lead to it. */
   clickMenuItem(...labels: string[]): void;
   /** Answers the dialog on the screen, or the next one that is shown. */

@@ -1,6 +1,7 @@
 // What `import 'electron'` gives an app under test. A name that is missing here is a SyntaxError
 // that tells it.
 export { app } from './module/app.ts';
+export { autoUpdater } from './module/auto-updater.ts';
 export { BrowserWindow } from './module/browser-window.ts';
 export { dialog } from './module/dialog.ts';
 export { ipcMain } from './module/ipc-main.ts';

@@ -37,7 +37,8 @@ process.on('message', async ({ id, action, args }: ToHost) => {
   }
 });
 onChange(() => tell({ kind: 'changed' }));
-process.argv = [process.execPath, launch.main];
+process.argv = [process.execPath, launch.main, ...launch.args];
+if (launch.resourcesPath !== undefined) setOfProcess('resourcesPath', launch.resourcesPath);
 
 const starting = startChromium(launch.folder);
 starting.catch(() => {});
@@ -46,10 +47,18 @@ await Promise.race([evaluation, readiness.asked]);
 const deadlock = setTimeout(refuseDeadlock, EVALUATION_MS);
 await evaluation;
 clearTimeout(deadlock);
+if (launch.isOnMac) {
+  setOfProcess('platform', 'darwin');
+  setOfProcess('arch', 'arm64');
+}
 const chromium = await starting;
 readiness.become(chromium);
 app.emit('ready', {}, {});
 tell({ kind: 'started', endpoint: chromium.endpoint });
+
+function setOfProcess(name: string, value: string): void {
+  Object.defineProperty(process, name, { value });
+}
 
 /** Electron is ready only when the entry file has come to its end: electron/electron#40719. */
 function refuseDeadlock(): void {

@@ -11,6 +11,23 @@ export interface Launch {
   folder: string;
   userData: string;
   isPackaged: boolean;
+  /** Its command line, after the name of the app. */
+  args: string[];
+  /**
+   * Whether it takes this machine for an Apple silicon Mac once it is ready. While its modules load it
+   * does not: native ones need the machine's own platform.
+   */
+  isOnMac: boolean;
+  /** `process.resourcesPath`; undefined as under Node. */
+  resourcesPath?: string;
+  /** How the running app is signed: by a developer, for this Mac only, or not at all. */
+  signature: 'identity' | 'adhoc' | 'none';
+  /** Where an update is installed once the app has exited. */
+  installFolder: string;
+  /** Whether macOS opened it at login. */
+  wasOpenedAtLogin: boolean;
+  /** Whether the person lets the app into the keychain. */
+  isKeychainOpen: boolean;
   /** False when another instance holds the lock. */
   isFirstInstance: boolean;
   isDark: boolean;
@@ -26,6 +43,12 @@ export function readLaunch(): Launch {
     main: process.argv[1] ?? process.cwd(),
     userData: join(folder, 'user-data'),
     isPackaged: false,
+    args: [],
+    isOnMac: false,
+    signature: 'identity',
+    installFolder: join(folder, 'installed'),
+    wasOpenedAtLogin: false,
+    isKeychainOpen: true,
     isFirstInstance: true,
     isDark: false,
     ...given,

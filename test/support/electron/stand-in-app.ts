@@ -28,6 +28,10 @@ export class StandInApp implements AppUnderTest {
   }
 
   readonly clickTray = this.#action('clickTray');
+  readonly pressTray = this.#action('pressTray');
+  readonly releaseTray = this.#action('releaseTray');
+  readonly pressTrayByVoiceOver = this.#action('pressTrayByVoiceOver');
+  readonly invokeFrom = this.#action('invokeFrom');
   readonly clickMenuItem = this.#action('clickMenuItem');
   readonly answerDialog = this.#action('answerDialog');
   readonly emitPower = this.#action('emitPower');

@@ -2,7 +2,8 @@ import type { AppActions, AppState, MenuItemState } from './app-under-test.ts';
 import { app } from './module/app.ts';
 import { BrowserWindow } from './module/browser-window.ts';
 import { answerDialog, openDialogs } from './module/dialog.ts';
-import { clickMenuItem, type MenuItem, shownMenu } from './module/menu.ts';
+import { answerInvoke } from './module/ipc-main.ts';
+import { clickMenuItem, type MenuItem, shownMenu, theApplicationMenu } from './module/menu.ts';
 import { nativeTheme } from './module/native-theme.ts';
 import { shownNotifications } from './module/notification.ts';
 import { powerMonitor } from './module/power-monitor.ts';
@@ -11,12 +12,32 @@ import { setKeychain } from './module/safe-storage.ts';
 import { screen } from './module/screen.ts';
 import { clipboard, setOpenPathError } from './module/system.ts';
 import { type Tray, trays } from './module/tray.ts';
-import { recordedCalls, toPlain } from './record.ts';
+import { record, recordedCalls, toPlain } from './record.ts';
 
 /** What tests look at and steer, in the app's process; a test reaches it through `startApp`. */
 export const standIn: AppActions & { state(): AppState } = {
   state,
-  clickTray: (button = 'click') => theTray().press(button),
+  clickTray: (button = 'click') => {
+    if (button !== 'click') return theTray().press(button);
+    theTray().pressDown();
+    theTray().release();
+  },
+  pressTray: () => theTray().pressDown(),
+  releaseTray: () => theTray().release(),
+  pressTrayByVoiceOver: () => theTray().pressByVoiceOver(),
+  invokeFrom: ({ url, isSubframe = false }, channel, ...args) => {
+    const { webContents } = theWindow();
+    const parent = isSubframe ? webContents.mainFrame : null;
+    const senderFrame = { ...webContents.mainFrame, url, parent };
+    answerInvoke(
+      channel,
+      { sender: webContents, senderFrame, processId: 1, frameId: 2 },
+      args,
+    ).then(
+      (answer) => record('ipc answer', answer),
+      (error: Error) => record('ipc refusal', error.message),
+    );
+  },
   clickMenuItem: (...labels) => clickMenuItem(labels),
   answerDialog,
   emitPower: (event, thermalState) => powerMonitor.happen(event, thermalState),
@@ -40,12 +61,14 @@ export const standIn: AppActions & { state(): AppState } = {
 function state(): AppState {
   const [tray] = trays;
   const menu = shownMenu();
+  const appMenu = theApplicationMenu();
   return {
     isReady: app.isReady(),
     isInDock: app.dock.isVisible(),
     opensAtLogin: app.getLoginItemSettings().openAtLogin,
     ...(tray === undefined ? {} : { tray: toTrayState(tray) }),
     ...(menu === undefined ? {} : { menu: menu.items.filter(isVisible).map(toItemState) }),
+    ...(appMenu == null ? {} : { appMenu: appMenu.items.map(toItemState) }),
     windows: BrowserWindow.getAllWindows().map((window) => ({
       id: window.id,
       url: window.webContents.getURL(),

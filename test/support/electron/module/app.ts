@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { LoginItemSettings, Settings } from 'electron';
 import { readPackage } from '../launch.ts';
 import { launch, openWindows, readiness } from '../readiness.ts';
@@ -47,6 +48,9 @@ class App extends StrictEmitter {
   });
   readonly commandLine = refuseUnknown('app.commandLine', {
     appendSwitch: recorder('app.commandLine.appendSwitch'),
+    hasSwitch: (name: string) => findSwitch(name) !== undefined,
+    /** Empty for a switch without a value, and for none. */
+    getSwitchValue: (name: string) => findSwitch(name) ?? '',
   });
 
   /** What Electron says of the login item; the person can have switched it off in the settings. */
@@ -94,6 +98,11 @@ class App extends StrictEmitter {
 
   setPath(name: string, path: string): void {
     this.getPath(name);
+    if (!isAbsolute(path)) throw new Error('Path must be absolute');
+    if (!existsSync(path)) throw new Error('Failed to set path');
+    if (name === 'userData' && this.getPath('sessionData') === this.getPath('userData')) {
+      this.#paths.set('sessionData', path);
+    }
     this.#paths.set(name, path);
   }
 
@@ -105,7 +114,7 @@ class App extends StrictEmitter {
   getLoginItemSettings() {
     const openAtLogin = this.#loginItem.openAtLogin === true;
     const status = openAtLogin ? this.loginItemStatus : 'not-registered';
-    return { openAtLogin, status, wasOpenedAtLogin: false };
+    return { openAtLogin, status, wasOpenedAtLogin: launch.wasOpenedAtLogin };
   }
 
   /** Asks `before-quit`, closes the windows, asks `will-quit`: each of the three can end it. */
@@ -140,6 +149,12 @@ class App extends StrictEmitter {
     this.#isInDock = isInDock;
     announce();
   }
+}
+
+/** The value of `--name` or `--name=value` on the command line; undefined without it. */
+function findSwitch(name: string): string | undefined {
+  const found = launch.args.find((each) => each === `--${name}` || each.startsWith(`--${name}=`));
+  return found?.slice(`--${name}=`.length);
 }
 
 export const app = new App();

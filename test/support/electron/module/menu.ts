@@ -1,5 +1,5 @@
 import type { MenuItemConstructorOptions } from 'electron';
-import { announce, recorder } from '../record.ts';
+import { announce, record, recorder } from '../record.ts';
 import { refuseUnknown, refuseUnknownKeys, StrictEmitter } from '../strict.ts';
 import { app } from './app.ts';
 
@@ -61,7 +61,11 @@ export class MenuItem {
 
 export class Menu extends StrictEmitter {
   readonly items: MenuItem[] = [];
-  static readonly setApplicationMenu = recorder('Menu.setApplicationMenu');
+
+  static setApplicationMenu(menu: Menu | null): void {
+    applicationMenu = menu;
+    record('Menu.setApplicationMenu');
+  }
 
   constructor() {
     super('Menu', ['menu-will-show', 'menu-will-close']);
@@ -91,6 +95,12 @@ export class Menu extends StrictEmitter {
 }
 
 let shown: Menu | undefined;
+let applicationMenu: Menu | null | undefined;
+
+/** The app's own menu: null for none, undefined for Electron's default one. */
+export function theApplicationMenu(): Menu | null | undefined {
+  return applicationMenu;
+}
 
 /** The menu that is on the screen. */
 export function shownMenu(): Menu | undefined {

@@ -1,10 +1,11 @@
-import { readiness } from '../readiness.ts';
+import { launch, readiness } from '../readiness.ts';
+import { record } from '../record.ts';
 import { refuseUnknown } from '../strict.ts';
 
 // No secret is kept here: the mark and the flipped bits only make sure that what was not encrypted
 // is told from what was.
 const MARK = Buffer.from('stand-in:');
-let isAvailable = true;
+let isAvailable = launch.isKeychainOpen;
 
 const flip = (bytes: Buffer) => Buffer.from(bytes.map((byte) => byte ^ 0xff));
 
@@ -26,16 +27,27 @@ function requireAvailable(): void {
   if (!isAvailable) throw new Error('Encryption is not available');
 }
 
+/** On macOS every one of these may ask the person for the keychain, so each call is recorded. */
+const touching =
+  <Args extends unknown[], Result>(name: string, act: (...args: Args) => Result) =>
+  (...args: Args): Result => {
+    record(`safeStorage.${name}`);
+    return act(...args);
+  };
+
 export const safeStorage = refuseUnknown('safeStorage', {
-  isEncryptionAvailable: () => readiness.isReady && isAvailable,
-  encryptString: encrypt,
-  decryptString: decrypt,
-  isAsyncEncryptionAvailable: async () => readiness.isReady && isAvailable,
-  encryptStringAsync: async (text: string) => encrypt(text),
-  decryptStringAsync: async (secret: Buffer) => ({
+  isEncryptionAvailable: touching('isEncryptionAvailable', () => readiness.isReady && isAvailable),
+  encryptString: touching('encryptString', encrypt),
+  decryptString: touching('decryptString', decrypt),
+  isAsyncEncryptionAvailable: touching(
+    'isAsyncEncryptionAvailable',
+    async () => readiness.isReady && isAvailable,
+  ),
+  encryptStringAsync: touching('encryptStringAsync', async (text: string) => encrypt(text)),
+  decryptStringAsync: touching('decryptStringAsync', async (secret: Buffer) => ({
     shouldReEncrypt: false,
     result: decrypt(secret),
-  }),
+  })),
 });
 
 /** Whether the person lets the app into the keychain. */

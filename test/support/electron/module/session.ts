@@ -1,6 +1,6 @@
 import { readiness } from '../readiness.ts';
 import { record, recorder } from '../record.ts';
-import { refuseUnknown } from '../strict.ts';
+import { refuseUnknown, refuseUnknownKeys } from '../strict.ts';
 
 type RequestHandler = (
   contents: unknown,
@@ -28,6 +28,12 @@ export const session = refuseUnknown('session', {
   get defaultSession() {
     readiness.require('Session');
     return defaultSession;
+  },
+  /** For `net.request` only, which has no use for it here. */
+  fromPartition(partition: string, options: { cache?: boolean } = {}): object {
+    readiness.require('Session');
+    refuseUnknownKeys('session.fromPartition', options, ['cache']);
+    return refuseUnknown(`session ${partition}`, {});
   },
 });
 

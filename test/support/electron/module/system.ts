@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { record } from '../record.ts';
 import { refuseUnknown } from '../strict.ts';
+import { ClientRequest } from './net-request.ts';
 
 let clipboardText = '';
 let opensPaths = '';
@@ -35,6 +36,7 @@ export function setOpenPathError(message: string): void {
 
 export const net = refuseUnknown('net', {
   isOnline: () => true,
+  request: (options: ConstructorParameters<typeof ClientRequest>[0]) => new ClientRequest(options),
   /** Files only: no test reaches the network through the app's windows or their session. */
   async fetch(url: string): Promise<Response> {
     if (!url.startsWith('file:')) throw new TypeError(`the stand-in has no net.fetch of ${url}`);

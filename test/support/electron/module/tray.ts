@@ -5,6 +5,8 @@ import { refuseUnknownKeys, StrictEmitter } from '../strict.ts';
 import { closeMenu, type Menu, openMenu } from './menu.ts';
 import { type NativeImage, nativeImage } from './native-image.ts';
 
+const KEYS = { altKey: false, shiftKey: false, ctrlKey: false, metaKey: false };
+
 /** The icons in the menu bar, in the order of their creation. */
 export const trays = new Set<Tray>();
 
@@ -19,7 +21,7 @@ export class Tray extends StrictEmitter {
   readonly setIgnoreDoubleClickEvents = recorder('Tray.setIgnoreDoubleClickEvents');
 
   constructor(image: NativeImage | string) {
-    super('Tray', ['click', 'right-click', 'double-click']);
+    super('Tray', ['mouse-down', 'mouse-up', 'click', 'right-click', 'double-click']);
     readiness.require('Tray');
     this.#image = toImage(image);
     trays.add(this);
@@ -77,13 +79,26 @@ export class Tray extends StrictEmitter {
     announce();
   }
 
+  /** The left mouse button goes down on it. */
+  pressDown(): void {
+    this.emit('mouse-down', KEYS, { x: 0, y: 0 });
+  }
+
+  /** It goes up again. */
+  release(): void {
+    this.emit('mouse-up', KEYS, { x: 0, y: 0 });
+    this.press('click');
+  }
+
+  /** VoiceOver presses it, which sends these two, in this order: Electron's tray_icon_cocoa.mm. */
+  pressByVoiceOver(): void {
+    this.press('click');
+    this.pressDown();
+  }
+
   /** The person presses it. */
   press(button: 'click' | 'right-click' | 'double-click'): void {
-    this.emit(
-      button,
-      { altKey: false, shiftKey: false, ctrlKey: false, metaKey: false },
-      this.getBounds(),
-    );
+    this.emit(button, KEYS, this.getBounds());
     if (this.#menu !== null && button !== 'double-click') openMenu(this.#menu);
   }
 
