@@ -35,8 +35,12 @@ export class LogTail implements LogSink {
     return this.#lines.map(toLogLine);
   }
 
-  /** From now on new lines are told, some at a time, until `unwatch`. There is one watcher. */
+  /**
+   * Reports lines written from now on, in batches, until `unwatch`. There is one watcher. It reads
+   * the earlier lines with `lines()`, so none of those is left to report.
+   */
   watch(watcher: (lines: LogLine[]) => void): void {
+    this.unwatch();
     this.#watcher = watcher;
   }
 

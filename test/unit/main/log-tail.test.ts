@@ -34,3 +34,24 @@ test('who watches is told new lines, some at a time, until it watches no more', 
   t.mock.timers.tick(100);
   assert.deepEqual(told, [['a', 'b']]);
 });
+
+test('a log that is opened again shows no line twice', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const tail = new LogTail();
+  const open = () => {
+    const shown: number[] = [];
+    tail.watch((lines) => shown.push(...lines.map(({ number }) => number)));
+    shown.push(...tail.lines().map(({ number }) => number));
+    return shown;
+  };
+  const first = open();
+  tail.write(line({ msg: 'a' }));
+  const second = open(); // as after a reload, without `unwatch`
+  t.mock.timers.tick(100);
+  tail.write(line({ msg: 'b' }));
+  tail.unwatch();
+  const third = open();
+  tail.write(line({ msg: 'c' }));
+  t.mock.timers.tick(100);
+  assert.deepEqual([first, second, third], [[], [0], [0, 1, 2]]);
+});
