@@ -5,7 +5,15 @@ import type { View } from '../server/contract.ts';
 import { createLog } from '../server/log.ts';
 import { guardWindows, servePanel } from './guard.ts';
 import { registerCommands, sendEvent } from './ipc.ts';
-import { becomeSingleInstance, endInOrder, followPower, liveInMenuBar } from './lifecycle.ts';
+import {
+  becomeSingleInstance,
+  endInOrder,
+  followPower,
+  liveInMenuBar,
+  setAppMenu,
+  useDataFolder,
+  wasOpenedAtLogin,
+} from './lifecycle.ts';
 import { LogTail } from './log-tail.ts';
 import { PanelWindow } from './panel-window.ts';
 import { keychain, platform } from './platform.ts';
@@ -19,11 +27,18 @@ import { doTrayAction } from './tray-actions.ts';
 const UPDATE_ICON_EVERY_MS = 250;
 
 let panel: PanelWindow | undefined;
+/** The app was opened again before it had a panel to show. */
+let isReopened = false;
 
-if (becomeSingleInstance(() => void panel?.show())) {
+useDataFolder();
+const isFirst = becomeSingleInstance(() => {
+  isReopened = true;
+  void panel?.show();
+});
+if (isFirst) {
   guardWindows();
   liveInMenuBar();
-  // Not awaited here: Electron is ready only once this module has been read (electron#40719).
+  // Not awaited here: Electron is ready only once this module has been evaluated (electron#40719).
   void app.whenReady().then(start);
 } else {
   app.exit(0);
@@ -35,6 +50,7 @@ async function start(): Promise<void> {
   const resources = app.isPackaged
     ? pathToFileURL(`${process.resourcesPath}/`)
     : new URL('../resources/', root);
+  setAppMenu();
   servePanel(fileURLToPath(new URL('renderer', root)));
 
   const store = await SettingsStore.open(app.getPath('userData'), keychain);
@@ -83,7 +99,8 @@ async function start(): Promise<void> {
   const icon = new MenuBarIcon({
     iconFolder: fileURLToPath(new URL('icons', resources)),
     snapshot: () => sightglass.snapshot(),
-    onClick: () => void panel?.toggle(),
+    isPanelOpen: () => panel?.isOpen === true,
+    onClick: (wasOpen) => void panel?.toggle(wasOpen),
     onAction: (action) => {
       doTrayAction(action, sightglass, openPanel).catch((error: unknown) =>
         log.error({ err: error }, `the menu could not ${action.do}`),
@@ -98,6 +115,7 @@ async function start(): Promise<void> {
 
   await sightglass.models.restore();
   const { modelPath, startServerAtLaunch } = store.settings;
-  if (modelPath === undefined) await panel.show();
-  else if (startServerAtLaunch) await sightglass.start();
+  const isFirstStart = modelPath === undefined && !wasOpenedAtLogin();
+  if (isFirstStart || isReopened) await panel.show();
+  if (modelPath !== undefined && startServerAtLaunch) await sightglass.start();
 }

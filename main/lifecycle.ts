@@ -1,18 +1,53 @@
-import { app, dialog, powerMonitor, powerSaveBlocker } from 'electron';
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { app, Menu, powerMonitor, powerSaveBlocker } from 'electron';
+import { toAppMenu } from './app-menu.ts';
+import { showMessage } from './dialogs.ts';
 import { toQuitChoice, toQuitQuestion } from './quit-dialog.ts';
 import type { Sightglass } from './sightglass.ts';
 
-/** Whether this is the only instance; another one has shown itself, and this one is to end. */
-export function becomeSingleInstance(onSecond: () => void): boolean {
-  const isFirst = app.requestSingleInstanceLock();
-  if (isFirst) app.on('second-instance', onSecond);
-  return isFirst;
+/**
+ * Keeps everything the app writes in the folder of `--user-data-dir`, if that was given. Electron
+ * does so itself, but says so nowhere. Call this first: the lock of the single instance is there too.
+ */
+export function useDataFolder(): void {
+  const folder = app.commandLine.getSwitchValue('user-data-dir');
+  if (folder === '') return;
+  const path = resolve(folder);
+  mkdirSync(path, { recursive: true });
+  app.setPath('userData', path);
 }
 
-/** No Dock icon, and no end of the app when its window closes. */
+/**
+ * Calls `onReopen` when the app is opened while it runs. Finder, Spotlight and the Dock send
+ * `activate`; a second process, as `open -n` starts one, sends `second-instance` and has to exit:
+ * then this returns false.
+ */
+export function becomeSingleInstance(onReopen: () => void): boolean {
+  if (!app.requestSingleInstanceLock()) return false;
+  app.on('second-instance', onReopen);
+  app.on('activate', onReopen);
+  return true;
+}
+
+/** No Dock icon, and the app stays when its window closes. */
 export function liveInMenuBar(): void {
   app.dock?.hide();
   app.on('window-all-closed', () => {});
+}
+
+/**
+ * Sets the menu whose shortcuts the panel's window answers to. Electron's default menu would let
+ * anyone reload the panel or open its developer tools; without a menu, ⌘V would do nothing.
+ */
+export function setAppMenu(): void {
+  const template = toAppMenu({ name: app.name, isPackaged: app.isPackaged });
+  Menu.setApplicationMenu(Menu.buildFromTemplate(template));
+}
+
+/** Whether macOS started the app at login, when nobody wants to see a window. */
+export function wasOpenedAtLogin(): boolean {
+  return app.getLoginItemSettings().wasOpenedAtLogin;
 }
 
 /**
@@ -42,7 +77,7 @@ export function endInOrder(sightglass: Sightglass, onEnd: () => void): void {
     let now = isLoggingOut || running === 0;
     if (!now) {
       isAsking = true;
-      const { response } = await dialog.showMessageBox(toQuitQuestion(running));
+      const response = await showMessage(toQuitQuestion(running));
       isAsking = false;
       const choice = toQuitChoice(response);
       if (choice === 'stay') return;

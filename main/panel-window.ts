@@ -45,6 +45,12 @@ export class PanelWindow {
         spellcheck: false,
       },
     });
+    // On the current Space and over full-screen apps. Without skipTransformProcessType, Electron would
+    // change the app's activation policy, and its Dock icon would flash.
+    this.#window.setVisibleOnAllWorkspaces(true, {
+      visibleOnFullScreen: true,
+      skipTransformProcessType: true,
+    });
     this.#window.on('blur', () => {
       if (!this.#window.isVisible() || this.#isHiding || this.#isKept) return;
       this.#blurredAt = performance.now();
@@ -99,10 +105,16 @@ export class PanelWindow {
     }
   };
 
-  /** A click on the icon. macOS takes the focus from the panel first, which has hidden it already. */
-  async toggle(): Promise<void> {
-    if (this.#window.isVisible()) this.hide();
-    else if (performance.now() - this.#blurredAt > SAME_CLICK_MS) await this.show();
+  /** Whether it is open, or was until this click: macOS takes the focus from it before it tells us. */
+  get isOpen(): boolean {
+    const isSameClick = performance.now() - this.#blurredAt <= SAME_CLICK_MS;
+    return this.#window.isVisible() || isSameClick;
+  }
+
+  /** A click on the icon hides a panel that was open when the mouse button went down. */
+  async toggle(wasOpen: boolean): Promise<void> {
+    if (wasOpen) this.hide();
+    else await this.show();
   }
 
   /** At the end of the app, when hiding is not enough. */

@@ -1,5 +1,6 @@
-import { app, clipboard, dialog, safeStorage, shell } from 'electron';
+import { app, clipboard, safeStorage, shell } from 'electron';
 import type { Logger } from 'pino';
+import { chooseFolder } from './dialogs.ts';
 import type { Cipher } from './settings-store.ts';
 import { checkForUpdates } from './updates.ts';
 
@@ -17,13 +18,7 @@ export interface Platform {
 
 /** The system's dialogs, clipboard and folders. */
 export const platform: Platform = {
-  chooseFolder: async () => {
-    const { filePaths } = await dialog.showOpenDialog({
-      title: 'Choose a model folder',
-      properties: ['openDirectory', 'showHiddenFiles'],
-    });
-    return filePaths[0];
-  },
+  chooseFolder: () => chooseFolder('Choose a model folder'),
   copy: (text) => clipboard.writeText(text),
   openFolder: async (path) => {
     const problem = await shell.openPath(path);

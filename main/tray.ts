@@ -14,7 +14,9 @@ export interface TrayOptions {
   /** With `stoppedTemplate.png`, `stoppedTemplate@2x.png` and so on. */
   iconFolder: string;
   snapshot: () => Snapshot;
-  onClick: () => void;
+  isPanelOpen: () => boolean;
+  /** `wasOpen`: whether the panel was open when the mouse button went down. */
+  onClick: (wasOpen: boolean) => void;
   onAction: (action: TrayAction) => void;
 }
 
@@ -23,12 +25,21 @@ export class MenuBarIcon {
   readonly #options: TrayOptions;
   readonly #tray: Tray;
   readonly #images = new Map<TrayIcon, Electron.NativeImage>();
+  #press: { wasOpen: boolean; isReleased: boolean } | undefined;
   #shown = '';
 
   constructor(options: TrayOptions) {
     this.#options = options;
     this.#tray = new Tray(this.#image('stopped'));
-    this.#tray.on('click', () => options.onClick());
+    // Otherwise the second of two quick clicks is a double click, and nothing happens.
+    this.#tray.setIgnoreDoubleClickEvents(true);
+    this.#tray.on('mouse-down', () => {
+      this.#press = { wasOpen: options.isPanelOpen(), isReleased: false };
+    });
+    this.#tray.on('mouse-up', () => {
+      if (this.#press !== undefined) this.#press.isReleased = true;
+    });
+    this.#tray.on('click', () => this.#click());
     this.#tray.on('right-click', () => this.#tray.popUpContextMenu(this.#menu()));
     this.update();
   }
@@ -46,6 +57,13 @@ export class MenuBarIcon {
     this.#tray.setImage(this.#image(icon));
     this.#tray.setTitle(title, { fontType: 'monospacedDigit' });
     this.#tray.setToolTip(tooltip);
+  }
+
+  /** VoiceOver sends `click`, then `mouse-down`, and no `mouse-up`: that press belongs to no click. */
+  #click(): void {
+    const { isPanelOpen, onClick } = this.#options;
+    onClick(this.#press?.isReleased ? this.#press.wasOpen : isPanelOpen());
+    this.#press = undefined;
   }
 
   #image(icon: TrayIcon): Electron.NativeImage {

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { AppSettings } from '../../server/contract.ts';
 import { buildApp, noChromium, root } from './built-panel.ts';
-import { startApp } from './electron/start-app.ts';
+import type { AppUnderTest } from './electron/app-under-test.ts';
+import { type AppOptions, startApp } from './electron/start-app.ts';
 import { type ElectronActions, ElectronApp, noElectron } from './electron-app.ts';
 import { freePort } from './free-port.ts';
 import { demoModel } from './service.ts';
@@ -22,9 +23,17 @@ export interface SightglassApp {
   [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-type Launch = (userData: string, env: Record<string, string>) => Promise<ElectronActions>;
-const onStandIn: Launch = (userData, env) =>
-  startApp({ main: new URL('../../dist/main/index.js', import.meta.url), userData, env });
+type Launch<App = ElectronActions> = (
+  userData: string,
+  env: Record<string, string>,
+) => Promise<App>;
+const main = new URL('../../dist/main/index.js', import.meta.url);
+
+/** The built app on the stand-in; its data folder comes from its command line, as under Electron. */
+export const onStandIn =
+  (options: Partial<AppOptions> = {}): Launch<AppUnderTest> =>
+  (userData, env) =>
+    startApp({ main, args: [`--user-data-dir=${userData}`], env, ...options });
 
 /** A scenario of the app: on the stand-in, and under Electron itself where that is. */
 export function appTest(
@@ -49,13 +58,16 @@ export async function startSightglass(
   settings: Partial<AppSettings> | null = {},
   {
     imports = [],
-    launch = onStandIn,
+    launch = onStandIn(),
     furnish = async () => {},
+    stored = {},
   }: {
     imports?: string[];
     launch?: Launch;
     /** Puts things into the home before it is started. */
     furnish?: (home: string) => Promise<void>;
+    /** What `settings.json` holds beside the settings. */
+    stored?: Record<string, unknown>;
   } = {},
 ): Promise<SightglassApp> {
   built.done ??= buildApp();
@@ -66,8 +78,8 @@ export async function startSightglass(
   const port = settings?.port ?? (await freePort());
   const file = join(userData, 'settings.json');
   await furnish(home);
-  const stored = settings === null ? { port } : { modelPath: demoModel, ...settings, port };
-  await writeFile(file, JSON.stringify({ settings: stored }));
+  const chosen = settings === null ? { port } : { modelPath: demoModel, ...settings, port };
+  await writeFile(file, JSON.stringify({ settings: chosen, ...stored }));
   const app = await launch(userData, {
     HOME: home,
     XDG_STATE_HOME: home,
@@ -94,6 +106,21 @@ export async function startSightglass(
     await dispose();
     throw error;
   }
+}
+
+/** The app on the stand-in, for what a test can do only there. */
+export async function startOnStandIn(
+  settings: Partial<AppSettings> | null,
+  { stored = {}, ...options }: Partial<AppOptions> & { stored?: Record<string, unknown> } = {},
+): Promise<SightglassApp & { app: AppUnderTest }> {
+  const launched = Promise.withResolvers<AppUnderTest>();
+  const launch: Launch = async (userData, env) => {
+    const app = await onStandIn(options)(userData, env);
+    launched.resolve(app);
+    return app;
+  };
+  const running = await startSightglass(settings, { launch, stored });
+  return { ...running, app: await launched.promise };
 }
 
 /** Opens the panel and waits until it says that the state is so. */
