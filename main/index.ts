@@ -15,6 +15,7 @@ import {
   wasOpenedAtLogin,
 } from './lifecycle.ts';
 import { LogTail } from './log-tail.ts';
+import { demoModelIn } from './model-shelf.ts';
 import { PanelWindow } from './panel-window.ts';
 import { keychain, platform } from './platform.ts';
 import { SettingsStore } from './settings-store.ts';
@@ -53,7 +54,11 @@ async function start(): Promise<void> {
   setAppMenu();
   servePanel(fileURLToPath(new URL('renderer', root)));
 
-  const store = await SettingsStore.open(app.getPath('userData'), keychain);
+  const store = await SettingsStore.open({
+    folder: app.getPath('userData'),
+    cipher: keychain,
+    demoModel: demoModelIn(resources),
+  });
   const logTail = new LogTail();
   const { log, file, flush } = await createLog(store.settings, { also: [logTail] });
   for (const notice of store.notices) log.warn(notice);

@@ -13,6 +13,11 @@ import type { Service } from '../server/service.ts';
 import type { CommandHandlers } from './commands.ts';
 import type { SettingsStore } from './settings-store.ts';
 
+/** Where the demo model lies in this copy of the app. */
+export function demoModelIn(resources: URL): string {
+  return fileURLToPath(new URL('models/demo', resources));
+}
+
 export interface ModelShelfOptions {
   /** Where the runtime and the list of good models lie. */
   resources: URL;
@@ -41,7 +46,7 @@ export class ModelShelf {
   constructor(options: ModelShelfOptions) {
     const { resources, store, log, onChange } = options;
     this.#options = options;
-    this.demoModel = fileURLToPath(new URL('models/demo', resources));
+    this.demoModel = demoModelIn(resources);
     this.#program = new ModelsProgram(
       createModelsCommand(resources),
       log.child({ part: 'models' }),

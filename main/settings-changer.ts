@@ -40,7 +40,11 @@ export class SettingsChanger {
       if (settings.startAtLogin !== store.settings.startAtLogin) {
         setOpenAtLogin(settings.startAtLogin);
       }
-      await store.save(settings);
+      if (changes['apiKey'] === null) await store.forgetLockedKey();
+      // The key may have been decrypted since `settings` was read: only a change of it replaces it.
+      await store.update(({ apiKey }) =>
+        'apiKey' in changes || apiKey === undefined ? settings : { ...settings, apiKey },
+      );
       onChange();
       return { applied };
     } catch (error) {

@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import Conf from 'conf';
 import { z } from 'zod';
@@ -10,7 +10,18 @@ export interface Cipher {
   decrypt(secret: string): Promise<string>;
 }
 
-/** What lies on disk: the settings but for the secrets, which are there encrypted only. */
+/** A secret that is stored encrypted, by the name it has in `settings.json`. */
+const SECRETS = { apiKey: 'apiKeySecret', hubToken: 'hubTokenSecret' } as const;
+type SecretName = keyof typeof SECRETS;
+
+/** A secret's ciphertext, and its text unless the keychain refused to decrypt it. */
+interface Secret {
+  cipherText: string;
+  text?: string;
+}
+type Secrets = Partial<Record<SecretName, Secret>>;
+
+/** What `settings.json` holds: the settings, and the secrets encrypted. */
 interface Stored {
   settings?: Record<string, unknown>;
   apiKeySecret?: string;
@@ -21,50 +32,70 @@ interface Stored {
 /** What is stored, as it is in memory. */
 interface Kept {
   settings: AppSettings;
-  hubToken: string | undefined;
+  secrets: Secrets;
   recentModels: readonly string[];
 }
 
 const RECENT_MODELS = 5;
+/** How the demo model is stored: its path changes when the app is moved. */
+const DEMO_MODEL = 'demo';
+/** Where earlier versions kept the demo model's absolute path. */
+const OLD_DEMO_PATH = /\/models\/demo\/?$/;
+
+export interface SettingsStoreOptions {
+  folder: string;
+  cipher: Cipher;
+  /** The folder of the demo model in this copy of the app. */
+  demoModel: string;
+}
 
 /**
- * The person's settings, last models and Hugging Face token, in `settings.json` of a folder. What
- * cannot be read is set aside or left at its default, and `notices` says so.
+ * The person's settings, recent models and secrets, in `settings.json` of a folder. What cannot be
+ * read is set aside or replaced by its default, and `notices` says so. A secret that the keychain
+ * refuses to decrypt is kept until it is replaced or removed, and is listed in `lockedSecrets`.
  */
 export class SettingsStore {
   readonly notices: readonly string[];
   readonly #conf: Conf<Stored>;
-  readonly #cipher: Cipher;
+  readonly #options: SettingsStoreOptions;
   #kept: Kept;
   #last: Promise<void> = Promise.resolve();
 
-  private constructor(conf: Conf<Stored>, cipher: Cipher, kept: Kept, notices: string[]) {
+  private constructor(
+    conf: Conf<Stored>,
+    options: SettingsStoreOptions,
+    kept: Kept,
+    notices: string[],
+  ) {
     this.#conf = conf;
-    this.#cipher = cipher;
+    this.#options = options;
     this.#kept = kept;
     this.notices = notices;
   }
 
-  static async open(folder: string, cipher: Cipher): Promise<SettingsStore> {
+  static async open(options: SettingsStoreOptions): Promise<SettingsStore> {
     const notices: string[] = [];
-    const conf = openConf(folder, notices);
-    const { apiKeySecret, hubTokenSecret, settings = {}, recentModels } = conf.store;
+    const conf = openConf(options.folder, notices);
+    const { settings = {}, recentModels } = conf.store;
     const known = keepValid(settings, notices);
-    const reveal = async (secret: string | undefined, what: string) => {
-      if (secret === undefined) return undefined;
-      return cipher.decrypt(secret).catch(() => {
-        notices.push(`The ${what} could not be read from the keychain.`);
-        return undefined;
-      });
-    };
-    const apiKey = await reveal(apiKeySecret, 'API key');
-    if (apiKey !== undefined) known['apiKey'] = apiKey;
-    const kept = {
+    const resolve = (path: string) => resolveDemoModel(path, options.demoModel);
+    if (typeof known['modelPath'] === 'string') known['modelPath'] = resolve(known['modelPath']);
+    const recent = z.array(z.string()).catch([]).parse(recentModels).map(resolve);
+    const kept: Kept = {
       settings: AppSettings.parse(known),
-      hubToken: await reveal(hubTokenSecret, 'Hugging Face token'),
-      recentModels: z.array(z.string()).catch([]).parse(recentModels),
+      secrets: {},
+      recentModels: [...new Set(recent)],
     };
-    return new SettingsStore(conf, cipher, kept, notices);
+    for (const [name, storedAs] of Object.entries(SECRETS) as [SecretName, keyof Stored][]) {
+      const cipherText = conf.store[storedAs];
+      if (typeof cipherText === 'string') kept.secrets[name] = { cipherText };
+    }
+    const store = new SettingsStore(conf, options, kept, notices);
+    await store.unlock();
+    for (const name of store.lockedSecrets) {
+      notices.push(`The ${toWords(name)} could not be read from the keychain. It is still stored.`);
+    }
+    return store;
   }
 
   get settings(): AppSettings {
@@ -78,45 +109,122 @@ export class SettingsStore {
 
   /** For the Hugging Face Hub. */
   get hubToken(): string | undefined {
-    return this.#kept.hubToken;
+    return this.#kept.secrets.hubToken?.text;
+  }
+
+  /** Stored secrets that the keychain would not decrypt. Without its key the server must not run. */
+  get lockedSecrets(): readonly SecretName[] {
+    const { secrets } = this.#kept;
+    return (Object.keys(SECRETS) as SecretName[]).filter(
+      (name) => secrets[name] !== undefined && secrets[name].text === undefined,
+    );
+  }
+
+  get isKeyLocked(): boolean {
+    return this.lockedSecrets.includes('apiKey');
+  }
+
+  /** Asks the keychain again for what it has refused. Never rejects. */
+  unlock(): Promise<void> {
+    this.#last = this.#last.then(async () => {
+      for (const name of this.lockedSecrets) {
+        const { settings, secrets } = this.#kept;
+        const cipherText = secrets[name]?.cipherText ?? '';
+        const text = await this.#options.cipher.decrypt(cipherText).catch(() => '');
+        if (text === '') continue;
+        this.#kept = {
+          ...this.#kept,
+          secrets: { ...secrets, [name]: { cipherText, text } },
+          settings: name === 'apiKey' ? { ...settings, apiKey: text } : settings,
+        };
+      }
+    });
+    return this.#last;
   }
 
   save(settings: AppSettings): Promise<void> {
     return this.update(() => settings);
   }
 
-  /** `change` is given the settings as they are when all that was asked for before is kept. */
+  /** `change` gets the settings as they are when every earlier change has been written. */
   update(change: (settings: AppSettings) => AppSettings): Promise<void> {
-    return this.#keep((kept) => {
+    return this.#keep(async (kept) => {
       const settings = change(kept.settings);
       const { modelPath } = settings;
       const others = kept.recentModels.filter((path) => path !== modelPath);
       const all = modelPath === undefined ? others : [modelPath, ...others];
-      return { ...kept, settings, recentModels: all.slice(0, RECENT_MODELS) };
+      const isLocked = kept.secrets.apiKey !== undefined && kept.secrets.apiKey.text === undefined;
+      const secrets =
+        settings.apiKey === undefined && isLocked
+          ? kept.secrets
+          : await this.#withSecret(kept.secrets, 'apiKey', settings.apiKey);
+      return { settings, secrets, recentModels: all.slice(0, RECENT_MODELS) };
+    });
+  }
+
+  /** Removes a key that cannot be decrypted. Any other key is removed by saving settings without it. */
+  forgetLockedKey(): Promise<void> {
+    return this.#keep(async (kept) => {
+      if (kept.secrets.apiKey?.text !== undefined) return kept;
+      return { ...kept, secrets: await this.#withSecret(kept.secrets, 'apiKey', undefined) };
     });
   }
 
   saveHubToken(hubToken: string | undefined): Promise<void> {
-    return this.#keep((kept) => ({ ...kept, hubToken }));
+    return this.#keep(async (kept) => ({
+      ...kept,
+      secrets: await this.#withSecret(kept.secrets, 'hubToken', hubToken),
+    }));
+  }
+
+  /** The keychain is asked only for a secret that is new. */
+  async #withSecret(
+    secrets: Secrets,
+    name: SecretName,
+    text: string | undefined,
+  ): Promise<Secrets> {
+    const { [name]: before, ...others } = secrets;
+    if (text === undefined) return others;
+    if (before?.text === text) return { ...others, [name]: before };
+    const cipherText = await this.#options.cipher.encrypt(text);
+    return { ...others, [name]: { cipherText, text } };
   }
 
   /** One change after the other: the keychain takes its time. */
-  #keep(change: (kept: Kept) => Kept): Promise<void> {
-    const written = this.#last.then(() => this.#write(change(this.#kept)));
-    this.#last = written.catch(() => {}); // whoever asked is told
+  #keep(change: (kept: Kept) => Promise<Kept>): Promise<void> {
+    const written = this.#last.then(async () => {
+      const kept = await change(this.#kept);
+      this.#conf.store = this.#toStored(kept);
+      this.#kept = kept;
+    });
+    this.#last = written.catch(() => {}); // the caller gets the error
     return written;
   }
 
-  async #write(kept: Kept): Promise<void> {
-    const { settings, hubToken, recentModels } = kept;
-    const { apiKey, ...open } = settings;
-    const secrets = {
-      ...(apiKey === undefined ? {} : { apiKeySecret: await this.#cipher.encrypt(apiKey) }),
-      ...(hubToken === undefined ? {} : { hubTokenSecret: await this.#cipher.encrypt(hubToken) }),
+  #toStored({ settings: { apiKey: _, ...settings }, secrets, recentModels }: Kept): Stored {
+    const { demoModel } = this.#options;
+    const toStoredPath = (path: string) => (path === demoModel ? DEMO_MODEL : path);
+    const { modelPath } = settings;
+    const encrypted = Object.entries(secrets) as [SecretName, Secret][];
+    return {
+      settings: {
+        ...settings,
+        ...(modelPath === undefined ? {} : { modelPath: toStoredPath(modelPath) }),
+      },
+      recentModels: recentModels.map(toStoredPath),
+      ...Object.fromEntries(encrypted.map(([name, { cipherText }]) => [SECRETS[name], cipherText])),
     };
-    this.#conf.store = { settings: open, recentModels: [...recentModels], ...secrets };
-    this.#kept = kept;
   }
+}
+
+function toWords(name: SecretName): string {
+  return name === 'apiKey' ? 'API key' : 'Hugging Face token';
+}
+
+/** The demo model where this copy of the app has it; any other path as it is. */
+function resolveDemoModel(path: string, demoModel: string): string {
+  const isMoved = OLD_DEMO_PATH.test(path) && !existsSync(path);
+  return path === DEMO_MODEL || isMoved ? demoModel : path;
 }
 
 function openConf(folder: string, notices: string[]): Conf<Stored> {
@@ -133,7 +241,7 @@ function openConf(folder: string, notices: string[]): Conf<Stored> {
   }
 }
 
-/** Each setting for itself: one that is no longer valid takes none of the others with it. */
+/** Checks each setting by itself, so that an invalid one does not reset the others. */
 function keepValid(stored: Record<string, unknown>, notices: string[]): Record<string, unknown> {
   const valid = Object.entries(AppSettings.shape).flatMap(([name, schema]) => {
     if (!Object.hasOwn(stored, name)) return [];

@@ -1,5 +1,11 @@
 import type { Logger } from 'pino';
-import type { EventName, EventPayload, Snapshot, Trouble } from '../server/contract.ts';
+import type {
+  EventName,
+  EventPayload,
+  SettingsChange,
+  Snapshot,
+  Trouble,
+} from '../server/contract.ts';
 import { modelIdOf } from '../server/http/model-id.ts';
 import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
 import type { Failure } from '../server/runtime/runtime-state.ts';
@@ -83,14 +89,23 @@ export class Sightglass {
     });
   }
 
+  /** Starts the service, or says why it cannot: without its key it must not serve at all. */
   async start(): Promise<void> {
-    const { settings } = this.#options.store;
+    const { store } = this.#options;
     this.#trouble = undefined;
-    if (settings.modelPath === undefined) {
+    if (store.settings.modelPath === undefined) {
       this.power.refuse('No model has been chosen.', 'Choose one, or try the demo model.');
       return;
     }
-    await this.power.start(toServiceSettings(settings));
+    if (store.isKeyLocked) await store.unlock();
+    if (store.isKeyLocked) {
+      this.power.refuse(
+        'The API key could not be read from the keychain, so the server was not started.',
+        'Unlock the keychain and try again, or enter a new key or remove it in Settings.',
+      );
+      return;
+    }
+    await this.power.start(toServiceSettings(store.settings));
   }
 
   /** Ends everything: lets requests come to their end first, or cancels them. */
@@ -122,7 +137,11 @@ export class Sightglass {
         this.#trouble = undefined;
         this.#options.onChange();
       },
-      changeSettings: (changes) => this.#changer.change(changes),
+      changeSettings: (changes) => this.#changeSettings(changes),
+      unlockSecrets: async () => {
+        await this.#options.store.unlock();
+        this.#options.onChange();
+      },
       chooseModelFolder: () => this.#options.panel.whileBusy(this.#options.platform.chooseFolder),
       copy: ({ text }) => this.#options.platform.copy(text),
       openLogs: () => this.#options.platform.openFolder(this.#options.logFolder),
@@ -136,6 +155,16 @@ export class Sightglass {
       hide: () => this.#options.panel.hide(),
       quit: () => this.#options.platform.quit(),
     };
+  }
+
+  /** A new key, or none, lets a server start that a locked key has held back. */
+  async #changeSettings(changes: Record<string, unknown>): Promise<SettingsChange> {
+    const { store } = this.#options;
+    const wasLocked = store.isKeyLocked;
+    const change = await this.#changer.change(changes);
+    const isHeldBack = wasLocked && !store.isKeyLocked && this.power.view.phase === 'failed';
+    if (isHeldBack) await this.start();
+    return change;
   }
 
   /** As the panel does it: a first model is served at once. */

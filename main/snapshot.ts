@@ -47,6 +47,7 @@ export function takeSnapshot({ power, models, store, history, trouble }: Snapsho
     downloads: [...models.downloads],
     ...(models.check === undefined ? {} : { check: models.check }),
     hasHubToken: store.hubToken !== undefined,
+    lockedSecrets: [...store.lockedSecrets],
   };
 }
 

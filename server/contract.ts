@@ -139,6 +139,8 @@ export const Snapshot = z.object({
   check: Check.optional(),
   /** Whether a Hugging Face token is in the keychain. The token itself is not told. */
   hasHubToken: z.boolean(),
+  /** Secrets that are stored but that the keychain would not decrypt. */
+  lockedSecrets: z.array(z.enum(['apiKey', 'hubToken'])).optional(),
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 
@@ -189,6 +191,8 @@ export const commands = {
   cancelDownload: command(z.object({ id: z.string() }), nothing),
   /** Into the keychain; without a token, out of it. */
   setHubToken: command(z.object({ token: z.string().trim().min(1).optional() }), nothing),
+  /** Asks the keychain again for the secrets that it would not decrypt. */
+  unlockSecrets: command(nothing, nothing),
   /** Asks the served model about pictures, alone and together; the snapshot tells how far it is. */
   checkModel: command(nothing, nothing),
   stopCheck: command(nothing, nothing),

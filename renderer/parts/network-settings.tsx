@@ -5,6 +5,7 @@ import { CopyButton } from './copy-button.tsx';
 export function NetworkSettings({
   host,
   apiKey,
+  isKeyLocked,
   hostProblem,
   keyProblem,
   onHost,
@@ -12,6 +13,8 @@ export function NetworkSettings({
 }: {
   host: string;
   apiKey: string;
+  /** Whether there is a key that the keychain would not decrypt, and the person has not replaced it. */
+  isKeyLocked: boolean;
   hostProblem: string | undefined;
   keyProblem: string | undefined;
   onHost: (host: string) => void;
@@ -34,7 +37,7 @@ export function NetworkSettings({
           />
         </div>
         <Problem of="host" text={hostProblem} />
-        {isOpen && apiKey === '' && (
+        {isOpen && apiKey === '' && !isKeyLocked && (
           <p class="warning" role="status">
             Without an API key anyone on your network can use the model.
           </p>
@@ -48,16 +51,23 @@ export function NetworkSettings({
             class="grow"
             {...(isShown ? { type: 'text' as const } : { type: 'password' as const })}
             value={apiKey}
-            placeholder="none: any key will do"
+            placeholder={isKeyLocked ? 'locked in the keychain' : 'none: any key will do'}
             autocomplete="off"
             spellcheck={false}
             {...invalid('apiKey', keyProblem)}
             onInput={(event) => onKey(event.currentTarget.value)}
           />
           {apiKey === '' ? (
-            <button type="button" class="small" onClick={() => onKey(makeKey())}>
-              Make One
-            </button>
+            <>
+              <button type="button" class="small" onClick={() => onKey(makeKey())}>
+                Make One
+              </button>
+              {isKeyLocked && (
+                <button type="button" class="small" onClick={() => onKey('')}>
+                  Remove
+                </button>
+              )}
+            </>
           ) : (
             <>
               <button
@@ -72,6 +82,12 @@ export function NetworkSettings({
             </>
           )}
         </div>
+        {isKeyLocked && (
+          <p class="warning" role="status">
+            The API key could not be read from the keychain, so the server does not start. Unlock
+            the keychain and start it again, or enter a new key or remove this one.
+          </p>
+        )}
         <Problem of="apiKey" text={keyProblem} />
       </div>
     </>

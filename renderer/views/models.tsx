@@ -20,7 +20,10 @@ export function Models({ snapshot }: { snapshot: Snapshot }) {
         onUse={(modelPath) => changeSettings({ modelPath })}
       />
       <SuggestedModels snapshot={snapshot} found={search.found} use={false} />
-      <HubToken isKept={snapshot.hasHubToken} />
+      <HubToken
+        isKept={snapshot.hasHubToken}
+        isLocked={snapshot.lockedSecrets?.includes('hubToken') === true}
+      />
     </>
   );
 }

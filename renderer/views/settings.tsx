@@ -15,7 +15,7 @@ const APPLIED: Readonly<Record<SettingsChange['applied'], string>> = {
 };
 
 /** Every setting; main judges what is given, and says when it holds. */
-export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot }) {
+export function SettingsView({ snapshot: { settings, lockedSecrets } }: { snapshot: Snapshot }) {
   const [draft, setDraft] = useState<Draft>({});
   const [problems, setProblems] = useState<readonly SettingProblem[]>([]);
   const [said, setSaid] = useState('');
@@ -70,6 +70,7 @@ export function SettingsView({ snapshot: { settings } }: { snapshot: Snapshot })
         <NetworkSettings
           host={toText(shown('host'))}
           apiKey={toText(shown('apiKey'))}
+          isKeyLocked={lockedSecrets?.includes('apiKey') === true && draft['apiKey'] === undefined}
           hostProblem={problemOf('host')}
           keyProblem={problemOf('apiKey')}
           onHost={set('host')}

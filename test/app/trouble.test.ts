@@ -95,7 +95,7 @@ appTest(
       await showState(running, 'Ready');
       assert.match((await page.locator('header .model').textContent()) ?? '', /^demo/);
       assert.equal((await post(url, question(image))).status, 200);
-      assert.equal((await running.storedSettings())['modelPath'], demoModel);
+      assert.equal((await running.storedSettings())['modelPath'], 'demo');
     } finally {
       await rm(empty, { recursive: true });
     }

@@ -258,3 +258,25 @@ test('the panel is worked by the keyboard alone', { skip }, async () => {
   assert.equal(await page.evaluate('document.activeElement.id'), 'maxConcurrency');
   assert.deepEqual(await asked(page), [['start', undefined]]);
 });
+
+test('a key that the keychain refuses is explained, and can be removed', { skip }, async () => {
+  await open({ ...snapshot(), lockedSecrets: ['apiKey'] }, { changeSettings: { applied: 'now' } });
+  await go('Settings');
+  await page.getByText(/API key could not be read from the keychain/).waitFor();
+  await press('Remove');
+  assert.equal(await page.getByText(/could not be read/).count(), 0);
+  await press('Apply');
+  assert.deepEqual(await asked(page), [['changeSettings', { apiKey: null }]]);
+});
+
+test('a token that the keychain refuses is asked for again, or removed', { skip }, async () => {
+  await open({ ...snapshot(), lockedSecrets: ['hubToken'] });
+  await go('Models');
+  await page.getByText(/Hugging Face token could not be read from the keychain/).waitFor();
+  await press('Try Again');
+  await press('Remove the Hugging Face token');
+  assert.deepEqual(await asked(page), [
+    ['unlockSecrets', undefined],
+    ['setHubToken', {}],
+  ]);
+});

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -18,24 +18,27 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 const file = () => join(folder, 'settings.json');
+const demoModel = '/Applications/Sightglass.app/Contents/Resources/models/demo';
+const open = (by = cipher) => SettingsStore.open({ folder, cipher: by, demoModel });
+const stored = async () => JSON.parse(await readFile(file(), 'utf8'));
 
 test('without a file the settings are the defaults', async () => {
-  const store = await SettingsStore.open(folder, cipher);
+  const store = await open();
   assert.deepEqual([store.settings, store.recentModels], [AppSettings.parse({}), []]);
 });
 
 test('what was saved is there the next time, the key encrypted and the file the person’s own', async () => {
   const settings = AppSettings.parse({ modelPath: '/models/one', apiKey: 'sk-secret', port: 9000 });
-  await (await SettingsStore.open(folder, cipher)).save(settings);
+  await (await open()).save(settings);
   const text = await readFile(file(), 'utf8');
   assert.ok(!text.includes('sk-secret'));
   assert.equal((await stat(file())).mode & 0o777, 0o600);
-  const again = await SettingsStore.open(folder, cipher);
+  const again = await open();
   assert.deepEqual([again.settings, again.notices], [settings, []]);
 });
 
 test('the last five models are remembered, the latest first, each once', async () => {
-  const store = await SettingsStore.open(folder, cipher);
+  const store = await open();
   for (const modelPath of ['/1', '/2', '/3', '/2', '/4', '/5', '/6']) {
     await store.save({ ...store.settings, modelPath });
   }
@@ -53,7 +56,7 @@ test('changes made at once are all kept, though the keychain takes its time, and
       return turned(text);
     },
   };
-  const store = await SettingsStore.open(folder, slow);
+  const store = await open(slow);
   const refused = store.save({ ...store.settings, apiKey: 'sk-lost' });
   const kept = [
     store.saveHubToken('hf_token'),
@@ -67,16 +70,16 @@ test('changes made at once are all kept, though the keychain takes its time, and
   };
   await answerNext(({ reject }) => reject(new Error('locked')));
   await assert.rejects(refused, /locked/);
-  for (const _ of kept) await answerNext(({ resolve }) => resolve());
+  await answerNext(({ resolve }) => resolve());
   await Promise.all(kept);
-  const again = await SettingsStore.open(folder, cipher);
+  const again = await open();
   assert.deepEqual(again.settings, AppSettings.parse({ modelPath: '/models/one', port: 9000 }));
   assert.equal(again.hubToken, 'hf_token');
 });
 
 test('a file that is no JSON is set aside, and said', async () => {
   await writeFile(file(), '{"settings": {');
-  const store = await SettingsStore.open(folder, cipher);
+  const store = await open();
   assert.deepEqual(store.settings, AppSettings.parse({}));
   assert.match(store.notices.join(), /set aside as .*settings-unreadable-/);
   const aside = (await readdir(folder)).find((name) => name.startsWith('settings-unreadable-'));
@@ -85,25 +88,117 @@ test('a file that is no JSON is set aside, and said', async () => {
 
 test('a value that is not valid has its default, and takes no other with it', async () => {
   await writeFile(file(), JSON.stringify({ settings: { port: 'x', queueSize: 7, old: 1 } }));
-  const store = await SettingsStore.open(folder, cipher);
+  const store = await open();
   assert.deepEqual(store.settings, AppSettings.parse({ queueSize: 7 }));
   assert.deepEqual(store.notices, ['The setting port was not valid and has its default now.']);
 });
 
-test('a key that cannot be decrypted is left out, and said', async () => {
-  await writeFile(file(), JSON.stringify({ apiKeySecret: 'x' }));
-  const refuses = { ...cipher, decrypt: () => Promise.reject(new Error('no keychain')) };
-  const store = await SettingsStore.open(folder, refuses);
+/** A keychain that refuses to decrypt until it is unlocked. */
+function locked() {
+  const state = { isLocked: true };
+  const keychain: Cipher = {
+    encrypt: cipher.encrypt,
+    decrypt: (secret) =>
+      state.isLocked ? Promise.reject(new Error('no keychain')) : cipher.decrypt(secret),
+  };
+  return { state, keychain };
+}
+
+test('a key that the keychain refuses is locked, and saving other settings keeps it', async () => {
+  await writeFile(
+    file(),
+    JSON.stringify({ settings: { host: '0.0.0.0' }, apiKeySecret: 'yek-ks' }),
+  );
+  const store = await open(locked().keychain);
+  assert.deepEqual([store.settings.apiKey, store.lockedSecrets], [undefined, ['apiKey']]);
+  assert.match(store.notices.join(), /API key could not be read.*still stored/);
+  await store.save({ ...store.settings, port: 9000 });
+  await store.saveHubToken('hf_new');
+  assert.equal((await stored()).apiKeySecret, 'yek-ks');
+  assert.equal((await open()).settings.apiKey, 'sk-key');
+});
+
+test('a locked Hugging Face token survives a change of settings', async () => {
+  await writeFile(file(), JSON.stringify({ hubTokenSecret: 'nekot_fh' }));
+  const store = await open(locked().keychain);
+  await store.save({ ...store.settings, port: 9000 });
+  assert.deepEqual(store.lockedSecrets, ['hubToken']);
+  assert.equal((await open()).hubToken, 'hf_token');
+});
+
+test('a locked key is there once the keychain is unlocked', async () => {
+  await writeFile(file(), JSON.stringify({ apiKeySecret: 'yek-ks' }));
+  const { state, keychain } = locked();
+  const store = await open(keychain);
+  await store.unlock();
   assert.equal(store.settings.apiKey, undefined);
-  assert.match(store.notices.join(), /API key could not be read/);
+  state.isLocked = false;
+  await store.unlock();
+  assert.deepEqual([store.settings.apiKey, store.lockedSecrets], ['sk-key', []]);
+});
+
+test('a locked key is replaced by a new one, or removed when asked', async () => {
+  const content = JSON.stringify({ apiKeySecret: 'yek-ks' });
+  await writeFile(file(), content);
+  const replaced = await open(locked().keychain);
+  await replaced.save({ ...replaced.settings, apiKey: 'sk-new' });
+  assert.deepEqual(replaced.lockedSecrets, []);
+  assert.equal((await open()).settings.apiKey, 'sk-new');
+  await writeFile(file(), content);
+  const removed = await open(locked().keychain);
+  await removed.forgetLockedKey();
+  assert.deepEqual(removed.lockedSecrets, []);
+  assert.ok(!('apiKeySecret' in (await stored())));
+});
+
+test('the keychain is asked only for a secret that is stored or new', async () => {
+  const asked: string[] = [];
+  const counted: Cipher = {
+    encrypt: (text) => {
+      asked.push(`encrypt ${text}`);
+      return cipher.encrypt(text);
+    },
+    decrypt: (secret) => {
+      asked.push(`decrypt ${secret}`);
+      return cipher.decrypt(secret);
+    },
+  };
+  const store = await open(counted);
+  await store.save({ ...store.settings, port: 9000 });
+  assert.deepEqual(asked, []);
+  await store.save({ ...store.settings, apiKey: 'sk-1' });
+  await store.save({ ...store.settings, port: 9001 });
+  await open(counted);
+  assert.deepEqual(asked, ['encrypt sk-1', 'decrypt 1-ks']);
+});
+
+test('the demo model is stored by name, so that a moved app still finds it', async () => {
+  const store = await open();
+  await store.save({ ...store.settings, modelPath: demoModel });
+  const { settings, recentModels } = await stored();
+  assert.deepEqual([settings.modelPath, recentModels], ['demo', ['demo']]);
+  const moved = '/Users/me/Sightglass.app/Contents/Resources/models/demo';
+  const again = await SettingsStore.open({ folder, cipher, demoModel: moved });
+  assert.deepEqual([again.settings.modelPath, again.recentModels], [moved, [moved]]);
+});
+
+test('the path of a demo model that is gone means the one of this app; others stay', async () => {
+  const mine = join(folder, 'models', 'demo');
+  await mkdir(mine, { recursive: true });
+  const gone = '/Volumes/Sightglass/Sightglass.app/Contents/Resources/models/demo';
+  const recentModels = [gone, mine, '/models/gone', demoModel];
+  await writeFile(file(), JSON.stringify({ settings: { modelPath: gone }, recentModels }));
+  const store = await open();
+  assert.equal(store.settings.modelPath, demoModel);
+  assert.deepEqual(store.recentModels, [demoModel, mine, '/models/gone']);
 });
 
 test('the Hugging Face token is kept encrypted beside the settings, until it is taken out', async () => {
-  const store = await SettingsStore.open(folder, cipher);
+  const store = await open();
   await store.saveHubToken('hf_secret');
   await store.save(AppSettings.parse({ port: 9000 }));
   assert.ok(!(await readFile(file(), 'utf8')).includes('hf_secret'));
-  const again = await SettingsStore.open(folder, cipher);
+  const again = await open();
   assert.deepEqual([again.hubToken, again.settings.port], ['hf_secret', 9000]);
   await again.saveHubToken(undefined);
   assert.ok(!(await readFile(file(), 'utf8')).includes('hubTokenSecret'));
