@@ -24,6 +24,7 @@ import { SnapshotFeed } from './snapshot-feed.ts';
 import { createThrottle } from './throttle.ts';
 import { MenuBarIcon } from './tray.ts';
 import { doTrayAction } from './tray-actions.ts';
+import { Updates } from './updates.ts';
 
 const UPDATE_ICON_EVERY_MS = 250;
 
@@ -63,6 +64,12 @@ async function start(): Promise<void> {
   const { log, file, flush } = await createLog(store.settings, { also: [logTail] });
   for (const notice of store.notices) log.warn(notice);
 
+  const onChange = () => {
+    feed.changed();
+    updateIcon();
+    keepAwake();
+  };
+  const updates = new Updates({ log: log.child({ part: 'updates' }), onChange });
   const sightglass = new Sightglass({
     store,
     resources,
@@ -70,17 +77,14 @@ async function start(): Promise<void> {
     logTail,
     logFolder: dirname(file),
     platform,
+    updates,
     panel: {
       keepOpen: (keep) => panel?.keepOpen(keep),
       whileBusy: (work) => panel?.whileBusy(work) ?? work(),
       hide: () => panel?.hide(),
     },
     send: (name, payload) => sendEvent(panel?.webContents, name, payload),
-    onChange: () => {
-      feed.changed();
-      updateIcon();
-      keepAwake();
-    },
+    onChange,
   });
   const feed = new SnapshotFeed({
     take: () => sightglass.snapshot(),

@@ -1,8 +1,6 @@
 import { app, clipboard, safeStorage, shell } from 'electron';
-import type { Logger } from 'pino';
 import { chooseFolder } from './dialogs.ts';
 import type { Cipher } from './settings-store.ts';
-import { checkForUpdates } from './updates.ts';
 
 /** What the app needs of the system it runs on. */
 export interface Platform {
@@ -12,7 +10,6 @@ export interface Platform {
   /** Rejects with the system's reason. */
   openFolder: (path: string) => Promise<void>;
   setOpenAtLogin: (open: boolean) => void;
-  checkForUpdates: (log: Logger) => Promise<void>;
   quit: () => void;
 }
 
@@ -25,7 +22,6 @@ export const platform: Platform = {
     if (problem !== '') throw new Error(problem);
   },
   setOpenAtLogin: (openAtLogin) => app.setLoginItemSettings({ openAtLogin }),
-  checkForUpdates,
   quit: () => app.quit(),
 };
 

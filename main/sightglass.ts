@@ -21,6 +21,7 @@ import { SettingsChanger } from './settings-changer.ts';
 import type { SettingsStore } from './settings-store.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { TryIt } from './try-it.ts';
+import type { Updates } from './updates.ts';
 
 export interface SightglassOptions {
   store: SettingsStore;
@@ -30,6 +31,7 @@ export interface SightglassOptions {
   logTail: LogTail;
   logFolder: string;
   platform: Platform;
+  updates: Pick<Updates, 'view' | 'check'>;
   panel: Pick<PanelWindow, 'keepOpen' | 'whileBusy' | 'hide'>;
   /** Tells the panel, if there is one. */
   send: <Name extends EventName>(name: Name, payload: EventPayload<Name>) => void;
@@ -86,6 +88,7 @@ export class Sightglass {
       store,
       history: this.#history,
       trouble: this.#trouble,
+      update: this.#options.updates.view,
     });
   }
 
@@ -116,7 +119,7 @@ export class Sightglass {
   }
 
   checkForUpdates(): Promise<void> {
-    return this.#options.platform.checkForUpdates(this.#options.log);
+    return this.#options.updates.check();
   }
 
   /** The panel is hidden: nobody reads what it was told as it came. */

@@ -1,5 +1,5 @@
 import type { RequestRecord } from '../server/activity.ts';
-import type { RequestView, Snapshot, Trouble } from '../server/contract.ts';
+import type { RequestView, Snapshot, Trouble, UpdateView } from '../server/contract.ts';
 import { modelIdOf } from '../server/http/model-id.ts';
 import type { LoadHistory } from './load-history.ts';
 import type { ModelShelf } from './model-shelf.ts';
@@ -16,10 +16,18 @@ export interface SnapshotParts {
   store: SettingsStore;
   history: LoadHistory;
   trouble: Trouble | undefined;
+  update: UpdateView | undefined;
 }
 
 /** Everything the panel shows, as it is now. */
-export function takeSnapshot({ power, models, store, history, trouble }: SnapshotParts): Snapshot {
+export function takeSnapshot({
+  power,
+  models,
+  store,
+  history,
+  trouble,
+  update,
+}: SnapshotParts): Snapshot {
   const { settings, recentModels } = store;
   const { activity, service } = power;
   const active = activity.active().map(toRequestView).sort(byState);
@@ -48,6 +56,7 @@ export function takeSnapshot({ power, models, store, history, trouble }: Snapsho
     ...(models.check === undefined ? {} : { check: models.check }),
     hasHubToken: store.hubToken !== undefined,
     lockedSecrets: [...store.lockedSecrets],
+    ...(update === undefined ? {} : { update }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../server/contract.ts';
+import type { Snapshot, UpdateView } from '../server/contract.ts';
 import { modelIdOf } from '../server/http/model-id.ts';
 
 /** The shape of the icon in the menu bar. */
@@ -69,7 +69,7 @@ const separator: TrayMenuItem = { label: '', isSeparator: true };
 
 /** The menu of a right click. */
 export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
-  const { server, settings, recentModels } = snapshot;
+  const { server, settings, recentModels, update } = snapshot;
   const isOff = server.phase === 'off' || server.phase === 'failed';
   const models = recentModels.map((path) => ({
     label: modelIdOf(path),
@@ -89,8 +89,24 @@ export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
     { label: 'Open Sightglass', action: { do: 'openPanel' } },
     { label: 'Settings…', action: { do: 'openSettings' } },
     { label: 'Open Logs', action: { do: 'openLogs' } },
-    { label: 'Check for Updates…', action: { do: 'checkForUpdates' } },
+    toUpdateItem(update),
     separator,
     { label: 'Quit Sightglass', action: { do: 'quit' } },
   ];
+}
+
+/** The update that is under way, or the way to look for one. */
+function toUpdateItem(update: UpdateView | undefined): TrayMenuItem {
+  switch (update?.phase) {
+    case undefined:
+      return { label: 'Check for Updates…', action: { do: 'checkForUpdates' } };
+    case 'checking':
+      return { label: 'Checking for Updates…', enabled: false };
+    case 'downloading':
+      return { label: `Downloading ${update.version}: ${update.percent}%`, enabled: false };
+    case 'preparing':
+      return { label: `Preparing ${update.version}…`, enabled: false };
+    case 'ready':
+      return { label: `Quit and Install ${update.version}`, action: { do: 'quit' } };
+  }
 }

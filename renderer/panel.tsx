@@ -6,6 +6,7 @@ import { FailureNotice } from './parts/failure-notice.tsx';
 import { Header } from './parts/header.tsx';
 import { Tabs } from './parts/tabs.tsx';
 import { TroubleBanner } from './parts/trouble-banner.tsx';
+import { UpdateNotice } from './parts/update-notice.tsx';
 import { type Shown, useSnapshot } from './use-snapshot.ts';
 import { Connect } from './views/connect.tsx';
 import { Logs } from './views/logs.tsx';
@@ -41,6 +42,7 @@ function Panel() {
       <main ref={main} class={`main-${view}`}>
         <FailureNotice />
         <TroubleBanner snapshot={shown.snapshot} />
+        <UpdateNotice update={shown.snapshot.update} />
         {VIEWS.map(
           (each) =>
             (each === view || (KEPT.has(each) && visited.current.has(each))) && (

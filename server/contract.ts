@@ -105,6 +105,20 @@ export const RuntimeView = z.discriminatedUnion('phase', [
 ]);
 export type RuntimeView = z.infer<typeof RuntimeView>;
 
+/** An update of the app, from the check for it until it is ready to be installed at quit. */
+export const UpdateView = z.discriminatedUnion('phase', [
+  z.object({ phase: z.literal('checking') }),
+  z.object({
+    phase: z.literal('downloading'),
+    version: z.string(),
+    percent: z.int().min(0).max(100),
+  }),
+  /** Downloaded; macOS verifies and unpacks it. */
+  z.object({ phase: z.literal('preparing'), version: z.string() }),
+  z.object({ phase: z.literal('ready'), version: z.string() }),
+]);
+export type UpdateView = z.infer<typeof UpdateView>;
+
 /** Everything the panel shows, at one instant. */
 export const Snapshot = z.object({
   at: Milliseconds,
@@ -141,6 +155,7 @@ export const Snapshot = z.object({
   hasHubToken: z.boolean(),
   /** Secrets that are stored but that the keychain would not decrypt. */
   lockedSecrets: z.array(z.enum(['apiKey', 'hubToken'])).optional(),
+  update: UpdateView.optional(),
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 

@@ -114,6 +114,18 @@ for (const isPackaged of [true, false]) {
   });
 }
 
+test('a dialog that the menu opens comes in front of other apps', { skip }, async () => {
+  const app = await startBare();
+  await using _ = app;
+  await app.answerDialog({ button: 'OK' });
+  await app.openTrayMenu();
+  await app.clickMenuItem('Check for Updates…');
+  const isDialog = ({ name }: { name: string }) => name === 'dialog message';
+  const { calls } = await app.until((state) => state.calls.some(isDialog));
+  const before = calls[calls.findIndex(isDialog) - 1];
+  assert.deepEqual(before, { name: 'app.focus', args: [{ steal: true }] });
+});
+
 /** Without settings, a service or a page: the panel opens by itself and is put away. */
 async function startBare(options: Partial<Parameters<typeof startApp>[0]> = {}) {
   await buildApp();

@@ -280,3 +280,12 @@ test('a token that the keychain refuses is asked for again, or removed', { skip 
     ['setHubToken', {}],
   ]);
 });
+
+test('an update is shown on its way, and installed by quitting', { skip }, async () => {
+  await open({ ...snapshot(), update: { phase: 'downloading', version: '0.2.0', percent: 43 } });
+  const bar = page.getByRole('progressbar', { name: 'Downloading Sightglass 0.2.0' });
+  assert.equal(await bar.getAttribute('value'), '43');
+  await tell(page, 'snapshot', { ...snapshot(), update: { phase: 'ready', version: '0.2.0' } });
+  await press('Quit and Install');
+  assert.deepEqual(await asked(page), [['quit', undefined]]);
+});

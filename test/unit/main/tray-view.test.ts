@@ -85,3 +85,19 @@ test('the recent models are named by their last part, the present one checked', 
     { label: 'owner/name', checked: false, action: { do: 'useModel', path: 'owner/name' } },
   ]);
 });
+
+const updates = [
+  [undefined, 'Check for Updates…', true],
+  [{ phase: 'checking' }, 'Checking for Updates…', false],
+  [{ phase: 'downloading', version: '0.2.0', percent: 43 }, 'Downloading 0.2.0: 43%', false],
+  [{ phase: 'preparing', version: '0.2.0' }, 'Preparing 0.2.0…', false],
+  [{ phase: 'ready', version: '0.2.0' }, 'Quit and Install 0.2.0', true],
+] as const;
+for (const [update, label, isEnabled] of updates) {
+  test(`the menu while an update is ${update?.phase ?? 'not looked for'}`, () => {
+    const menu = toTrayMenu(snapshot(update === undefined ? {} : { update }));
+    const item = menu.find((each) => each.label === label);
+    assert.equal(item?.enabled ?? true, isEnabled);
+    assert.equal(item?.action !== undefined, isEnabled);
+  });
+}

@@ -1,0 +1,85 @@
+import type { CodeSignature } from './code-signature.ts';
+
+/** A failure of the updater in words: what happened, and what to do. */
+export interface UpdateTrouble {
+  message: string;
+  remedy: string;
+}
+
+const NOT_CHECKED = 'Sightglass could not check for updates.';
+const NOT_DOWNLOADED = 'The update could not be downloaded.';
+const NOT_INSTALLED = 'The update cannot be installed.';
+const DOWNLOAD_IT = 'Download the new version where you got this one, and replace the app with it.';
+const UNSIGNED = `macOS updates only apps that are signed by their developer, and this copy is not. ${DOWNLOAD_IT}`;
+
+/** Codes of electron-updater, of HTTP, of Chromium and of Node; then what Squirrel.Mac says in words. */
+const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string][] = [
+  [
+    /ERR_UPDATER_(CHANNEL_FILE|LATEST_VERSION|RELEASE)_NOT_FOUND|No published versions|(HTTP_ERROR_|HttpError: )404/,
+    'No release of Sightglass was found.',
+    'There may be none yet, or the newest one is still being published. Check again later.',
+  ],
+  [
+    /(HTTP_ERROR_|HttpError: )(403|429)/,
+    NOT_CHECKED,
+    'The server refuses requests from this network for now. Check again in an hour.',
+  ],
+  [
+    /(HTTP_ERROR_|HttpError: )5/,
+    undefined,
+    'The server has a problem of its own. Check again later.',
+  ],
+  [
+    /ERR_CHECKSUM_MISMATCH/,
+    'The update was damaged on its way here.',
+    'It was deleted, and nothing was installed. Check again to download it once more.',
+  ],
+  [
+    /net::ERR_(CERT|SSL)/,
+    undefined,
+    'The connection is not secure. Check the date of this Mac, and whether a proxy intercepts connections.',
+  ],
+  [
+    /net::ERR_|ECONN(REFUSED|RESET|ABORTED)|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|Request timed out/,
+    undefined,
+    'The server could not be reached. Check your internet connection, then try again.',
+  ],
+  [/ENOSPC/, NOT_DOWNLOADED, 'The disk is full. Free some space, then check again.'],
+  [
+    /ERR_UPDATER_(ZIP_FILE_NOT_FOUND|NO_FILES_PROVIDED|NO_CHECKSUM|INVALID)|ERR_XML/,
+    'The newest release cannot be used for an update.',
+    `Its files are incomplete. ${DOWNLOAD_IT}`,
+  ],
+  [/app-update\.yml/, NOT_CHECKED, `This copy does not know where updates are. ${DOWNLOAD_IT}`],
+  [/Could not get code signature/, NOT_INSTALLED, UNSIGNED],
+  [
+    /code failed to satisfy|did not pass validation/,
+    NOT_INSTALLED,
+    `It is not signed by the developer of this copy. ${DOWNLOAD_IT}`,
+  ],
+  [
+    /read-only volume/,
+    NOT_INSTALLED,
+    'Sightglass runs from a disk image or a quarantined folder. Quit it, move it to Applications, open it there, and check again.',
+  ],
+  [
+    /Could not extract|ditto/,
+    'The update was damaged on its way here.',
+    'Nothing was installed. Check again to download it once more.',
+  ],
+];
+
+/** Why a check, or the download it led to, came to nothing. */
+export function toUpdateTrouble(error: unknown, phase: 'check' | 'download'): UpdateTrouble {
+  const { code = '', message } = error as Error & { code?: string };
+  const known = KNOWN.find(([pattern]) => pattern.test(`${code} ${message}`));
+  const what = phase === 'check' ? NOT_CHECKED : NOT_DOWNLOADED;
+  if (known !== undefined) return { message: known[1] ?? what, remedy: known[2] };
+  const [reason = ''] = message.split('\n');
+  return { message: what, remedy: `${reason.slice(0, 200)} The log says more (Open Logs).` };
+}
+
+/** Why this copy cannot update itself; undefined when nothing speaks against it. */
+export function toUpdateObstacle(signature: CodeSignature): string | undefined {
+  return signature === 'adhoc' || signature === 'none' ? UNSIGNED : undefined;
+}

@@ -1,0 +1,96 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { root } from './built-panel.ts';
+import type { AppOptions } from './electron/start-app.ts';
+import { onStandIn } from './sightglass-app.ts';
+
+/** An empty zip's end record, behind some bytes of content. */
+const ZIP_END = Buffer.concat([Buffer.from('PK\x05\x06', 'latin1'), Buffer.alloc(18)]);
+
+export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server of releases on this machine: a new one of the app, and what a test makes of it. */
+export class UpdateFeed {
+  readonly version = '9.8.7';
+  readonly zip = Buffer.concat([randomBytes(400_000), ZIP_END]);
+  /** What is answered instead of the release, by path. */
+  readonly answers = new Map<string, Answer>();
+  readonly asked: string[] = [];
+  readonly #server = createServer((request, response) => this.#answer(request, response));
+
+  static async start(): Promise<UpdateFeed> {
+    const feed = new UpdateFeed();
+    feed.#server.listen(0, '127.0.0.1');
+    await once(feed.#server, 'listening');
+    return feed;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get zipPath(): string {
+    return `/Sightglass-${this.version}-arm64-mac.zip`;
+  }
+
+  /** `latest-mac.yml`, as electron-builder writes it. */
+  get channelFile(): string {
+    const sha512 = createHash('sha512').update(this.zip).digest('base64');
+    const file = this.zipPath.slice(1);
+    return [
+      `version: ${this.version}`,
+      'files:',
+      `  - url: ${file}`,
+      `    sha512: ${sha512}`,
+      `    size: ${this.zip.length}`,
+      `path: ${file}`,
+      `sha512: ${sha512}`,
+      "releaseDate: '2026-11-20T12:00:00.000Z'",
+      '',
+    ].join('\n');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname } = new URL(request.url ?? '/', 'http://feed');
+    this.asked.push(pathname);
+    const answer = this.answers.get(pathname);
+    if (answer !== undefined) answer(request, response);
+    else if (pathname === '/latest-mac.yml') response.end(this.channelFile);
+    else if (pathname === this.zipPath) {
+      response.writeHead(200, { 'content-length': this.zip.length }).end(this.zip);
+    } else response.writeHead(404).end();
+  }
+}
+
+/**
+ * Launches the app as a packaged one whose `app-update.yml` says where its updates are, and tells
+ * where the update that it installs at its end can be read.
+ */
+export function packagedApp(home: string, config: object, options: Partial<AppOptions> = {}) {
+  const installFolder = join(home, 'installed');
+  const resourcesPath = join(home, 'Resources');
+  return {
+    installed: () => readFile(join(installFolder, 'update.zip')).catch(() => undefined),
+    launch: async (userData: string, env: Record<string, string>) => {
+      await mkdir(resourcesPath, { recursive: true });
+      for (const name of ['runtime', 'models', 'icons']) {
+        await symlink(join(root, 'resources', name), join(resourcesPath, name));
+      }
+      // JSON is YAML, too.
+      const content = JSON.stringify({ ...config, updaterCacheDirName: 'sightglass-updater' });
+      await writeFile(join(resourcesPath, 'app-update.yml'), content);
+      const packaged = { isPackaged: true, isOnMac: true, resourcesPath };
+      return await onStandIn({ ...packaged, installFolder, ...options })(userData, env);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type CodeSignature, toCodeSignature } from '../../../main/code-signature.ts';
+import { toUpdateObstacle, toUpdateTrouble } from '../../../main/update-trouble.ts';
+
+/** As electron-updater, Chromium, Node and Squirrel.Mac report them. */
+const failures: [error: string, code: string, shown: RegExp][] = [
+  [
+    'Cannot find channel "latest-mac.yml" update info',
+    'ERR_UPDATER_CHANNEL_FILE_NOT_FOUND',
+    /^No release/,
+  ],
+  ['No published versions on GitHub', 'ERR_XML_MISSED_ELEMENT', /^No release/],
+  [
+    'Unable to find latest version on GitHub, please ensure a production release exists',
+    'ERR_UPDATER_LATEST_VERSION_NOT_FOUND',
+    /^No release/,
+  ],
+  ['404 Not Found', 'HTTP_ERROR_404', /^No release/],
+  ['403 rate limit exceeded', 'HTTP_ERROR_403', /Check again in an hour/],
+  ['503 Service Unavailable', 'HTTP_ERROR_503', /problem of its own/],
+  ['net::ERR_INTERNET_DISCONNECTED', '', /internet connection/],
+  ['net::ERR_NAME_NOT_RESOLVED', '', /internet connection/],
+  [
+    'Cannot parse releases feed: Error: Unable to find latest version: Error: net::ERR_CONNECTION_RESET',
+    'ERR_UPDATER_INVALID_RELEASE_FEED',
+    /internet connection/,
+  ],
+  ['net::ERR_CERT_DATE_INVALID', '', /date of this Mac/],
+  ['sha512 checksum mismatch', 'ERR_CHECKSUM_MISMATCH', /damaged.*nothing was installed/],
+  ['ENOSPC: no space left on device, write', 'ENOSPC', /disk is full/],
+  ['ZIP file not provided', 'ERR_UPDATER_ZIP_FILE_NOT_FOUND', /files are incomplete/],
+  ["ENOENT: no such file, open '/…/app-update.yml'", 'ENOENT', /does not know where updates are/],
+  ['Could not get code signature for running application', '', /signed by their developer/],
+  [
+    'Code signature at URL file:///x/ did not pass validation: code failed to satisfy specified code requirement(s)',
+    '',
+    /not signed by the developer of this copy/,
+  ],
+  ['Cannot update while running on a read-only volume.', '', /move it to Applications/],
+  ['Something new\n    at a stack', '', /^Sightglass could not check .* Something new The log/],
+];
+for (const [message, code, shown] of failures) {
+  test(`a failed update in words: ${message.slice(0, 60)}`, () => {
+    const trouble = toUpdateTrouble(Object.assign(new Error(message), { code }), 'check');
+    assert.match(`${trouble.message} ${trouble.remedy}`, shown);
+  });
+}
+
+const printed: [output: string, signature: CodeSignature][] = [
+  [
+    'Executable=/Applications/Sightglass.app/Contents/MacOS/Sightglass\nIdentifier=app.sightglass\nCodeDirectory v=20500 size=1 flags=0x10000(runtime) hashes=1+7\nSignature size=9012\nAuthority=Developer ID Application: Someone (TEAM123456)\nAuthority=Developer ID Certification Authority\nAuthority=Apple Root CA\nTeamIdentifier=TEAM123456',
+    'identity',
+  ],
+  [
+    'Executable=/x/Sightglass.app/Contents/MacOS/Sightglass\nIdentifier=app.sightglass\nCodeDirectory v=20400 size=1 flags=0x2(adhoc) hashes=1+3\nSignature=adhoc\nTeamIdentifier=not set',
+    'adhoc',
+  ],
+  ['/x/Sightglass.app: code object is not signed at all', 'none'],
+  ['', 'unknown'],
+];
+for (const [output, signature] of printed) {
+  test(`codesign's words for an app whose signature is "${signature}"`, () => {
+    assert.equal(toCodeSignature(output), signature);
+  });
+}
+
+test('only an app that nobody signed hears that it cannot update itself', () => {
+  const obstacles = (['identity', 'unknown', 'adhoc', 'none'] as const).map(toUpdateObstacle);
+  assert.deepEqual(
+    obstacles.map((obstacle) => obstacle !== undefined),
+    [false, false, true, true],
+  );
+});
