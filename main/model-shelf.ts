@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import type { Check, Download } from '../server/contract.ts';
+import type { Check, Download, FoundModel } from '../server/contract.ts';
 import { Downloads } from '../server/models/downloads.ts';
 import { findModels, measureMachine } from '../server/models/find-models.ts';
 import { HUB_NAME } from '../server/models/hub-name.ts';
+import type { Place } from '../server/models/model-places.ts';
 import type { MachineLine } from '../server/models/models-line.ts';
 import { ModelsProgram } from '../server/models/models-program.ts';
 import { suggestModels } from '../server/models/suggested-models.ts';
 import { createModelsCommand } from '../server/runtime/runtime-command.ts';
 import type { Service } from '../server/service.ts';
 import type { CommandHandlers } from './commands.ts';
+import { listCachedModels, listModelPlaces } from './model-places.ts';
 import type { SettingsStore } from './settings-store.ts';
 
 /** Where the demo model lies in this copy of the app. */
@@ -86,6 +88,7 @@ export class ModelShelf {
   readonly handlers: Pick<
     CommandHandlers,
     | 'findModels'
+    | 'modelPlaces'
     | 'suggestModels'
     | 'demoModel'
     | 'download'
@@ -95,12 +98,8 @@ export class ModelShelf {
     | 'checkModel'
     | 'stopCheck'
   > = {
-    findModels: () => {
-      const { modelFolders, maxConcurrency } = this.#options.store.settings;
-      const own = { name: 'Sightglass', folder: join(this.demoModel, '..') };
-      const added = modelFolders.map((folder) => ({ name: folder, folder }));
-      return findModels({ program: this.#program, places: [own, ...added], maxConcurrency });
-    },
+    findModels: () => this.#findModels(),
+    modelPlaces: () => listModelPlaces(this.#places),
     suggestModels: async () => {
       const { resources, store } = this.#options;
       this.#machine ??= measureMachine(this.#program);
@@ -130,6 +129,27 @@ export class ModelShelf {
     },
     stopCheck: () => this.#checking?.abort(),
   };
+
+  /** Where models are looked for beside the places of other apps. */
+  get #places(): Place[] {
+    const own = { name: 'Sightglass', folder: join(this.demoModel, '..') };
+    const { modelFolders } = this.#options.store.settings;
+    return [own, ...modelFolders.map((folder) => ({ name: folder, folder }))];
+  }
+
+  async #findModels(): Promise<FoundModel[]> {
+    const { modelFolders, maxConcurrency } = this.#options.store.settings;
+    const cached = await Promise.all(
+      modelFolders.map(async (name) => {
+        const models = await listCachedModels(name);
+        return models.map(({ folder, id }) => ({ place: { name, folder }, id }));
+      }),
+    );
+    const places = [...this.#places, ...cached.flat().map(({ place }) => place)];
+    const found = await findModels({ program: this.#program, places, maxConcurrency });
+    const ids = new Map(cached.flat().map(({ place, id }) => [place.folder, id]));
+    return found.map((model) => ({ ...model, name: ids.get(model.path) ?? model.name }));
+  }
 
   /** What becomes of it is in the list. */
   async #download(id: string, use: boolean): Promise<void> {

@@ -105,6 +105,10 @@ export const RuntimeView = z.discriminatedUnion('phase', [
 ]);
 export type RuntimeView = z.infer<typeof RuntimeView>;
 
+/** A folder in which models are looked for. */
+export const ModelPlace = z.object({ name: z.string(), folder: z.string(), exists: z.boolean() });
+export type ModelPlace = z.infer<typeof ModelPlace>;
+
 /** An update of the app, from the check for it until it is ready to be installed at quit. */
 export const UpdateView = z.discriminatedUnion('phase', [
   z.object({ phase: z.literal('checking') }),
@@ -197,6 +201,8 @@ export const commands = {
   /** Opens the system's dialog. Undefined when the person chose nothing. */
   chooseModelFolder: command(nothing, z.string().optional()),
   findModels: command(nothing, z.array(FoundModel)),
+  /** Where `findModels` looks. */
+  modelPlaces: command(nothing, z.array(ModelPlace)),
   /** Good models to download, the smallest first. */
   suggestModels: command(nothing, z.array(SuggestedModel)),
   /** Begins a download, or goes on with it; `use` serves the model once it is here. */

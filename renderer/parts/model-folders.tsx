@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import type { ModelPlace } from '../../server/contract.ts';
 import { call } from '../bridge.ts';
 import { type Applied, changeSettings } from '../change-settings.ts';
 import { useAttempt } from '../use-attempt.ts';
@@ -72,6 +73,41 @@ export function ModelFolders({
         {said || 'Choose a folder that is a model, or add one to look in.'}
       </p>
       <ProblemLine text={problem} />
+      <SearchedFolders />
     </div>
+  );
+}
+
+/** Where models are looked for, read when it is opened. */
+function SearchedFolders() {
+  const [places, setPlaces] = useState<readonly ModelPlace[]>([]);
+  const { problem, attempt } = useAttempt();
+  return (
+    <details
+      class="searched"
+      onToggle={({ currentTarget }) => {
+        if (currentTarget.open) attempt(async () => setPlaces(await call('modelPlaces')));
+      }}
+    >
+      <summary>Where Sightglass looks</summary>
+      <ul class="folder-list" aria-label="Where Sightglass looks">
+        {places.map(({ name, folder, exists }) => (
+          <li key={folder}>
+            <span class="searched-name">
+              {name === folder ? 'Your folder' : name}
+              {!exists && ' · no such folder'}
+            </span>
+            <span class="folder" title={folder}>
+              {folder}
+            </span>
+          </li>
+        ))}
+      </ul>
+      <p class="help">
+        An app opened from Finder does not see <code>HF_HOME</code> or <code>HF_HUB_CACHE</code>{' '}
+        from your shell. If your models are elsewhere, add that folder.
+      </p>
+      <ProblemLine text={problem} />
+    </details>
   );
 }

@@ -190,3 +190,23 @@ test('a download that is refused is told where it was asked for', { skip }, asyn
   await page.locator('.suggested form').getByText('There is no model x/y.').waitFor();
   assert.equal(await field.inputValue(), 'x/y');
 });
+
+test('where models are looked for is shown when asked, with what Finder hides', {
+  skip,
+}, async () => {
+  const modelPlaces = [
+    { name: 'Hugging Face cache', folder: '/Users/me/.cache/huggingface/hub', exists: true },
+    { name: 'omlx', folder: '/Users/me/.omlx/models', exists: false },
+    { name: '/models', folder: '/models', exists: true },
+  ];
+  const page = await open(snapshot(), { modelPlaces });
+  await page.getByText('Where Sightglass looks').click();
+  const rows = page.getByRole('list', { name: 'Where Sightglass looks' }).getByRole('listitem');
+  await rows.nth(2).waitFor();
+  assert.deepEqual(await rows.allTextContents(), [
+    'Hugging Face cache/Users/me/.cache/huggingface/hub',
+    'omlx · no such folder/Users/me/.omlx/models',
+    'Your folder/models',
+  ]);
+  await page.getByText(/opened from Finder does not see HF_HOME/).waitFor();
+});
