@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { appTest } from '../support/sightglass-app.ts';
+import { test } from 'node:test';
+import { noChromium } from '../support/built-panel.ts';
+import type { AppState } from '../support/electron/app-under-test.ts';
+import { appTest, startOnStandIn } from '../support/sightglass-app.ts';
 
 appTest('the panel can reach its bridge, and nothing else', async (start) => {
   await using running = await start(null);
@@ -64,4 +67,25 @@ appTest('what is not in the contract is refused in words, and changes nothing', 
   );
   assert.match(replies[0]?.message ?? '', /Invalid option/);
   assert.match(replies[2]?.message ?? '', /expected string/);
+});
+
+test('no frame but the panel itself may command the app', { skip: noChromium }, async () => {
+  await using running = await startOnStandIn(null);
+  const { app } = running;
+  await running.page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
+  const frames = [
+    { url: 'https://example.com/' },
+    { url: 'app://other/index.html' },
+    { url: 'about:blank' },
+    { url: 'app://panel/index.html', isSubframe: true },
+  ];
+  for (const frame of frames) await app.invokeFrom(frame, 'command', 'copy', { text: 'stolen' });
+  await app.invokeFrom({ url: 'app://panel/index.html' }, 'command', 'copy', { text: 'mine' });
+  const isDone = ({ calls }: AppState) => calls.some(({ name }) => name === 'ipc answer');
+  const { calls, clipboard } = await app.until(isDone);
+  assert.equal(clipboard, 'mine');
+  assert.deepEqual(
+    calls.filter(({ name }) => name === 'ipc refusal').map(({ args }) => args[0]),
+    Array(frames.length).fill('Only the panel may ask.'),
+  );
 });
