@@ -1,5 +1,5 @@
 import { app, clipboard, safeStorage, shell } from 'electron';
-import { chooseFolder } from './dialogs.ts';
+import { chooseFolder, showMessage } from './dialogs.ts';
 import type { Cipher } from './settings-store.ts';
 
 /** What the app needs of the system it runs on. */
@@ -9,6 +9,8 @@ export interface Platform {
   copy: (text: string) => Promise<void>;
   /** Rejects with the system's reason. */
   openFolder: (path: string) => Promise<void>;
+  /** Shows a message and resolves once it is dismissed. */
+  say: (message: string, detail: string) => Promise<void>;
   setOpenAtLogin: (open: boolean) => void;
   quit: () => void;
 }
@@ -20,6 +22,9 @@ export const platform: Platform = {
   openFolder: async (path) => {
     const problem = await shell.openPath(path);
     if (problem !== '') throw new Error(problem);
+  },
+  say: async (message, detail) => {
+    await showMessage({ type: 'info', message, detail, buttons: ['OK'] });
   },
   setOpenAtLogin: (openAtLogin) => app.setLoginItemSettings({ openAtLogin }),
   quit: () => app.quit(),

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { ServerView } from '../server/contract.ts';
 import { isLoopback } from '../server/http/foreign-host.ts';
+import { reachableUrl } from '../server/http/reachable-url.ts';
 import type { Settings } from '../server/settings.ts';
 
 /** Where clients find a service that is on. */
@@ -10,11 +11,10 @@ export function toServerView(
   addresses = networkAddresses(),
 ): ServerView {
   const isAny = host === '0.0.0.0' || host === '::';
-  const here = isAny ? 'localhost' : host.includes(':') ? `[${host}]` : host;
   const [address] = isAny ? addresses : [host];
   return {
     phase: 'on',
-    url: `http://${here === '127.0.0.1' ? 'localhost' : here}:${port}`,
+    url: reachableUrl(host, port),
     ...(isLoopback(host) || address === undefined
       ? {}
       : { networkUrl: `http://${address}:${port}` }),

@@ -9,6 +9,7 @@ import type {
 import { modelIdOf } from '../server/http/model-id.ts';
 import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
 import type { Failure } from '../server/runtime/runtime-state.ts';
+import { sightglassVersion } from '../server/version.ts';
 import type { CommandHandlers } from './commands.ts';
 import { LoadHistory } from './load-history.ts';
 import type { LogTail } from './log-tail.ts';
@@ -116,6 +117,29 @@ export class Sightglass {
     await Promise.all([this.power.stop(how), this.models.close()]);
     this.#history.close();
     this.hidden();
+  }
+
+  /** Puts what `sightglass doctor` finds on the clipboard, and says whether something is wrong. */
+  async copyDiagnostics(): Promise<void> {
+    const { store, resources, log, platform } = this.#options;
+    const { settings, hubToken } = store;
+    // Loaded only when asked for: the app needs none of it otherwise.
+    const { diagnose, toText } = await import('../server/doctor/doctor.ts');
+    const report = await diagnose({
+      version: sightglassVersion(),
+      resources,
+      settings: { ...settings, modelPath: settings.modelPath },
+      log,
+      secrets: [settings.apiKey, hubToken],
+    });
+    await platform.copy(toText(report));
+    const wrong = report.checks.filter(({ status }) => status === 'failed');
+    await platform.say(
+      'The diagnostics are on the clipboard.',
+      wrong.length === 0
+        ? 'No check failed. The text holds no key, no token and no home folder.'
+        : wrong.map(({ title, found, remedy }) => `${title}: ${found}\n${remedy}`).join('\n\n'),
+    );
   }
 
   checkForUpdates(): Promise<void> {

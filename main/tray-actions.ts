@@ -38,6 +38,9 @@ export async function doTrayAction(
     case 'openLogs':
       await handlers.openLogs();
       break;
+    case 'copyDiagnostics':
+      await sightglass.copyDiagnostics();
+      break;
     case 'checkForUpdates':
       await sightglass.checkForUpdates();
       break;

@@ -15,6 +15,7 @@ export type TrayAction =
         | 'openSettings'
         | 'openLogs'
         | 'openPanel'
+        | 'copyDiagnostics'
         | 'checkForUpdates'
         | 'quit';
     }
@@ -89,6 +90,7 @@ export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
     { label: 'Open Sightglass', action: { do: 'openPanel' } },
     { label: 'Settings…', action: { do: 'openSettings' } },
     { label: 'Open Logs', action: { do: 'openLogs' } },
+    { label: 'Copy Diagnostics', action: { do: 'copyDiagnostics' } },
     toUpdateItem(update),
     separator,
     { label: 'Quit Sightglass', action: { do: 'quit' } },

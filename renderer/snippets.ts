@@ -113,7 +113,7 @@ print(answer.content[0].text)`,
     },
     {
       name: 'Open WebUI',
-      hint: 'Admin Settings › Connections › OpenAI API › Add. In Docker, say host.docker.internal for localhost.',
+      hint: 'Admin Settings › Connections › OpenAI API › Add. In Docker, say host.docker.internal for 127.0.0.1.',
       text: `URL: ${base}\nKey: ${key}\nModel: ${model}`,
     },
     {

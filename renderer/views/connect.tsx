@@ -8,7 +8,7 @@ import { toSnippets } from '../snippets.ts';
 export function Connect({ snapshot }: { snapshot: Snapshot }) {
   const { server, settings, model } = snapshot;
   const [name, setName] = useState('curl');
-  const url = addressOf(snapshot) ?? 'http://localhost:PORT';
+  const url = addressOf(snapshot) ?? 'http://127.0.0.1:PORT';
   const snippets = toSnippets({ url, apiKey: settings.apiKey, model: model ?? 'demo' });
   const shown = snippets.find((snippet) => snippet.name === name) ?? snippets[0];
   return (

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { diagnose, toText } from '../doctor/doctor.ts';
-import { thisMachine } from '../doctor/machine.ts';
 import type { Settings } from '../settings.ts';
 import { sightglassVersion } from '../version.ts';
 import { addFlags, type FlagDefaults, readFlags } from './flags.ts';
@@ -24,14 +23,11 @@ export function createDoctorProgram(
   addFlags(doctor, FLAGS, defaults);
   return doctor.action(async ({ json }: { json: boolean }) => {
     const settings = readFlags(doctor, FLAGS, defaults);
-    const { env } = thisMachine;
     const report = await diagnose({
       version: sightglassVersion(),
       resources,
       settings,
-      machine: thisMachine,
       log,
-      secrets: [env['SIGHTGLASS_API_KEY'], env['HF_TOKEN'], env['HUGGING_FACE_HUB_TOKEN']],
     });
     const lines = toText(report).split('\n').map(toPlain).join('\n');
     process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : lines);

@@ -12,7 +12,7 @@ import {
   checkNode,
   checkRosetta,
 } from './host-checks.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, thisMachine } from './machine.ts';
 import {
   checkMetal,
   checkMlx,
@@ -45,9 +45,9 @@ export interface DoctorOptions {
   /** Where the runtime and the models lie. */
   resources: URL;
   settings: Pick<Settings, 'host' | 'port' | 'maxConcurrency'> & { modelPath: string | undefined };
-  machine: Machine;
+  machine?: Machine;
   log: Logger;
-  /** Texts that the report must not contain: keys and tokens. */
+  /** Keys and tokens that the report must not contain, beside those of the environment. */
   secrets?: readonly (string | undefined)[];
 }
 
@@ -56,7 +56,7 @@ export interface DoctorOptions {
  * cannot be made has failed. The report holds no secret and no home folder, so that it can be shared.
  */
 export async function diagnose(options: DoctorOptions): Promise<DoctorReport> {
-  const { version, resources, settings, machine, log } = options;
+  const { version, resources, settings, machine = thisMachine, log } = options;
   const probing = probeRuntime(resources, log);
   const pinned = pinnedVersions(resources, machine);
   const app = packagedApp(resources);
@@ -113,13 +113,16 @@ function toFinding(error: Error): Finding {
   return failed(`could not be checked: ${error.message}`, 'Report this, with this whole text.');
 }
 
+const SECRET_VARIABLES = ['SIGHTGLASS_API_KEY', 'HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'];
 /** A shorter one is no secret, and would blot out ordinary words. */
 const SHORTEST_SECRET = 4;
 const TOKEN = /\b(?:hf|sk|ghp|api_org)[_-]\w{8,}/g;
 const CREDENTIALS = /(\w:\/\/)[^/@\s]+@/g;
 
-function redact(check: Check, { machine, secrets = [] }: DoctorOptions): Check {
-  const hidden = secrets.filter((secret) => (secret?.length ?? 0) >= SHORTEST_SECRET);
+function redact(check: Check, { machine = thisMachine, secrets = [] }: DoctorOptions): Check {
+  const { env } = machine;
+  const known = [...secrets, ...SECRET_VARIABLES.map((name) => env[name])];
+  const hidden = known.filter((secret) => (secret?.length ?? 0) >= SHORTEST_SECRET);
   const homes = [machine.home, realHome(machine.home)].filter((home) => home.length > 1);
   const clean = (text: string) => {
     let shown = text;

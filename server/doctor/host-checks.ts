@@ -8,7 +8,7 @@ import type { Machine } from './machine.ts';
 
 /** The oldest versions that Sightglass runs on: MLX's wheels, and `engines` of package.json. */
 const OLDEST_MACOS = 14;
-const OLDEST_NODE = [22, 18] as const;
+export const OLDEST_NODE = [22, 20] as const;
 /** macOS and the app take about this much before any model. */
 const LEAST_MEMORY_BYTES = 8e9;
 /** The smallest suggested models take about this much. */

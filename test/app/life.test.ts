@@ -62,7 +62,7 @@ appTest(
     await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
     await app.openTrayMenu();
     await app.clickMenuItem('Copy URL');
-    await app.until(({ clipboard }) => clipboard === `http://localhost:${port}/v1`);
+    await app.until(({ clipboard }) => clipboard === `http://127.0.0.1:${port}/v1`);
     await app.openTrayMenu();
     await app.clickMenuItem('Stop');
     await app.until(({ tray }) => /stoppedTemplate/.test(tray?.image ?? ''));
@@ -76,6 +76,19 @@ appTest(
     await page.getByRole('tab', { name: 'Settings', selected: true }).waitFor();
   },
 );
+
+appTest('the menu copies diagnostics', async (start) => {
+  await using running = await start();
+  const { app } = running;
+  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
+  await app.answerDialog({ button: 'OK' });
+  await app.openTrayMenu();
+  await app.clickMenuItem('Copy Diagnostics');
+  const { clipboard } = await app.until((state) => /^Sightglass \d/.test(state.clipboard));
+  assert.match(clipboard, /^✓ GPU: /m);
+  assert.match(clipboard, /^✓ Port: \d+: Sightglass serves there \(ready\)$/m);
+  assert.match(clipboard, /^✓ Model: /m);
+});
 
 appTest('stop waits for the request that runs; the icon says so', async (start) => {
   await using running = await start();

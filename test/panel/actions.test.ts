@@ -205,7 +205,7 @@ test('snippets have the real address and key, and are copied', { skip }, async (
   assert.equal(name, 'copy');
   assert.match(
     (input as { text: string }).text,
-    /base_url="http:\/\/localhost:8000\/v1", api_key="sk-mine"/,
+    /base_url="http:\/\/127\.0\.0\.1:8000\/v1", api_key="sk-mine"/,
   );
   assert.equal(await page.getByText('sk-mine', { exact: true }).count(), 0, 'the key is not shown');
 });

@@ -43,7 +43,7 @@ export function snapshot(
 ): Snapshot {
   return {
     at: now,
-    server: { phase: 'on', url: 'http://localhost:8000' },
+    server: { phase: 'on', url: 'http://127.0.0.1:8000' },
     runtime: { phase: 'ready', loadSeconds: 3, memoryBytes: 5e9 },
     model: 'Qwen3-VL-8B-Instruct-4bit',
     load: {

@@ -16,6 +16,7 @@ import {
   doctorSchema,
   toText,
 } from '../../../server/doctor/doctor.ts';
+import { OLDEST_NODE } from '../../../server/doctor/host-checks.ts';
 import { type CommandResult, type Machine, thisMachine } from '../../../server/doctor/machine.ts';
 import { answer, fakeMac, fakeResources, probeLines } from './fake-machine.ts';
 
@@ -133,9 +134,9 @@ const FAULTS: readonly {
   {
     fault: 'an old Node',
     check: 'node',
-    machine: { nodeVersion: '22.17.1' },
-    found: /^22\.17\.1$/,
-    remedy: /Node 22\.18 or later/,
+    machine: { nodeVersion: '22.19.1' },
+    found: /^22\.19\.1$/,
+    remedy: /Node 22\.20 or later/,
   },
   {
     fault: 'a full disk',
@@ -498,18 +499,18 @@ test('the report holds no secret and no home folder', async (t) => {
   const line = {
     ...failure,
     time: 3e12,
-    message: 'With sk-verysecretkey, hf_abcdefghijkl and own-key at http://me:pw@proxy',
+    message: 'With sk-verysecretkey, hf_abcdefghijkl, own-key and p4ssw0rd at http://me:pw@proxy',
     remedy: 'See /Users/anna/models, not /Users/annabel/models.',
   };
   const report = await examine({
     resources: await fakeResources(t),
-    machine: macWithLog(logLines(line)),
+    machine: macWithLog(logLines(line), { env: { SIGHTGLASS_API_KEY: 'p4ssw0rd' } }),
     secrets: ['own-key', undefined, ''],
   });
   const text = toText(report);
   assert.match(
     text,
-    /With \[secret\], \[secret\] and \[secret\] at http:\/\/proxy\. See ~\/models/,
+    /With \[secret\], \[secret\], \[secret\] and \[secret\] at http:\/\/proxy\. See ~\/models/,
   );
   assert.match(text, /not \/Users\/annabel\/models\.$/m);
 });
@@ -531,6 +532,12 @@ test('this machine, its runtime and the demo model pass', async () => {
     report.checks.filter(({ status }) => status === 'failed'),
     [],
   );
+});
+
+test('the oldest Node is that of package.json', async () => {
+  const file = new URL('../../../package.json', import.meta.url);
+  const { engines } = JSON.parse(await readFile(file, 'utf8'));
+  assert.equal(engines.node, `>=${OLDEST_NODE.join('.')}`);
 });
 
 test('docs/doctor.schema.json describes the report', async (t) => {

@@ -6,9 +6,9 @@ import { toServerView } from '../../../main/server-view.ts';
 import { createThrottle } from '../../../main/throttle.ts';
 
 for (const [host, url, networkUrl] of [
-  ['127.0.0.1', 'http://localhost:8000', undefined],
+  ['127.0.0.1', 'http://127.0.0.1:8000', undefined],
   ['localhost', 'http://localhost:8000', undefined],
-  ['0.0.0.0', 'http://localhost:8000', 'http://192.168.1.7:8000'],
+  ['0.0.0.0', 'http://127.0.0.1:8000', 'http://192.168.1.7:8000'],
   ['192.168.1.7', 'http://192.168.1.7:8000', 'http://192.168.1.7:8000'],
 ] as const) {
   test(`a service on ${host} is found at ${url}`, () => {

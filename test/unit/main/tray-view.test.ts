@@ -68,6 +68,7 @@ test('the menu of a service that is on stops it and copies its address', () => {
     'Open Sightglass',
     'Settings…',
     'Open Logs',
+    'Copy Diagnostics',
     'Check for Updates…',
     'Quit Sightglass',
   ]);

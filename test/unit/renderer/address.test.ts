@@ -10,6 +10,6 @@ test('the address of a server that is off is the one it will have, if that is kn
   };
   assert.deepEqual(
     [addressOf(snapshot()), off(9000), off(0)],
-    ['http://localhost:8000', 'http://localhost:9000', undefined],
+    ['http://127.0.0.1:8000', 'http://127.0.0.1:9000', undefined],
   );
 });
