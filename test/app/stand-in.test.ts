@@ -241,6 +241,8 @@ describe('the end of an app on the stand-in', { skip, timeout: 180_000 }, () => 
     unknownOption: /the stand-in has no option BrowserWindow kiosk/,
     insecureWindow: /the stand-in has no windows without contextIsolation/,
     missingImage: /no such file or directory, open '\/nowhere\/iconTemplate.png'/,
+    remoteRequest: /the stand-in has no net\.request of https:\/\/example\.com/,
+    relativePath: /Path must be absolute/,
     lateScheme: /should be called before app is ready/,
     earlyTray: /Tray cannot be used before the app is ready/,
     topLevelAwait: /awaits it at its top level hangs under Electron too/,

@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { Snapshot } from '../../server/contract.ts';
 import { type Answers, asked, BuiltPanel, noChromium, tell } from '../support/built-panel.ts';
-import { found, suggested } from '../support/models.ts';
+import { found, modelPlaces, suggested } from '../support/models.ts';
 import { history, inFlight, logLines, STATES, snapshot } from '../support/snapshots.ts';
 
 const skip = noChromium;
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 async function open(shown: Snapshot | undefined, answers: Answers = {}): Promise<void> {
-  const models = { findModels: found, suggestModels: suggested };
+  const models = { findModels: found, suggestModels: suggested, modelPlaces };
   const known = { history, ...models, watchLog: logLines };
   page = await panel.open({ answers: { ...known, snapshot: shown, ...answers } });
   await page.getByRole('tab', { name: 'Overview' }).waitFor();

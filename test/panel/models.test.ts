@@ -194,12 +194,7 @@ test('a download that is refused is told where it was asked for', { skip }, asyn
 test('where models are looked for is shown when asked, with what Finder hides', {
   skip,
 }, async () => {
-  const modelPlaces = [
-    { name: 'Hugging Face cache', folder: '/Users/me/.cache/huggingface/hub', exists: true },
-    { name: 'omlx', folder: '/Users/me/.omlx/models', exists: false },
-    { name: '/models', folder: '/models', exists: true },
-  ];
-  const page = await open(snapshot(), { modelPlaces });
+  const page = await open();
   await page.getByText('Where Sightglass looks').click();
   const rows = page.getByRole('list', { name: 'Where Sightglass looks' }).getByRole('listitem');
   await rows.nth(2).waitFor();

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { View } from '../../server/contract.ts';
 import { BuiltPanel, noChromium, tell } from '../support/built-panel.ts';
-import { found, suggested } from '../support/models.ts';
+import { found, modelPlaces, suggested } from '../support/models.ts';
 import { history, inFlight, logLines, STATES, snapshot } from '../support/snapshots.ts';
 
 const skip = noChromium;
@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => panel?.stop());
 
-const models = { findModels: found, suggestModels: suggested };
+const models = { findModels: found, suggestModels: suggested, modelPlaces };
 const answers = { history, ...models, watchLog: logLines };
 const tabs = {
   overview: 'Overview',

@@ -40,6 +40,20 @@ const MOMENTS: readonly Moment[] = [
     reach: (page) => press(page, 'Start'),
   },
   {
+    name: 'a key and a token that the keychain refuses',
+    state: 'key locked',
+    reach: (page) => go(page, 'Settings'),
+  },
+  {
+    name: 'the folders that are searched',
+    state: 'key locked',
+    reach: async (page) => {
+      await go(page, 'Models');
+      await page.getByText('Where Sightglass looks').click();
+      await page.getByText('/Users/me/.omlx/models').waitFor();
+    },
+  },
+  {
     name: 'settings that were refused',
     state: 'ready',
     answers: {

@@ -9,7 +9,7 @@ import {
   type PanelOptions,
   tell,
 } from '../support/built-panel.ts';
-import { found, suggested } from '../support/models.ts';
+import { found, modelPlaces, suggested } from '../support/models.ts';
 import { history, logLines } from '../support/snapshots.ts';
 
 export interface PanelFixture {
@@ -32,7 +32,7 @@ export function usePanel(): PanelFixture {
   return {
     async open(shown, answers = {}, look = {}) {
       if (panel === undefined) throw new Error('There is no panel.');
-      const models = { findModels: found, suggestModels: suggested };
+      const models = { findModels: found, suggestModels: suggested, modelPlaces };
       const known = { history, ...models, watchLog: logLines, snapshot: shown };
       page = await panel.open({ answers: { ...known, ...answers }, ...look });
       if (shown !== undefined) await page.getByRole('tab', { name: 'Overview' }).waitFor();

@@ -4,6 +4,7 @@ import type {
   Download,
   Fit,
   FoundModel,
+  ModelPlace,
   SuggestedModel,
 } from '../../server/contract.ts';
 
@@ -215,3 +216,9 @@ export const checks = {
   },
   failed: { phase: 'failed', message: 'The model was unloaded while it was being checked.' },
 } as const satisfies Record<string, Check>;
+
+export const modelPlaces: readonly ModelPlace[] = [
+  { name: 'Hugging Face cache', folder: '/Users/me/.cache/huggingface/hub', exists: true },
+  { name: 'omlx', folder: '/Users/me/.omlx/models', exists: false },
+  { name: '/models', folder: '/models', exists: true },
+];

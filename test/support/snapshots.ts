@@ -92,6 +92,26 @@ export const STATES: Readonly<Record<string, Snapshot>> = {
     },
     runtime: { phase: 'stopped' },
   }),
+  'key locked': snapshot({
+    server: {
+      phase: 'failed',
+      trouble: {
+        at: now,
+        message: 'The API key could not be read from the keychain, so the server was not started.',
+        remedy: 'Unlock the keychain and try again, or enter a new key or remove it in Settings.',
+      },
+    },
+    runtime: { phase: 'stopped' },
+    lockedSecrets: ['apiKey', 'hubToken'],
+  }),
+  'update on its way': snapshot(
+    {
+      update: { phase: 'downloading', version: '0.2.0', percent: 43 },
+      active: inFlight(2, 2),
+    },
+    { running: 2 },
+  ),
+  'update ready': snapshot({ update: { phase: 'ready', version: '0.2.0' } }),
   'no model': {
     ...snapshot({ server: { phase: 'off' }, runtime: { phase: 'stopped' }, recent: [] }),
     model: undefined,
