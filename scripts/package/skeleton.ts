@@ -28,6 +28,7 @@ export async function writeSkeleton(folder: string): Promise<void> {
     'Resources/resources.pak': DATA,
     'Resources/v8_context_snapshot.arm64.bin': DATA,
     'Resources/en.lproj/locale.pak': DATA,
+    'Resources/de.lproj/locale.pak': DATA,
   });
   await putFramework(join(frameworks, 'Squirrel.framework'), {
     Squirrel: PROGRAM,

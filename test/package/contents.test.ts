@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { lstat, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -93,6 +93,16 @@ test('no source map, test, type or development dependency is inside', () => {
   const known = /^\/(dist(\/(main|server|renderer)(\/.*)?)?|package\.json|LICENSE)$/;
   assert.deepEqual(
     ours.filter((file) => !known.test(file)),
+    [],
+  );
+});
+
+test('Chromium’s texts are there in English only', async () => {
+  const folder = join(contents, 'Frameworks/Electron Framework.framework/Resources');
+  const languages = (await readdir(folder)).filter((name) => name.endsWith('.lproj'));
+  assert.ok(languages.includes('en.lproj'));
+  assert.deepEqual(
+    languages.filter((name) => !name.startsWith('en')),
     [],
   );
 });
