@@ -24,6 +24,7 @@ export async function writeSkeleton(folder: string): Promise<void> {
     'Electron Framework': Buffer.concat([PROGRAM, FUSE_WIRE]),
     'Helpers/chrome_crashpad_handler': PROGRAM,
     'Libraries/libffmpeg.dylib': PROGRAM,
+    'Resources/Info.plist': DATA,
     'Resources/icudtl.dat': DATA,
     'Resources/resources.pak': DATA,
     'Resources/v8_context_snapshot.arm64.bin': DATA,
