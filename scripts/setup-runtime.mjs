@@ -119,7 +119,7 @@ async function createEnvironment(root, { venv, python, lock, env, disk }) {
 async function sync(root, { python, uv, lock, env }, { dev }) {
   const locks = [lock.app, lock.setup, ...(dev ? [lock.dev] : [])];
   await runStep(root, {
-    title: 'Installing the Python runtime, about 1 GB',
+    title: 'Installing the Python runtime, about 400 MB',
     command: uv,
     args: ['pip', 'sync', ...AS_LOCKED, '--python', python, ...locks],
     env: toUvEnvironment(python, env),

@@ -130,7 +130,7 @@ test('the fuses let nobody run it as Node or load another archive', async () => 
   const { ENABLE, DISABLE } = FuseState;
   const expected: [FuseV1Options, FuseState][] = [
     [FuseV1Options.RunAsNode, DISABLE],
-    [FuseV1Options.EnableCookieEncryption, ENABLE],
+    [FuseV1Options.EnableCookieEncryption, DISABLE],
     [FuseV1Options.EnableNodeOptionsEnvironmentVariable, DISABLE],
     [FuseV1Options.EnableNodeCliInspectArguments, DISABLE],
     [FuseV1Options.EnableEmbeddedAsarIntegrityValidation, ENABLE],
