@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { execa } from 'execa';
 import type { Bundle } from './index.ts';
-import { runtimeTool, uvEnvironment } from './tools.ts';
+import { runtimeTool, runUv } from './tools.ts';
 
 const VERSION = '3.11';
 /** Of the standard library: what a server never uses. */
@@ -62,7 +62,7 @@ async function downloadPython({ root, folder }: Bundle): Promise<string> {
   const to = join(folder, '../python-build-standalone');
   await rm(to, { recursive: true, force: true });
   const args = ['python', 'install', VERSION, '--install-dir', to, '--no-bin'];
-  await execa(runtimeTool(root, 'uv'), args, { env: uvEnvironment(root), stdio: 'inherit' });
+  await runUv(root, args);
   const installed = (await readdir(to)).find((name) => name.startsWith('cpython-'));
   if (installed === undefined) throw new Error(`uv has put no Python into ${to}.`);
   return join(to, installed);

