@@ -165,7 +165,7 @@ test('programs may be run, and other files not be written by others', async () =
   );
 });
 
-test('its own JavaScript serves and judges the demo model with its own runtime', {
+test('its own JavaScript serves, judges and diagnoses with its own runtime', {
   skip: process.platform === 'linux' ? false : 'the macOS workflow launches the app itself',
 }, async (t) => {
   const serve = fileURLToPath(new URL('serve-package.mjs', import.meta.url));
@@ -173,7 +173,13 @@ test('its own JavaScript serves and judges the demo model with its own runtime',
     timeout: 120_000,
     stderr: 'inherit',
   });
-  assert.deepEqual(JSON.parse(stdout), {
+  const { version, doctor, ...served } = JSON.parse(stdout);
+  assert.equal(version, JSON.parse(await readFile(join(root, 'package.json'), 'utf8')).version);
+  const [mlxVlm, port, fuses] = doctor;
+  assert.match(mlxVlm, /^\d+\.\d+\.\d+$/);
+  assert.match(port, /^\d+: Sightglass serves there \(ready\)$/);
+  assert.equal(fuses, 'all 6 as built');
+  assert.deepEqual(served, {
     python: join(resources, 'runtime/python/bin/python3'),
     answer: 'A red circle on a white background.',
     type: 'qwen2_vl',

@@ -12,6 +12,8 @@ const [
   { inspectModel, measureMachine },
   { ModelsProgram },
   { suggestModels },
+  { diagnose },
+  { sightglassVersion },
 ] = await Promise.all(
   [
     'service.js',
@@ -20,6 +22,8 @@ const [
     'models/find-models.js',
     'models/models-program.js',
     'models/suggested-models.js',
+    'doctor/doctor.js',
+    'version.js',
   ].map(load),
 );
 const { default: pino } = await import(new URL('node_modules/pino/pino.js', unpacked).href);
@@ -43,12 +47,17 @@ try {
   const program = new ModelsProgram(createModelsCommand(resources), log);
   const { type } = await inspectModel(modelPath, { program, maxConcurrency: 1 });
   const suggested = await suggestModels(resources, await measureMachine(program), 1);
+  const settings = { modelPath, port, host: '127.0.0.1', maxConcurrency: 1 };
+  const { checks } = await diagnose({ version: sightglassVersion(), resources, settings, log });
+  const foundOf = (wanted) => checks.find(({ name }) => name === wanted).found;
   process.stdout.write(
     JSON.stringify({
       python: command.python,
       answer: choices[0].message.content,
       type,
       suggestsModels: suggested.length > 0,
+      version: sightglassVersion(),
+      doctor: ['mlx_vlm', 'port', 'fuses'].map(foundOf),
     }),
   );
 } finally {
