@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isCurrent, writeManifest } from '../../../scripts/bundle/manifest.ts';
+import { PROGRAMS } from '../../../scripts/bundle/programs.ts';
 
 // A bundle is used again only while it is made from the sources as they are.
 
@@ -15,8 +16,7 @@ before(async () => {
   copy = await mkdtemp(join(tmpdir(), 'sightglass-bundle-'));
   folder = join(copy, 'dist/bundle/linux/runtime');
   for (const input of [
-    'resources/runtime/launcher',
-    'resources/runtime/models',
+    ...PROGRAMS.map((program) => `resources/runtime/${program}`),
     'scripts/bundle',
   ]) {
     await cp(join(root, input), join(copy, input), { recursive: true });
