@@ -1,8 +1,8 @@
 import type { RuntimeView, Trouble } from '../server/contract.ts';
-import type { RuntimeState } from '../server/runtime/runtime-state.ts';
+import type { RuntimePhase } from '../server/runtime/runtime-state.ts';
 
 /** The state of the runtime, as the panel shows it. */
-export function toRuntimeView(state: RuntimeState): RuntimeView {
+export function toRuntimeView(state: RuntimePhase): RuntimeView {
   switch (state.phase) {
     case 'ready':
       return {
@@ -10,7 +10,7 @@ export function toRuntimeView(state: RuntimeState): RuntimeView {
         loadSeconds: state.model.load_seconds,
         memoryBytes: state.memoryBytes,
       };
-    case 'unloading':
+    case 'draining':
       return { phase: 'stopping' };
     case 'crashed':
       return { phase: 'crashed', trouble: toTrouble(state) };
@@ -21,7 +21,7 @@ export function toRuntimeView(state: RuntimeState): RuntimeView {
   }
 }
 
-export type Ailment = Extract<RuntimeState, { phase: 'crashed' | 'failed' }>;
+export type Ailment = Extract<RuntimePhase, { phase: 'crashed' | 'failed' }>;
 
 /** A runtime that has crashed or failed, in words. */
 export function toTrouble(state: Ailment): Trouble {

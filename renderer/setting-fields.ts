@@ -86,6 +86,19 @@ export const ADVANCED: readonly SettingField[] = [
     kind: 'number',
     unit: 'seconds',
   },
+  {
+    name: 'loadingTimeoutSeconds',
+    label: 'Give up loading a model after',
+    kind: 'number',
+    unit: 'seconds',
+    help: 'And a second more for every 25 MB of its weights.',
+  },
+  {
+    name: 'drainTimeoutSeconds',
+    label: 'Let answers finish before a model is changed for',
+    kind: 'number',
+    unit: 'seconds',
+  },
   { name: 'keepAliveSeconds', label: 'Keep streams alive every', kind: 'number', unit: 'seconds' },
   {
     name: 'corsOrigins',

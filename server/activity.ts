@@ -119,8 +119,9 @@ export class Activity {
     return entry !== undefined;
   }
 
-  cancelAll(): void {
-    for (const id of [...this.#active.keys()]) this.cancel(id);
+  /** Cancels every request; `reason` is what their clients are told. */
+  cancelAll(reason: Error = new RequestCancelledError()): void {
+    for (const { abort } of [...this.#active.values()]) abort(reason);
   }
 
   /** Resolves when no request is left. */

@@ -18,3 +18,21 @@ export class AwakeClock {
     this.#asleepSince = undefined;
   }
 }
+
+/** Node fires a longer timer at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Calls `onPassed` once `ms` have passed on a clock that may stand still: a timer that fires when the
+ * machine wakes goes on for the rest. Returns what stops it.
+ */
+export function startTimer(ms: number, now: () => number, onPassed: () => void): () => void {
+  const dueMs = now() + ms;
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    timer = setTimeout(check, Math.min(Math.max(0, dueMs - now()), LONGEST_TIMER_MS));
+  };
+  const check = () => (now() >= dueMs ? onPassed() : wait());
+  wait();
+  return () => clearTimeout(timer);
+}

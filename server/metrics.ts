@@ -45,7 +45,7 @@ export class Metrics {
       Number(runtime.state.phase === 'ready'),
     );
     gauge('sightglass_runtime_memory_bytes', 'What the model takes, and is kept for it.', () =>
-      runtime.state.phase === 'ready' ? runtime.state.memoryBytes : 0,
+      'memoryBytes' in runtime.state ? runtime.state.memoryBytes : 0,
     );
     new Counter({
       name: 'sightglass_tokens_total',

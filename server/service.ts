@@ -13,10 +13,17 @@ import type { CheckResult } from './models/model-views.ts';
 import { ResponseStore } from './openai/response-store.ts';
 import { RequestQueue } from './queue/request-queue.ts';
 import type { RuntimeCommand } from './runtime/python-process.ts';
+import { RuntimeFailedError } from './runtime/runtime-errors.ts';
+import type { launchRuntime } from './runtime/runtime-process.ts';
 import type { Failure } from './runtime/runtime-state.ts';
 import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
 import type { Settings } from './settings.ts';
-import { toImageRules, toMemoryLimits, toQueueLimits } from './settings-of-parts.ts';
+import {
+  toImageRules,
+  toMemoryLimits,
+  toQueueLimits,
+  toRuntimeLimits,
+} from './settings-of-parts.ts';
 
 /** How long slow clients have, in a drain, to take the rest of their answers. */
 const LAST_ANSWERS_MS = 30_000;
@@ -31,6 +38,8 @@ export interface ServiceOptions {
   activity?: Activity;
   /** Told when another model could not be loaded, and the one before it serves again. */
   onRollback?: (modelPath: string, failure: Failure) => void;
+  /** Starts the process that serves a model: a seam for tests. */
+  launch?: typeof launchRuntime;
 }
 
 /** When changed settings hold: at once, on a new address, or once the model has been loaded. */
@@ -45,6 +54,7 @@ export function createService({
   log,
   activity = new Activity(),
   onRollback,
+  launch,
 }: ServiceOptions) {
   const clock = new AwakeClock();
   const queue = new RequestQueue(toQueueLimits(settings), clock.now);
@@ -52,9 +62,10 @@ export function createService({
   const runtime = new RuntimeSupervisor({
     command,
     modelPath: settings.modelPath,
-    hangTimeoutMs: settings.hangTimeoutSeconds * 1000,
+    ...toRuntimeLimits(settings),
     log: runtimeLog,
     now: clock.now,
+    ...(launch === undefined ? {} : { launch }),
     onRollback: (modelPath, failure) => {
       use({ ...current, modelPath });
       onRollback?.(modelPath, failure);
@@ -66,7 +77,6 @@ export function createService({
   const parts = { queue, runtime, images, responses, activity, metrics, log };
   const server = new HttpServer(createApp({ ...parts, settings }).callback());
   const memorySaver = new MemorySaver(activity, runtime, toMemoryLimits(settings), log);
-  let checks = 0;
   let [current, address] = [settings, { host: settings.host, port: settings.port }];
 
   /** Has every part go by these settings, but for the address and the model. */
@@ -75,17 +85,20 @@ export function createService({
     queue.setLimits(toQueueLimits(settings));
     images.setRules(toImageRules(settings));
     responses.setMaxBytes(settings.responseStoreMegabytes * 1_000_000);
-    runtime.setHangTimeout(settings.hangTimeoutSeconds * 1000);
+    runtime.setLimits(toRuntimeLimits(settings));
     memorySaver.setLimits(toMemoryLimits(settings));
     for (const each of [log, runtimeLog]) each.level = settings.logLevel;
     server.setHandler(createApp({ ...parts, settings }).callback());
   };
 
-  /** While the runtime comes up the line is held; once it has failed, every waiter is told so. */
+  /**
+   * While the runtime starts or drains, or a check uses it alone, the line is held. Once it has
+   * failed, every job runs and fails with the reason.
+   */
   const holdOrRelease = () => {
-    const { phase } = runtime.state;
+    const { phase, context } = runtime.state;
     const isSettled = phase === 'ready' || phase === 'failed' || phase === 'unloaded';
-    if (isSettled && checks === 0) queue.resume();
+    if (isSettled && context.exclusive === 0) queue.resume();
     else queue.pause();
   };
   runtime.onChange(holdOrRelease);
@@ -119,20 +132,18 @@ export function createService({
       return { applied, port: address.port };
     },
     /**
-     * Checks the served model while the line is held; what runs comes to its end first.
+     * Checks the served model: what runs completes first, what comes meanwhile waits.
      * @throws as checkModel does, or RuntimeFailedError
      */
-    async check(options: Omit<CheckOptions, 'model'>): Promise<CheckResult> {
+    async check({ signal, onProgress }: Omit<CheckOptions, 'model'>): Promise<CheckResult> {
       const letSave = memorySaver.suspend();
-      checks += 1;
       try {
-        const connection = await runtime.ensureReady(options.signal);
-        holdOrRelease();
-        await connection.idle();
-        return await checkModel(connection, { ...options, model: modelIdOf(current.modelPath) });
+        return await runtime.runAlone(
+          (connection, signal) =>
+            checkModel(connection, { signal, onProgress, model: modelIdOf(current.modelPath) }),
+          { signal },
+        );
       } finally {
-        checks -= 1;
-        holdOrRelease();
         letSave();
       }
     },
@@ -145,7 +156,10 @@ export function createService({
     },
     /** Stops now: what runs and waits is cancelled, and told so if its client still listens. */
     async stop(): Promise<void> {
-      activity.cancelAll();
+      const { state } = runtime;
+      activity.cancelAll(
+        state.phase === 'failed' ? new RuntimeFailedError(state.failure) : undefined,
+      );
       memorySaver.close();
       metrics.close();
       const slotsFree = queue.close();

@@ -1,6 +1,7 @@
 import type { ImageRules } from './images/image-loader.ts';
 import type { MemoryLimits } from './memory-saver.ts';
 import type { QueueLimits } from './queue/queue-limits.ts';
+import type { RuntimeLimits } from './runtime/runtime-supervisor.ts';
 import type { Settings } from './settings.ts';
 
 // What each part goes by, out of the settings of all, in its own units.
@@ -11,6 +12,14 @@ export function toQueueLimits(settings: Settings): QueueLimits {
     maxQueueSize: settings.queueSize,
     timeoutMs: settings.queueTimeoutSeconds * 1000,
     policy: settings.queuePolicy,
+  };
+}
+
+export function toRuntimeLimits(settings: Settings): RuntimeLimits {
+  return {
+    hangTimeoutMs: settings.hangTimeoutSeconds * 1000,
+    loadingTimeoutMs: settings.loadingTimeoutSeconds * 1000,
+    drainTimeoutMs: settings.drainTimeoutSeconds * 1000,
   };
 }
 

@@ -45,7 +45,8 @@ export const Settings = z.object({
   ),
   queueTimeoutSeconds: setting(
     '--queue-timeout <seconds>',
-    'deadline of a queued request from its arrival, waiting and running together',
+    'deadline of a queued request from its arrival, waiting and running together; a stream waits ' +
+      'this long for a model that is not ready',
     z.number().positive().max(86_400).default(300),
   ),
   queueSize: setting(
@@ -128,6 +129,18 @@ export const Settings = z.object({
     '--hang-timeout <seconds>',
     'the runtime is restarted when it has work and makes no progress for so long',
     z.number().min(1).max(3600).default(120),
+  ),
+  loadingTimeoutSeconds: setting(
+    '--loading-timeout <seconds>',
+    'the runtime is restarted when the model is not loaded after this time and a second for every ' +
+      '25 MB of its weights',
+    z.number().min(1).max(3600).default(120),
+  ),
+  drainTimeoutSeconds: setting(
+    '--drain-timeout <seconds>',
+    'how long running requests may go on when the model is changed, restarted or unloaded; then ' +
+      'streams end with an error and other requests start again with the next model',
+    z.number().min(0).max(3600).default(120),
   ),
   keepAliveSeconds: setting(
     '--keep-alive <seconds>',

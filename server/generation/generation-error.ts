@@ -30,6 +30,11 @@ const CLIENT_MISTAKES: readonly Mistake[] = [
   { pattern: /`top_k`|logit_bias|penalty must be/, code: null },
 ];
 
+/** Whether the request itself is to blame for what the runtime said, so that to repeat it is no use. */
+export function isClientMistake({ message }: Error): boolean {
+  return CLIENT_MISTAKES.some(({ pattern }) => pattern.test(message));
+}
+
 /** What the runtime said went wrong with a request, as its client may read it. */
 export function toGenerationError(
   error: Error & { status?: number },

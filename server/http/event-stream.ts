@@ -11,15 +11,13 @@ const KEEP_ALIVE = ': keep-alive\n\n';
 /** A Server-Sent Events response. Its head leaves with the first event, or comment, not before. */
 export class EventStream {
   readonly #response: ServerResponse;
-  readonly #signal: AbortSignal;
   readonly #keepAlive: NodeJS.Timeout;
   #waiting = '';
   #isQuiet = true;
   #hasContent = false;
 
-  constructor(response: ServerResponse, signal: AbortSignal, keepAliveMs: number) {
+  constructor(response: ServerResponse, keepAliveMs: number) {
     this.#response = response;
-    this.#signal = signal;
     this.#keepAlive = setInterval(() => this.#breakSilence(), keepAliveMs).unref();
   }
 
@@ -38,18 +36,25 @@ export class EventStream {
     this.#waiting += events;
   }
 
-  /** Sends what was added; waits while a slow client has not taken the earlier events. */
-  flush(): Promise<void> | undefined {
+  /**
+   * Sends what was added; waits while a slow client has not taken the earlier events.
+   * @throws the reason of `signal`, or ClientGoneError when the client has stopped reading
+   */
+  flush(signal: AbortSignal): Promise<void> | undefined {
     if (this.#waiting === '') return undefined;
     const events = this.#waiting;
     this.#waiting = '';
-    return this.#write(events) ? undefined : this.#drained();
+    return this.#write(events) ? undefined : this.#drained(signal);
   }
 
+  /** Sends the last events. A client that does not take them is disconnected after a while. */
   end(events: string): void {
     this.#begin();
     this.#response.end(this.#waiting + events);
     this.close();
+    if (this.#response.writableFinished) return;
+    const timer = setTimeout(() => this.#response.destroy(), STALLED_MS).unref();
+    this.#response.once('close', () => clearTimeout(timer));
   }
 
   /** Sends no more comments. */
@@ -64,14 +69,17 @@ export class EventStream {
     return this.#response.write(events);
   }
 
-  async #drained(): Promise<void> {
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(STALLED_MS)]);
+  async #drained(signal: AbortSignal): Promise<void> {
+    const stalled = new AbortController();
+    const timer = setTimeout(() => stalled.abort(), STALLED_MS);
     try {
-      await once(this.#response, 'drain', { signal });
+      await once(this.#response, 'drain', { signal: AbortSignal.any([signal, stalled.signal]) });
     } catch {
-      this.#signal.throwIfAborted();
+      signal.throwIfAborted();
       this.#response.destroy();
       throw new ClientGoneError();
+    } finally {
+      clearTimeout(timer);
     }
   }
 

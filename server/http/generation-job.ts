@@ -14,8 +14,8 @@ import type { Deps } from './deps.ts';
 export interface Sink {
   readonly answer: Answer;
   add(delta: AnswerDelta): void;
-  /** Called after what came together was added; may wait for a slow client. */
-  flush?(): Promise<void> | undefined;
+  /** Called after what came together was added; may wait for a slow client until the signal fires. */
+  flush?(signal: AbortSignal): Promise<void> | undefined;
 }
 
 /** A request on its way: what was asked and how to tell, its images, its line in log and panel. */
@@ -75,7 +75,7 @@ export async function generate(
       if (delta !== undefined) sink.add(delta);
     }
     record.tokens = before + answer.tokens;
-    await sink.flush?.();
+    await sink.flush?.(signal);
   }
   const rest = answer.end();
   if (rest !== undefined) sink.add(rest);

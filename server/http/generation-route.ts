@@ -3,13 +3,12 @@ import { Answer } from '../generation/answer.ts';
 import { CollectedAnswer } from '../generation/collected-answer.ts';
 import { imagesOf } from '../generation/conversation.ts';
 import type { AnswerEvents, AnswerHead, Dialect } from '../generation/dialect.ts';
-import { toGenerationError } from '../generation/generation-error.ts';
+import { isClientMistake, toGenerationError } from '../generation/generation-error.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { refuseTooManyPixels } from '../generation/runtime-request.ts';
 import { AtCapacityError, InvalidRequestError } from '../openai/api-error.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import { GenerationFailedError, RuntimeRefusedError } from '../runtime/runtime-errors.ts';
-import { withRuntime } from '../runtime/with-runtime.ts';
 import type { Deps, HttpContext, State } from './deps.ts';
 import { EventStream } from './event-stream.ts';
 import {
@@ -48,7 +47,7 @@ export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<
 /** Queued; the slot is held until the runtime has really ended. */
 async function answerWhole(deps: Deps, ctx: HttpContext, job: GenerationJob, signal: AbortSignal) {
   const { request, record, images } = job;
-  const attempt = async (connection: RuntimeConnection, jobSignal: AbortSignal) => {
+  const attempt = async (connection: RuntimeConnection, signal: AbortSignal) => {
     const head = headOf(deps, job, connection);
     const answers = newAnswers(job).map((answer) => ({ answer, collected: new CollectedAnswer() }));
     for (const [index, { answer, collected }] of answers.entries()) {
@@ -57,7 +56,7 @@ async function answerWhole(deps: Deps, ctx: HttpContext, job: GenerationJob, sig
         job,
         index,
         { answer, add: (delta) => collected.add(delta) },
-        jobSignal,
+        signal,
       );
     }
     return job.toBody(head, answers);
@@ -65,9 +64,9 @@ async function answerWhole(deps: Deps, ctx: HttpContext, job: GenerationJob, sig
   const body = await deps.queue.submit(
     (jobSignal) => {
       record.startedAt = Date.now();
-      return withRuntime(deps.runtime, (connection) => attempt(connection, jobSignal), {
+      return deps.runtime.run(attempt, {
         signal: jobSignal,
-        mayRetry: () => true,
+        mayRetry: (error) => !isClientMistake(error),
       });
     },
     { id: record.id, client: record.client, signal, ready: images },
@@ -78,20 +77,19 @@ async function answerWhole(deps: Deps, ctx: HttpContext, job: GenerationJob, sig
 
 /** Not queued (the seed). An error after the first event is an event, then the end. */
 async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, signal: AbortSignal) {
-  const stream = new EventStream(ctx.res, signal, deps.settings.keepAliveSeconds * 1000);
+  const stream = new EventStream(ctx.res, deps.settings.keepAliveSeconds * 1000);
   let events: AnswerEvents | undefined;
-  const attempt = async (connection: RuntimeConnection) => {
+  const attempt = async (connection: RuntimeConnection, signal: AbortSignal) => {
     const writer = job.createEvents(headOf(deps, job, connection));
     events = writer;
     const answers = newAnswers(job);
-    announceScaling(ctx, job.request, await job.images);
     for (const [index, answer] of answers.entries()) {
       const sink: Sink = {
         answer,
         add: (delta) => stream.add(writer.delta(index, delta)),
-        flush: () => stream.flush(),
+        flush: (signal) => stream.flush(signal),
       };
-      await stream.flush();
+      await stream.flush(signal);
       await generate(connection, job, index, sink, signal);
       stream.add(writer.finish(index, answer));
     }
@@ -99,7 +97,12 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
   };
   job.record.startedAt = Date.now();
   try {
-    await withRuntime(deps.runtime, attempt, { signal, mayRetry: () => !stream.hasContent });
+    announceScaling(ctx, job.request, await job.images);
+    await deps.runtime.run(attempt, {
+      signal,
+      mayRetry: (error) => !stream.hasContent && !isClientMistake(error),
+      maxWaitMs: deps.settings.queueTimeoutSeconds * 1000,
+    });
   } catch (error) {
     const told = toApiError(nameFields(error, job.request), deps.queue);
     if (stream.started) stream.end((events ?? job.createEvents(headOf(deps, job))).fail(told));

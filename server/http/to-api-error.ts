@@ -15,8 +15,10 @@ import {
 import type { RequestQueue } from '../queue/request-queue.ts';
 import {
   RuntimeDiedError,
+  RuntimeDrainedError,
   RuntimeFailedError,
   RuntimeStoppedError,
+  RuntimeWaitError,
 } from '../runtime/runtime-errors.ts';
 
 /** The design's error table: what a client is told of what went wrong inside. */
@@ -37,8 +39,20 @@ export function toApiError(error: unknown, queue: RequestQueue): ApiError {
       headers: { 'x-should-retry': 'false' },
     });
   }
-  if (error instanceof RuntimeFailedError || error instanceof RuntimeStoppedError) {
+  if (
+    error instanceof RuntimeFailedError ||
+    error instanceof RuntimeStoppedError ||
+    error instanceof RuntimeWaitError
+  ) {
     return new ModelNotReadyError(error.message, error);
+  }
+  if (error instanceof RuntimeDrainedError) {
+    return new ApiError(error.message, {
+      status: 503,
+      type: 'server_error',
+      code: 'model_changed',
+      cause: error,
+    });
   }
   if (error instanceof RuntimeDiedError) {
     return new RuntimeCrashedError(

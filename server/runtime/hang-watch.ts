@@ -1,4 +1,4 @@
-/** What the launcher tells of the generation thread (`GET /sightglass/progress`). */
+/** What the launcher reports about the generation thread (`GET /sightglass/progress`). */
 export interface RuntimeProgress {
   steps: number;
   /** Generations that have not ended. */
@@ -9,41 +9,38 @@ export interface RuntimeProgress {
 }
 
 export interface HangWatchOptions {
-  /** Milliseconds without progress, while there is work, that count as a hang. */
-  timeoutMs: number;
-  /** What the runtime is at; rejects or stalls when it does not answer. */
+  /** Milliseconds without progress, while there is work, that count as a hang; may change. */
+  timeoutMs: () => number;
+  /** Asks the runtime for its progress; rejects or stalls when it does not answer. */
   probe: (signal: AbortSignal) => Promise<RuntimeProgress>;
   onHang: () => void;
-  /** Milliseconds on a clock that may stand still, as the machine does. */
-  now?: () => number;
+  /** Milliseconds on a clock that may stand still, as the machine does when it sleeps. */
+  now: () => number;
 }
 
 /**
- * Judges a hang by progress while work is in flight, not by the runtime answering: mlx_vlm has been
- * seen to answer /v1/models for ever while generation stood still (Blaizzy/mlx-vlm#2239). Tokens are
- * progress; without any for half the time, the steps of its generation loop are asked for, so that
- * a long prefill is no hang. Without work there is no timer.
+ * Detects a hang by progress while work is in flight, not by whether the runtime answers: mlx_vlm
+ * has been seen to answer /v1/models for ever while generation stood still (Blaizzy/mlx-vlm#2239).
+ * Tokens are progress. Without any for half the timeout, the watch asks for the steps of the
+ * generation loop, so that a long prefill is no hang. Without work there is no timer.
  */
 export class HangWatch {
   readonly #options: HangWatchOptions;
-  readonly #now: () => number;
   #working = 0;
-  #timer: NodeJS.Timeout | undefined;
+  /** The current period of work; a probe that was started in an earlier one decides nothing. */
+  #period: { timer: NodeJS.Timeout } | undefined;
   #progressAt = 0;
+  /** What the runtime answered last, unless there was progress since. */
   #steps: number | undefined;
 
   constructor(options: HangWatchOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Tells that a request is with the runtime; returns what tells that it is no more. */
+  /** Registers a request that is with the runtime. Returns what ends it. */
   begin(): () => void {
     this.#working += 1;
-    if (this.#working === 1) {
-      this.progress();
-      this.#arm(this.#options.timeoutMs / 2);
-    }
+    if (this.#working === 1) this.#start();
     let ended = false;
     return () => {
       if (ended) return;
@@ -53,43 +50,66 @@ export class HangWatch {
     };
   }
 
-  /** Tells that tokens have come. Called for every chunk, so it only takes the time. */
+  /** Notes that tokens have come. Called for every chunk, so it only reads the clock. */
   progress(): void {
-    this.#progressAt = this.#now();
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#progressAt = this.#options.now();
     this.#steps = undefined;
   }
 
-  /** Without a generation under way it is a client that keeps us waiting, by not reading. */
-  #standsStill({ steps, active }: RuntimeProgress): boolean {
-    const isQuiet = this.#now() - this.#progressAt >= this.#options.timeoutMs / 2;
-    return isQuiet && active > 0 && steps === this.#steps;
+  stop(): void {
+    clearTimeout(this.#period?.timer);
+    this.#period = undefined;
   }
 
-  #arm(delayMs: number): void {
-    this.#timer = setTimeout(() => void this.#check(), delayMs);
+  #start(): void {
+    this.progress();
+    const period = { timer: setTimeout(() => void this.#check(period), this.#halfMs) };
+    this.#period = period;
   }
 
-  async #check(): Promise<void> {
-    const half = this.#options.timeoutMs / 2;
-    const timer = this.#timer;
-    const quietMs = this.#now() - this.#progressAt;
-    if (quietMs < half) {
+  get #halfMs(): number {
+    return this.#options.timeoutMs() / 2;
+  }
+
+  async #check(period: { timer: NodeJS.Timeout }): Promise<void> {
+    const { now, onHang } = this.#options;
+    const quietMs = now() - this.#progressAt;
+    if (quietMs < this.#halfMs) {
       this.#steps = undefined;
-      this.#arm(half - quietMs);
+      this.#checkAgain(period, this.#halfMs - quietMs);
       return;
     }
-    const now = await this.#options.probe(AbortSignal.timeout(half)).catch(() => undefined);
-    if (timer !== this.#timer) return; // stopped, or begun anew, while it was asked
-    if (now === undefined || this.#standsStill(now)) {
-      this.#options.onHang();
-      return;
+    const askedAt = now();
+    const progress = await this.#ask();
+    if (period !== this.#period) return; // the work ended, or other work began, in the meantime
+    if (progress === 'no answer in time' && now() - askedAt < this.#halfMs) {
+      this.#checkAgain(period, 0); // the machine slept: the runtime had no time to answer
+    } else if (typeof progress === 'string' || this.#standsStill(progress)) {
+      onHang();
+    } else {
+      this.#steps = progress.steps;
+      this.#checkAgain(period, this.#halfMs);
     }
-    this.#steps = now.steps;
-    this.#arm(half);
+  }
+
+  async #ask(): Promise<RuntimeProgress | 'no answer' | 'no answer in time'> {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), this.#halfMs);
+    try {
+      return await this.#options.probe(controller.signal);
+    } catch {
+      return controller.signal.aborted ? 'no answer in time' : 'no answer';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** While nothing generates, what takes long is a client that does not read. */
+  #standsStill({ steps, active }: RuntimeProgress): boolean {
+    return active > 0 && steps === this.#steps;
+  }
+
+  #checkAgain(period: { timer: NodeJS.Timeout }, delayMs: number): void {
+    period.timer = setTimeout(() => void this.#check(period), delayMs);
   }
 }

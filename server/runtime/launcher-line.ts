@@ -15,6 +15,9 @@ export const ReadyLine = z.object({
 });
 export type ReadyLine = z.infer<typeof ReadyLine>;
 
+/** How large the model's weights are on disk, before they are loaded. */
+const WeightsLine = z.object({ event: z.literal('weights'), weights_bytes: z.number().min(0) });
+
 /** What the model and what is kept for its requests take now, in bytes; told when it has changed. */
 const MemoryLine = z.object({ event: z.literal('memory'), memory_bytes: z.number() });
 
@@ -30,6 +33,7 @@ export type FatalLine = z.infer<typeof FatalLine>;
 /** One line of the launcher's stdout (`resources/runtime/launcher`): its whole protocol. */
 export const LauncherLine = z.discriminatedUnion('event', [
   z.object({ event: z.literal('loading'), model: z.string(), pid: z.int() }),
+  WeightsLine,
   ReadyLine,
   MemoryLine,
   FatalLine,

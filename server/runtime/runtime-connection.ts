@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { type Dispatcher, Pool } from 'undici';
 import type { ChatChunk, RuntimeChatRequest, RuntimeUsage } from './chat-protocol.ts';
-import type { HangWatch, RuntimeProgress } from './hang-watch.ts';
+import { HangWatch, type HangWatchOptions, type RuntimeProgress } from './hang-watch.ts';
 import type { ReadyLine } from './launcher-line.ts';
 import { GenerationFailedError, RuntimeDiedError, RuntimeRefusedError } from './runtime-errors.ts';
 
@@ -15,40 +15,74 @@ export interface ChatOptions {
   cacheSalt?: string;
 }
 
+/** The right to use a connection, until it is released. */
+export interface Lease {
+  readonly connection: RuntimeConnection;
+  /** Fires when the runtime is stopped under the work: it is to end soon, with the signal's reason. */
+  readonly signal: AbortSignal;
+  release(): void;
+}
+
+export interface ConnectionOptions extends Omit<HangWatchOptions, 'probe'> {
+  model: ReadyLine;
+  socketPath: string;
+  /** Resolves when the process is gone. */
+  died: Promise<unknown>;
+  /** Called when the last lease was released. */
+  onIdle: () => void;
+}
+
 /**
- * The HTTP side of one life of the runtime: mlx_vlm's own server on its Unix socket, always asked to
+ * The HTTP side of one runtime process: mlx_vlm's own server on its Unix socket, always asked to
  * stream, since closing a stream is what cancels a generation there.
  */
 export class RuntimeConnection {
   readonly model: ReadyLine;
   readonly socketPath: string;
-  /** Resolves when this life of the runtime is over. */
-  readonly died: Promise<void>;
+  /** Resolves when the process is gone. */
+  readonly died: Promise<unknown>;
   readonly #pool: Pool;
   readonly #watch: HangWatch;
+  readonly #onIdle: () => void;
+  readonly #leases = new Set<AbortController>();
   #generating = 0;
-  readonly #whenIdle: (() => void)[] = [];
 
-  constructor(options: {
-    model: ReadyLine;
-    socketPath: string;
-    died: Promise<void>;
-    watch: (probe: (signal: AbortSignal) => Promise<RuntimeProgress>) => HangWatch;
-  }) {
-    this.model = options.model;
-    this.socketPath = options.socketPath;
-    this.died = options.died;
-    this.#watch = options.watch((signal) => this.progress(signal));
+  constructor({ model, socketPath, died, onIdle, ...watch }: ConnectionOptions) {
+    this.model = model;
+    this.socketPath = socketPath;
+    this.died = died;
+    this.#onIdle = onIdle;
+    this.#watch = new HangWatch({ ...watch, probe: (signal) => this.progress(signal) });
     this.#pool = new Pool('http://runtime', {
-      socketPath: options.socketPath,
+      socketPath,
       connections: null,
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    void options.died.then(() => {
+    void died.then(() => {
       this.#watch.stop();
       return this.#pool.destroy();
     });
+  }
+
+  /** Whether no work uses it. */
+  get isIdle(): boolean {
+    return this.#leases.size === 0;
+  }
+
+  /** Counts work that uses it, from before its first request to after its last. */
+  lease(): Lease {
+    const controller = new AbortController();
+    this.#leases.add(controller);
+    const release = () => {
+      if (this.#leases.delete(controller) && this.isIdle) this.#onIdle();
+    };
+    return { connection: this, signal: controller.signal, release };
+  }
+
+  /** Tells all work that uses it to end. */
+  cancelWork(reason: Error): void {
+    for (const controller of [...this.#leases]) controller.abort(reason);
   }
 
   /**
@@ -92,7 +126,6 @@ export class RuntimeConnection {
     } finally {
       if (!finished) await this.#ended(options.id);
       this.#generating -= 1;
-      if (this.#generating === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
       end();
     }
   }
@@ -106,14 +139,7 @@ export class RuntimeConnection {
     return this.#get('/metrics');
   }
 
-  /** Resolves when it generates nothing, or this life is over. */
-  idle(): Promise<void> {
-    if (this.#generating === 0) return Promise.resolve();
-    const idle = new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-    return Promise.race([idle, this.died]);
-  }
-
-  /** After a lost connection: waits until it is known whether this life is over. */
+  /** After a lost connection: waits until it is known whether the process is gone. */
   async settled(): Promise<void> {
     await this.progress().catch(() => this.died);
   }

@@ -25,6 +25,30 @@ export class RuntimeStoppedError extends Error {
   }
 }
 
+/** The runtime was not ready for `waitedMs`, which is as long as the request may wait. */
+export class RuntimeWaitError extends Error {
+  override name = 'RuntimeWaitError';
+
+  constructor(waitedMs: number) {
+    super(
+      `The model was not ready within ${waitedMs / 1000} s. See /health for what it is doing; ` +
+        'raise --queue-timeout to wait longer.',
+    );
+  }
+}
+
+/** The runtime was stopped, to change or unload the model, before the work was complete. */
+export class RuntimeDrainedError extends Error {
+  override name = 'RuntimeDrainedError';
+
+  constructor(drainTimeoutMs: number) {
+    super(
+      `The answer was not complete ${drainTimeoutMs / 1000} s after another model was chosen or this ` +
+        'one was to be restarted. Ask again; raise --drain-timeout to give answers more time.',
+    );
+  }
+}
+
 /** The runtime process went away while it had the request. */
 export class RuntimeDiedError extends Error {
   override name = 'RuntimeDiedError';

@@ -1,53 +1,63 @@
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { LauncherLine } from './launcher-line.ts';
-import { PythonProcess, type RuntimeCommand } from './python-process.ts';
+import { type PythonEnd, PythonProcess, type RuntimeCommand } from './python-process.ts';
 
-export interface RuntimeProcessOptions {
+/** One process that serves one model. The supervisor runs at most one at a time. */
+export interface RuntimeProcess {
+  /** Where it serves once it is ready. */
+  readonly socketPath: string;
+  /** Resolves, never rejects, once the process is gone and its last line was read: how it ended. */
+  readonly exited: Promise<string>;
+  /** Resolves once nothing of it is left on disk either. */
+  readonly cleanedUp: Promise<void>;
+  /** Asks it to end; it is killed if it does not. */
+  stop(): void;
+  /** Ends it at once. */
+  kill(): void;
+}
+
+export interface LaunchOptions {
   /** The socket and the model are added to its arguments. */
   command: RuntimeCommand;
-  socketPath: string;
   modelPath: string;
   log: Logger;
   onLine: (line: LauncherLine) => void;
-  onExit: (reason: string) => void;
 }
 
-/** One life of the Python launcher: its lines, its log, its end. */
-export class RuntimeProcess {
-  readonly #python: PythonProcess<LauncherLine>;
-  /** Settles, never rejects, once the process is gone and its last line was read. */
-  readonly exited: Promise<void>;
+/**
+ * Starts the Python launcher, with a private folder for its socket.
+ * @throws when the folder cannot be made
+ */
+export function launchRuntime({ command, modelPath, log, onLine }: LaunchOptions): RuntimeProcess {
+  const folder = mkdtempSync(join(tmpdir(), 'sightglass-'));
+  const socketPath = join(folder, 'runtime.sock');
+  const args = [...command.args, `--socket=${socketPath}`, `--model=${modelPath}`];
+  const schema = LauncherLine;
+  const python = new PythonProcess({ command: { ...command, args }, schema, log, onLine });
+  const exited = python.ended.then((end) => {
+    if (isStarted(end)) return describeEnd(end);
+    const message = `The runtime could not be started: ${end.shortMessage}.`;
+    onLine({ event: 'fatal', reason: 'launch_failed', message, remedy: 'Run `npm run setup`.' });
+    return 'it could not be started';
+  });
+  const cleanedUp = exited
+    .then(() => rm(folder, { recursive: true, force: true }))
+    .catch((error: Error) => log.warn({ err: error }, 'a folder of the runtime was not removed'));
+  return {
+    ...{ socketPath, exited, cleanedUp },
+    stop: () => python.stop(),
+    kill: () => python.kill(),
+  };
+}
 
-  constructor(options: RuntimeProcessOptions) {
-    const { command, socketPath, modelPath, log, onLine } = options;
-    const args = [...command.args, `--socket=${socketPath}`, `--model=${modelPath}`];
-    this.#python = new PythonProcess({
-      command: { ...command, args },
-      schema: LauncherLine,
-      log,
-      onLine,
-    });
-    this.exited = this.#tellEnd(options);
-  }
+function isStarted({ signal, exitCode }: PythonEnd): boolean {
+  return signal !== undefined || exitCode !== undefined;
+}
 
-  /** Asks it to end; it is killed if it does not. */
-  stop(): void {
-    this.#python.stop();
-  }
-
-  /** Ends it at once, as a crash: for a runtime that hangs. */
-  kill(): void {
-    this.#python.kill();
-  }
-
-  async #tellEnd({ onLine, onExit }: RuntimeProcessOptions): Promise<void> {
-    const { signal, exitCode, shortMessage } = await this.#python.ended;
-    if (signal !== undefined) onExit(`killed by ${signal}`);
-    else if (exitCode !== undefined) onExit(`exit code ${exitCode}`);
-    else {
-      const message = `The runtime could not be started: ${shortMessage}.`;
-      onLine({ event: 'fatal', reason: 'launch_failed', message, remedy: 'Run `npm run setup`.' });
-      onExit('it could not be started');
-    }
-  }
+function describeEnd({ signal, exitCode }: PythonEnd): string {
+  return signal === undefined ? `exit code ${exitCode}` : `killed by ${signal}`;
 }

@@ -1,252 +1,424 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { connectRuntime } from './connect-runtime.ts';
-import type { LauncherLine } from './launcher-line.ts';
+import { startTimer } from '../awake-clock.ts';
+import type { LauncherLine, ReadyLine } from './launcher-line.ts';
 import type { RuntimeCommand } from './python-process.ts';
-import type { RuntimeConnection } from './runtime-connection.ts';
-import { RuntimeFailedError, RuntimeStoppedError } from './runtime-errors.ts';
-import { RuntimeProcess } from './runtime-process.ts';
+import { RuntimeConnection } from './runtime-connection.ts';
 import {
-  CRASH_WINDOW_MS,
+  GenerationFailedError,
+  RuntimeDiedError,
+  RuntimeDrainedError,
+  RuntimeFailedError,
+  RuntimeStoppedError,
+  RuntimeWaitError,
+} from './runtime-errors.ts';
+import { launchRuntime, type RuntimeProcess } from './runtime-process.ts';
+import {
+  dueAt,
   type Failure,
+  initialState,
   next,
+  type PhaseLimits,
   type RuntimeEvent,
   type RuntimeState,
 } from './runtime-state.ts';
-import { levelOf, toLogFields } from './runtime-state-log.ts';
 
-export interface RuntimeSupervisorOptions {
-  command: RuntimeCommand;
-  modelPath: string;
-  hangTimeoutMs: number;
-  log: Logger;
-  /** The clock of the hang watch, in ms. */
-  now?: () => number;
-  /** Told when a model could not be loaded and the one before it is served again. */
-  onRollback?: (modelPath: string, failure: Failure) => void;
+/** How long things may take, in ms. All of them may change at any time. */
+export interface RuntimeLimits extends PhaseLimits {
+  readonly hangTimeoutMs: number;
 }
 
+export interface RuntimeSupervisorOptions extends Partial<RuntimeLimits> {
+  command: RuntimeCommand;
+  modelPath: string;
+  log: Logger;
+  /** Milliseconds on a clock that may stand still, as the machine does when it sleeps. */
+  now?: () => number;
+  /** Called when a model could not be loaded and the one before it is served again. */
+  onRollback?: (modelPath: string, failure: Failure) => void;
+  /** Starts the process that serves a model: a seam for tests. */
+  launch?: typeof launchRuntime;
+}
+
+export interface WorkOptions {
+  /** Fires when nobody wants the work any more. */
+  signal: AbortSignal;
+  /** Whether work that failed with this error may be done again: the client has seen nothing yet. */
+  mayRetry?: (error: Error) => boolean;
+  /** How long the work may wait for a runtime that is ready, each time; unlimited if not given. */
+  maxWaitMs?: number;
+}
+
+/** Work with a runtime that is ready. It is to end soon after the signal fires. */
+export type RuntimeWork<T> = (connection: RuntimeConnection, signal: AbortSignal) => Promise<T>;
+
+interface Waiter {
+  /** Answers it with a connection, unless it has to go on waiting. */
+  offer(connection: RuntimeConnection): void;
+  refuse(reason: Error): void;
+}
+
+const DEFAULT_LIMITS: RuntimeLimits = {
+  hangTimeoutMs: 120_000,
+  loadingTimeoutMs: 120_000,
+  drainTimeoutMs: 120_000,
+};
+
 /**
- * Keeps one runtime alive: starts it, watches it, starts it again after a crash or a hang. Callers
- * say `ensureReady`; they never look at the state and act.
+ * Keeps one runtime alive: starts it, watches it, and restarts it after a crash or a hang. Callers
+ * say what they want (`run`, `ensureReady`, `load`); they never look at the state and act on it.
  */
 export class RuntimeSupervisor {
   readonly #options: RuntimeSupervisorOptions;
+  readonly #now: () => number;
   readonly #listeners = new Set<(state: RuntimeState) => void>();
-  #state: RuntimeState = { phase: 'stopped' };
+  readonly #waiters = new Set<Waiter>();
+  readonly #events: RuntimeEvent[] = [];
+  #isApplying = false;
+  #limits: RuntimeLimits;
+  #state: RuntimeState;
+  /** The process of the current phase; the last one otherwise. */
   #process: RuntimeProcess | undefined;
-  /** The launch under way, until its process is gone and its socket folder removed. */
-  #life: Promise<void> = Promise.resolve();
-  #connection: RuntimeConnection | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  #crashes: number[] = [];
-  #loadingCrashes = 0;
-  /** The model that was served, until the one that replaces it is ready. */
-  #fallback: string | undefined;
-  #shutDown = false;
+  /** Ends the timer of the phase. */
+  #stopTimer = () => {};
 
   constructor(options: RuntimeSupervisorOptions) {
-    this.#options = { ...options };
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#limits = pickLimits({ ...DEFAULT_LIMITS, ...options });
+    this.#state = initialState(options.modelPath);
   }
 
   get state(): RuntimeState {
     return this.#state;
   }
 
+  /** Calls the listener with each new state. Returns the unsubscribe. */
   onChange(listener: (state: RuntimeState) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Starts the runtime unless it is up already. What comes of it is in the state. */
+  setLimits(limits: Partial<RuntimeLimits>): void {
+    this.#limits = { ...this.#limits, ...limits };
+    this.#startTimer();
+  }
+
+  /**
+   * Starts the runtime unless it is up already. What comes of it is in the state.
+   * @throws RuntimeStoppedError after a shutdown
+   */
   start(): void {
-    if (this.#shutDown) throw new RuntimeStoppedError();
-    this.#crashes = [];
-    this.#loadingCrashes = 0;
+    if (this.#state.context.isShutDown) throw new RuntimeStoppedError();
     this.#apply({ type: 'start' });
   }
 
-  /** Stops the runtime, and any restart that was due. Twice is fine. */
+  /** Stops the runtime, and any restart that was due. Resolves once its process is gone. */
   async stop(): Promise<void> {
     this.#apply({ type: 'stop' });
-    this.#process?.stop();
-    await this.#life;
-  }
-
-  /**
-   * Stops the runtime once it generates nothing. It is started again for the next who needs it;
-   * those who ask meanwhile wait for that.
-   */
-  async unload(): Promise<void> {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    await connection?.idle();
-    this.#apply({ type: 'unload' });
-    if (this.#state.phase !== 'unloading') return;
-    this.#process?.stop();
-    await this.#life;
-  }
-
-  /**
-   * Serves this model from now on: what runs comes to its end first, what waits goes on waiting. If
-   * it cannot be loaded, the model that was ready before is served again.
-   */
-  async load(modelPath: string): Promise<void> {
-    if (this.#state.phase === 'ready') this.#fallback = this.#options.modelPath;
-    this.#options.modelPath = modelPath;
-    await this.restart();
-  }
-
-  /** Starts the runtime anew, once it generates nothing; what waits goes on waiting. */
-  async restart(): Promise<void> {
-    await this.unload();
-    const { phase } = this.#state;
-    if (phase !== 'stopped' && phase !== 'stopping') this.start();
-  }
-
-  setHangTimeout(hangTimeoutMs: number): void {
-    this.#options.hangTimeoutMs = hangTimeoutMs;
+    await this.#settled();
   }
 
   /** Stops for good. */
   async shutdown(): Promise<void> {
-    this.#shutDown = true;
-    await this.stop();
+    this.#apply({ type: 'shutdown' });
+    await this.#settled();
+  }
+
+  /** Drains the runtime and stops it. It is started again for the next request. */
+  async unload(): Promise<void> {
+    this.#apply({ type: 'unload' });
+    await this.#settled();
   }
 
   /**
-   * Resolves with a runtime that is ready, waiting for a start or restart that is under way.
+   * Serves another model from now on: what runs may complete within the drain timeout, what waits
+   * goes on waiting. If the model cannot be loaded, the one that was ready last is served again.
+   * Resolves once the process of the model before is gone.
+   */
+  async load(modelPath: string): Promise<void> {
+    this.#apply({ type: 'load', model: modelPath });
+    await this.#settled();
+  }
+
+  /** Drains a runtime that is ready and starts it again; what waits goes on waiting. */
+  async restart(): Promise<void> {
+    this.#apply({ type: 'restart' });
+    await this.#settled();
+  }
+
+  /**
+   * Resolves with a runtime that is ready, waiting for a start or restart that is under way. It may
+   * be gone a moment later: work belongs into `run`.
    * @throws RuntimeFailedError, RuntimeStoppedError, or the signal's reason
    */
   ensureReady(signal: AbortSignal): Promise<RuntimeConnection> {
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        const state = this.#state;
-        if (signal.aborted) reject(signal.reason);
-        else if (state.phase === 'failed') reject(new RuntimeFailedError(state.failure));
-        else if (state.phase === 'stopped' || state.phase === 'stopping')
-          reject(new RuntimeStoppedError());
-        else if (this.#connection !== undefined) resolve(this.#connection);
-        else {
-          if (state.phase === 'unloaded') queueMicrotask(this.#startUnloaded);
-          return false;
+    return this.#wait((connection) => connection, { signal });
+  }
+
+  /**
+   * Does the work with a runtime that is ready, and once more with the next one if the first died
+   * under it, or if a batch failed that it shared with other requests. Never a third time: a request
+   * that brings the runtime down must not keep it in a crash loop. Work that was stopped because the
+   * model changes is done again by the next model.
+   * @throws what the work throws; RuntimeFailedError, RuntimeStoppedError or RuntimeWaitError when
+   *   there is no runtime to do it, RuntimeDrainedError when it was stopped half-way; the signal's reason
+   */
+  async run<T>(work: RuntimeWork<T>, options: WorkOptions): Promise<T> {
+    const { signal, mayRetry = () => false } = options;
+    for (let failures = 0; ; ) {
+      const isFree = () => this.#state.context.exclusive === 0;
+      const lease = await this.#wait((ready) => (isFree() ? ready.lease() : undefined), options);
+      try {
+        return await work(lease.connection, AbortSignal.any([signal, lease.signal]));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof Error) || !mayRetry(error)) throw error;
+        if (!(error instanceof RuntimeDrainedError)) {
+          failures += 1;
+          if (failures > 1 || !isWorthARetry(error)) throw error;
         }
-        return true;
+        if (error instanceof RuntimeDiedError) await lease.connection.settled();
+        signal.throwIfAborted();
+      } finally {
+        lease.release();
+      }
+    }
+  }
+
+  /**
+   * Does the work with a runtime that does nothing else meanwhile: what runs completes first, and
+   * what comes waits.
+   * @throws as `run` does; the work is not done again
+   */
+  async runAlone<T>(work: RuntimeWork<T>, { signal }: { signal: AbortSignal }): Promise<T> {
+    this.#apply({ type: 'hold' });
+    try {
+      const options = { signal };
+      const lease = await this.#wait(
+        (ready) => (ready.isIdle ? ready.lease() : undefined),
+        options,
+      );
+      try {
+        return await work(lease.connection, AbortSignal.any([signal, lease.signal]));
+      } finally {
+        lease.release();
+      }
+    } finally {
+      this.#apply({ type: 'release' });
+    }
+  }
+
+  /**
+   * Resolves with what `take` returns for a runtime that is ready; `take` returns undefined to go on
+   * waiting. Whatever it takes, it takes before the state can change again.
+   */
+  #wait<T>(
+    take: (connection: RuntimeConnection) => T | undefined,
+    { signal, maxWaitMs }: Pick<WorkOptions, 'signal' | 'maxWaitMs'>,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => waiter.refuse(signal.reason);
+      const stopTimer =
+        maxWaitMs === undefined
+          ? () => {}
+          : startTimer(maxWaitMs, this.#now, () => waiter.refuse(new RuntimeWaitError(maxWaitMs)));
+      const leave = () => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', onAbort);
+        stopTimer();
       };
-      if (settle()) return;
-      const check = () => {
-        if (!settle()) return;
-        forget();
-        signal.removeEventListener('abort', check);
+      const waiter: Waiter = {
+        offer: (connection) => {
+          const taken = take(connection);
+          if (taken === undefined) return;
+          leave();
+          resolve(taken);
+        },
+        refuse: (reason) => {
+          leave();
+          reject(reason);
+        },
       };
-      const forget = this.onChange(check);
-      signal.addEventListener('abort', check);
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
+      else this.#apply({ type: 'needed' });
     });
   }
 
-  /** Later than the change it follows, so that all listeners hear of that first. */
-  readonly #startUnloaded = (): void => {
-    if (this.#state.phase === 'unloaded' && !this.#shutDown) this.start();
-  };
+  /** Resolves once no process is on its way out. */
+  async #settled(): Promise<void> {
+    const isSettled = ({ phase }: RuntimeState) => phase !== 'draining' && phase !== 'stopping';
+    if (!isSettled(this.#state)) {
+      await new Promise<void>((resolve) => {
+        const forget = this.onChange((state) => {
+          if (!isSettled(state)) return;
+          forget();
+          resolve();
+        });
+      });
+    }
+    const { phase } = this.#state;
+    if (phase === 'stopped' || phase === 'unloaded') await this.#process?.cleanedUp;
+  }
 
-  /** The only writer of the state. What a phase needs is begun or ended here. */
+  /** Takes in one event after the other, those too that its own effects cause. */
   #apply(event: RuntimeEvent): void {
+    this.#events.push(event);
+    if (this.#isApplying) return;
+    this.#isApplying = true;
+    try {
+      for (let each = this.#events.shift(); each !== undefined; each = this.#events.shift()) {
+        this.#set(next(this.#state, each, this.#now()));
+        this.#answerWaiters();
+      }
+    } finally {
+      this.#isApplying = false;
+    }
+  }
+
+  /** The only writer of the state. What a new phase needs is started or ended here. */
+  #set(state: RuntimeState): void {
     const before = this.#state;
-    const state = next(before, event);
     if (state === before) return;
     this.#state = state;
-    const level = state.phase === before.phase ? 'debug' : levelOf(state);
-    this.#options.log[level](toLogFields(state), `runtime ${state.phase}`);
-    clearTimeout(this.#retry);
-    if (state.phase !== 'ready') this.#connection = undefined;
-    if (state.phase === 'starting')
-      this.#life = this.#life.then(() => this.#launch()).catch(this.#failToLaunch);
-    if (state.phase === 'crashed') {
-      this.#retry = setTimeout(() => this.#apply({ type: 'start' }), state.retryInMs);
+    this.#log(before);
+    this.#startTimer();
+    const { rollback, wanted } = state.context;
+    if (rollback !== undefined && rollback !== before.context.rollback) {
+      const { from, failure } = rollback;
+      this.#options.log.error({ ...failure, model: from }, `serving ${wanted} again`);
+      this.#options.onRollback?.(wanted, failure);
     }
+    if (state.phase !== before.phase) this.#enter(before);
     for (const listener of [...this.#listeners]) listener(state);
   }
 
-  async #launch(): Promise<void> {
-    if (this.#state.phase !== 'starting') return this.#exited('stopped before it was started');
-    const directory = await mkdtemp(join(tmpdir(), 'sightglass-'));
+  #enter(before: RuntimeState): void {
+    const state = this.#state;
+    if (state.phase === 'starting') this.#launch();
+    if (state.phase === 'draining' && state.connection.isIdle) {
+      this.#apply({ type: 'idle', connection: state.connection });
+    }
+    if (state.phase !== 'stopping') return;
+    if (state.kill) this.#process?.kill();
+    else this.#process?.stop();
+    if (before.phase !== 'ready' && before.phase !== 'draining') return;
+    const { to } = state.after;
+    if (to === 'stopped') before.connection.cancelWork(new RuntimeStoppedError());
+    if (to === 'starting' || to === 'unloaded')
+      before.connection.cancelWork(new RuntimeDrainedError(this.#limits.drainTimeoutMs));
+  }
+
+  #startTimer(): void {
+    this.#stopTimer();
+    const due = dueAt(this.#state, this.#limits);
+    if (due === undefined) return;
+    this.#stopTimer = startTimer(due - this.#now(), this.#now, () => this.#apply({ type: 'due' }));
+  }
+
+  #launch(): void {
+    const { command, log, launch = launchRuntime } = this.#options;
+    const modelPath = this.#state.context.wanted;
+    const onLine = (line: LauncherLine) => this.#apply(this.#toEvent(line));
     try {
-      if (this.#state.phase !== 'starting') return this.#exited('stopped before it was started');
-      const socketPath = join(directory, 'runtime.sock');
-      const { command, modelPath, log } = this.#options;
-      const process: RuntimeProcess = new RuntimeProcess({
-        command,
-        socketPath,
-        modelPath,
-        log,
-        onLine: (line) => this.#hear(line, socketPath, process),
-        onExit: (reason) => this.#exited(reason),
-      });
+      const process = launch({ command, modelPath, log, onLine });
       this.#process = process;
-      await process.exited;
-    } finally {
+      void process.exited.then((reason) => this.#apply({ type: 'exit', reason }));
+    } catch (error) {
+      log.error({ err: error }, 'the runtime could not be launched');
+      const { message } = error as Error;
+      const remedy = 'Is there room in the temporary folder, and may it be written to?';
+      const failure = { reason: 'launch_failed', message, remedy };
       this.#process = undefined;
-      await rm(directory, { recursive: true, force: true });
+      this.#apply({ type: 'fatal', failure });
+      this.#apply({ type: 'exit', reason: message });
     }
   }
 
-  readonly #failToLaunch = (error: Error): void => {
-    this.#options.log.error({ err: error }, 'the runtime could not be launched');
-    const remedy = `Is there room in ${tmpdir()}, and may it be written to?`;
-    this.#apply({
-      type: 'fatal',
-      failure: { reason: 'launch_failed', message: error.message, remedy },
-    });
-  };
-
-  #hear(line: LauncherLine, socketPath: string, process: RuntimeProcess): void {
+  #toEvent(line: LauncherLine): RuntimeEvent {
     switch (line.event) {
       case 'loading':
-        this.#apply({ type: 'loading', model: line.model, pid: line.pid });
-        break;
+        return { type: 'loading', model: line.model, pid: line.pid };
+      case 'weights':
+        return { type: 'weights', bytes: line.weights_bytes };
       case 'ready':
-        this.#loadingCrashes = 0;
-        this.#fallback = undefined;
-        this.#connection = connectRuntime({ ...this.#options, model: line, socketPath, process });
-        this.#apply({ type: 'ready', model: line });
-        break;
+        return { type: 'ready', model: line, connection: this.#connect(line) };
       case 'memory':
-        this.#apply({ type: 'memory', memoryBytes: line.memory_bytes });
-        break;
-      case 'fatal':
-        if (this.#fallback === undefined) this.#apply({ type: 'fatal', failure: line });
-        else this.#rollBack(this.#fallback, line);
-        break;
+        return { type: 'memory', bytes: line.memory_bytes };
+      case 'fatal': {
+        const { event: _, ...failure } = line;
+        return { type: 'fatal', failure };
+      }
       default:
-        line satisfies never;
+        return line satisfies never;
     }
   }
 
-  #exited(reason: string): void {
-    const now = performance.now();
-    const { phase } = this.#state;
-    if (phase !== 'stopping' && phase !== 'unloading') {
-      this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
-    }
-    this.#loadingCrashes = phase === 'ready' ? 0 : this.#loadingCrashes + 1;
-    const [crashes, loadingCrashes] = [this.#crashes.length, this.#loadingCrashes];
-    const event = { type: 'exit', reason, crashes, loadingCrashes } as const;
-    const outcome = next(this.#state, event);
-    if (outcome.phase === 'failed' && this.#fallback !== undefined) {
-      this.#rollBack(this.#fallback, outcome.failure);
-    }
-    this.#apply(event);
+  /** It has no effect before it is used. */
+  #connect(model: ReadyLine): RuntimeConnection {
+    const { socketPath = '', exited: died = new Promise<never>(() => {}) } = this.#process ?? {};
+    const connection: RuntimeConnection = new RuntimeConnection({
+      ...{ model, socketPath, died },
+      now: this.#now,
+      timeoutMs: () => this.#limits.hangTimeoutMs,
+      onIdle: () => this.#apply({ type: 'idle', connection }),
+      onHang: () => this.#apply({ type: 'hang', connection }),
+    });
+    return connection;
   }
 
-  /** Those who wait go on waiting: for the model that was served before. */
-  #rollBack(modelPath: string, failure: Failure): void {
-    this.#options.log.error({ ...failure, modelPath }, 'the model before it is served again');
-    this.#options.modelPath = modelPath;
-    this.#fallback = undefined;
-    this.#apply({ type: 'unload' });
-    this.#options.onRollback?.(modelPath, failure);
-    void this.#life.then(this.#startUnloaded);
+  /** Every phase that lasts answers everybody who waits. */
+  #answerWaiters(): void {
+    const state = this.#state;
+    for (const waiter of [...this.#waiters]) {
+      if (state.phase === 'ready') waiter.offer(state.connection);
+      else if (state.phase === 'failed') waiter.refuse(new RuntimeFailedError(state.failure));
+      else if (isStopped(state)) waiter.refuse(new RuntimeStoppedError());
+    }
+    if (state.phase === 'unloaded' && this.#waiters.size > 0) this.#apply({ type: 'needed' });
+  }
+
+  #log(before: RuntimeState): void {
+    const { log } = this.#options;
+    const state = this.#state;
+    const isNew = state.phase !== before.phase;
+    const level = isNew ? levelOf(state) : 'debug';
+    log[level](toLogFields(state), `runtime ${state.phase}`);
+  }
+}
+
+function pickLimits(options: RuntimeLimits): RuntimeLimits {
+  const { hangTimeoutMs, loadingTimeoutMs, drainTimeoutMs } = options;
+  return { hangTimeoutMs, loadingTimeoutMs, drainTimeoutMs };
+}
+
+function isStopped(state: RuntimeState): boolean {
+  return state.phase === 'stopped' || (state.phase === 'stopping' && state.after.to === 'stopped');
+}
+
+function isWorthARetry(error: Error): boolean {
+  return (
+    error instanceof RuntimeDiedError || (error instanceof GenerationFailedError && error.shared)
+  );
+}
+
+function levelOf({ phase }: RuntimeState): 'info' | 'warn' | 'error' {
+  if (phase === 'failed') return 'error';
+  return phase === 'crashed' ? 'warn' : 'info';
+}
+
+function toLogFields(state: RuntimeState): object {
+  switch (state.phase) {
+    case 'loading':
+      return { model: state.model, runtimePid: state.pid };
+    case 'ready':
+      return { loadSeconds: state.model.load_seconds, memoryBytes: state.memoryBytes };
+    case 'crashed':
+      return { reason: state.reason, retryInMs: state.retryInMs };
+    case 'failed':
+      return state.failure;
+    default:
+      return {};
   }
 }

@@ -122,7 +122,9 @@ test('a runtime that stands still under a request is killed and the request answ
   process.kill(stopped, 'SIGSTOP');
   const { runtime } = running.service;
   // The next one is new, and may be slow for that.
-  runtime.onChange(({ phase }) => phase === 'crashed' && runtime.setHangTimeout(60_000));
+  runtime.onChange(
+    ({ phase }) => phase === 'crashed' && runtime.setLimits({ hangTimeoutMs: 60_000 }),
+  );
   assert.equal(textOf(await post(running.url, question(redCircle))), answer);
   assert.notEqual(pidOf(running), stopped);
 });

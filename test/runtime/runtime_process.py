@@ -75,6 +75,7 @@ class RuntimeProcess:
 
     def wait_ready(self) -> dict:
         assert self.next_line()["event"] == "loading"
+        assert self.next_line()["event"] == "weights"
         ready = self.next_line()
         assert ready["event"] == "ready", ready
         return ready
@@ -82,20 +83,21 @@ class RuntimeProcess:
     def wait_fatal(self) -> dict:
         """The fatal line, after which the process ends with code 1 and says nothing more."""
         line = self.next_line()
-        if line["event"] == "loading":
+        while line["event"] in ("loading", "weights"):
             line = self.next_line()
         assert line["event"] == "fatal"
         assert self.wait_end() == 1
         return line
 
     def wait_end(self) -> int:
-        """The exit code; fails when there was another life line, but for those about memory."""
+        """The exit code; fails when there was another life line, but for those about its size."""
         self._deadline.start()
         rest = self.process.stdout.read()
         code = self.process.wait()
         self._deadline.cancel()
         self._reader.join()
-        assert {json.loads(line)["event"] for line in rest.splitlines()} <= {"memory"}
+        told = {json.loads(line)["event"] for line in rest.splitlines()}
+        assert told <= {"weights", "memory"}
         return code
 
     def kill(self) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from model_folder import weights_bytes
 
 from runtime_process import DEADLINE_SECONDS, DEMO, ENDLESS, LAUNCHER, command
 
@@ -36,6 +37,9 @@ def test_tells_that_it_loads_and_then_all_about_the_model(start):
         "model": str(DEMO),
         "pid": process.process.pid,
     }
+    weights = process.next_line()
+    assert weights == {"event": "weights", "weights_bytes": weights_bytes(DEMO)}
+    assert weights["weights_bytes"] > 1_000_000
     ready = process.next_line()
     assert ready.pop("load_seconds") > 0
     assert ready.pop("memory_bytes") > 1_000_000
@@ -165,6 +169,7 @@ def test_leaves_ctrl_c_to_its_parent(start):
     process = start()
     process.next_line()
     process.process.send_signal(signal.SIGINT)
+    assert process.next_line()["event"] == "weights"
     assert process.next_line()["event"] == "ready"
     process.process.send_signal(signal.SIGINT)
     assert process.progress()["active"] == 0

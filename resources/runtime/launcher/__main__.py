@@ -2,9 +2,9 @@
 
 Started by Sightglass's supervisor as `python -I launcher --socket PATH --model FOLDER_OR_NAME`,
 with stdin as its lifeline: when that closes, the process ends. Tells its life in JSON lines on
-stdout (loading, ready, memory, fatal), logs on stderr. SIGTERM ends it: at once while it loads,
-cleanly while it serves. It does no inference, queueing or checking of requests: those are mlx_vlm's
-and the gateway's.
+stdout (loading, weights, ready, memory, fatal), logs on stderr. SIGTERM ends it: at once while it
+loads, cleanly while it serves. It does no inference, queueing or checking of requests: those are
+mlx_vlm's and the gateway's.
 """
 
 import argparse
@@ -28,7 +28,12 @@ from machine import (  # noqa: E402
     leave_interrupts_to_parent,
     remove_socket,
 )
-from model_folder import check_memory, check_model_folder, is_hub_name  # noqa: E402
+from model_folder import (  # noqa: E402
+    check_memory,
+    check_model_folder,
+    is_hub_name,
+    weights_bytes,
+)
 from settings import set_environment  # noqa: E402
 
 
@@ -48,6 +53,7 @@ def main() -> None:
         set_environment()
         folder = find_folder(args.model)
         check_model_folder(folder)
+        lines.say("weights", weights_bytes=weights_bytes(folder))
         check_memory(folder)
         listener = bind(args.socket)
         bound.set()

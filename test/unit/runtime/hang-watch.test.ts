@@ -2,84 +2,245 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { HangWatch, type RuntimeProgress } from '../../../server/runtime/hang-watch.ts';
 
-const at = async (steps: number, active = 1) => ({
+const at = (steps: number, active = 1): RuntimeProgress => ({
   steps,
   active,
   memory_bytes: 0,
   peak_memory_bytes: 0,
 });
 
-/** A watch of 10 s over a runtime whose steps the test counts, on a clock the test moves. */
+/** A watch of 10 s, on timers and a clock that the test moves; they differ when the machine sleeps. */
 function createWatch(
   t: { after: (fn: () => void) => void },
-  probe: () => Promise<RuntimeProgress>,
+  probe: (signal: AbortSignal) => Promise<RuntimeProgress>,
 ) {
   mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
   let now = 0;
-  const clock = mock.method(performance, 'now', () => now);
-  t.after(() => {
-    mock.timers.reset();
-    clock.mock.restore();
-  });
+  let timeoutMs = 10_000;
+  const asked = mock.fn(probe);
   const onHang = mock.fn();
-  const watch = new HangWatch({ timeoutMs: 10_000, probe, onHang });
-  const pass = async (ms: number) => {
-    now += ms;
-    mock.timers.tick(ms);
-    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  const watch = new HangWatch({
+    timeoutMs: () => timeoutMs,
+    probe: asked,
+    onHang,
+    now: () => now,
+  });
+  const settle = async () => {
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
   };
-  return { watch, pass, hangs: () => onHang.mock.callCount() };
+  const pass = async (ms: number, asleepMs = 0) => {
+    now += ms - asleepMs;
+    mock.timers.tick(ms);
+    await settle();
+  };
+  return {
+    ...{ watch, pass, settle },
+    hangs: () => onHang.mock.callCount(),
+    probes: () => asked.mock.callCount(),
+    setTimeoutMs: (ms: number) => {
+      timeoutMs = ms;
+    },
+  };
 }
 
-test('work without tokens and without steps for the whole time is a hang', async (t) => {
-  const { watch, pass, hangs } = createWatch(t, () => at(42));
+/** A probe that the test answers, or that ends with its signal. */
+function createPendingProbe() {
+  const answers: ((progress: RuntimeProgress) => void)[] = [];
+  const probe = (signal: AbortSignal) =>
+    new Promise<RuntimeProgress>((resolve, reject) => {
+      answers.push(resolve);
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+  return { probe, answer: (progress: RuntimeProgress) => answers.shift()?.(progress) };
+}
+
+test('work without tokens and without steps for the whole time is a hang, reported once', async (t) => {
+  const { watch, pass, hangs, probes } = createWatch(t, async () => at(42));
   watch.begin();
+  await pass(4999);
+  assert.equal(probes(), 0);
+  await pass(1);
+  assert.deepEqual([probes(), hangs()], [1, 0]);
+  await pass(4999);
+  assert.equal(hangs(), 0);
+  await pass(1);
+  assert.equal(hangs(), 1);
+  await pass(60_000);
+  assert.equal(hangs(), 1);
+});
+
+test('a long prefill, which makes steps but no tokens, is no hang', async (t) => {
+  let steps = 0;
+  const { watch, pass, hangs, probes } = createWatch(t, async () => at(++steps));
+  watch.begin();
+  for (let half = 0; half < 10; half += 1) await pass(5000);
+  assert.deepEqual([hangs(), probes()], [0, 10]);
+});
+
+test('tokens are progress: nobody is asked', async (t) => {
+  const { watch, pass, hangs, probes } = createWatch(t, async () => at(42));
+  watch.begin();
+  for (let second = 0; second < 60; second += 1) {
+    watch.progress();
+    await pass(1000);
+  }
+  assert.deepEqual([hangs(), probes()], [0, 0]);
+});
+
+test('the next question comes half the time after the last token', async (t) => {
+  const { watch, pass, probes } = createWatch(t, async () => at(42));
+  watch.begin();
+  await pass(3000);
+  watch.progress();
+  await pass(4999);
+  assert.equal(probes(), 0);
+  await pass(1);
+  assert.equal(probes(), 1);
+});
+
+test('steps are compared with those before only if no token came in between', async (t) => {
+  const { watch, pass, hangs } = createWatch(t, async () => at(42));
+  watch.begin();
+  await pass(5000);
+  watch.progress();
   await pass(5000);
   assert.equal(hangs(), 0);
   await pass(5000);
   assert.equal(hangs(), 1);
 });
 
-test('a long prefill, which makes steps but no tokens, is no hang', async (t) => {
-  let steps = 0;
-  const { watch, pass, hangs } = createWatch(t, () => {
-    steps += 1;
-    return at(steps);
-  });
+test('a token that comes while the runtime is asked is progress', async (t) => {
+  const { probe, answer } = createPendingProbe();
+  const { watch, pass, settle, hangs } = createWatch(t, probe);
   watch.begin();
-  for (let half = 0; half < 10; half += 1) await pass(5000);
+  await pass(5000);
+  answer(at(42));
+  await settle();
+  await pass(5000);
+  watch.progress();
+  answer(at(42));
+  await settle();
   assert.equal(hangs(), 0);
 });
 
-test('tokens are progress', async (t) => {
-  const { watch, pass, hangs } = createWatch(t, () => at(42));
-  watch.begin();
-  for (let second = 0; second < 60; second += 1) {
-    watch.progress();
-    await pass(1000);
-  }
-  assert.equal(hangs(), 0);
-});
-
-test('a runtime that does not answer while it has work is a hang', async (t) => {
+test('a runtime that refuses to answer while it has work is a hang', async (t) => {
   const { watch, pass, hangs } = createWatch(t, () => Promise.reject(new Error('no answer')));
   watch.begin();
   await pass(5000);
   assert.equal(hangs(), 1);
 });
 
-test('an idle runtime is not watched, and costs no timer', async (t) => {
-  const probe = mock.fn(() => at(42));
-  const { watch, pass, hangs } = createWatch(t, probe);
+test('a runtime that does not answer for half the time is a hang', async (t) => {
+  const { watch, pass, hangs } = createWatch(t, createPendingProbe().probe);
+  watch.begin();
+  await pass(5000);
+  await pass(4999);
+  assert.equal(hangs(), 0);
+  await pass(1);
+  assert.equal(hangs(), 1);
+});
+
+test('a machine that slept while the runtime was asked asks again', async (t) => {
+  const { watch, pass, hangs, probes } = createWatch(t, createPendingProbe().probe);
+  watch.begin();
+  await pass(5000);
+  await pass(5000, 4000);
+  await pass(0);
+  assert.deepEqual([hangs(), probes()], [0, 2]);
+  await pass(5000);
+  assert.equal(hangs(), 1);
+});
+
+test('a machine that slept has not waited for tokens', async (t) => {
+  const { watch, pass, probes } = createWatch(t, async () => at(42));
+  watch.begin();
+  await pass(5000, 3000);
+  assert.equal(probes(), 0);
+  await pass(3000);
+  assert.equal(probes(), 1);
+});
+
+test('work that ends while the runtime is asked ends the watch, whatever the answer', async (t) => {
+  for (const reply of ['an answer', 'silence']) {
+    const { probe, answer } = createPendingProbe();
+    const { watch, pass, settle, hangs, probes } = createWatch(t, probe);
+    const end = watch.begin();
+    await pass(5000);
+    end();
+    if (reply === 'an answer') answer(at(42));
+    await settle();
+    for (let half = 0; half < 4; half += 1) await pass(5000);
+    assert.deepEqual([hangs(), probes()], [0, 1], reply);
+    mock.timers.reset();
+  }
+});
+
+test('work that begins while the runtime is asked for earlier work is watched from its own begin', async (t) => {
+  const { probe, answer } = createPendingProbe();
+  const { watch, pass, settle, hangs, probes } = createWatch(t, probe);
   const end = watch.begin();
+  await pass(5000);
   end();
+  await pass(1000);
+  watch.begin();
+  answer(at(42)); // the one asked for the earlier work
+  await settle();
+  await pass(4999);
+  assert.deepEqual([hangs(), probes()], [0, 1]);
+  await pass(1);
+  assert.equal(probes(), 2);
+  answer(at(42));
+  await settle();
+  assert.equal(hangs(), 0, 'the steps of the earlier work are forgotten');
+});
+
+test('an idle runtime is not watched, and costs no timer', async (t) => {
+  const { watch, pass, hangs, probes } = createWatch(t, async () => at(42));
+  watch.begin()();
   await pass(60_000);
-  assert.deepEqual([hangs(), probe.mock.callCount()], [0, 0]);
+  assert.deepEqual([hangs(), probes()], [0, 0]);
+});
+
+test('work is watched until the last of it has ended, however often each end is told', async (t) => {
+  const { watch, pass, probes } = createWatch(t, async () => at(42));
+  const [first, second] = [watch.begin(), watch.begin()];
+  first();
+  first();
+  await pass(5000);
+  assert.equal(probes(), 1);
+  second();
+  await pass(60_000);
+  assert.equal(probes(), 1);
+});
+
+test('a second request is no progress of the first', async (t) => {
+  const { watch, pass, probes } = createWatch(t, async () => at(42));
+  watch.begin();
+  await pass(4000);
+  watch.begin();
+  await pass(1000);
+  assert.equal(probes(), 1);
 });
 
 test('a client that does not read what was generated long ago is no hang of the runtime', async (t) => {
-  const { watch, pass, hangs } = createWatch(t, () => at(42, 0));
+  const { watch, pass, hangs } = createWatch(t, async () => at(42, 0));
   watch.begin();
   for (let half = 0; half < 10; half += 1) await pass(5000);
   assert.equal(hangs(), 0);
+});
+
+test('another timeout holds from the next question on', async (t) => {
+  const { watch, pass, setTimeoutMs, hangs } = createWatch(t, async () => at(42));
+  watch.begin();
+  await pass(5000);
+  setTimeoutMs(60_000);
+  await pass(5000);
+  assert.equal(hangs(), 0);
+  await pass(20_000);
+  assert.equal(hangs(), 0);
+  await pass(29_999);
+  assert.equal(hangs(), 0);
+  await pass(1);
+  assert.equal(hangs(), 1);
 });

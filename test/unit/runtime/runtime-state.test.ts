@@ -1,104 +1,353 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ReadyLine } from '../../../server/runtime/launcher-line.ts';
+import type { RuntimeConnection } from '../../../server/runtime/runtime-connection.ts';
 import {
+  type AfterExit,
+  CRASH_WINDOW_MS,
+  dueAt,
+  initialState,
+  loadingLimitMs,
   next,
+  type RuntimeContext,
   type RuntimeEvent,
+  type RuntimePhase,
   type RuntimeState,
 } from '../../../server/runtime/runtime-state.ts';
 
 const model = { event: 'ready', model: 'demo', memory_bytes: 5 } as ReadyLine;
 const failure = { reason: 'model_not_found', message: 'There is no model.', remedy: 'Choose one.' };
+const connection = { socketPath: 'this' } as RuntimeConnection;
+const another = { socketPath: 'another' } as RuntimeConnection;
+const NOW = 1000;
 
-const states = {
+/** Model A was ready, and is wanted. */
+const context: RuntimeContext = { ...initialState('A').context, lastReady: 'A' };
+const serving = { model, pid: 7, memoryBytes: 5, connection };
+const to = (phase: 'stopped' | 'unloaded' | 'starting'): AfterExit => ({ to: phase });
+const crashed = (reason: string, whileLoading: boolean): AfterExit => ({
+  ...{ to: 'crashed', reason, whileLoading },
+});
+const stopping = (after: AfterExit, kill = false): RuntimePhase => ({
+  ...{ phase: 'stopping', after, kill },
+});
+const starting: RuntimePhase = { phase: 'starting', since: NOW };
+const crash = (reason: string): RuntimePhase => ({
+  ...{ phase: 'crashed', since: NOW, reason, retryInMs: 0 },
+});
+
+const phases = {
   stopped: { phase: 'stopped' },
-  starting: { phase: 'starting' },
-  loading: { phase: 'loading', model: 'demo', pid: 7 },
-  ready: { phase: 'ready', model, pid: 7, memoryBytes: 5 },
-  stopping: { phase: 'stopping' },
-  unloading: { phase: 'unloading' },
+  starting: { phase: 'starting', since: 10 },
+  loading: { phase: 'loading', since: 10, model: 'demo', pid: 7, weightsBytes: 3 },
+  ready: { phase: 'ready', ...serving },
+  'draining to unload': { phase: 'draining', since: 10, after: to('unloaded'), ...serving },
+  'draining to start': { phase: 'draining', since: 10, after: to('starting'), ...serving },
+  'stopping to stop': stopping(to('stopped')),
+  'stopping to unload': stopping(to('unloaded')),
+  'stopping to start': stopping(to('starting')),
+  'stopping to fail': stopping({ to: 'failed', failure }),
+  'stopping to crash': stopping(crashed('it hung', false), true),
   unloaded: { phase: 'unloaded' },
-  crashed: { phase: 'crashed', reason: 'killed by SIGKILL', retryInMs: 0 },
+  crashed: { phase: 'crashed', since: 10, reason: 'killed', retryInMs: 500 },
   failed: { phase: 'failed', failure },
-} satisfies Record<string, RuntimeState>;
-type Phase = keyof typeof states;
+} satisfies Record<string, RuntimePhase>;
+type Name = keyof typeof phases;
 
 const events = {
   start: { type: 'start' },
-  loading: { type: 'loading', model: 'demo', pid: 7 },
-  ready: { type: 'ready', model },
-  memory: { type: 'memory', memoryBytes: 6 },
-  fatal: { type: 'fatal', failure },
   stop: { type: 'stop' },
+  shutdown: { type: 'shutdown' },
+  restart: { type: 'restart' },
   unload: { type: 'unload' },
-  exit: { type: 'exit', reason: 'killed by SIGKILL', crashes: 1, loadingCrashes: 1 },
+  load: { type: 'load', model: 'A' },
+  needed: { type: 'needed' },
+  hold: { type: 'hold' },
+  release: { type: 'release' },
+  loading: { type: 'loading', model: 'demo', pid: 7 },
+  weights: { type: 'weights', bytes: 3 },
+  ready: { type: 'ready', model, connection },
+  memory: { type: 'memory', bytes: 6 },
+  fatal: { type: 'fatal', failure },
+  idle: { type: 'idle', connection },
+  'idle of another': { type: 'idle', connection: another },
+  hang: { type: 'hang', connection },
+  'hang of another': { type: 'hang', connection: another },
+  due: { type: 'due' },
+  exit: { type: 'exit', reason: 'killed' },
 } satisfies Record<string, RuntimeEvent>;
+type EventName = keyof typeof events;
 
-/** What ends any life of the runtime. */
-const ends = { fatal: 'failed', stop: 'stopping', unload: 'unloading', exit: 'crashed' } as const;
+const stopped = phases.stopped;
+const drain = (phase: 'unloaded' | 'starting'): RuntimePhase => ({
+  ...{ phase: 'draining', since: NOW, after: to(phase), ...serving },
+});
+const serve = { start: starting, load: starting, stop: stopped, shutdown: stopped };
+const quit = { stop: stopping(to('stopped')), shutdown: stopping(to('stopped')) };
+const go = { start: stopping(to('starting')), load: stopping(to('starting')) };
+const onceGone = { ...go, ...quit };
+const abandon = {
+  ...quit,
+  load: stopping(to('starting')),
+  unload: stopping(to('unloaded')),
+  fatal: stopping({ to: 'failed', failure }),
+  due: stopping(crashed('it was not ready after 1 s', true), true),
+  exit: crash('killed'),
+};
+const drained = (phase: 'unloaded' | 'starting') => ({
+  ...quit,
+  memory: {
+    ...phases[phase === 'unloaded' ? 'draining to unload' : 'draining to start'],
+    memoryBytes: 6,
+  },
+  start: { ...phases['draining to start'] },
+  load: { ...phases['draining to start'] },
+  idle: stopping(to(phase)),
+  due: stopping(to(phase)),
+  hang: stopping(to(phase), true),
+  exit: phase === 'unloaded' ? phases.unloaded : starting,
+});
 
 /** The whole machine: in this phase, that event leads there. What is not listed changes nothing. */
-const table: Record<Phase, Partial<Record<keyof typeof events, Phase>>> = {
-  stopped: { start: 'starting', stop: 'stopped' },
-  starting: { loading: 'loading', ...ends },
-  loading: { ready: 'ready', ...ends },
-  ready: ends,
-  stopping: { exit: 'stopped', stop: 'stopping' },
-  unloading: { exit: 'unloaded', stop: 'stopping' },
-  unloaded: { start: 'starting', stop: 'stopped' },
-  crashed: { start: 'starting', stop: 'stopped' },
-  failed: { start: 'starting', stop: 'stopped' },
+const table: Record<Name, Partial<Record<EventName, RuntimePhase>>> = {
+  stopped: { start: starting },
+  starting: { ...abandon, loading: { ...phases.loading, weightsBytes: 0 } },
+  loading: { ...abandon, ready: phases.ready },
+  ready: {
+    ...quit,
+    load: drain('starting'),
+    restart: drain('starting'),
+    unload: drain('unloaded'),
+    memory: { ...phases.ready, memoryBytes: 6 },
+    fatal: stopping({ to: 'failed', failure }),
+    hang: stopping(crashed('it made no progress', false), true),
+    exit: crash('killed'),
+  },
+  'draining to unload': drained('unloaded'),
+  'draining to start': drained('starting'),
+  'stopping to stop': { start: stopping(to('starting')), exit: stopped },
+  'stopping to unload': { ...onceGone, exit: phases.unloaded },
+  'stopping to start': { ...quit, exit: starting },
+  'stopping to fail': { ...onceGone, exit: phases.failed },
+  'stopping to crash': {
+    start: stopping(to('starting'), true),
+    load: stopping(to('starting'), true),
+    stop: stopping(to('stopped'), true),
+    shutdown: stopping(to('stopped'), true),
+    exit: crash('it hung'),
+  },
+  unloaded: { ...serve, needed: starting },
+  crashed: { ...serve, due: starting },
+  failed: serve,
 };
 
-for (const [phase, state] of Object.entries(states) as [Phase, RuntimeState][]) {
-  for (const [name, event] of Object.entries(events) as [keyof typeof events, RuntimeEvent][]) {
-    const leadsTo = table[phase][name];
-    test(`${phase} + ${name} -> ${leadsTo ?? 'no change'}`, () => {
-      const result = next(state, event);
-      if (leadsTo === undefined || leadsTo === phase) assert.equal(result.phase, phase);
-      else assert.deepEqual(result, states[leadsTo]);
+const toPhase = ({ context: _, ...phase }: RuntimeState): object => phase;
+
+for (const [name, phase] of Object.entries(phases) as [Name, RuntimePhase][]) {
+  for (const [eventName, event] of Object.entries(events) as [EventName, RuntimeEvent][]) {
+    const expected = table[name][eventName];
+    test(`${name} + ${eventName} -> ${expected?.phase ?? 'no change'}`, () => {
+      assert.deepEqual(toPhase(next({ ...phase, context }, event, NOW)), expected ?? phase);
     });
   }
 }
 
-test('what memory is in use is known while it is ready', () => {
-  assert.deepEqual(next(states.ready, events.memory), { ...states.ready, memoryBytes: 6 });
+const state = (phase: RuntimePhase, more: Partial<RuntimeContext> = {}): RuntimeState => ({
+  ...phase,
+  context: { ...context, ...more },
+});
+/** What is left after some events, all at one time. */
+const after = (first: RuntimeState, ...list: RuntimeEvent[]): RuntimeState =>
+  list.reduce((before, event) => next(before, event, NOW), first);
+const loadB: RuntimeEvent = { type: 'load', model: 'B' };
+
+for (const name of Object.keys(phases) as Name[]) {
+  test(`nothing but a stop changes what a runtime that was shut down does, ${name}`, () => {
+    const down = state(phases[name], { isShutDown: true });
+    for (const event of [events.start, loadB, events.needed]) {
+      assert.equal(next(down, event, NOW), down);
+    }
+  });
+
+  test(`another model is wanted at once, and counts crashes and rollbacks anew, ${name}`, () => {
+    const worn = { crashes: [NOW], loadingCrashes: 1, rollback: { from: 'C', failure } };
+    const { context: after } = next(state(phases[name], worn), loadB, NOW);
+    assert.deepEqual(after, { ...context, wanted: 'B' });
+  });
+}
+
+for (const name of [
+  'draining to start',
+  'stopping to stop',
+  'crashed',
+  'failed',
+  'unloaded',
+] as const) {
+  test(`a start counts crashes and rollbacks anew, ${name}`, () => {
+    const worn = { crashes: [NOW], loadingCrashes: 1, rollback: { from: 'C', failure } };
+    assert.deepEqual(next(state(phases[name], worn), events.start, NOW).context, context);
+  });
+}
+
+for (const name of ['starting', 'loading', 'ready'] as const) {
+  test(`a start of a runtime that is up changes nothing, ${name}`, () => {
+    const up = state(phases[name], { crashes: [NOW] });
+    assert.equal(next(up, events.start, NOW), up);
+  });
+}
+
+test('a restart that somebody needs, a drain or a crash forget no earlier crash', () => {
+  for (const [name, event] of [
+    ['unloaded', events.needed],
+    ['crashed', events.due],
+    ['ready', events.restart],
+    ['stopping to start', events.exit],
+  ] as const) {
+    const { crashes, loadingCrashes } = next(
+      state(phases[name], { crashes: [NOW - 1], loadingCrashes: 1 }),
+      event,
+      NOW,
+    ).context;
+    assert.deepEqual([crashes, loadingCrashes], [[NOW - 1], 1], name);
+  }
 });
 
+test('a model that is stopped while another loads is not started when it has gone', () => {
+  const { phase } = after(state(phases['stopping to stop']), loadB, events.exit);
+  assert.equal(phase, 'stopped');
+});
+
+test('B and then A, while A still runs, lets A go on as if nothing had been asked', () => {
+  const back = after(state(phases.ready), loadB, events.load);
+  assert.deepEqual(back, state(phases.ready));
+});
+
+test('B and then C, while A still runs, drains A once and starts C', () => {
+  const draining = after(state(phases.ready), loadB, { type: 'load', model: 'C' });
+  assert.deepEqual(toPhase(draining), drain('starting'));
+  const gone = after(draining, events.idle, events.exit);
+  assert.deepEqual([gone.phase, gone.context.wanted], ['starting', 'C']);
+});
+
+test('a model that is ready is what a later one falls back to, and has no crash while loading', () => {
+  const loading = state(phases.loading, { wanted: 'B', lastReady: 'A', loadingCrashes: 1 });
+  const { lastReady, loadingCrashes } = next(loading, events.ready, NOW).context;
+  assert.deepEqual([lastReady, loadingCrashes], ['B', 0]);
+});
+
+for (const name of ['unloaded', 'ready', 'draining to unload', 'crashed', 'failed'] as const) {
+  test(`a model that cannot be loaded gives way to the one that was ready before, ${name}`, () => {
+    const asked = after(state(phases[name]), loadB);
+    const gone = asked.phase === 'starting' ? asked : after(asked, events.idle, events.exit);
+    const back = after(gone, events.loading, events.fatal);
+    assert.deepEqual(toPhase(back), stopping(to('starting')));
+    const rollback = { from: 'B', failure };
+    assert.deepEqual(back.context, { ...context, wanted: 'A', rollback });
+  });
+}
+
+test('a model that was never ready is no fallback: after two, the one that was ready is served', () => {
+  const broken = after(state(phases.loading, { wanted: 'B' }), { type: 'load', model: 'C' });
+  const back = after(broken, events.exit, events.fatal, events.exit);
+  assert.deepEqual([back.phase, back.context.wanted], ['starting', 'A']);
+});
+
+test('without a model that was ready, the reason of the last one is told', () => {
+  const first = state(phases.loading, { wanted: 'B', lastReady: undefined });
+  const failed = after(first, { type: 'load', model: 'C' }, events.exit, events.fatal, events.exit);
+  assert.deepEqual(toPhase(failed), phases.failed);
+});
+
+test('a fallback that cannot be loaded either has failed', () => {
+  const broken = state(phases.loading, { wanted: 'B' });
+  const failed = after(
+    broken,
+    events.fatal,
+    events.exit,
+    events.loading,
+    events.fatal,
+    events.exit,
+  );
+  assert.deepEqual([failed.phase, failed.context.wanted], ['failed', 'A']);
+});
+
+const exitAt = (before: RuntimeState, at: number) => next(before, events.exit, at);
+const failureOf = (failed: RuntimeState) =>
+  failed.phase === 'failed' ? failed.failure : { reason: failed.phase, message: '' };
+
 test('the first crash is followed by a restart at once, later ones by longer and longer waits', () => {
-  const waits = [1, 2, 3, 4, 5].map((crashes) => {
-    const state = next(states.ready, { type: 'exit', reason: 'x', crashes, loadingCrashes: 0 });
-    return state.phase === 'crashed' ? state.retryInMs : state.phase;
+  const waits = [0, 1, 2, 3, 4].map((earlier) => {
+    const crashes = Array.from({ length: earlier }, () => NOW);
+    const result = next(state(phases.ready, { crashes }), events.exit, NOW);
+    return result.phase === 'crashed' ? result.retryInMs : result.phase;
   });
   assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000]);
 });
 
-test('more than five crashes within the window are a failure with a remedy', () => {
-  const state = next(states.ready, {
-    type: 'exit',
-    reason: 'killed by SIGSEGV',
-    crashes: 6,
-    loadingCrashes: 0,
-  });
-  assert.equal(state.phase === 'failed' && state.failure.reason, 'crash_loop');
+test('the sixth crash within five minutes is a failure that says so', () => {
+  const crashes = [1, 2, 3, 4, 5].map((minute) => minute * 1000);
+  const failed = exitAt(state(phases.ready, { crashes }), CRASH_WINDOW_MS);
+  const { reason, message } = failureOf(failed);
+  assert.deepEqual(
+    [reason, message],
+    ['crash_loop', 'The runtime crashed 6 times in 5 minutes (last: killed).'],
+  );
 });
 
-test('a runtime that dies twice while it loads has failed', () => {
-  const state = next(states.loading, {
-    type: 'exit',
-    reason: 'killed by SIGKILL',
-    crashes: 2,
-    loadingCrashes: 2,
-  });
-  assert.equal(state.phase === 'failed' && state.failure.reason, 'load_crashed');
+test('a crash five minutes ago is forgotten', () => {
+  const crashes = [0, 1, 2, 3, 4];
+  const result = exitAt(state(phases.ready, { crashes }), CRASH_WINDOW_MS);
+  assert.equal(result.phase, 'crashed');
+  assert.deepEqual(result.context.crashes, [1, 2, 3, 4, CRASH_WINDOW_MS]);
 });
 
-test('a crash and then one while the next one loads is no failure yet', () => {
-  const exit = {
-    type: 'exit',
-    reason: 'killed by SIGKILL',
-    crashes: 2,
-    loadingCrashes: 1,
-  } as const;
-  assert.equal(next(states.loading, exit).phase, 'crashed');
+test('a model that is lost twice in a row while it loads has failed', () => {
+  const once = exitAt(state(phases.loading), NOW);
+  assert.equal(once.phase, 'crashed');
+  const twice = after(once, events.due, events.loading, events.exit);
+  const { reason, message } = failureOf(twice);
+  assert.equal(reason, 'load_crashed');
+  assert.match(message, /\(killed\), 2 times in a row/);
+});
+
+test('a crash of a model that was ready breaks the row of those while loading', () => {
+  const once = exitAt(state(phases.ready, { loadingCrashes: 1 }), NOW);
+  assert.equal(once.context.loadingCrashes, 0);
+});
+
+test('a model that hangs twice while it loads has failed, and the model before is served', () => {
+  const hung = after(state(phases.loading, { wanted: 'B', loadingCrashes: 1 }), events.due);
+  const back = next(hung, events.exit, NOW);
+  assert.deepEqual(toPhase(back), crash('it was not ready after 1 s'));
+  assert.equal(back.context.wanted, 'A');
+  const { rollback } = back.context;
+  assert.match(rollback?.failure.message ?? '', /not ready after 1 s\), 2 times in a row/);
+});
+
+test('holds are counted, in any phase', () => {
+  const held = after(state(phases.failed), events.hold, events.hold);
+  const released = after(held, events.release);
+  assert.deepEqual(
+    [held, released].map(({ context }) => context.exclusive),
+    [2, 1],
+  );
+});
+
+test('a phase that lasts too long is due', () => {
+  const limits = { loadingTimeoutMs: 100_000, drainTimeoutMs: 20_000 };
+  const due = (Object.keys(phases) as Name[]).map((name) => [name, dueAt(phases[name], limits)]);
+  assert.deepEqual(
+    due.filter(([, at]) => at !== undefined),
+    [
+      ['starting', 100_010],
+      ['loading', 100_010 + 3 / 25_000],
+      ['draining to unload', 20_010],
+      ['draining to start', 20_010],
+      ['crashed', 510],
+    ],
+  );
+});
+
+test('a model may take a second longer to load for every 25 MB', () => {
+  assert.equal(loadingLimitMs(5_000_000_000, 120_000), 320_000);
 });

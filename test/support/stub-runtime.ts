@@ -1,0 +1,100 @@
+// A runtime without a model: it speaks the launcher's lines, serves the launcher's routes, and does
+// nothing of its own accord but what the test tells it to, over a control socket. `stub-runtimes.ts`
+// is the test's side of that socket.
+import { createServer, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import type { LauncherLine } from '../../server/runtime/launcher-line.ts';
+
+/** What a test tells a stub to do. `id` is that of a request. */
+export type Command =
+  | { do: 'say'; line: LauncherLine | string }
+  | { do: 'log'; line: string }
+  | { do: 'exit'; code: number }
+  | { do: 'ignore SIGTERM' }
+  /** From now on no step of a generation is made. */
+  | { do: 'stand still' }
+  /** From now on a request has ended only when the test says so. */
+  | { do: 'keep requests' }
+  | { do: 'send'; id: string; data: object | string }
+  | { do: 'refuse'; id: string; status: number; body: string }
+  | { do: 'close'; id: string }
+  | { do: 'end'; id: string; usage?: object };
+
+/** What a stub tells the test. */
+export type Report =
+  | { type: 'started'; pid: number; model: string; socketPath: string }
+  | { type: 'request'; id: string; body: Record<string, unknown>; cacheSalt: string | undefined }
+  /** Nobody reads the answer any more. */
+  | { type: 'closed'; id: string }
+  | { type: 'SIGTERM' };
+
+interface Open {
+  response: ServerResponse;
+  ended: PromiseWithResolvers<object | undefined>;
+}
+
+const [socketPath = '', model = ''] = ['--socket=', '--model='].map((flag) =>
+  process.argv.find((argument) => argument.startsWith(flag))?.slice(flag.length),
+);
+const control = connect(process.env['STUB_CONTROL'] ?? '');
+const report = (each: Report) => control.write(`${JSON.stringify(each)}\n`);
+const open = new Map<string, Open>();
+let [steps, isStill, keepsRequests, ignoresTerm] = [0, false, false, false];
+
+function obey(command: Command): void {
+  const request = 'id' in command ? open.get(command.id) : undefined;
+  if (command.do === 'say') {
+    const { line } = command;
+    process.stdout.write(`${typeof line === 'string' ? line : JSON.stringify(line)}\n`);
+  }
+  if (command.do === 'log') process.stderr.write(`${command.line}\n`);
+  if (command.do === 'exit') process.exit(command.code);
+  if (command.do === 'ignore SIGTERM') ignoresTerm = true;
+  if (command.do === 'stand still') isStill = true;
+  if (command.do === 'keep requests') keepsRequests = true;
+  if (command.do === 'close') request?.response.destroy();
+  if (command.do === 'end') {
+    request?.ended.resolve(command.usage);
+    open.delete(command.id);
+  }
+  if (command.do === 'refuse') request?.response.writeHead(command.status).end(command.body);
+  if (command.do !== 'send') return;
+  const { data } = command;
+  request?.response.write(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`);
+  if (data === '[DONE]') request?.response.end();
+}
+
+const server = createServer(async (request, response) => {
+  const { url = '', headers } = request;
+  if (request.method === 'POST') {
+    const id = String(headers['x-request-id']);
+    const body = JSON.parse(await text(request));
+    const ended = Promise.withResolvers<object | undefined>();
+    open.set(id, { response, ended });
+    response.on('close', () => {
+      report({ type: 'closed', id });
+      if (!keepsRequests) obey({ do: 'end', id });
+    });
+    report({ type: 'request', id, body, cacheSalt: headers['x-apc-tenant']?.toString() });
+    return;
+  }
+  const id = /^\/sightglass\/requests\/(.*)\/ended$/.exec(url)?.[1];
+  if (id !== undefined) {
+    const usage = await open.get(decodeURIComponent(id))?.ended.promise;
+    response.writeHead(usage === undefined ? 204 : 200).end(usage && JSON.stringify(usage));
+    return;
+  }
+  if (!isStill) steps += 1;
+  const memory = { memory_bytes: 5, peak_memory_bytes: 9 };
+  response.end(JSON.stringify({ steps, active: open.size, ...memory }));
+});
+
+process.stdin.on('end', () => process.exit(0)).resume();
+process.on('SIGTERM', () => {
+  report({ type: 'SIGTERM' });
+  if (!ignoresTerm) control.end(() => process.exit(0));
+});
+createInterface({ input: control }).on('line', (line) => obey(JSON.parse(line)));
+server.listen(socketPath, () => report({ type: 'started', pid: process.pid, model, socketPath }));

@@ -1,0 +1,418 @@
+import assert from 'node:assert/strict';
+import { mock } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import fc from 'fast-check';
+import pino from 'pino';
+import type { LauncherLine } from '../../server/runtime/launcher-line.ts';
+import type { RuntimeConnection } from '../../server/runtime/runtime-connection.ts';
+import {
+  RuntimeDiedError,
+  RuntimeDrainedError,
+  RuntimeFailedError,
+  RuntimeStoppedError,
+} from '../../server/runtime/runtime-errors.ts';
+import type { LaunchOptions, RuntimeProcess } from '../../server/runtime/runtime-process.ts';
+import { RuntimeSupervisor } from '../../server/runtime/runtime-supervisor.ts';
+import { readyLine } from './stub-runtimes.ts';
+
+/** Models that can be loaded, and two that cannot. */
+const MODELS = ['A', 'B', 'C', 'broken', 'also broken'] as const;
+const isBroken = (model: string) => model.endsWith('broken');
+const DRAIN_MS = 20_000;
+const LOADING_MS = 30_000;
+
+/** What a sequence is made of. `index` picks one of those there are. */
+type Step =
+  | { do: 'start' | 'stop' | 'unload' | 'restart' | 'shutdown' }
+  | { do: 'load'; model: string }
+  | { do: 'ask' | 'work' | 'work alone' }
+  | { do: 'finish work' | 'abandon'; index: number }
+  /** What the process does next: says its next line, breaks, dies, or ends when it was asked to. */
+  | { do: 'go on' | 'say ready' | 'die' | 'obey' }
+  | { do: 'pass'; ms: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 15, arbitrary: fc.constant<Step>({ do: 'start' }) },
+  {
+    weight: 5,
+    arbitrary: fc.constantFrom<Step>({ do: 'stop' }, { do: 'unload' }, { do: 'restart' }),
+  },
+  {
+    weight: 15,
+    arbitrary: fc.record({ do: fc.constant('load' as const), model: fc.constantFrom(...MODELS) }),
+  },
+  {
+    weight: 25,
+    arbitrary: fc.record({ do: fc.constantFrom('ask', 'work', 'work', 'work alone') }),
+  },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      do: fc.constantFrom('finish work', 'finish work', 'abandon'),
+      index: fc.nat({ max: 9 }),
+    }),
+  },
+  {
+    weight: 50,
+    arbitrary: fc.record({
+      do: fc.constantFrom('go on', 'go on', 'go on', 'obey', 'obey', 'die', 'say ready'),
+    }),
+  },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      do: fc.constant('pass' as const),
+      ms: fc.constantFrom(0, 1, 1000, 10_000, DRAIN_MS, LOADING_MS, 301_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant<Step>({ do: 'shutdown' }) },
+) as fc.Arbitrary<Step>;
+
+/** A process in memory: it does what the sequence says, and nothing of itself but to die when killed. */
+class FakeProcess implements RuntimeProcess {
+  readonly socketPath = '/nowhere';
+  readonly exited: Promise<string>;
+  readonly cleanedUp: Promise<void>;
+  readonly model: string;
+  isAlive = true;
+  isAskedToStop = false;
+  /** Lines said so far: loading, then ready or fatal. */
+  said = 0;
+  readonly #exit = Promise.withResolvers<string>();
+  readonly #onLine: (line: LauncherLine) => void;
+  readonly #onStop: (process: FakeProcess) => void;
+
+  constructor({ modelPath, onLine }: LaunchOptions, onStop: (process: FakeProcess) => void) {
+    this.model = modelPath;
+    this.#onLine = onLine;
+    this.#onStop = onStop;
+    this.exited = this.#exit.promise;
+    this.cleanedUp = this.exited.then(() => {});
+  }
+
+  get isReady(): boolean {
+    return this.said === 2 && !isBroken(this.model);
+  }
+
+  stop(): void {
+    this.#onStop(this);
+    this.isAskedToStop = true;
+  }
+
+  kill(): void {
+    this.isAskedToStop = true;
+    this.die('killed by SIGKILL');
+  }
+
+  die(reason: string): void {
+    this.isAlive = false;
+    this.#exit.resolve(reason);
+  }
+
+  goOn(): void {
+    if (!this.isAlive || this.said === 2) return;
+    this.said += 1;
+    if (this.said === 1) this.say({ event: 'loading', model: this.model, pid: 1 });
+    else if (!isBroken(this.model)) this.say({ ...readyLine, model: this.model });
+    else {
+      const failure = { reason: 'model_incomplete', message: `${this.model}.`, remedy: '' };
+      this.say({ event: 'fatal', ...failure });
+      this.die('exit code 1');
+    }
+  }
+
+  say(line: LauncherLine): void {
+    if (this.isAlive) this.#onLine(line);
+  }
+}
+
+interface Job {
+  readonly caller: AbortController;
+  readonly alone: boolean;
+  finish: () => void;
+  /** Where it runs now. */
+  process: FakeProcess | undefined;
+  outcome: unknown;
+}
+
+/** One supervisor with what it has started, who waits, and what must hold at every moment. */
+class World {
+  readonly runtime: RuntimeSupervisor;
+  readonly processes: FakeProcess[] = [];
+  readonly jobs: Job[] = [];
+  /** The model that was ready last, the one asked for last, and whether one is to run at all. */
+  lastReady: string | undefined;
+  wanted = 'A';
+  isOn = false;
+  isShutDown = false;
+  #drainingSince: number | undefined;
+  #isStopped = false;
+  /** The rules that did not hold. */
+  readonly #broken: string[] = [];
+
+  constructor() {
+    this.runtime = new RuntimeSupervisor({
+      command: { python: '', args: [] },
+      modelPath: 'A',
+      log: pino({ level: 'silent' }),
+      now: () => Date.now(),
+      ...{ drainTimeoutMs: DRAIN_MS, loadingTimeoutMs: LOADING_MS },
+      launch: (options) => this.#launch(options),
+      onRollback: (model) => {
+        this.#expect(model === this.lastReady, 'the fallback is the model that was ready last');
+        this.wanted = model;
+      },
+    });
+    this.runtime.onChange(({ phase }) => {
+      if (phase !== 'draining') this.#drainingSince = undefined;
+      else this.#drainingSince ??= Date.now();
+    });
+  }
+
+  get process(): FakeProcess | undefined {
+    return this.processes.at(-1);
+  }
+
+  #launch(options: LaunchOptions): RuntimeProcess {
+    this.#expect(!this.processes.some(({ isAlive }) => isAlive), 'there are never two runtimes');
+    this.#expect(options.modelPath === this.wanted, 'the model that is wanted is started');
+    const process = new FakeProcess(options, (stopped) => this.#checkStop(stopped));
+    this.processes.push(process);
+    return process;
+  }
+
+  #checkStop(process: FakeProcess): void {
+    const cut = this.jobs.filter((job) => job.process === process && job.outcome === undefined);
+    const isOverdue =
+      this.#drainingSince !== undefined && Date.now() - this.#drainingSince >= DRAIN_MS;
+    this.#expect(cut.length === 0 || this.#isStopped || isOverdue, 'no work is cut off needlessly');
+  }
+
+  async take(each: Step): Promise<void> {
+    this.#do(each);
+    await setImmediate();
+    assert.deepEqual(this.#broken, []);
+  }
+
+  #do(each: Step): void {
+    const { runtime, process } = this;
+    switch (each.do) {
+      case 'start':
+        if (this.isShutDown) break;
+        this.isOn = true;
+        runtime.start();
+        break;
+      case 'stop':
+        this.#stop(() => runtime.stop());
+        break;
+      case 'shutdown':
+        this.isShutDown = true;
+        this.#stop(() => runtime.shutdown());
+        break;
+      case 'unload':
+      case 'restart':
+        void runtime[each.do]();
+        break;
+      case 'load':
+        if (!this.isShutDown) this.wanted = each.model;
+        void runtime.load(each.model);
+        break;
+      case 'ask':
+      case 'work':
+      case 'work alone':
+        this.jobs.push(this.#begin(each.do));
+        break;
+      case 'finish work':
+        this.#pick(each.index)?.finish();
+        break;
+      case 'abandon':
+        this.#pick(each.index)?.caller.abort(new Error('abandoned'));
+        break;
+      case 'go on':
+        process?.goOn();
+        this.#noteReady(process);
+        break;
+      case 'say ready':
+        if (process !== undefined && isBroken(process.model)) break;
+        if (process?.said !== 1) process?.say({ ...readyLine, model: process.model });
+        break;
+      case 'die':
+        process?.die('exit code 9');
+        break;
+      case 'obey':
+        if (process?.isAskedToStop) process.die('exit code 0');
+        break;
+      case 'pass':
+        mock.timers.tick(each.ms);
+        break;
+      default:
+        each satisfies never;
+    }
+  }
+
+  #stop(stop: () => Promise<void>): void {
+    this.isOn = false;
+    this.#isStopped = true;
+    void stop();
+    this.#isStopped = false;
+  }
+
+  #noteReady(process: FakeProcess | undefined): void {
+    if (process?.isReady && process.isAlive && !process.isAskedToStop) {
+      this.lastReady = process.model;
+    }
+  }
+
+  #pick(index: number): Job | undefined {
+    const pending = this.jobs.filter(({ outcome }) => outcome === undefined);
+    return pending[index % Math.max(1, pending.length)];
+  }
+
+  #begin(kind: 'ask' | 'work' | 'work alone'): Job {
+    const finished = Promise.withResolvers<void>();
+    const job: Job = {
+      caller: new AbortController(),
+      alone: kind === 'work alone',
+      finish: finished.resolve,
+      process: undefined,
+      outcome: undefined,
+    };
+    const work = async (connection: RuntimeConnection, signal: AbortSignal) => {
+      this.#checkBegin(job, connection);
+      const process = this.process;
+      job.process = process;
+      const aborted = Promise.withResolvers<never>();
+      signal.addEventListener('abort', () => aborted.reject(signal.reason));
+      const died = connection.died.then(() => Promise.reject(new RuntimeDiedError()));
+      died.catch(() => {});
+      try {
+        await Promise.race([finished.promise, aborted.promise, died]);
+        return 'done';
+      } finally {
+        job.process = undefined;
+      }
+    };
+    const { signal } = job.caller;
+    const result =
+      kind === 'ask'
+        ? this.runtime.ensureReady(signal).then(() => 'done')
+        : kind === 'work'
+          ? this.runtime.run(work, { signal, mayRetry: () => true })
+          : this.runtime.runAlone(work, { signal });
+    result.then(
+      (value) => {
+        job.outcome = value;
+      },
+      (error) => {
+        job.outcome = error;
+      },
+    );
+    return job;
+  }
+
+  #checkBegin(job: Job, connection: RuntimeConnection): void {
+    const { process } = this;
+    this.#expect(
+      process?.isAlive === true && process.isReady && !process.isAskedToStop,
+      'work begins with a runtime that is ready',
+    );
+    this.#expect(connection.model.model === process?.model, 'work begins with the runtime that is');
+    this.#expect(this.runtime.state.phase === 'ready', 'no work begins while the runtime drains');
+    const others = this.jobs.filter((each) => each !== job && each.process !== undefined);
+    this.#expect(!job.alone || others.length === 0, 'who works alone is alone');
+    this.#expect(!others.some(({ alone }) => alone), 'nobody works beside who works alone');
+  }
+
+  /** Notes what does not hold: within a callback of the supervisor it must not be thrown. */
+  #expect(condition: boolean, rule: string): void {
+    if (!condition) this.#broken.push(rule);
+  }
+
+  /** From here on every process does what it should, and all work is finished: where does that end? */
+  async settle(): Promise<void> {
+    const failed = this.runtime.state.phase === 'failed';
+    const last = this.#begin('ask');
+    this.jobs.push(last);
+    for (let round = 0; round < 30; round += 1) {
+      const { process } = this;
+      if (process?.isAlive && process.isAskedToStop) process.die('exit code 0');
+      else process?.goOn();
+      this.#noteReady(process);
+      for (const job of this.jobs) job.finish();
+      mock.timers.tick(round % 2 === 0 ? 0 : DRAIN_MS);
+      await setImmediate();
+      assert.deepEqual(this.#broken, []);
+    }
+    assert.deepEqual(
+      this.jobs.filter(({ outcome }) => outcome === undefined),
+      [],
+      'every waiter is answered',
+    );
+    this.#checkOutcomes();
+    this.#checkEnd(last, failed);
+  }
+
+  #checkOutcomes(): void {
+    for (const { outcome, caller } of this.jobs) {
+      const isOwn =
+        outcome === 'done' || (caller.signal.aborted && outcome === caller.signal.reason);
+      const isKnown = [
+        RuntimeDiedError,
+        RuntimeDrainedError,
+        RuntimeFailedError,
+        RuntimeStoppedError,
+      ];
+      assert.ok(isOwn || isKnown.some((kind) => outcome instanceof kind), String(outcome));
+    }
+  }
+
+  #checkEnd({ outcome }: Job, hadFailed: boolean): void {
+    const { state } = this.runtime;
+    if (!this.isOn) {
+      assert.equal(state.phase, 'stopped');
+      assert.ok(outcome instanceof RuntimeStoppedError);
+    } else if (state.phase === 'failed') {
+      assert.ok(outcome instanceof RuntimeFailedError);
+      const { lastReady, wanted } = this;
+      assert.ok(lastReady === undefined || lastReady === wanted, 'every fallback is honoured');
+      if (!hadFailed)
+        assert.ok(isBroken(wanted), 'a runtime that does as it should is not given up');
+    } else {
+      assert.equal(state.phase, 'ready', 'never stuck without a runtime');
+      assert.equal(outcome, 'done');
+      assert.equal(this.process?.model, this.wanted);
+      assert.equal(this.process?.isAlive, true);
+    }
+    assert.equal(state.context.exclusive, 0);
+  }
+}
+
+/**
+ * Has supervisors of processes in memory go through generated sequences of what can happen, and checks
+ * that every waiter is answered, that no work is cut off needlessly, that there are never two runtimes
+ * and never none for good, and that every fallback is honoured. Throws with the shortest sequence
+ * that shows otherwise. Returns the number of steps taken.
+ */
+export async function checkSupervisorSequences(options: {
+  runs: number;
+  seed?: number;
+}): Promise<number> {
+  let steps = 0;
+  const property = fc.asyncProperty(
+    fc.array(step, { maxLength: 60, size: 'max' }),
+    async (sequence) => {
+      mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+      try {
+        const world = new World();
+        for (const each of sequence) await world.take(each);
+        steps += sequence.length;
+        await world.settle();
+      } finally {
+        mock.timers.reset();
+      }
+    },
+  );
+  const { runs, seed } = options;
+  await fc.assert(property, { numRuns: runs, ...(seed === undefined ? {} : { seed }) });
+  return steps;
+}
