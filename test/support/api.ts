@@ -17,8 +17,8 @@ export interface NamedEvent {
   data: any;
 }
 
-/** The events of a stream, their data read as JSON but for `[DONE]`. */
-export async function eventsOf(url: string, path: string, body: object): Promise<NamedEvent[]> {
+/** The events of a stream as they come, their data read as JSON but for `[DONE]`. */
+export async function* follow(url: string, path: string, body: object): AsyncGenerator<NamedEvent> {
   const response = await fetch(`${url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -29,6 +29,24 @@ export async function eventsOf(url: string, path: string, body: object): Promise
     onEvent: ({ event, data }) =>
       events.push({ event, data: data === '[DONE]' ? data : JSON.parse(data) }),
   });
-  parser.feed(await response.text());
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body ?? []) {
+    parser.feed(decoder.decode(bytes, { stream: true }));
+    yield* events.splice(0);
+  }
+}
+
+/** All events of a stream that ends; `onEvent` is called as each comes. */
+export async function eventsOf(
+  url: string,
+  path: string,
+  body: object,
+  onEvent: (event: NamedEvent) => void = () => {},
+): Promise<NamedEvent[]> {
+  const events: NamedEvent[] = [];
+  for await (const event of follow(url, path, body)) {
+    events.push(event);
+    onEvent(event);
+  }
   return events;
 }

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
 import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
 import type { RuntimeConnection } from '../../server/runtime/runtime-connection.ts';
 import { createService, type Service, type ServiceOptions } from '../../server/service.ts';
 import { Settings } from '../../server/settings.ts';
+import { type StubProcess, StubRuntimes } from './stub-runtimes.ts';
 
 export const resources = new URL('../../resources/', import.meta.url);
 export const demoModel = fileURLToPath(new URL('models/demo', resources));
@@ -41,17 +43,45 @@ export async function startService(
 
 /** Resolves when `condition` holds, asked again whenever the service's state has changed. */
 export async function until(
-  { service }: RunningService,
+  { service }: Pick<RunningService, 'service'>,
   condition: () => boolean,
   timeoutMs = 60_000,
 ): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
   const changes = new EventTarget();
   const tell = () => changes.dispatchEvent(new Event('change'));
-  const forget = [service.queue.onChange(tell), service.runtime.onChange(tell)];
+  const parts = [service.queue, service.runtime, service.activity];
+  const forget = parts.map((part) => part.onChange(tell));
   try {
     while (!condition()) await once(changes, 'change', { signal });
   } finally {
     for (const off of forget) off();
   }
+}
+
+export interface StubService {
+  url: string;
+  service: Service;
+  stubs: StubRuntimes;
+  settings: Settings;
+}
+
+/** Starts the service with stub runtimes for model A, and does not wait for one to be ready. */
+export async function startStubService(
+  t: TestContext,
+  overrides: Partial<Settings> = {},
+  onStart?: (stub: StubProcess, stubs: StubRuntimes) => void,
+  log: Logger = pino({ level: 'silent' }),
+): Promise<StubService> {
+  const stubs = await StubRuntimes.create(onStart);
+  const settings = Settings.parse({
+    ...{ modelPath: 'A', port: 0, allowTextOnly: true, logLevel: log.level },
+    ...overrides,
+  });
+  const service = createService({ settings, command: stubs.command, log });
+  t.after(async () => {
+    await service.stop();
+    await stubs[Symbol.asyncDispose]();
+  });
+  return { url: `http://127.0.0.1:${await service.start()}`, service, stubs, settings };
 }
