@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AwakeClock } from '../../server/awake-clock.ts';
+import { AwakeClock, startTimer } from '../../server/awake-clock.ts';
 import { QueueTimeoutError } from '../../server/queue/queue-errors.ts';
 import { RequestQueue } from '../../server/queue/request-queue.ts';
 import { Desk, stopClock, turn } from './queue/queue-fixture.ts';
@@ -38,4 +38,39 @@ test('a deadline does not pass while the machine sleeps, nor by its timer on wak
   t.mock.timers.tick(101);
   await turn();
   assert.ok(desk.outcomes.get('waiting') instanceof QueueTimeoutError);
+});
+
+test('a timer goes by a clock that stands still, and can be stopped', (t) => {
+  stopClock(t);
+  const clock = new AwakeClock();
+  const passed: string[] = [];
+  startTimer(1000, clock.now, () => passed.push('first'));
+  const stop = startTimer(1000, clock.now, () => passed.push('stopped'));
+  startTimer(-5, clock.now, () => passed.push('due already'));
+  t.mock.timers.tick(999);
+  assert.deepEqual(passed, ['due already']);
+  clock.sleep();
+  t.mock.timers.tick(3_600_000);
+  clock.wake();
+  stop();
+  assert.deepEqual(passed, ['due already']);
+  t.mock.timers.tick(1);
+  assert.deepEqual(passed, ['due already', 'first']);
+});
+
+test('a timer may be longer than Node’s longest', (t) => {
+  stopClock(t);
+  let isPassed = false;
+  const month = 31 * 24 * 3_600_000;
+  startTimer(
+    month,
+    () => performance.now(),
+    () => {
+      isPassed = true;
+    },
+  );
+  t.mock.timers.tick(month - 1);
+  assert.equal(isPassed, false);
+  t.mock.timers.tick(1);
+  assert.equal(isPassed, true);
 });
