@@ -301,8 +301,8 @@ export class RuntimeSupervisor {
       this.#apply({ type: 'idle', connection: state.connection });
     }
     if (state.phase !== 'stopping') return;
-    if (state.kill) this.#process?.kill();
-    else this.#process?.stop();
+    if (state.kill) return this.#process?.kill(); // what it worked on finds that it died
+    this.#process?.stop();
     if (before.phase !== 'ready' && before.phase !== 'draining') return;
     const { to } = state.after;
     if (to === 'stopped') before.connection.cancelWork(new RuntimeStoppedError());

@@ -610,3 +610,45 @@ test('a client that goes away has its generation stopped, whole or streamed', as
     assert.equal(service.activity.recent()[0]?.outcome, 'client_gone');
   }
 });
+
+test('a client that does not read what was generated long ago is no hang of the runtime', async (t) => {
+  const { url, stubs } = await startStubService(t, { hangTimeoutSeconds: 1 });
+  const { port } = new URL(url);
+  const socket = connect(Number(port), '127.0.0.1');
+  t.after(() => socket.destroy());
+  await once(socket, 'connect');
+  socket.pause();
+  const text = JSON.stringify({ ...hello, stream: true });
+  socket.write(
+    `POST ${PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n` +
+      `content-length: ${text.length}\r\n\r\n${text}`,
+  );
+  const stub = await stubs.at(0);
+  stub.tell({ do: 'stand still' });
+  const { id } = await stub.requests.at(0);
+  for (let count = 0; count < 100; count += 1) stub.send(id, 'x'.repeat(100_000));
+  stub.tell({ do: 'end', id }); // the generation is over, the client has read nothing
+  await stub.probes.at(4); // two seconds
+  assert.equal(stubs.count, 1);
+  const asked = post(url, hello);
+  const next = await stub.requests.at(1);
+  stub.answer(next.id, 'x');
+  assert.equal((await asked).status, 200);
+});
+
+for (const isStream of [false, true]) {
+  test(`a request that brings the runtime down twice is refused, ${isStream ? 'streamed' : 'whole'}`, async (t) => {
+    const { url, stubs } = await startStubService(t);
+    const asked = post(url, { ...hello, stream: isStream });
+    for (const index of [0, 1]) {
+      const stub = await stubs.at(index);
+      await stub.requests.at(0);
+      stub.kill();
+    }
+    const { status, body, headers } = await asked;
+    assert.deepEqual(
+      [status, body.error.code, headers.get('x-should-retry')],
+      [502, 'runtime_crashed', 'false'],
+    );
+  });
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endless, post, question, statsOf, streamedText, textOf } from '../support/chat.ts';
+import { endless, post, question, statsOf, stream, streamedText, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { startService, until } from '../support/service.ts';
 
@@ -100,14 +100,13 @@ test('when a running request’s client goes away its slot is free long before i
 test('a cancelled stream ends at its client, and in the runtime', async (t) => {
   const running = await startService();
   t.after(() => running.stop());
-  const text = streamedText(running.url, forever);
-  const failed = assert.rejects(text, /cancelled in Sightglass/);
   const { activity } = running.service;
-  while (activity.active()[0]?.firstTokenAt === undefined) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const events = stream(running.url, forever);
+  await events.next(); // it generates
   assert.equal(activity.cancel(activity.active()[0]?.id ?? ''), true);
-  await failed;
+  let last = '';
+  for await (const event of events) last = event;
+  assert.match(JSON.parse(last).error.message, /cancelled in Sightglass/);
   await activity.idle();
   assert.equal((await (await running.runtime()).progress()).active, 0);
 });
@@ -116,9 +115,7 @@ test('no more streams are served than --max-streams', async (t) => {
   const running = await startService({ maxStreams: 1 });
   t.after(() => running.stop());
   const first = streamedText(running.url, forever).catch(() => 'cancelled');
-  while (running.service.activity.streams === 0) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await until(running, () => running.service.activity.streams === 1);
   const { status, body } = await post(running.url, question(redCircle, { stream: true }));
   assert.deepEqual([status, body.error.code], [429, 'too_many_streams']);
   running.service.activity.cancelAll();

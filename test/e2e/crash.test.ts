@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import { execa } from 'execa';
-import { endless, post, question, stream, textOf, userMessage } from '../support/chat.ts';
+import { endless, post, question, stream, textOf } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService, until } from '../support/service.ts';
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
-const long = { messages: [userMessage('Count to one hundred.', redCircle)], max_tokens: 2000 };
 
 const forever = endless(redCircle);
 
@@ -107,9 +105,7 @@ test('a stream that has not begun when the runtime is killed is served by the ne
   const streaming = (async () => {
     for await (const event of stream(running.url, question(redCircle))) events.push(event);
   })();
-  while (running.service.activity.streams === 0) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await until(running, () => running.service.activity.streams === 1);
   process.kill(killed, 'SIGKILL');
   await streaming;
   assert.equal(events.at(-1), '[DONE]');
@@ -129,30 +125,6 @@ test('a runtime that stands still under a request is killed and the request answ
   assert.notEqual(pidOf(running), stopped);
 });
 
-test('a client that does not read its stream is no hang of the runtime', async (t) => {
-  const running = await startService({ hangTimeoutSeconds: 4 });
-  t.after(() => running.stop());
-  const pid = pidOf(running);
-  const { hostname, port } = new URL(running.url);
-  const body = JSON.stringify({ ...long, stream: true, model: 'x'.repeat(256), max_tokens: 290 });
-  const socket = connect(Number(port), hostname);
-  t.after(() => socket.destroy());
-  await once(socket, 'connect');
-  socket.pause();
-  socket.write(
-    'POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n' +
-      `content-length: ${body.length}\r\n\r\n${body}`,
-  );
-  while ((running.service.activity.active()[0]?.tokens ?? 0) < 10) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const hangsOtherwise = performance.now() + 6000;
-  while (performance.now() < hangsOtherwise) {
-    assert.equal((await post(running.url, question(redCircle))).status, 200);
-  }
-  assert.equal(pidOf(running), pid);
-});
-
 test('a crash and another while the next one loads are recovered from', async (t) => {
   const running = await startService();
   t.after(() => running.stop());
@@ -162,24 +134,6 @@ test('a crash and another while the next one loads are recovered from', async (t
   if (runtime.state.phase === 'loading') process.kill(runtime.state.pid, 'SIGKILL');
   await until(running, () => runtime.state.phase === 'crashed');
   assert.equal(textOf(await post(running.url, question(redCircle))), answer);
-});
-
-test('a request that brings the runtime down twice is refused', async (t) => {
-  const running = await startService();
-  t.after(() => running.stop());
-  const { runtime, queue } = running.service;
-  const response = post(running.url, forever);
-  for (let crash = 0; crash < 2; crash += 1) {
-    await until(running, () => queue.stats.runningCount === 1 && runtime.state.phase === 'ready');
-    const pid = pidOf(running);
-    while ((await (await running.runtime()).progress()).active === 0) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    process.kill(pid, 'SIGKILL');
-    await until(running, () => runtime.state.phase !== 'ready');
-  }
-  const { status, body } = await response;
-  assert.deepEqual([status, body.error.code], [502, 'runtime_crashed']);
 });
 
 test('kill -9 of the service ends the runtime', {
@@ -197,7 +151,7 @@ test('kill -9 of the service ends the runtime', {
   await child;
   while (await isAlive(runtimePid)) {
     assert.ok(performance.now() - startedAt < 20_000, 'the runtime is still there after 20 s');
-    await new Promise((resolve) => setImmediate(resolve));
+    await setTimeout(50); // the end of a grandchild cannot be awaited
   }
 });
 

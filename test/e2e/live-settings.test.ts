@@ -28,6 +28,21 @@ function ask(url: string, extra: object = {}, headers: Record<string, string> = 
   });
 }
 
+/** What was said in whole, or streamed to its end; anything else is no answer. */
+async function answerOf(asked: Promise<Response>): Promise<string> {
+  const response = await asked;
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  if (!text.startsWith('data: ')) return JSON.parse(text).choices[0].message.content;
+  const events = text
+    .trim()
+    .split('\n\n')
+    .map((event) => event.replace('data: ', ''));
+  assert.equal(events.pop(), '[DONE]');
+  return events.map((event) => JSON.parse(event).choices[0].delta.content ?? '').join('');
+}
+const usual = 'A red circle on a white background.';
+
 /** A request that generates until its limit of tokens. */
 const long = { logit_bias: { 1016: -100, 1018: -100 }, max_tokens: 300 };
 
@@ -90,10 +105,9 @@ test('another model is loaded when what runs has ended, and answers what waits',
   const stream = ask(url, { ...long, stream: true });
   const { applied } = await service.apply({ ...base, modelPath: copy });
   assert.equal(applied, 'model_reloading');
-  const statuses = await Promise.all(
-    [first, ...waiting, stream].map(async (each) => (await each).status),
-  );
-  assert.deepEqual(statuses, [200, 200, 200, 200]);
+  const [whole, streamed] = await Promise.all([answerOf(first), answerOf(stream)]);
+  assert.ok((whole ?? '').length > 300 && (streamed ?? '').length > 300, 'both came to their end');
+  assert.deepEqual(await Promise.all(waiting.map(answerOf)), [usual, usual]);
   const { state } = service.runtime;
   assert.equal(state.phase === 'ready' && state.model.model, copy);
 });
@@ -135,8 +149,8 @@ test('a model that cannot be loaded is given up for the one before, and nothing 
   const waiting = [ask(url), ask(url), ask(url, { stream: true })];
   await until(running, () => service.queue.stats.queueSize === 2);
   await service.apply({ ...base, modelPath: empty });
-  const statuses = await Promise.all([first, ...waiting].map(async (each) => (await each).status));
-  assert.deepEqual(statuses, [200, 200, 200, 200]);
+  assert.ok((await answerOf(first)).length > 300, 'it came to its end');
+  assert.deepEqual(await Promise.all(waiting.map(answerOf)), [usual, usual, usual]);
   assert.deepEqual(told, [`${demoModel} model_incomplete`]);
   const { state } = service.runtime;
   assert.equal(state.phase === 'ready' && state.model.model, demoModel);

@@ -28,6 +28,8 @@ export type Report =
   | { type: 'request'; id: string; body: Record<string, unknown>; cacheSalt: string | undefined }
   /** Nobody reads the answer any more. */
   | { type: 'closed'; id: string }
+  /** It was asked for its progress. */
+  | { type: 'probe' }
   | { type: 'SIGTERM' };
 
 interface Open {
@@ -86,6 +88,7 @@ const server = createServer(async (request, response) => {
     response.writeHead(usage === undefined ? 204 : 200).end(usage && JSON.stringify(usage));
     return;
   }
+  report({ type: 'probe' });
   if (!isStill) steps += 1;
   const memory = { memory_bytes: 5, peak_memory_bytes: 9 };
   response.end(JSON.stringify({ steps, active: open.size, ...memory }));

@@ -57,6 +57,8 @@ export class StubProcess {
   readonly requests = new Arrivals<Request>();
   readonly closed = new Arrivals<string>();
   readonly terms = new Arrivals<true>();
+  /** How often it was asked for its progress. */
+  readonly probes = new Arrivals<true>();
   readonly #control: Socket;
 
   constructor({ model, pid, socketPath }: Extract<Report, { type: 'started' }>, control: Socket) {
@@ -70,6 +72,7 @@ export class StubProcess {
     if (report.type === 'request') this.requests.push(report);
     if (report.type === 'closed') this.closed.push(report.id);
     if (report.type === 'SIGTERM') this.terms.push(true);
+    if (report.type === 'probe') this.probes.push(true);
   }
 
   tell(command: Command): void {
@@ -97,8 +100,13 @@ export class StubProcess {
     this.tell({ do: 'exit', code: 1 });
   }
 
+  /** One that is gone already may be killed, too. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
-    process.kill(this.pid, signal);
+    try {
+      process.kill(this.pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   send(id: string, ...texts: string[]): void {

@@ -62,6 +62,12 @@ test('a timer may be longer than Node’s longest', (t) => {
   stopClock(t);
   let isPassed = false;
   const month = 31 * 24 * 3_600_000;
+  const delays: number[] = [];
+  const setTimer = globalThis.setTimeout;
+  t.mock.method(globalThis, 'setTimeout', (check: () => void, ms: number) => {
+    delays.push(ms);
+    return setTimer(check, ms);
+  });
   startTimer(
     month,
     () => performance.now(),
@@ -69,8 +75,10 @@ test('a timer may be longer than Node’s longest', (t) => {
       isPassed = true;
     },
   );
-  t.mock.timers.tick(month - 1);
+  t.mock.timers.tick(2 ** 31 - 1);
+  t.mock.timers.tick(month - 2 ** 31);
   assert.equal(isPassed, false);
   t.mock.timers.tick(1);
   assert.equal(isPassed, true);
+  assert.deepEqual(delays, [2 ** 31 - 1, month - (2 ** 31 - 1)]); // Node fires longer ones at once
 });

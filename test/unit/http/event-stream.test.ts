@@ -77,7 +77,7 @@ test('the head leaves with the first event, and says that nobody may keep or hol
     [stream.started, stream.hasContent, response.headersSent],
     [false, false, false],
   );
-  stream.flush(never);
+  void stream.flush(never);
   assert.deepEqual([stream.started, stream.hasContent], [true, true]);
   assert.deepEqual(response.head, {
     status: 200,
@@ -93,8 +93,8 @@ test('what was added is sent together, once', (t) => {
   const { response, stream } = create(t);
   stream.add('a');
   stream.add('b');
-  stream.flush(never);
-  stream.flush(never);
+  void stream.flush(never);
+  void stream.flush(never);
   assert.deepEqual(response.written, ['ab']);
 });
 
@@ -167,7 +167,7 @@ test('no comment follows soon on an event', (t) => {
   const { response, stream } = create(t);
   t.mock.timers.tick(500);
   stream.add('a');
-  stream.flush(never);
+  void stream.flush(never);
   t.mock.timers.tick(500);
   assert.deepEqual(response.written, ['a']);
   t.mock.timers.tick(1000);
@@ -177,7 +177,7 @@ test('no comment follows soon on an event', (t) => {
 test('a client that does not read is sent no comments', (t) => {
   const { response, stream } = create(t);
   stream.add('a');
-  stream.flush(never);
+  void stream.flush(never);
   response.takes = false;
   t.mock.timers.tick(10_000);
   assert.deepEqual(response.written, ['a']);
