@@ -301,9 +301,12 @@ export class RuntimeSupervisor {
       this.#apply({ type: 'idle', connection: state.connection });
     }
     if (state.phase !== 'stopping') return;
-    if (state.kill) return this.#process?.kill(); // what it worked on finds that it died
+    if (state.kill) {
+      this.#process?.kill(); // its work finds that it died
+      return;
+    }
     this.#process?.stop();
-    if (before.phase !== 'ready' && before.phase !== 'draining') return;
+    if (!('connection' in before)) return;
     const { to } = state.after;
     if (to === 'stopped') before.connection.cancelWork(new RuntimeStoppedError());
     if (to === 'starting' || to === 'unloaded')

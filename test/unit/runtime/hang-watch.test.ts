@@ -195,6 +195,18 @@ test('work that begins while the runtime is asked for earlier work is watched fr
   assert.equal(hangs(), 0, 'the steps of the earlier work are forgotten');
 });
 
+test('what the runtime answered about earlier work does not count', async (t) => {
+  const { watch, pass, hangs } = createWatch(t, async () => at(42));
+  const end = watch.begin();
+  await pass(5000);
+  end();
+  watch.begin();
+  await pass(5000);
+  assert.equal(hangs(), 0);
+  await pass(5000);
+  assert.equal(hangs(), 1);
+});
+
 test('an idle runtime is not watched, and costs no timer', async (t) => {
   const { watch, pass, hangs, probes } = createWatch(t, async () => at(42));
   watch.begin()();
