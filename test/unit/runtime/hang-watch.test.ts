@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { mock, type TestContext, test } from 'node:test';
 import { HangWatch, type RuntimeProgress } from '../../../server/runtime/hang-watch.ts';
+import { countTimers } from '../../support/live-timers.ts';
 
 const at = (steps: number, active = 1): RuntimeProgress => ({
   steps,
@@ -10,12 +11,10 @@ const at = (steps: number, active = 1): RuntimeProgress => ({
 });
 
 /** A watch of 10 s, on timers and a clock that the test moves; they differ when the machine sleeps. */
-function createWatch(
-  t: { after: (fn: () => void) => void },
-  probe: (signal: AbortSignal) => Promise<RuntimeProgress>,
-) {
+function createWatch(t: TestContext, probe: (signal: AbortSignal) => Promise<RuntimeProgress>) {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
+  const timers = countTimers(t);
   let now = 0;
   let timeoutMs = 10_000;
   const asked = mock.fn(probe);
@@ -35,7 +34,7 @@ function createWatch(
     await settle();
   };
   return {
-    ...{ watch, pass, settle },
+    ...{ watch, pass, settle, timers },
     hangs: () => onHang.mock.callCount(),
     probes: () => asked.mock.callCount(),
     setTimeoutMs: (ms: number) => {
@@ -205,6 +204,18 @@ test('what the runtime answered about earlier work does not count', async (t) =>
   assert.equal(hangs(), 0);
   await pass(5000);
   assert.equal(hangs(), 1);
+});
+
+test('there is one timer while there is work, and none after', async (t) => {
+  const { watch, pass, timers } = createWatch(t, async () => at(42, 0));
+  const [first, second] = [watch.begin(), watch.begin()];
+  assert.equal(timers(), 1);
+  await pass(5000);
+  assert.equal(timers(), 1, 'that of the question is gone');
+  first();
+  assert.equal(timers(), 1);
+  second();
+  assert.equal(timers(), 0);
 });
 
 test('an idle runtime is not watched, and costs no timer', async (t) => {
