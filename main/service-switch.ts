@@ -58,7 +58,13 @@ export class ServiceSwitch {
     this.#set({ phase: 'starting' });
     const { command, log, onChange, onRollback, onTrouble } = this.#options;
     const { activity } = this;
-    const service = createService({ settings, command, log, activity, onRollback });
+    const service = createService({
+      ...{ settings, command, log, activity },
+      onRollback: (modelPath, failure) => {
+        this.#ailment = undefined; // its crashes are part of what is told now
+        onRollback(modelPath, failure);
+      },
+    });
     service.queue.onChange(onChange);
     service.runtime.onChange((state) => {
       if (state.phase === 'crashed' || state.phase === 'failed') {

@@ -316,8 +316,7 @@ function fatal(state: RuntimeState, failure: Failure): RuntimeState {
 }
 
 function hang(state: RuntimeState, connection: RuntimeConnection): RuntimeState {
-  if (state.phase !== 'ready' && state.phase !== 'draining') return state;
-  if (state.connection !== connection) return state; // an earlier process
+  if (!('connection' in state) || state.connection !== connection) return state;
   if (state.phase === 'draining') return kill(state, state.after);
   return kill(state, { to: 'crashed', reason: 'it made no progress', whileLoading: false });
 }
@@ -369,9 +368,7 @@ function crash(
   const context = { ...before, crashes, loadingCrashes };
   const failure = hopeless(context, reason);
   const rolledBack = failure && rollBack(context, failure);
-  if (rolledBack !== undefined) {
-    return { context: rolledBack, phase: 'crashed', since: now, reason, retryInMs: 0 };
-  }
+  if (rolledBack !== undefined) return { context: rolledBack, phase: 'starting', since: now };
   if (failure !== undefined) return { context, phase: 'failed', failure };
   const earlier = crashes.length - 1;
   const retryInMs = earlier === 0 ? 0 : FIRST_BACKOFF_MS * 2 ** (earlier - 1);

@@ -76,8 +76,10 @@ export class RuntimeSupervisor {
   #isApplying = false;
   #limits: RuntimeLimits;
   #state: RuntimeState;
-  /** The process of the current phase; the last one otherwise. */
+  /** From its launch until its exit. */
   #process: RuntimeProcess | undefined;
+  /** Resolves once nothing of the last process is left. */
+  #cleanedUp: Promise<void> = Promise.resolve();
   /** Ends the timer of the phase. */
   #stopTimer = () => {};
 
@@ -259,7 +261,7 @@ export class RuntimeSupervisor {
       });
     }
     const { phase } = this.#state;
-    if (phase === 'stopped' || phase === 'unloaded') await this.#process?.cleanedUp;
+    if (phase === 'stopped' || phase === 'unloaded') await this.#cleanedUp;
   }
 
   /** Takes in one event after the other, those too that its own effects cause. */
@@ -290,13 +292,13 @@ export class RuntimeSupervisor {
       this.#options.log.error({ ...failure, model: from }, `serving ${wanted} again`);
       this.#options.onRollback?.(wanted, failure);
     }
+    if (state.phase === 'starting' && this.#process === undefined) this.#launch();
     if (state.phase !== before.phase) this.#enter(before);
     for (const listener of [...this.#listeners]) listener(state);
   }
 
   #enter(before: RuntimeState): void {
     const state = this.#state;
-    if (state.phase === 'starting') this.#launch();
     if (state.phase === 'draining' && state.connection.isIdle) {
       this.#apply({ type: 'idle', connection: state.connection });
     }
@@ -327,13 +329,16 @@ export class RuntimeSupervisor {
     try {
       const process = launch({ command, modelPath, log, onLine });
       this.#process = process;
-      void process.exited.then((reason) => this.#apply({ type: 'exit', reason }));
+      this.#cleanedUp = process.cleanedUp;
+      void process.exited.then((reason) => {
+        this.#process = undefined;
+        this.#apply({ type: 'exit', reason });
+      });
     } catch (error) {
       log.error({ err: error }, 'the runtime could not be launched');
       const { message } = error as Error;
       const remedy = 'Is there room in the temporary folder, and may it be written to?';
       const failure = { reason: 'launch_failed', message, remedy };
-      this.#process = undefined;
       this.#apply({ type: 'fatal', failure });
       this.#apply({ type: 'exit', reason: message });
     }

@@ -42,11 +42,13 @@ const [socketPath = '', model = ''] = ['--socket=', '--model='].map((flag) =>
 );
 const control = connect(process.env['STUB_CONTROL'] ?? '');
 const report = (each: Report) => control.write(`${JSON.stringify(each)}\n`);
-const open = new Map<string, Open>();
+/** All requests there were, by their id. */
+const requests = new Map<string, Open>();
+const active = new Set<string>();
 let [steps, isStill, keepsRequests, ignoresTerm] = [0, false, false, false];
 
 function obey(command: Command): void {
-  const request = 'id' in command ? open.get(command.id) : undefined;
+  const request = 'id' in command ? requests.get(command.id) : undefined;
   if (command.do === 'say') {
     const { line } = command;
     process.stdout.write(`${typeof line === 'string' ? line : JSON.stringify(line)}\n`);
@@ -59,7 +61,7 @@ function obey(command: Command): void {
   if (command.do === 'close') request?.response.destroy();
   if (command.do === 'end') {
     request?.ended.resolve(command.usage);
-    open.delete(command.id);
+    active.delete(command.id);
   }
   if (command.do === 'refuse') request?.response.writeHead(command.status).end(command.body);
   if (command.do !== 'send') return;
@@ -74,7 +76,8 @@ const server = createServer(async (request, response) => {
     const id = String(headers['x-request-id']);
     const body = JSON.parse(await text(request));
     const ended = Promise.withResolvers<object | undefined>();
-    open.set(id, { response, ended });
+    requests.set(id, { response, ended });
+    active.add(id);
     response.on('close', () => {
       report({ type: 'closed', id });
       if (!keepsRequests) obey({ do: 'end', id });
@@ -84,14 +87,14 @@ const server = createServer(async (request, response) => {
   }
   const id = /^\/sightglass\/requests\/(.*)\/ended$/.exec(url)?.[1];
   if (id !== undefined) {
-    const usage = await open.get(decodeURIComponent(id))?.ended.promise;
+    const usage = await requests.get(decodeURIComponent(id))?.ended.promise;
     response.writeHead(usage === undefined ? 204 : 200).end(usage && JSON.stringify(usage));
     return;
   }
   report({ type: 'probe' });
   if (!isStill) steps += 1;
   const memory = { memory_bytes: 5, peak_memory_bytes: 9 };
-  response.end(JSON.stringify({ steps, active: open.size, ...memory }));
+  response.end(JSON.stringify({ steps, active: active.size, ...memory }));
 });
 
 process.stdin.on('end', () => process.exit(0)).resume();

@@ -43,7 +43,7 @@ async function goThrough(
     stub.ready();
     void answerAll(stub);
   });
-  const limits = { hangTimeoutMs: 400, drainTimeoutMs: 2000, loadingTimeoutMs: 10_000 };
+  const limits = { hangTimeoutMs: 1500, drainTimeoutMs: 2000, loadingTimeoutMs: 10_000 };
   const log = pino({ level: 'silent' });
   const runtime = new RuntimeSupervisor({
     ...{ command: stubs.command, modelPath: 'A', log },
