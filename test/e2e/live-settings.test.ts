@@ -33,13 +33,13 @@ async function answerOf(asked: Promise<Response>): Promise<string> {
   const response = await asked;
   const text = await response.text();
   assert.equal(response.status, 200, text);
-  if (!text.startsWith('data: ')) return JSON.parse(text).choices[0].message.content;
-  const events = text
-    .trim()
-    .split('\n\n')
-    .map((event) => event.replace('data: ', ''));
-  assert.equal(events.pop(), '[DONE]');
-  return events.map((event) => JSON.parse(event).choices[0].delta.content ?? '').join('');
+  if (response.headers.get('content-type')?.startsWith('application/json')) {
+    return JSON.parse(text).choices[0].message.content;
+  }
+  const events = text.split('\n\n').filter((block) => block.startsWith('data: '));
+  assert.equal(events.pop(), 'data: [DONE]');
+  const deltas = events.map((event) => JSON.parse(event.slice(6)).choices[0].delta);
+  return deltas.map(({ content }) => content ?? '').join('');
 }
 const usual = 'A red circle on a white background.';
 
