@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { noChromium } from '../support/built-panel.ts';
-import { post, question } from '../support/chat.ts';
+import { post, question, streamedText } from '../support/chat.ts';
 import { PROBE_MARK } from '../support/idle-probe.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type SightglassApp, showState, startSightglass } from '../support/sightglass-app.ts';
@@ -52,6 +52,7 @@ test('idle with the panel hidden: no message, no timer, about no CPU', {
   const { app, page, url } = running;
   await showState(running, 'Ready');
   await post(url, question(image));
+  await streamedText(url, question(image)); // a stream has timers of its own
   await page.evaluate(
     'window.told = 0; for (const name of ["snapshot", "log", "answer", "open"]) window.sightglass.on(name, () => { window.told += 1; })',
   );

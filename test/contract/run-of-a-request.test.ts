@@ -652,3 +652,57 @@ for (const isStream of [false, true]) {
     );
   });
 }
+
+test('a forced call wins over a format, and is the only thing the runtime may say', async (t) => {
+  const { url, stubs } = await startStubService(t);
+  const asked = post(url, {
+    ...hello,
+    response_format: { type: 'json_object' },
+    tools: [{ type: 'function', function: { name: 'look' } }],
+    tool_choice: 'required',
+  });
+  const stub = await stubs.at(0);
+  const { id, body } = await stub.requests.at(0);
+  const format = body['response_format'] as { type: string; json_schema: { name: string } };
+  assert.deepEqual([format.type, format.json_schema.name], ['json_schema', 'call']);
+  stub.answer(id, '{"name": "look", "arguments": {}}');
+  const { message, finish_reason } = (await asked).body.choices[0];
+  assert.deepEqual([message.tool_calls[0].function.name, finish_reason], ['look', 'tool_calls']);
+});
+
+for (const [path, body] of [
+  ['/v1/chat/completions', hello],
+  ['/v1/responses', { input: 'Hello' }],
+] as const) {
+  test(`parallel_tool_calls of ${path}: false is one call, and the generation ends with it`, async (t) => {
+    const { url, stubs } = await startStubService(t);
+    const call = (index: number) => ({
+      ...{ index, id: `call_${index}`, type: 'function' },
+      function: { name: 'look', arguments: '{}' },
+    });
+    const isChat = path !== '/v1/responses';
+    const tool = isChat
+      ? { type: 'function', function: { name: 'look' } }
+      : { type: 'function', name: 'look', parameters: null, strict: false };
+    for (const [index, isParallel] of [true, false, undefined].entries()) {
+      const asked = postTo(url, path, {
+        ...body,
+        tools: [tool],
+        ...(isParallel === undefined ? {} : { parallel_tool_calls: isParallel }),
+      });
+      const stub = await stubs.at(0);
+      const { id } = await stub.requests.at(index);
+      for (const at of [0, 1]) {
+        const choices = [{ delta: { tool_calls: [call(at)] }, finish_reason: null }];
+        stub.tell({ do: 'send', id, data: { choices } });
+      }
+      if (isParallel === false) await stub.closed.at(index);
+      else stub.finish(id, 'tool_calls');
+      const { body: answer } = await asked;
+      const calls = isChat
+        ? answer.choices[0].message.tool_calls
+        : answer.output.filter(({ type }: { type: string }) => type === 'function_call');
+      assert.equal(calls.length, isParallel === false ? 1 : 2, String(isParallel));
+    }
+  });
+}
