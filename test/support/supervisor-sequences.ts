@@ -74,6 +74,7 @@ class FakeProcess implements RuntimeProcess {
   readonly exited: Promise<string>;
   readonly cleanedUp: Promise<void>;
   readonly model: string;
+  readonly startedAt = Date.now();
   isAlive = true;
   isAskedToStop = false;
   /** Lines said so far: loading, then ready or fatal. */
@@ -191,7 +192,17 @@ class World {
   async take(each: Step): Promise<void> {
     this.#do(each);
     await setImmediate();
+    this.#checkTimes();
     assert.deepEqual(this.#broken, []);
+  }
+
+  #checkTimes(): void {
+    const { process } = this;
+    const isWaitedFor = process?.isAlive && !process.isAskedToStop;
+    const loadsForMs = process?.isReady ? 0 : Date.now() - (process?.startedAt ?? 0);
+    this.#expect(!isWaitedFor || loadsForMs <= LOADING_MS, 'no runtime loads for ever');
+    const drainsForMs = Date.now() - (this.#drainingSince ?? Date.now());
+    this.#expect(drainsForMs <= DRAIN_MS, 'no drain lasts for ever');
   }
 
   #do(each: Step): void {
