@@ -66,6 +66,13 @@ export const ADVANCED: readonly SettingField[] = [
   },
   { name: 'maxBodyMegabytes', label: 'Largest request', kind: 'number', unit: 'MB' },
   {
+    name: 'requestMemoryMegabytes',
+    label: 'Memory for requests',
+    kind: 'number',
+    unit: 'MB',
+    help: 'Of all that are received, wait or load images. Beyond it they are refused.',
+  },
+  {
     name: 'responseStoreMegabytes',
     label: 'Memory for kept responses',
     kind: 'number',
@@ -100,6 +107,13 @@ export const ADVANCED: readonly SettingField[] = [
     unit: 'seconds',
   },
   { name: 'keepAliveSeconds', label: 'Keep streams alive every', kind: 'number', unit: 'seconds' },
+  {
+    name: 'allowedHosts',
+    label: 'Allowed host names',
+    kind: 'list',
+    empty: 'addresses and local names',
+    help: 'While no key is set: names such as mac.example.com or *.example.com, with commas, or *.',
+  },
   {
     name: 'corsOrigins',
     label: 'Web pages that may call',

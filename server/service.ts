@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Activity } from './activity.ts';
 import { AwakeClock } from './awake-clock.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { createApp } from './http/app.ts';
 import { HttpServer } from './http/http-server.ts';
 import { modelIdOf } from './http/model-id.ts';
@@ -23,6 +24,7 @@ import {
   toMemoryLimits,
   toQueueLimits,
   toRuntimeLimits,
+  toRequestMemoryBytes,
 } from './settings-of-parts.ts';
 
 /** How long slow clients have, in a drain, to take the rest of their answers. */
@@ -72,9 +74,10 @@ export function createService({
     },
   });
   const images = new ImageLoader(toImageRules(settings));
+  const memory = new ByteBudget(toRequestMemoryBytes(settings));
   const responses = new ResponseStore(settings.responseStoreMegabytes * 1_000_000);
   const metrics = new Metrics({ queue, runtime, activity });
-  const parts = { queue, runtime, images, responses, activity, metrics, log };
+  const parts = { queue, runtime, images, memory, responses, activity, metrics, log };
   const server = new HttpServer(createApp({ ...parts, settings }).callback());
   const memorySaver = new MemorySaver(activity, runtime, toMemoryLimits(settings), log);
   let [current, address] = [settings, { host: settings.host, port: settings.port }];
@@ -84,6 +87,7 @@ export function createService({
     current = settings;
     queue.setLimits(toQueueLimits(settings));
     images.setRules(toImageRules(settings));
+    memory.setMaxBytes(toRequestMemoryBytes(settings));
     responses.setMaxBytes(settings.responseStoreMegabytes * 1_000_000);
     runtime.setLimits(toRuntimeLimits(settings));
     memorySaver.setLimits(toMemoryLimits(settings));
@@ -106,6 +110,7 @@ export function createService({
 
   const service = {
     queue,
+    memory,
     runtime,
     activity,
     /** Is told when the machine goes to sleep and has woken. */

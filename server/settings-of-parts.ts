@@ -34,6 +34,12 @@ export function toMemoryLimits({
   };
 }
 
+/** A body of the largest size always fits, whatever share of the memory is for others. */
+export function toRequestMemoryBytes(settings: Settings): number {
+  const { requestMemoryMegabytes, maxBodyMegabytes } = settings;
+  return Math.max(requestMemoryMegabytes, maxBodyMegabytes * 2) * 1_000_000;
+}
+
 export function toImageRules(settings: Settings): Partial<ImageRules> {
   return {
     allowPrivateUrls: settings.allowPrivateImageUrls,

@@ -17,6 +17,11 @@ const CorsOrigin = z
     error: '* or an origin such as https://app.example, without a path or a final slash',
   });
 
+/** A name as in a Host header, without a port. */
+const AllowedHost = z.string().regex(/^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?)$/i, {
+  error: 'a host name such as mac.example.com or *.example.com, without a port, or *',
+});
+
 function splitAtCommas(value: unknown): unknown {
   return typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
 }
@@ -108,6 +113,12 @@ export const Settings = z.object({
     'largest request body accepted, images included',
     z.number().positive().max(1000).default(100),
   ),
+  requestMemoryMegabytes: setting(
+    '--request-memory-megabytes <MB>',
+    'memory for all requests together: those being received, waiting or loading images; beyond it ' +
+      'requests are refused with 429',
+    z.number().min(16).max(100_000).default(512),
+  ),
   responseStoreMegabytes: setting(
     '--response-store-megabytes <MB>',
     'memory for responses that `previous_response_id` can name, the oldest dropped first; 0 keeps none',
@@ -146,6 +157,12 @@ export const Settings = z.object({
     '--keep-alive <seconds>',
     'a stream with nothing to say sends an SSE comment so often, so that nobody takes it for dead',
     z.number().positive().max(3600).default(15),
+  ),
+  allowedHosts: setting(
+    '--allowed-hosts <list>',
+    'names under which clients may reach the server while no key is set, beside addresses, ' +
+      'localhost and local names: with commas between them, *.name for all of a domain, * for any',
+    z.preprocess(splitAtCommas, z.array(AllowedHost).max(100)).default([]),
   ),
   corsOrigins: setting(
     '--cors-origins <list>',

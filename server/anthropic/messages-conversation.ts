@@ -1,4 +1,5 @@
 import type { ImagePart, Message, TextPart } from '../generation/conversation.ts';
+import type { LongText } from '../images/long-text.ts';
 import type { AnthropicMessage, MessagesRequest } from './messages-request.ts';
 
 type UserBlock = Exclude<Extract<AnthropicMessage, { role: 'user' }>['content'], string>[number];
@@ -89,14 +90,17 @@ function toPart(block: ShownBlock, param: string): TextPart | ImagePart {
     case 'document':
       return { type: 'text', text: block.source.data, param: `${param}.source.data` };
     case 'image': {
-      const { source } = block;
-      const url =
-        source.type === 'url' ? source.url : `data:${source.media_type};base64,${source.data}`;
-      return { type: 'image', url, param };
+      return { type: 'image', url: toUrl(block.source), param };
     }
     default:
       return block satisfies never;
   }
+}
+
+function toUrl(source: Extract<ShownBlock, { type: 'image' }>['source']): string | LongText {
+  if (source.type === 'url') return source.url;
+  const { media_type, data } = source;
+  return typeof data === 'string' ? `data:${media_type};base64,${data}` : data.asBase64();
 }
 
 function place<Block>(blocks: readonly Block[], path: string): Placed<Block>[] {

@@ -2,7 +2,7 @@ import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { pick, runtimeParameters } from '../openai/compatibility.ts';
 import { toTools } from '../openai/function-tool.ts';
-import { parseBody } from '../openai/parse-body.ts';
+import { parseBody } from '../openai/invalid-request.ts';
 import { toMessageBody } from './message-body.ts';
 import { MessageEvents } from './message-events.ts';
 import { toMessages } from './messages-conversation.ts';

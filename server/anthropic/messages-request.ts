@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { MAX_LIST_ITEMS, MAX_STOP_SEQUENCES, MAX_TOOLS } from '../limits.ts';
+import { DocumentText, ImageText, JsonObject, JsonSchema } from '../openai/bounded.ts';
 import { gateway, noEffect, refused, runtime } from '../openai/compatibility.ts';
-import { FunctionName, JsonObject } from '../openai/function-tool.ts';
+import { FunctionName } from '../openai/function-tool.ts';
 
 const test = 'test/contract/messages-api.test.ts';
 
@@ -8,19 +10,19 @@ const TextBlock = z.object({ type: z.literal('text'), text: z.string() });
 const ImageBlock = z.object({
   type: z.literal('image'),
   source: z.discriminatedUnion('type', [
-    z.object({ type: z.literal('base64'), media_type: z.string(), data: z.string() }),
-    z.object({ type: z.literal('url'), url: z.string() }),
+    z.object({ type: z.literal('base64'), media_type: z.string(), data: ImageText }),
+    z.object({ type: z.literal('url'), url: ImageText }),
   ]),
 });
 const DocumentBlock = z.object({
   type: z.literal('document'),
-  source: z.object({ type: z.literal('text'), data: z.string() }),
+  source: z.object({ type: z.literal('text'), data: DocumentText }),
 });
 const shown = z.discriminatedUnion('type', [TextBlock, ImageBlock, DocumentBlock]);
 const ToolResultBlock = z.object({
   type: z.literal('tool_result'),
   tool_use_id: z.string(),
-  content: z.union([z.string(), z.array(shown)]).nullish(),
+  content: z.union([z.string(), z.array(shown).max(MAX_LIST_ITEMS)]).nullish(),
   is_error: z.boolean().nullish(),
 });
 const ToolUseBlock = z.object({
@@ -36,14 +38,18 @@ const UserMessage = z.object({
   role: z.literal('user'),
   content: z.union([
     z.string(),
-    z.array(z.discriminatedUnion('type', [TextBlock, ImageBlock, DocumentBlock, ToolResultBlock])),
+    z
+      .array(z.discriminatedUnion('type', [TextBlock, ImageBlock, DocumentBlock, ToolResultBlock]))
+      .max(MAX_LIST_ITEMS),
   ]),
 });
 const AssistantMessage = z.object({
   role: z.literal('assistant'),
   content: z.union([
     z.string(),
-    z.array(z.discriminatedUnion('type', [TextBlock, ToolUseBlock, ThinkingBlock, RedactedBlock])),
+    z
+      .array(z.discriminatedUnion('type', [TextBlock, ToolUseBlock, ThinkingBlock, RedactedBlock]))
+      .max(MAX_LIST_ITEMS),
   ]),
 });
 /** One turn of the conversation, as Anthropic's API reference has it. */
@@ -55,7 +61,7 @@ const disable_parallel_tool_use = z.boolean().nullish();
 /** The body of `POST /v1/messages`, after Anthropic's API reference; null means not given. */
 export const MessagesRequest = z.strictObject({
   model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
-  messages: z.array(AnthropicMessage).min(1).meta({
+  messages: z.array(AnthropicMessage).min(1).max(MAX_LIST_ITEMS).meta({
     effect: 'gateway',
     note: 'blocks `text`, `image` (`base64`, `url`), `document` (text), `tool_use`, `tool_result` (with images too), `thinking`; `cache_control` has no effect',
     test,
@@ -65,10 +71,14 @@ export const MessagesRequest = z.strictObject({
     .min(1)
     .max(1_000_000)
     .meta({ effect: 'gateway', note: 'needed, as at Anthropic', test }),
-  system: gateway(z.union([z.string(), z.array(TextBlock)]), 'the first system message', test),
+  system: gateway(
+    z.union([z.string(), z.array(TextBlock).max(MAX_LIST_ITEMS)]),
+    'the first system message',
+    test,
+  ),
   stream: gateway(z.boolean(), 'not queued', test),
   stop_sequences: gateway(
-    z.array(z.string().min(1)).max(64),
+    z.array(z.string().min(1)).max(MAX_STOP_SEQUENCES),
     'never shown, not even in part',
     test,
   ),
@@ -82,10 +92,10 @@ export const MessagesRequest = z.strictObject({
           type: z.literal('custom').nullish(),
           name: FunctionName,
           description: z.string().nullish(),
-          input_schema: JsonObject,
+          input_schema: JsonSchema,
         }),
       )
-      .max(128),
+      .max(MAX_TOOLS),
     'functions; Anthropic’s own tools run at Anthropic',
     test,
   ),
@@ -109,7 +119,7 @@ export const MessagesRequest = z.strictObject({
   output_config: gateway(
     z.object({
       effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(),
-      format: z.object({ type: z.literal('json_schema'), schema: JsonObject }).nullish(),
+      format: z.object({ type: z.literal('json_schema'), schema: JsonSchema }).nullish(),
     }),
     '`format`: a JSON schema; `effort`: for models that think',
     test,

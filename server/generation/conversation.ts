@@ -1,3 +1,5 @@
+import type { DataUrl } from '../images/data-url.ts';
+import type { LongText } from '../images/long-text.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 import type { Tools } from './tools.ts';
 
@@ -11,7 +13,7 @@ export interface TextPart {
 /** A picture the client named by its URL. `isLowDetail` asks for it to be read as a small one. */
 export interface ImagePart {
   type: 'image';
-  url: string;
+  url: string | LongText;
   param: string;
   isLowDetail?: boolean;
 }
@@ -77,7 +79,7 @@ function textsOf({ content, reasoning, toolCalls = [] }: Message) {
  */
 export function toRuntimeMessages(
   messages: readonly Message[],
-  imageDataUrls: readonly string[],
+  imageDataUrls: readonly (DataUrl | string)[],
 ): object[] {
   const urls = imageDataUrls.values();
   const shown: object[] = [];

@@ -1,8 +1,10 @@
 import { randomInt } from 'node:crypto';
+import type { DataUrl } from '../images/data-url.ts';
+import { MAX_IMAGES } from '../limits.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 import type { RuntimeChatRequest } from '../runtime/chat-protocol.ts';
 import type { ReadyLine } from '../runtime/launcher-line.ts';
-import { refuseMediaTokens, toRuntimeMessages } from './conversation.ts';
+import { imagesOf, refuseMediaTokens, toRuntimeMessages } from './conversation.ts';
 import type { GenerationRequest } from './generation-request.ts';
 import { toRuntimeTools } from './tools.ts';
 
@@ -16,11 +18,12 @@ const MAX_SEED = 2 ** 32;
  */
 export function toRuntimeRequest(
   request: GenerationRequest,
-  imageDataUrls: readonly string[],
+  imageDataUrls: readonly (DataUrl | string)[],
   model: ReadyLine,
   index: number,
 ): RuntimeChatRequest {
   const { messages, parameters, seed, maxTokens, tools } = request;
+  refuseTooManyImages(request, model.context_length);
   refuseMediaTokens(messages, tools, model.media_tokens);
   if (model.vocab_size !== null) refuseBeyondVocabulary(parameters, model.vocab_size);
   return {
@@ -34,6 +37,31 @@ export function toRuntimeRequest(
     ...parameters,
     ...toRuntimeTools(tools),
   };
+}
+
+/**
+ * Refuses images that cannot fit before anything is done with them: each takes at least one token
+ * of the model's context, if that is known.
+ * @throws InvalidRequestError
+ */
+export function refuseTooManyImages(
+  { messages, params }: GenerationRequest,
+  contextLength: number | null,
+): void {
+  const { length } = imagesOf(messages);
+  if (contextLength !== null && length >= contextLength) {
+    throw new InvalidRequestError(
+      `This model's maximum context length is ${contextLength} tokens, and each of the ${length} ` +
+        'images takes at least one. Send fewer images.',
+      { code: 'context_length_exceeded', param: params.messages },
+    );
+  }
+  if (length > MAX_IMAGES) {
+    throw new InvalidRequestError(
+      `Expected at most ${MAX_IMAGES} images, got ${length}. Send them in several requests.`,
+      { code: 'too_many_images', param: params.messages },
+    );
+  }
 }
 
 /**

@@ -22,7 +22,7 @@ import { refuseUnserved } from './unserved.ts';
 /** The HTTP surface: what is served where. Every path is there with and without `/v1`. */
 export function createApp(deps: Deps): Koa<State> {
   const router = new Router<State>();
-  const parse = parseJsonBody(deps.settings.maxBodyMegabytes);
+  const parse = parseJsonBody(deps.settings.maxBodyMegabytes, deps.memory);
   const dialects = {
     '/chat/completions': chatDialect,
     '/responses': createResponsesDialect(deps.responses),
@@ -50,7 +50,7 @@ export function createApp(deps: Deps): Koa<State> {
   app.use(assignRequestId());
   app.use(allowOrigins(deps.settings.corsOrigins));
   app.use(answerErrors(deps));
-  app.use(refuseForeignHosts(deps.settings.host));
+  app.use(refuseForeignHosts(deps.settings, (message) => deps.log.warn(message)));
   app.use(answerOptions([open, router]));
   app.use(open.routes());
   app.use(requireApiKey(deps.settings.apiKey));

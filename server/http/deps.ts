@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { Activity } from '../activity.ts';
+import type { ByteBudget, Reservation } from '../byte-budget.ts';
 import type { ImageLoader } from '../images/image-loader.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ResponseStore } from '../openai/response-store.ts';
@@ -14,6 +15,8 @@ export interface Deps {
   queue: RequestQueue;
   runtime: RuntimeSupervisor;
   images: ImageLoader;
+  /** For all requests together. */
+  memory: ByteBudget;
   responses: ResponseStore;
   activity: Activity;
   metrics: Metrics;
@@ -23,6 +26,8 @@ export interface Deps {
 /** What a request carries from one middleware to the next. */
 export interface State {
   requestId: string;
+  /** What the request holds of the memory for requests; there once its body is being read. */
+  memory?: Reservation;
   /** Whether the request has its line in the log, whatever becomes of it. */
   isLogged?: boolean;
 }

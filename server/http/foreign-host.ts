@@ -1,7 +1,12 @@
 import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import type { Middleware } from 'koa';
 import { InvalidRequestError } from '../openai/api-error.ts';
+import type { Settings } from '../settings.ts';
 import type { State } from './deps.ts';
+
+/** Domains that nobody can register, so that no page on the internet can be at a name in them. */
+const LOCAL_DOMAINS = ['.localhost', '.local', '.internal', '.home.arpa'];
 
 /** Whether only this machine can reach the address. */
 export function isLoopback(host: string): boolean {
@@ -9,18 +14,54 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Against DNS rebinding: a web page whose name was turned to 127.0.0.1 reaches us under that name.
- * While we listen on loopback only an address, localhost or the configured host is taken.
+ * Against DNS rebinding: a web page whose name was made to point to this machine reaches the server
+ * under that name. Without an API key only names are served that no page on the internet can have,
+ * and those of `allowedHosts`. With a key such a page lacks the key.
  */
-export function refuseForeignHosts(listensOn: string): Middleware<State> {
-  if (!isLoopback(listensOn)) return (_ctx, next) => next();
+export function refuseForeignHosts(
+  { apiKey, host, allowedHosts }: Pick<Settings, 'apiKey' | 'host' | 'allowedHosts'>,
+  warn: (message: string) => void,
+): Middleware<State> {
+  if (apiKey !== undefined) return (_ctx, next) => next();
+  if (allowedHosts.includes('*')) {
+    warn(
+      'Requests for any host name are served, and there is no API key: a web page can reach the ' +
+        'model under a name of its own (DNS rebinding). List the names with --allowed-hosts instead.',
+    );
+    return (_ctx, next) => next();
+  }
+  const ownNames = new Set([host, hostname()].map(normalize));
+  const allowed = allowedHosts.map(normalize);
   return (ctx, next) => {
-    const name = ctx.hostname.replace(/^\[|\]$/g, '').toLowerCase();
-    const isOurs = isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost');
-    if (isOurs || name === listensOn) return next();
+    const given = ctx.get('host');
+    const name = normalize(/^(\[[\da-f:.%]+\]|[\w.-]+)(:\d*)?$/i.exec(given)?.[1] ?? '?');
+    const isOurs =
+      given === '' || isLocalName(name) || ownNames.has(name) || allowed.some(matches(name));
+    if (isOurs) return next();
     throw new InvalidRequestError(
-      `Expected the Host header to name this machine (localhost or an address), got ${name || 'none'}.`,
+      `The host name ${JSON.stringify(given.slice(0, 100))} is not allowed without an API key. Use ` +
+        'an address or localhost, or allow the name with --allowed-hosts (in the app: Allowed host ' +
+        'names).',
       { status: 403, code: 'host_not_allowed' },
     );
   };
+}
+
+function isLocalName(name: string): boolean {
+  if (isIP(name) !== 0) return true;
+  if (name === '?') return false; // no host name at all
+  return !name.includes('.') || LOCAL_DOMAINS.some((domain) => name.endsWith(domain));
+}
+
+/** `*.example.com` stands for every name in that domain, not for the domain itself. */
+function matches(name: string): (pattern: string) => boolean {
+  return (pattern) =>
+    pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) : name === pattern;
+}
+
+function normalize(name: string): string {
+  return name
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
+    .toLowerCase();
 }

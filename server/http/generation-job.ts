@@ -5,7 +5,7 @@ import type { Exchange } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { toRuntimeRequest } from '../generation/runtime-request.ts';
 import { ImageError } from '../images/image-error.ts';
-import type { LoadedImage } from '../images/image-loader.ts';
+import type { ImageMemory, LoadedImage } from '../images/image-loader.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import type { Deps } from './deps.ts';
@@ -31,11 +31,15 @@ export interface GenerationJob extends Exchange {
 export function loadImages(
   { images, settings }: Pick<Deps, 'images' | 'settings'>,
   { messages, params }: GenerationRequest,
-  signal: AbortSignal,
+  {
+    signal,
+    client,
+    memory,
+  }: { signal: AbortSignal; client: string; memory?: ImageMemory | undefined },
 ): Promise<readonly LoadedImage[]> {
   const parts = imagesOf(messages);
   const loading = images
-    .loadAll(parts, signal)
+    .loadAll(parts, signal, { client, memory: memory ?? UNCOUNTED })
     .then((loaded) => refuseTooMuch(loaded, settings.maxBodyMegabytes, params.messages))
     .catch((error: unknown) => {
       throw error instanceof ImageError ? toImageApiError(error, parts) : error;
@@ -44,9 +48,12 @@ export function loadImages(
   return loading;
 }
 
+/** For a request that came without a body of its own. */
+const UNCOUNTED: ImageMemory = { grow: () => {}, shrink: () => {} };
+
 /** A small body can name a large image many times: what the runtime is sent has the body's limit. */
 function refuseTooMuch(loaded: readonly LoadedImage[], maxMegabytes: number, param: string) {
-  const size = loaded.reduce((sum, { dataUrl }) => sum + dataUrl.length, 0);
+  const size = loaded.reduce((sum, { dataUrl }) => sum + dataUrl.jsonBytes, 0);
   if (size <= maxMegabytes * 1_000_000) return loaded;
   throw new InvalidRequestError(
     `Expected images of at most ${maxMegabytes} MB in all, got ${Math.ceil(size / 1e6)} MB. ` +

@@ -5,7 +5,7 @@ import { imagesOf } from '../generation/conversation.ts';
 import type { AnswerEvents, AnswerHead, Dialect } from '../generation/dialect.ts';
 import { isClientMistake, toGenerationError } from '../generation/generation-error.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
-import { refuseTooManyPixels } from '../generation/runtime-request.ts';
+import { refuseTooManyImages, refuseTooManyPixels } from '../generation/runtime-request.ts';
 import { AtCapacityError, InvalidRequestError } from '../openai/api-error.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import { GenerationFailedError, RuntimeRefusedError } from '../runtime/runtime-errors.ts';
@@ -27,13 +27,23 @@ export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<
   return async (ctx) => {
     const exchange = dialect.read(ctx.request.body);
     const { messages, params, stream } = exchange.request;
+    refuseTooManyImages(exchange.request, contextLengthOf(deps));
     refuseTooManyPixels(exchange.request.parameters, deps.settings.maxImagePixels);
     const kind = imagesOf(messages).length > 0 ? 'vision' : 'text';
     if (kind === 'text') refuseTextOnly(deps, params.messages);
     if (stream) refuseTooManyStreams(deps);
     await track(deps, ctx, { kind, stream }, async (record, signal) => {
-      const images = loadImages(deps, exchange.request, signal);
-      const job: GenerationJob = { ...exchange, record, images };
+      const loading = { signal, client: record.client, memory: ctx.state.memory };
+      let images: GenerationJob['images'] | undefined;
+      const job: GenerationJob = {
+        ...exchange,
+        record,
+        /** Loading starts when they are first asked for: once the request has been admitted. */
+        get images() {
+          images ??= loadImages(deps, exchange.request, loading);
+          return images;
+        },
+      };
       try {
         if (stream) await answerStream(deps, ctx, job, signal);
         else ctx.body = await answerWhole(deps, ctx, job, signal);
@@ -46,7 +56,7 @@ export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<
 
 /** Queued; the slot is held until the runtime has really ended. */
 async function answerWhole(deps: Deps, ctx: HttpContext, job: GenerationJob, signal: AbortSignal) {
-  const { request, record, images } = job;
+  const { request, record } = job;
   const attempt = async (connection: RuntimeConnection, signal: AbortSignal) => {
     const head = headOf(deps, job, connection);
     const answers = newAnswers(job).map((answer) => ({ answer, collected: new CollectedAnswer() }));
@@ -69,9 +79,9 @@ async function answerWhole(deps: Deps, ctx: HttpContext, job: GenerationJob, sig
         mayRetry: (error) => !isClientMistake(error),
       });
     },
-    { id: record.id, client: record.client, signal, ready: images },
+    { id: record.id, client: record.client, signal, ready: () => job.images },
   );
-  announceScaling(ctx, request, await images);
+  announceScaling(ctx, request, await job.images);
   return body;
 }
 
@@ -95,6 +105,7 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
     }
     stream.end(writer.end(answers));
   };
+  void job.images; // while the runtime may still come up
   job.record.startedAt = Date.now();
   try {
     announceScaling(ctx, job.request, await job.images);
@@ -131,6 +142,11 @@ function refuseTextOnly({ settings }: Deps, param: string): void {
       '(an image_url, input_image or image part), or start it with --allow-text-only.',
     { code: 'text_only_unsupported', param },
   );
+}
+
+/** Of the loaded model; unknown while none is loaded. */
+function contextLengthOf({ runtime }: Deps): number | null {
+  return runtime.state.phase === 'ready' ? runtime.state.model.context_length : null;
 }
 
 function refuseTooManyStreams({ activity, settings, queue }: Deps): void {

@@ -1,49 +1,230 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { createGunzip, createInflate } from 'node:zlib';
 import type { Middleware } from 'koa';
 import bodyParser from 'koa-bodyparser';
-import { InvalidRequestError } from '../openai/api-error.ts';
-import type { State } from './deps.ts';
+import type { ByteBudget, Reservation } from '../byte-budget.ts';
+import { type LongText, readJsonString } from '../images/long-text.ts';
+import {
+  BODY_IDLE_MS,
+  BYTES_PER_VALUE,
+  MEMORY_FOR_ORDINARY_BODIES,
+  MIN_BODY_BYTES_PER_SECOND,
+  ORDINARY_BODY_BYTES,
+} from '../limits.ts';
+import { ApiError, InvalidRequestError } from '../openai/api-error.ts';
+import { checkBody } from './body-form.ts';
+import { ClientGoneError } from './client-gone.ts';
+import type { HttpContext, State } from './deps.ts';
+import { JsonScanner } from './json-scanner.ts';
 
 /**
- * Parses a JSON body. Another content type is refused: a web page can send text/plain anywhere
- * without asking, but not application/json.
+ * Parses a JSON body within its limits and the memory for requests. Another content type is refused:
+ * a web page can send text/plain anywhere without asking, but not application/json.
+ *
+ * koa-bodyparser does it for ordinary bodies. Larger ones are read while they arrive, so that none of
+ * them keeps other clients waiting, and their images stay out of the JavaScript heap.
  */
-export function parseJsonBody(maxMegabytes: number): Middleware<State> {
+export function parseJsonBody(
+  maxMegabytes: number,
+  budget: ByteBudget,
+  idleMs = BODY_IDLE_MS,
+): Middleware<State> {
+  const maxBytes = maxMegabytes * 1_000_000;
   const parse = bodyParser({
     enableTypes: ['json'],
-    jsonLimit: `${maxMegabytes * 1_000_000}b`,
+    jsonLimit: `${Math.min(maxBytes, ORDINARY_BODY_BYTES)}b`,
     onerror: (error) => {
-      throw toBodyError(error, maxMegabytes);
+      throw error;
     },
   });
   return async (ctx, next) => {
-    if (!/^application\/json\b/i.test(ctx.get('content-type'))) {
-      throw new InvalidRequestError(
-        `Expected content-type application/json, got ${ctx.get('content-type') || 'none'}.`,
-        { status: 415, code: 'unsupported_media_type' },
-      );
+    refuseOtherTypes(ctx);
+    const memory = budget.reserve();
+    ctx.state.memory = memory;
+    try {
+      if (Number(ctx.get('content-length')) > maxBytes) throw createTooLargeError(maxMegabytes);
+      ctx.request.body = isOrdinary(ctx)
+        ? await readOrdinary(ctx, { memory, idleMs }, () => parse(ctx, async () => {}))
+        : await readLarge(ctx, { memory, idleMs }, maxMegabytes);
+      await next();
+    } finally {
+      memory.release();
     }
-    await parse(ctx, async () => {});
-    // koa-bodyparser keeps the text too: with images in it, that is a copy too many.
-    Reflect.deleteProperty(ctx.request, 'rawBody');
-    await next();
   };
 }
 
-function toBodyError(error: Error & { status?: number }, maxMegabytes: number): Error {
-  if (error.status === 413) {
-    return new InvalidRequestError(
-      `Expected a body of at most ${maxMegabytes} MB. ` +
-        'Send smaller images, or raise --max-body-megabytes.',
-      { status: 413, code: 'body_too_large', headers: { connection: 'close' } },
-    );
+function refuseOtherTypes(ctx: HttpContext): void {
+  if (/^application\/json\b/i.test(ctx.get('content-type'))) return;
+  throw new InvalidRequestError(
+    `Expected content-type application/json, got ${ctx.get('content-type') || 'none'}.`,
+    { status: 415, code: 'unsupported_media_type' },
+  );
+}
+
+function isOrdinary(ctx: HttpContext): boolean {
+  const length = ctx.get('content-length');
+  const isPlain =
+    ctx.get('content-encoding') === '' && /^application\/json\b/.test(ctx.get('content-type'));
+  return isPlain && length !== '' && Number(length) <= ORDINARY_BODY_BYTES;
+}
+
+interface Reading {
+  memory: Reservation;
+  /** How long a body may bring nothing, or too little. */
+  idleMs: number;
+}
+
+async function readOrdinary(ctx: HttpContext, reading: Reading, parse: () => Promise<void>) {
+  const { memory } = reading;
+  const arrival = watch(ctx.req, { ...reading, minBytes: 1, share: 1 });
+  try {
+    await Promise.race([parse(), arrival.failed]);
+  } catch (error) {
+    ctx.req.resume();
+    throw toBodyError(error);
+  } finally {
+    arrival.stop();
   }
-  if (error.status === 415) {
-    return new InvalidRequestError(
-      'Expected content-encoding identity, gzip or deflate, and charset utf-8.',
-      { status: 415, cause: error },
-    );
+  // koa-bodyparser keeps the text too: with images in it, that is a copy too many.
+  Reflect.deleteProperty(ctx.request, 'rawBody');
+  const { values } = checkBody(ctx.request.body, new Map());
+  memory.resize(arrival.bytes + values * BYTES_PER_VALUE);
+  return ctx.request.body;
+}
+
+async function readLarge(ctx: HttpContext, reading: Reading, maxMegabytes: number) {
+  const { memory, idleMs } = reading;
+  const placeholder = randomUUID();
+  const scanner = new JsonScanner(placeholder);
+  const source = decompress(ctx.req, ctx.get('content-encoding'));
+  const minBytes = (MIN_BODY_BYTES_PER_SECOND * idleMs) / 1000;
+  const share = 1 - MEMORY_FOR_ORDINARY_BODIES;
+  const arrival = watch(source, { ...reading, minBytes, share });
+  const ended = Promise.withResolvers<void>();
+  const scan = (chunk: Buffer) => {
+    try {
+      if (arrival.bytes > maxMegabytes * 1_000_000) throw createTooLargeError(maxMegabytes);
+      scanner.push(chunk);
+    } catch (error) {
+      ended.reject(error);
+    }
+  };
+  const fail = (error: Error) => ended.reject(ctx.req.errored ? new ClientGoneError() : error);
+  source.on('data', scan).once('end', ended.resolve).once('error', fail);
+  ctx.req.once('error', fail);
+  try {
+    await Promise.race([ended.promise, arrival.failed]);
+    return await toBody(scanner, placeholder, memory);
+  } catch (error) {
+    throw toBodyError(error);
+  } finally {
+    arrival.stop();
+    source.off('data', scan);
+    // Whatever else arrives is thrown away, so that the client can read its answer.
+    if (source !== ctx.req) ctx.req.unpipe();
+    ctx.req.resume();
   }
-  return new InvalidRequestError(`Expected the body to be valid JSON: ${error.message}.`, {
+}
+
+async function toBody(scanner: JsonScanner, placeholder: string, memory: Reservation) {
+  const { text, taken } = scanner.end();
+  const json = text.startsWith('\ufeff') ? text.slice(1) : text;
+  if (json.trim() !== '' && !/^[\x20\t\n\r]*[[{]/.test(json)) {
+    throw new SyntaxError('only an object or a list can be a body');
+  }
+  const body: unknown = json.trim() === '' ? {} : JSON.parse(json);
+  const texts = new Map<string, LongText>();
+  for (const [index, { literal, hasEscapes }] of taken.entries()) {
+    texts.set(`${placeholder}${index}`, await readJsonString(literal, hasEscapes));
+  }
+  const { values } = checkBody(body, texts);
+  const images = [...texts.values()].reduce((sum, { length }) => sum + length, 0);
+  memory.resize(images + text.length * 2 + values * BYTES_PER_VALUE);
+  return body;
+}
+
+function decompress(request: IncomingMessage, encoding: string): Readable {
+  switch (encoding.toLowerCase()) {
+    case '':
+    case 'identity':
+      return request;
+    case 'gzip':
+      return request.pipe(createGunzip());
+    case 'deflate':
+      return request.pipe(createInflate());
+    default:
+      throw new InvalidRequestError(
+        `Expected content-encoding identity, gzip or deflate, got ${encoding.slice(0, 40)}.`,
+        { status: 415, code: 'unsupported_media_type' },
+      );
+  }
+}
+
+interface Arrival {
+  readonly bytes: number;
+  /** Rejects when there is no memory for what arrives, or it arrives too slowly. */
+  readonly failed: Promise<never>;
+  stop(): void;
+}
+
+/** Counts what arrives of a body, and gives up on one that brings too little for too long. */
+function watch(
+  source: Readable,
+  { memory, idleMs, minBytes, share }: Reading & { minBytes: number; share: number },
+): Arrival {
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  failed.catch(() => {});
+  let [bytes, before] = [0, 0];
+  const count = (chunk: Buffer) => {
+    bytes += chunk.length;
+    try {
+      memory.grow(chunk.length, share);
+    } catch (error) {
+      reject(error);
+    }
+  };
+  const timer = setInterval(() => {
+    if (bytes - before < minBytes) reject(createSlowError());
+    before = bytes;
+  }, idleMs);
+  source.on('data', count);
+  const stop = () => {
+    clearInterval(timer);
+    source.off('data', count);
+  };
+  return {
+    get bytes() {
+      return bytes;
+    },
+    failed,
+    stop,
+  };
+}
+
+function createSlowError(): InvalidRequestError {
+  return new InvalidRequestError(
+    'The body arrived too slowly and was given up. Send it again, with smaller images if the ' +
+      'network is slow.',
+    { status: 408, code: 'body_too_slow', headers: { connection: 'close' } },
+  );
+}
+
+function createTooLargeError(maxMegabytes: number): InvalidRequestError {
+  return new InvalidRequestError(
+    `Expected a body of at most ${maxMegabytes} MB. ` +
+      'Send smaller images, or raise --max-body-megabytes.',
+    { status: 413, code: 'body_too_large', headers: { connection: 'close' } },
+  );
+}
+
+function toBodyError(error: unknown): unknown {
+  if (error instanceof ApiError || error instanceof ClientGoneError) return error;
+  if (!(error instanceof Error)) return error;
+  if ('type' in error && error.type === 'request.aborted') return new ClientGoneError();
+  const message = error.message.replace(/ in JSON at position \d+.*$/s, '');
+  return new InvalidRequestError(`Expected the body to be valid JSON: ${message}.`, {
     cause: error,
   });
 }

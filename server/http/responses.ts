@@ -1,4 +1,5 @@
 import type Router from '@koa/router';
+import { toJsonBody } from '../json-stream.ts';
 import type { ResponseStore } from '../openai/response-store.ts';
 import type { HttpContext, State } from './deps.ts';
 
@@ -15,7 +16,10 @@ export function registerStoredResponses(
     const id = idOf(ctx);
     const data = store.get(id).input.map((item, index) => ({ id: `item_${index}_${id}`, ...item }));
     const ids = { first_id: data.at(0)?.id ?? null, last_id: data.at(-1)?.id ?? null };
-    ctx.body = { object: 'list', data, ...ids, has_more: false };
+    const body = toJsonBody({ object: 'list', data, ...ids, has_more: false });
+    ctx.type = 'json';
+    ctx.body = body.stream();
+    ctx.length = body.bytes;
   });
   router.delete(`${path}/:id`, (ctx) => {
     const id = idOf(ctx);

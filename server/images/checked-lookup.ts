@@ -1,5 +1,5 @@
 import type { LookupAddress } from 'node:dns';
-import { lookup } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { ImageError } from './image-error.ts';
 import { isPublicAddress } from './public-address.ts';
@@ -7,8 +7,38 @@ import { isPublicAddress } from './public-address.ts';
 /** Finds every address of a host. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
-/** As every program on this Mac resolves names: the hosts file, mDNS and VPNs included. */
-export const resolveAsSystem: Resolve = (hostname) => lookup(hostname, { all: true });
+/**
+ * As every program on this Mac resolves names: the hosts file, mDNS and VPNs included. Each lookup
+ * takes one of libuv's threads until it is answered, and only half of them may do such work.
+ */
+const resolveAsSystem: Resolve = (hostname) => lookup(hostname, { all: true });
+
+/** What a name server says of a name that it does not know; others may, such as the hosts file. */
+const UNKNOWN_NAME = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED', 'EBADNAME', 'EBADQUERY']);
+
+/**
+ * Asks the name servers without a thread, so that one that never answers holds up no other lookup.
+ * Only a name that they do not know is looked up as the system does. With private addresses allowed
+ * that comes first, since the hosts file and mDNS are where such names are.
+ */
+export function createResolve(allowPrivate: boolean): Resolve {
+  if (allowPrivate) return resolveAsSystem;
+  const resolver = new Resolver({ timeout: 3000, tries: 2 });
+  return async (hostname) => {
+    const [v4, v6] = await Promise.allSettled([
+      resolver.resolve4(hostname),
+      resolver.resolve6(hostname),
+    ]);
+    const found = [
+      ...(v4.status === 'fulfilled' ? v4.value : []).map((address) => ({ address, family: 4 })),
+      ...(v6.status === 'fulfilled' ? v6.value : []).map((address) => ({ address, family: 6 })),
+    ];
+    if (found.length > 0) return found;
+    const failure = v4.status === 'rejected' ? v4.reason : undefined;
+    if (failure === undefined || UNKNOWN_NAME.has(failure.code)) return resolveAsSystem(hostname);
+    throw failure;
+  };
+}
 
 /**
  * The `lookup` of a socket: it connects to the very addresses that were checked, so a name cannot

@@ -1,16 +1,43 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ImageError } from './image-error.ts';
 import { toByteText } from './image-rules.ts';
-
-/** A picture's file; `base64` is its text when that is at hand in the standard form. */
-export interface ImageSource {
-  bytes: Buffer;
-  base64?: string;
-}
+import { Bytes, decodeBase64, type JsonPieces, LongText, SLICE_BYTES } from './long-text.ts';
 
 const LONGEST_HEAD = 1024;
 
-export function isDataUrl(url: string): boolean {
-  return /^\s*data:/i.test(url.slice(0, 64));
+/** A file as a data URL whose text is made only while it is written. */
+export class DataUrl implements JsonPieces {
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+
+  constructor(mediaType: string, bytes: Buffer) {
+    this.mediaType = mediaType;
+    this.bytes = bytes;
+  }
+
+  get jsonBytes(): number {
+    return this.#head.length + Math.ceil(this.bytes.length / 3) * 4;
+  }
+
+  toString(): string {
+    return this.#head + this.bytes.toString('base64');
+  }
+
+  *jsonPieces(): Generator<Buffer> {
+    yield Buffer.from(this.#head);
+    for (let at = 0; at < this.bytes.length; at += SLICE_BYTES) {
+      yield Buffer.from(this.bytes.toString('base64', at, at + SLICE_BYTES), 'latin1');
+    }
+  }
+
+  get #head(): string {
+    return `data:${this.mediaType};base64,`;
+  }
+}
+
+export function isDataUrl(url: string | LongText): boolean {
+  if (typeof url === 'string') return /^\s*data:/i.test(url.slice(0, 64));
+  return url.isBase64 || /^\s*data:/i.test(headOf(url));
 }
 
 /**
@@ -18,78 +45,100 @@ export function isDataUrl(url: string): boolean {
  * and the URL-safe alphabet are put right, for Python's decoder would silently skip them. Throws an
  * ImageError.
  */
-export function readDataUrl(url: string, maxBytes: number): ImageSource {
-  const comma = url.slice(0, LONGEST_HEAD).indexOf(',');
+export async function readDataUrl(url: string | LongText, maxBytes: number): Promise<Buffer> {
+  const text = typeof url === 'string' ? toLongText(url) : url;
+  const start = text.isBase64 ? 0 : base64Start(headOf(text));
+  const length = text.length - start;
+  if (length > Math.ceil(maxBytes / 3) * 4) {
+    throw new ImageError(
+      'image_too_large',
+      `Expected an image of at most ${toByteText(maxBytes)}, got about ` +
+        `${toByteText(Math.floor(length / 4) * 3)} in a data URL. Send a smaller image.`,
+    );
+  }
+  return (
+    (await decodeBase64(text.slices(start), length)) ?? decodeUnusual(text.slices(start), length)
+  );
+}
+
+function toLongText(url: string): LongText {
+  const bytes = new Bytes();
+  bytes.append(Buffer.from(url));
+  return new LongText(bytes, false);
+}
+
+/** One byte is one character here: a position in it is a position in the bytes. */
+function headOf(url: LongText): string {
+  const [first] = url.slices();
+  return first?.toString('latin1', 0, LONGEST_HEAD) ?? '';
+}
+
+/** Where the base64 of a data URL begins. */
+function base64Start(head: string): number {
+  const comma = head.indexOf(',');
   if (comma === -1) {
     throw new ImageError(
       'image_invalid_url',
       'Expected a data URL such as data:image/png;base64,..., got one without a comma before its data.',
     );
   }
-  if (!/;\s*base64\s*$/i.test(url.slice(0, comma))) {
+  if (!/;\s*base64\s*$/i.test(head.slice(0, comma))) {
     throw new ImageError(
       'image_invalid_url',
       'Expected the data URL to be base64, got one without ";base64" before its comma. ' +
         'Encode the file as base64: data:image/png;base64,...',
     );
   }
-  const text = url.slice(comma + 1);
-  if (text.length > Math.ceil(maxBytes / 3) * 4) {
-    throw new ImageError(
-      'image_too_large',
-      `Expected an image of at most ${toByteText(maxBytes)}, got about ` +
-        `${toByteText(Math.floor(text.length / 4) * 3)} in a data URL. Send a smaller image.`,
-    );
-  }
-  const bytes = Buffer.from(text, 'base64');
-  if (isStandard(text, bytes)) return { bytes, base64: text };
-  return { bytes: decodeUnusual(text) };
+  return comma + 1;
 }
 
-/**
- * Node skips what is no base64, so the right number of bytes means that nothing was skipped; of
- * what it also takes, the URL-safe alphabet and characters beyond ASCII are left to exclude.
- */
-function isStandard(text: string, bytes: Buffer): boolean {
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  return (
-    text.length > 0 &&
-    text.length % 4 === 0 &&
-    bytes.length === (text.length / 4) * 3 - padding &&
-    !text.includes('-') &&
-    !text.includes('_') &&
-    Buffer.byteLength(text) === text.length
+/** Puts right what people's encoders do, slice by slice: a large image has many line breaks. */
+async function decodeUnusual(slices: Iterable<Buffer>, length: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let held = '';
+  let [read, seen] = [0, 0];
+  if (length === 0) throw createBase64Error(0, '', -1);
+  for (const slice of slices) {
+    read += slice.length;
+    const isLast = read === length;
+    const [decoded, cut] = decodePercent(held + slice.toString('latin1'), isLast);
+    const compact = decoded.replace(/\s+/g, '').replaceAll('-', '+').replaceAll('_', '/');
+    const padding = /={0,2}$/.exec(compact)?.[0] ?? '';
+    const data = compact.slice(0, compact.length - padding.length);
+    const wrong = data.search(/[^A-Za-z0-9+/]/);
+    if (wrong !== -1 || (isLast && (seen + data.length === 0 || data.length % 4 === 1))) {
+      throw createBase64Error(seen, data, wrong);
+    }
+    const whole = isLast ? data.length : data.length - (data.length % 4);
+    pieces.push(Buffer.from(data.slice(0, whole), 'base64'));
+    seen += whole;
+    held = data.slice(whole) + padding + cut;
+    if (!isLast) await nextTurn();
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Undoes percent-encoding; an escape that goes on in the next slice is given back beside it. */
+function decodePercent(text: string, isLast: boolean): [decoded: string, cut: string] {
+  const last = text.lastIndexOf('%');
+  if (last === -1) return [text, ''];
+  const end = isLast || last < text.length - 2 ? text.length : last;
+  const decoded = text
+    .slice(0, end)
+    .replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return [decoded, text.slice(end)];
+}
+
+function createBase64Error(seen: number, data: string, wrong: number): ImageError {
+  const fault =
+    wrong !== -1
+      ? `a character that is not base64 at position ${seen + wrong + 1}`
+      : seen + data.length === 0
+        ? 'nothing'
+        : 'a text whose last characters are missing';
+  return new ImageError(
+    'image_invalid_url',
+    `Expected base64 after the comma of the data URL, got ${fault}. ` +
+      'Encode the whole file as base64, without quotes or other text around it.',
   );
-}
-
-function decodeUnusual(text: string): Buffer {
-  const compact = decodePercent(text)
-    .replace(/\s+/g, '')
-    .replaceAll('-', '+')
-    .replaceAll('_', '/')
-    .replace(/={1,2}$/, '');
-  const wrong = compact.search(/[^A-Za-z0-9+/]/);
-  if (compact === '' || wrong !== -1 || compact.length % 4 === 1) {
-    throw new ImageError(
-      'image_invalid_url',
-      `Expected base64 after the comma of the data URL, got ${describeFault(compact, wrong)}. ` +
-        'Encode the whole file as base64, without quotes or other text around it.',
-    );
-  }
-  return Buffer.from(compact, 'base64');
-}
-
-function decodePercent(text: string): string {
-  if (!text.includes('%')) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function describeFault(compact: string, wrong: number): string {
-  if (compact === '') return 'nothing';
-  if (wrong === -1) return 'a text whose last characters are missing';
-  return `a character that is not base64 at position ${wrong + 1}`;
 }

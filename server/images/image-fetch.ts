@@ -4,22 +4,38 @@ import { ImageError } from './image-error.ts';
 import { type ImageRules, toByteText } from './image-rules.ts';
 import { describeUrl, parseImageUrl } from './image-url.ts';
 
+/** Where the bytes of images are counted while they are in memory; `grow` throws at its limit. */
+export interface ImageMemory {
+  grow(bytes: number): void;
+  shrink(bytes: number): void;
+}
+
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const HEADERS = { 'user-agent': 'Sightglass', accept: 'image/*', 'accept-encoding': 'identity' };
 
 /**
  * Downloads a picture, each redirect checked as the first URL was. Its connections end with it.
- * Throws an ImageError, or the signal's reason once that is aborted.
+ * Throws an ImageError, what `memory` throws when there is no more, or the signal's reason once that
+ * is aborted.
  */
 export async function fetchImage(
   text: string,
-  { rules, resolve }: { rules: ImageRules; resolve: Resolve },
+  { rules, resolve, memory }: { rules: ImageRules; resolve: Resolve; memory: ImageMemory },
   signal: AbortSignal,
 ): Promise<Buffer> {
   const url = parseImageUrl(text, rules.allowPrivateUrls);
   const timeout = AbortSignal.timeout(rules.timeoutMs);
   const within = AbortSignal.any([signal, timeout]);
   const lookup = createCheckedLookup(resolve, rules.allowPrivateUrls);
+  let refused: unknown;
+  const grow = (bytes: number) => {
+    try {
+      memory.grow(bytes);
+    } catch (error) {
+      refused = error;
+      throw error;
+    }
+  };
   const agent = new Agent({
     pipelining: 0,
     allowH2: false,
@@ -31,9 +47,10 @@ export async function fetchImage(
   });
   try {
     const response = await follow(url, rules, { dispatcher: agent, signal: within });
-    return await readBody(response, rules);
+    return await readBody(response, rules, grow);
   } catch (error) {
     signal.throwIfAborted();
+    if (error === refused) throw error;
     throw timeout.aborted ? createTimeoutError(url, rules) : toImageError(error, url);
   } finally {
     await agent.destroy();
@@ -70,6 +87,7 @@ async function follow(
 async function readBody(
   { url, statusCode, headers, body }: Response,
   { maxBytes }: ImageRules,
+  grow: (bytes: number) => void,
 ): Promise<Buffer> {
   if (statusCode !== 200) {
     throw new ImageError(
@@ -98,6 +116,7 @@ async function readBody(
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > maxBytes) throw tooLarge();
+    grow(chunk.length);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);

@@ -1,8 +1,45 @@
 import sharp from 'sharp';
+import { MAX_DECODER_BYTES } from '../limits.ts';
 import { type Bitmap, readBitmap } from './bitmap.ts';
 import { ImageError } from './image-error.ts';
-import { describeContent, detectFormat, type ImageFormat } from './image-format.ts';
-import type { ImageRules } from './image-rules.ts';
+import { type ImageRules, toByteText } from './image-rules.ts';
+
+export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'bmp' | 'tiff';
+
+/** First bytes as latin1; `?` stands for any byte. */
+const SIGNATURES: readonly (readonly [ImageFormat, string])[] = [
+  ['png', '\x89PNG\r\n\x1a\n'],
+  ['jpeg', '\xff\xd8\xff'],
+  ['webp', 'RIFF????WEBP'],
+  ['gif', 'GIF87a'],
+  ['gif', 'GIF89a'],
+  ['bmp', 'BM?????????????\0\0\0'],
+  ['tiff', 'II*\0'],
+  ['tiff', 'MM\0*'],
+  ['tiff', 'II+\0'],
+  ['tiff', 'MM\0+'],
+];
+
+/** What is sent by mistake, in lower case. */
+const OTHERS: readonly (readonly [string, string])[] = [
+  ['HEIC', '????ftyphei'],
+  ['HEIC', '????ftyphev'],
+  ['HEIC', '????ftypmif1'],
+  ['AVIF', '????ftypavi'],
+  ['a video', '????ftyp'],
+  ['a video', 'riff????avi '],
+  ['JPEG XL', '\xff\x0a'],
+  ['JPEG XL', '\0\0\0\x0cjxl '],
+  ['JPEG 2000', '\0\0\0\x0cjp  '],
+  ['an icon', '\0\0\x01\0'],
+  ['a Photoshop document', '8bps'],
+  ['PDF', '%pdf'],
+  ['HTML', '<!doctype html'],
+  ['HTML', '<html'],
+  ['XML', '<?xml'],
+  ['JSON', '{'],
+  ['JSON', '['],
+];
 
 export interface ImageSize {
   width: number;
@@ -19,6 +56,8 @@ export interface ImageHeader {
   hasAlpha: boolean;
   /** Whether every decoder sees the same: one 8-bit gray or RGB frame, the right way up. */
   plain: boolean;
+  /** Memory that its decoder takes at most. */
+  decoderBytes: number;
   bitmap?: Bitmap;
 }
 
@@ -36,7 +75,7 @@ export async function readHeader(bytes: Buffer, rules: ImageRules): Promise<Imag
     );
   }
   const header = format === 'bmp' ? readBitmapHeader(bytes) : await readMetadata(bytes, format);
-  checkSize(header.shown, rules);
+  checkSize(header, rules);
   return header;
 }
 
@@ -55,7 +94,15 @@ function readBitmapHeader(bytes: Buffer): ImageHeader {
   const bitmap = readBitmap(bytes);
   const { width, height } = bitmap;
   const size = { width, height };
-  return { format: 'bmp', shown: size, stored: size, hasAlpha: false, plain: false, bitmap };
+  return {
+    format: 'bmp',
+    shown: size,
+    stored: size,
+    hasAlpha: false,
+    plain: false,
+    decoderBytes: width * height * 4,
+    bitmap,
+  };
 }
 
 async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHeader> {
@@ -70,6 +117,7 @@ async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHe
     height,
     autoOrient,
     hasAlpha,
+    channels,
     depth,
     space,
     orientation = 1,
@@ -80,6 +128,7 @@ async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHe
     shown: { width: autoOrient.width, height: autoOrient.height },
     stored: { width, height },
     hasAlpha,
+    decoderBytes: width * height * Math.max(channels, 3) * bytesPerChannel(format, depth),
     // libvips mends small damage in a GIF that the runtime's PIL fails on: it gets the mended one.
     plain:
       format !== 'tiff' &&
@@ -91,7 +140,23 @@ async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHe
   };
 }
 
-function checkSize({ width, height }: ImageSize, { maxSourcePixels }: ImageRules): void {
+/** A decoder may hold the whole image; that of a progressive JPEG holds two bytes per sample. */
+function bytesPerChannel(format: ImageFormat, depth: string | undefined): number {
+  if (depth === 'float' || depth === 'int' || depth === 'uint') return 4;
+  if (depth === 'double' || depth === 'complex') return 8;
+  return depth === 'uchar' && format !== 'jpeg' ? 1 : 2;
+}
+
+function checkSize(header: ImageHeader, { maxSourcePixels }: ImageRules): void {
+  const { width, height } = header.shown;
+  if (header.decoderBytes > MAX_DECODER_BYTES && width * height <= maxSourcePixels) {
+    throw new ImageError(
+      'image_too_large',
+      `Decoding this ${width}x${height} image takes up to ${toByteText(header.decoderBytes)}, more ` +
+        `than the ${toByteText(MAX_DECODER_BYTES)} allowed. Scale it down, or save it with 8 bits ` +
+        'per channel.',
+    );
+  }
   if (width * height > maxSourcePixels) {
     throw new ImageError(
       'image_too_large',
@@ -106,4 +171,25 @@ function checkSize({ width, height }: ImageSize, { maxSourcePixels }: ImageRules
         'Crop the image or send it in parts.',
     );
   }
+}
+
+/** What a file is, by its bytes: its name and declared type prove nothing. */
+function detectFormat(bytes: Buffer): ImageFormat | undefined {
+  const head = bytes.toString('latin1', 0, 32);
+  return SIGNATURES.find(([, signature]) => startsWith(head, signature))?.[0];
+}
+
+/** For a message: what a file looks like that is not one of ours. */
+function describeContent(bytes: Buffer): string {
+  if (bytes.length === 0) return 'an empty file';
+  const head = bytes.toString('latin1', 0, 512).toLowerCase();
+  const text = head.replace(/^ï»¿/, '').trimStart();
+  if (text.startsWith('<') && text.includes('<svg')) return 'SVG';
+  const known = OTHERS.find(([, start]) => startsWith(head, start) || startsWith(text, start));
+  return known?.[0] ?? 'an unknown format';
+}
+
+function startsWith(head: string, signature: string): boolean {
+  if (head.length < signature.length) return false;
+  return [...signature].every((character, at) => character === '?' || character === head[at]);
 }

@@ -1,39 +1,63 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import sharp from 'sharp';
-import { type Resolve, resolveAsSystem } from './checked-lookup.ts';
+import {
+  LARGE_IMAGE_LANE,
+  MAX_DOWNLOADS,
+  PARALLEL_LOADS,
+  SMALL_IMAGE_BYTES,
+  SMALL_IMAGE_LANE,
+} from '../limits.ts';
+import { createResolve, type Resolve } from './checked-lookup.ts';
 import { isDataUrl, readDataUrl } from './data-url.ts';
-import { convertImage, type LoadedImage } from './image-conversion.ts';
+import { FairSlots } from './fair-slots.ts';
+import { convertImage, createSlowError, type LoadedImage } from './image-conversion.ts';
 import { ImageError } from './image-error.ts';
-import { fetchImage } from './image-fetch.ts';
+import { fetchImage, type ImageMemory } from './image-fetch.ts';
 import { readHeader } from './image-header.ts';
 import { DEFAULT_RULES, type ImageRules } from './image-rules.ts';
+import { LongText } from './long-text.ts';
 
 export type { LoadedImage } from './image-conversion.ts';
+export type { ImageMemory } from './image-fetch.ts';
 export type { ImageRules } from './image-rules.ts';
-
-const PARALLEL_LOADS = 6;
-/** From here a picture takes so much memory, 64 MiB and more, that it waits for the others. */
-const LARGE_PIXELS = 2 ** 24;
 
 /** What a picture of low detail is scaled to: OpenAI's 512 by 512. */
 const LOW_DETAIL_PIXELS = 512 * 512;
 
 /** A picture to load; one of low detail is scaled down further. */
 export interface WantedImage {
-  url: string;
+  url: string | LongText;
   isLowDetail?: boolean;
 }
 
-/** The only place that resolves a picture a client names, to bytes that the runtime can read. */
+/** Who wants images, for taking turns, and where their bytes are counted. */
+export interface ImageClient {
+  client: string;
+  memory: ImageMemory;
+}
+
+const UNLIMITED: ImageClient = { client: '', memory: { grow: () => {}, shrink: () => {} } };
+
+/**
+ * The only place that resolves a picture a client names, to bytes that the runtime can read. All
+ * requests share its limits on downloads and decoders, and clients take turns at them.
+ */
 export class ImageLoader {
   #rules: ImageRules;
-  readonly #resolve: Resolve;
+  #resolve: Resolve;
+  readonly #givenResolve: Resolve | undefined;
   readonly #closing = new AbortController();
-  #lastLarge: Promise<unknown> = Promise.resolve();
+  readonly #downloads = new FairSlots(MAX_DOWNLOADS);
+  readonly #small = new FairSlots(SMALL_IMAGE_LANE);
+  readonly #large = new FairSlots(LARGE_IMAGE_LANE);
+  readonly #decoding = new Set<Promise<unknown>>();
 
   /** Rules left out have their defaults. `lookup` replaces the system's resolver. */
   constructor(rules: Partial<ImageRules> = {}, { lookup }: { lookup?: Resolve } = {}) {
     this.#rules = { ...DEFAULT_RULES, ...rules };
-    this.#resolve = lookup ?? resolveAsSystem;
+    this.#givenResolve = lookup;
+    this.#resolve = lookup ?? createResolve(this.#rules.allowPrivateUrls);
     // No picture is asked for twice in a row, and none should stay in memory.
     sharp.cache(false);
   }
@@ -41,40 +65,57 @@ export class ImageLoader {
   /** Rules for pictures that are asked for from now on. */
   setRules(rules: Partial<ImageRules>): void {
     this.#rules = { ...this.#rules, ...rules };
+    this.#resolve = this.#givenResolve ?? createResolve(this.#rules.allowPrivateUrls);
   }
 
-  /** Throws an ImageError, or the signal's reason once that is aborted. */
-  async load(url: string, signal: AbortSignal, isLowDetail = false): Promise<LoadedImage> {
+  /**
+   * Throws an ImageError, what the client's memory throws at its limit, or the signal's reason once
+   * that is aborted.
+   */
+  async load(
+    url: string | LongText,
+    signal: AbortSignal,
+    isLowDetail = false,
+    who: ImageClient = UNLIMITED,
+  ): Promise<LoadedImage> {
     const within = AbortSignal.any([signal, this.#closing.signal]);
     within.throwIfAborted();
-    const source = isDataUrl(url)
-      ? readDataUrl(url, this.#rules.maxBytes)
-      : { bytes: await fetchImage(url, { rules: this.#rules, resolve: this.#resolve }, within) };
-    const header = await readHeader(source.bytes, this.#rules);
-    const maxPixels = Math.min(this.#rules.maxPixels, isLowDetail ? LOW_DETAIL_PIXELS : Infinity);
-    const convert = () => {
-      within.throwIfAborted();
-      return convertImage(source, header, { maxPixels });
-    };
-    const { width, height } = header.stored;
-    return abortable(width * height < LARGE_PIXELS ? convert() : this.#afterLarge(convert), within);
+    const bytes = await this.#read(url, within, who);
+    const rules = this.#rules;
+    const { client } = who;
+    const header = await this.#decode(this.#small, client, within, () => readHeader(bytes, rules));
+    const maxPixels = Math.min(rules.maxPixels, isLowDetail ? LOW_DETAIL_PIXELS : Infinity);
+    const lane = header.decoderBytes <= SMALL_IMAGE_BYTES ? this.#small : this.#large;
+    const image = await this.#decode(lane, client, within, () =>
+      convertImage(bytes, header, { ...rules, maxPixels }),
+    );
+    const kept = image.dataUrl.bytes.length;
+    if (kept < bytes.length) who.memory.shrink(bytes.length - kept);
+    else who.memory.grow(kept - bytes.length);
+    return image;
   }
 
   /**
    * Loads the pictures of one request, a repeated one once. The first failure ends the others;
    * the ImageError carries its `index`.
    */
-  async loadAll(wanted: readonly WantedImage[], signal: AbortSignal): Promise<LoadedImage[]> {
+  async loadAll(
+    wanted: readonly WantedImage[],
+    signal: AbortSignal,
+    who: ImageClient = UNLIMITED,
+  ): Promise<LoadedImage[]> {
     const failed = new AbortController();
     const within = AbortSignal.any([signal, failed.signal]);
     const loaded = new Map<string, LoadedImage>();
-    const keys = wanted.map(({ url, isLowDetail }) => `${isLowDetail === true} ${url}`);
+    const keys: string[] = [];
+    for (const { url, isLowDetail } of wanted)
+      keys.push(`${isLowDetail === true} ${await keyOf(url)}`);
     const waiting = new Map(keys.map((key, index) => [key, wanted[index]])).entries();
     const work = async () => {
       for (const [key, image] of waiting) {
         if (image === undefined) continue;
         try {
-          loaded.set(key, await this.load(image.url, within, image.isLowDetail));
+          loaded.set(key, await this.load(image.url, within, image.isLowDetail, who));
         } catch (error) {
           // Those that end with the first failure bring the same error here.
           if (error instanceof ImageError) error.index ??= keys.indexOf(key);
@@ -84,30 +125,70 @@ export class ImageLoader {
       }
     };
     await Promise.all(Array.from({ length: PARALLEL_LOADS }, work));
+    // Their texts are not needed any more, now that each has been decoded.
+    for (const { url } of wanted) if (url instanceof LongText) who.memory.shrink(url.release());
     return keys.flatMap((key) => loaded.get(key) ?? []);
   }
 
   /** Ends what is still being loaded; nothing can be loaded afterwards. */
   async close(): Promise<void> {
     this.#closing.abort(new Error('the image loader is closed'));
-    await this.#lastLarge;
+    await Promise.allSettled(this.#decoding);
   }
 
-  #afterLarge<T>(convert: () => Promise<T>): Promise<T> {
-    const turn = this.#lastLarge.then(convert);
-    this.#lastLarge = turn.catch(() => {});
-    return turn;
+  async #read(
+    url: string | LongText,
+    signal: AbortSignal,
+    { client, memory }: ImageClient,
+  ): Promise<Buffer> {
+    const rules = this.#rules;
+    if (!isDataUrl(url)) {
+      const options = { rules, resolve: this.#resolve, memory };
+      return this.#downloads.run(client, signal, () => fetchImage(String(url), options, signal));
+    }
+    memory.grow(Math.floor((url.length / 4) * 3));
+    return readDataUrl(url, rules.maxBytes);
+  }
+
+  /**
+   * Decodes in a lane, whose slot is held until the decoder has really ended: it stops soon after
+   * its time is over, or when all of a file has been read, but nobody waits for that.
+   */
+  async #decode<T>(
+    lane: FairSlots,
+    client: string,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { decodeSeconds } = this.#rules;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    let timer: NodeJS.Timeout | undefined;
+    const decoding = lane.run(client, signal, () => {
+      // A decoder that is past its time has its own error; the extra second lets it come first.
+      const slow = () => reject(createSlowError(decodeSeconds));
+      timer = setTimeout(slow, (decodeSeconds + 1) * 1000);
+      return work();
+    });
+    this.#decoding.add(decoding);
+    decoding.then(resolve, reject).finally(() => this.#decoding.delete(decoding));
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    }
   }
 }
 
-/** A decode cannot be called back, but nobody has to wait for it. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
+/** The same for the same text. A long one is not compared as a whole, nor copied. */
+async function keyOf(url: string | LongText): Promise<string> {
+  if (typeof url === 'string') return url;
+  const hash = createHash('sha256');
+  for (const slice of url.slices()) {
+    hash.update(slice);
+    await nextTurn();
   }
+  return hash.digest('hex');
 }

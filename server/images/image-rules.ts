@@ -1,3 +1,5 @@
+import { DECODE_SECONDS } from '../limits.ts';
+
 /** What a picture may cost and where it may come from. */
 export interface ImageRules {
   /** Whether URLs may lead to private, loopback, link-local and other non-public addresses. */
@@ -11,11 +13,13 @@ export interface ImageRules {
   /** For the whole of a download, name resolution and redirects included. */
   timeoutMs: number;
   maxRedirects: number;
+  /** Decoding is aborted after this time. A whole number, as sharp wants it. */
+  decodeSeconds: number;
 }
 
 /**
  * What the gateway leaves open. 2^27 pixels let the largest cameras in (108 megapixels), and what
- * libvips must hold for the worst file of that size (16-bit, interlaced) is 1 GiB.
+ * libvips must hold for the worst file of that size is checked beside it.
  */
 export const DEFAULT_RULES = {
   allowPrivateUrls: false,
@@ -24,6 +28,7 @@ export const DEFAULT_RULES = {
   maxSourcePixels: 2 ** 27,
   timeoutMs: 30_000,
   maxRedirects: 5,
+  decodeSeconds: DECODE_SECONDS,
 } as const satisfies ImageRules;
 
 /** A byte limit as a person reads it. */

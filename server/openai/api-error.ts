@@ -64,9 +64,12 @@ export class InvalidApiKeyError extends ApiError {
   }
 }
 
-/** 429: the queue, or the number of streams, is at its limit. The message is the seed's. */
+/** 429: the queue, the streams or the memory for requests are at their limit. The message is the seed's. */
 export class AtCapacityError extends ApiError {
-  constructor(code: 'queue_full' | 'too_many_streams', retryAfterSeconds: number) {
+  constructor(
+    code: 'queue_full' | 'too_many_streams' | 'too_many_bytes',
+    retryAfterSeconds: number,
+  ) {
     super('Too many requests. Service is at capacity.', {
       status: 429,
       type: 'rate_limit_error',

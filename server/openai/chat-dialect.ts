@@ -8,7 +8,7 @@ import type { ChatMessage } from './chat-message.ts';
 import { ChatCompletionRequest } from './chat-request.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
 import { toTools } from './function-tool.ts';
-import { parseBody } from './parse-body.ts';
+import { parseBody } from './invalid-request.ts';
 
 const passedOn = runtimeParameters(ChatCompletionRequest);
 

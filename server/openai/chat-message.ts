@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { MAX_LIST_ITEMS, MAX_TOOL_CALLS } from '../limits.ts';
+import { ImageText } from './bounded.ts';
 
 /** How closely a picture is read; `low` has it scaled down, as OpenAI does. */
 export const ImageDetail = z.enum(['auto', 'low', 'high', 'original']).nullish();
@@ -8,15 +10,18 @@ const RefusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() }
 
 /** Some clients send the URL bare; OpenAI's form is `{ url, detail }`. */
 const ImageUrl = z.union([
-  z.object({ url: z.string(), detail: ImageDetail }),
-  z.string().transform((url) => ({ url, detail: undefined })),
+  z.object({ url: ImageText, detail: ImageDetail }),
+  ImageText.transform((url) => ({ url, detail: undefined })),
 ]);
 const ImagePart = z.object({ type: z.literal('image_url'), image_url: ImageUrl });
 
-const text = z.union([z.string(), z.array(TextPart).min(1)]);
+const text = z.union([z.string(), z.array(TextPart).min(1).max(MAX_LIST_ITEMS)]);
 const textAndImages = z.union([
   z.string(),
-  z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).min(1),
+  z
+    .array(z.discriminatedUnion('type', [TextPart, ImagePart]))
+    .min(1)
+    .max(MAX_LIST_ITEMS),
 ]);
 const name = z.string().nullish();
 
@@ -25,7 +30,13 @@ const UserMessage = z.object({ role: z.literal('user'), content: textAndImages, 
 const AssistantMessage = z.object({
   role: z.literal('assistant'),
   content: z
-    .union([z.string(), z.array(z.discriminatedUnion('type', [TextPart, RefusalPart])).min(1)])
+    .union([
+      z.string(),
+      z
+        .array(z.discriminatedUnion('type', [TextPart, RefusalPart]))
+        .min(1)
+        .max(MAX_LIST_ITEMS),
+    ])
     .nullish(),
   refusal: z.string().nullish(),
   reasoning_content: z.string().nullish(),
@@ -37,6 +48,7 @@ const AssistantMessage = z.object({
         function: z.object({ name: z.string(), arguments: z.string() }),
       }),
     )
+    .max(MAX_TOOL_CALLS)
     .nullish(),
   name,
 });

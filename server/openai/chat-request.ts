@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { MAX_LIST_ITEMS, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
+import { JsonObject, JsonSchema, record } from './bounded.ts';
 import { ChatMessage } from './chat-message.ts';
 import { gateway, noEffect, refused, runtime } from './compatibility.ts';
-import { FunctionName, FunctionTool, JsonObject, ToolChoice } from './function-tool.ts';
+import { FunctionName, FunctionTool, ToolChoice } from './function-tool.ts';
 import { mlxParameters, sampling } from './sampling.ts';
 
 const ResponseFormat = z.discriminatedUnion('type', [
@@ -12,7 +14,7 @@ const ResponseFormat = z.discriminatedUnion('type', [
     json_schema: z.object({
       name: FunctionName,
       description: z.string().nullish(),
-      schema: JsonObject,
+      schema: JsonSchema,
       strict: z.boolean().nullish(),
     }),
   }),
@@ -30,7 +32,7 @@ const local = 'nothing leaves this Mac';
  * is said of each parameter here is what `docs/openai-compatibility.md` tells.
  */
 export const ChatCompletionRequest = z.strictObject({
-  messages: z.array(ChatMessage).min(1).meta({
+  messages: z.array(ChatMessage).min(1).max(MAX_LIST_ITEMS).meta({
     effect: 'gateway',
     note: 'roles `system`, `developer`, `user`, `assistant`, `tool`; images of users and tools; `detail: low` scales a picture down to 512 × 512 at most',
     test: 'test/contract/messages.test.ts',
@@ -53,7 +55,7 @@ export const ChatCompletionRequest = z.strictObject({
   ...sampling,
   presence_penalty: runtime(penalty),
   frequency_penalty: runtime(penalty),
-  logit_bias: runtime(z.record(TokenId, z.number().min(-100).max(100))),
+  logit_bias: runtime(record(TokenId, z.number().min(-100).max(100))),
   logprobs: runtime(z.boolean()),
   top_logprobs: runtime(z.int().min(0).max(20), 'with `logprobs`'),
   response_format: runtime(
@@ -65,14 +67,17 @@ export const ChatCompletionRequest = z.strictObject({
     z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']),
     'for models that think; the reasoning comes as `reasoning_content`',
   ),
-  tools: gateway(z.array(FunctionTool).max(128), 'functions; the model’s own format is parsed'),
+  tools: gateway(
+    z.array(FunctionTool).max(MAX_TOOLS),
+    'functions; the model’s own format is parsed',
+  ),
   tool_choice: gateway(
     ToolChoice,
     '`required` and a name hold the answer to a call, whatever the model is',
     'test/e2e/forced-call.test.ts',
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call'),
-  modalities: gateway(z.array(z.literal('text')).min(1), 'text only'),
+  modalities: gateway(z.array(z.literal('text')).min(1).max(MAX_WORDS), 'text only'),
   verbosity: gateway(z.literal('medium'), 'only the default; ask for it in the prompt'),
   ...mlxParameters,
   user: noEffect(z.string(), local),

@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import type { Tools } from '../generation/tools.ts';
+import { MAX_TOOLS } from '../limits.ts';
 import { InvalidRequestError } from './api-error.ts';
+import { JsonSchema } from './bounded.ts';
 
 /** The name of a function or of a schema. */
 export const FunctionName = z.string().regex(/^[\w-]{1,64}$/, {
   error: 'up to 64 letters, digits, underscores or dashes',
 });
-export const JsonObject = z.record(z.string(), z.unknown());
 
 /** A function that the model may call: what both of OpenAI's APIs tell of it. */
 export const functionTool = {
   name: FunctionName,
   description: z.string().nullish(),
-  parameters: JsonObject.refine(({ type }) => type === undefined || type === 'object', {
+  parameters: JsonSchema.refine(({ type }) => type === undefined || type === 'object', {
     error: 'a JSON Schema of type "object"',
   }).nullish(),
   strict: z.boolean().nullish(),
@@ -36,7 +37,7 @@ export const ToolChoice = z.union([
     type: z.literal('allowed_tools'),
     allowed_tools: z.object({
       mode: z.enum(['auto', 'required']),
-      tools: z.array(NamedFunction).min(1),
+      tools: z.array(NamedFunction).min(1).max(MAX_TOOLS),
     }),
   }),
 ]);

@@ -1,7 +1,21 @@
 import type { z } from 'zod';
+import { LongText } from '../images/long-text.ts';
 import { InvalidRequestError } from './api-error.ts';
 
 type Issue = z.core.$ZodIssue;
+
+/** zod stops at the first value that is wrong: a list of wrong ones would make an issue for each. */
+const FIRST_PROBLEM = { abortEarly: true, reportInput: false };
+
+/**
+ * Reads a body by its schema, up to the first thing that is wrong with it.
+ * @throws InvalidRequestError that names the field and what was expected of it
+ */
+export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown) {
+  const parsed = schema.safeParse(body, FIRST_PROBLEM);
+  if (!parsed.success) throw toInvalidRequest(parsed.error, body);
+  return parsed.data;
+}
 
 /**
  * Turns what zod found wrong into OpenAI's error: the first problem, the field in `param`, and a
@@ -86,6 +100,7 @@ function step(value: unknown, key: PropertyKey): unknown {
 /** A value as an error may show it: short, and never the payload of an image. */
 function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
+  if (value instanceof LongText) return `a string of ${value.length} characters`;
   if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value !== 'string') return JSON.stringify(value);

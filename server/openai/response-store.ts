@@ -1,4 +1,6 @@
 import type { Response } from 'openai/resources/responses/responses';
+import { LongText } from '../images/long-text.ts';
+import { BYTES_PER_STORED_VALUE } from '../limits.ts';
 import { InvalidRequestError } from './api-error.ts';
 import type { ConversationItem } from './responses-item.ts';
 
@@ -20,17 +22,31 @@ export interface StoredResponse {
 export class ResponseStore {
   #maxBytes: number;
   readonly #stored = new Map<string, StoredResponse & { bytes: number }>();
+  /** Every item that some response keeps; later ones share those of earlier ones. */
+  readonly #items = new Map<object, { bytes: number; uses: number }>();
   #bytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
+  /** What everything kept takes, the conversations included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   save(stored: StoredResponse): void {
-    const bytes = Buffer.byteLength(JSON.stringify([stored.body, stored.input]));
-    if (bytes > this.#maxBytes) return;
+    const bytes = sizeOf(stored.body);
+    const whole = [...itemsOf(stored)].reduce((sum, item) => sum + this.#sizeOfItem(item), bytes);
+    if (whole > this.#maxBytes) return;
     this.#stored.set(stored.body.id, { ...stored, bytes });
     this.#bytes += bytes;
+    for (const item of itemsOf(stored)) {
+      const known = this.#items.get(item) ?? { bytes: this.#sizeOfItem(item), uses: 0 };
+      if (known.uses === 0) this.#bytes += known.bytes;
+      known.uses += 1;
+      this.#items.set(item, known);
+    }
     this.#dropOldest();
   }
 
@@ -61,6 +77,10 @@ export class ResponseStore {
     throw notFound(`Item with id '${id}' not found: send the item itself.`, param);
   }
 
+  #sizeOfItem(item: object): number {
+    return this.#items.get(item)?.bytes ?? sizeOf(item);
+  }
+
   #dropOldest(): void {
     for (const id of this.#stored.keys()) {
       if (this.#bytes <= this.#maxBytes) break;
@@ -69,9 +89,34 @@ export class ResponseStore {
   }
 
   #drop(id: string): void {
-    this.#bytes -= this.#stored.get(id)?.bytes ?? 0;
+    const stored = this.#stored.get(id);
+    if (stored === undefined) return;
     this.#stored.delete(id);
+    this.#bytes -= stored.bytes;
+    for (const item of itemsOf(stored)) {
+      const known = this.#items.get(item);
+      if (known === undefined) continue;
+      known.uses -= 1;
+      if (known.uses > 0) continue;
+      this.#items.delete(item);
+      this.#bytes -= known.bytes;
+    }
   }
+}
+
+function itemsOf({ input, conversation }: StoredResponse): Set<object> {
+  return new Set([...input, ...conversation]);
+}
+
+/** About what a value takes in memory. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return BYTES_PER_STORED_VALUE + Buffer.byteLength(value);
+  if (value instanceof LongText) return BYTES_PER_STORED_VALUE + value.length;
+  if (typeof value !== 'object' || value === null) return BYTES_PER_STORED_VALUE;
+  return Object.values(value).reduce(
+    (sum: number, inner) => sum + sizeOf(inner),
+    BYTES_PER_STORED_VALUE,
+  );
 }
 
 function notFound(message: string, param: string | null): InvalidRequestError {

@@ -3,7 +3,7 @@ import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
 import { toTools } from './function-tool.ts';
-import { parseBody } from './parse-body.ts';
+import { parseBody } from './invalid-request.ts';
 import { beginResponse, finishResponse, toOutput } from './response-body.ts';
 import { ResponseEvents } from './response-events.ts';
 import type { ResponseBody, ResponseStore } from './response-store.ts';
@@ -23,6 +23,7 @@ export function createResponsesDialect(store: ResponseStore): Dialect {
       const request = parseBody(ResponsesRequest, body);
       const previous = earlierItems(request, store);
       const input = ownItems(request, store);
+      if (request.store !== false) keepImages(input);
       const suffix = randomUUID().replaceAll('-', '');
       const keep = (response: ResponseBody) => {
         if (request.store === false) return;
@@ -46,6 +47,16 @@ export function createResponsesDialect(store: ResponseStore): Dialect {
       };
     },
   };
+}
+
+/** Images that go with the stored response are needed after this request. */
+function keepImages(items: readonly PlacedItem[]): void {
+  for (const { item } of items) {
+    const content = item.type === 'message' ? item.content : 'output' in item ? item.output : [];
+    for (const part of typeof content === 'string' ? [] : content) {
+      if (part.type === 'input_image' && typeof part.image_url !== 'string') part.image_url.keep();
+    }
+  }
 }
 
 function isKept(item: InputItem): item is ConversationItem {

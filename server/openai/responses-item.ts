@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { MAX_LIST_ITEMS } from '../limits.ts';
+import { ImageText } from './bounded.ts';
 import { ImageDetail } from './chat-message.ts';
 
 const InputText = z.object({ type: z.literal('input_text'), text: z.string() });
@@ -6,13 +8,16 @@ const OutputText = z.object({ type: z.literal('output_text'), text: z.string() }
 const Refusal = z.object({ type: z.literal('refusal'), refusal: z.string() });
 const InputImage = z.object({
   type: z.literal('input_image'),
-  image_url: z.string(),
+  image_url: ImageText,
   file_id: z.null({ error: 'left out: there are no files here; send `image_url`' }).optional(),
   detail: ImageDetail,
 });
 const Output = z.union([
   z.string(),
-  z.array(z.discriminatedUnion('type', [InputText, InputImage])).min(1),
+  z
+    .array(z.discriminatedUnion('type', [InputText, InputImage]))
+    .min(1)
+    .max(MAX_LIST_ITEMS),
 ]);
 
 /** One turn of the conversation; an earlier answer has the parts of an answer. */
@@ -21,7 +26,9 @@ const MessageItem = z.object({
   role: z.enum(['user', 'assistant', 'system', 'developer']),
   content: z.union([
     z.string(),
-    z.array(z.discriminatedUnion('type', [InputText, InputImage, OutputText, Refusal])),
+    z
+      .array(z.discriminatedUnion('type', [InputText, InputImage, OutputText, Refusal]))
+      .max(MAX_LIST_ITEMS),
   ]),
 });
 const FunctionCallItem = z.object({
@@ -37,7 +44,10 @@ const FunctionCallOutputItem = z.object({
 });
 const ReasoningItem = z.object({
   type: z.literal('reasoning'),
-  content: z.array(z.object({ type: z.literal('reasoning_text'), text: z.string() })).nullish(),
+  content: z
+    .array(z.object({ type: z.literal('reasoning_text'), text: z.string() }))
+    .max(MAX_LIST_ITEMS)
+    .nullish(),
 });
 /** An item of an earlier answer that this server has kept. */
 const ItemReference = z.object({ type: z.literal('item_reference'), id: z.string() });

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { MAX_LIST_ITEMS, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
+import { JsonObject, JsonSchema } from './bounded.ts';
 import { gateway, noEffect, refused } from './compatibility.ts';
-import { FunctionName, functionTool, JsonObject } from './function-tool.ts';
+import { FunctionName, functionTool } from './function-tool.ts';
 import { InputItem } from './responses-item.ts';
 import { mlxParameters, sampling } from './sampling.ts';
 
@@ -11,7 +13,7 @@ const Format = z.discriminatedUnion('type', [
     type: z.literal('json_schema'),
     name: FunctionName,
     description: z.string().nullish(),
-    schema: JsonObject,
+    schema: JsonSchema,
     strict: z.boolean().nullish(),
   }),
 ]);
@@ -23,7 +25,7 @@ const test = 'test/contract/responses.test.ts';
 
 /** The body of `POST /v1/responses`, after OpenAI's API reference; null means not given. */
 export const ResponsesRequest = z.strictObject({
-  input: z.union([z.string(), z.array(InputItem).min(1)]).meta({
+  input: z.union([z.string(), z.array(InputItem).min(1).max(MAX_LIST_ITEMS)]).meta({
     effect: 'gateway',
     note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call`, `function_call_output` (with images too), `reasoning`, `item_reference`',
     test,
@@ -50,7 +52,7 @@ export const ResponsesRequest = z.strictObject({
   ...sampling,
   top_logprobs: gateway(z.int().min(0).max(20), 'asks for the logprobs too', test),
   include: gateway(
-    z.array(z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content'])),
+    z.array(z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content'])).max(MAX_WORDS),
     '`message.output_text.logprobs`; reasoning is never encrypted',
     test,
   ),
@@ -69,7 +71,7 @@ export const ResponsesRequest = z.strictObject({
     test,
   ),
   tools: gateway(
-    z.array(z.object({ type: z.literal('function'), ...functionTool })).max(128),
+    z.array(z.object({ type: z.literal('function'), ...functionTool })).max(MAX_TOOLS),
     'functions; OpenAI’s own tools run at OpenAI',
     test,
   ),
@@ -80,7 +82,7 @@ export const ResponsesRequest = z.strictObject({
       z.object({
         type: z.literal('allowed_tools'),
         mode: z.enum(['auto', 'required']),
-        tools: z.array(Named).min(1),
+        tools: z.array(Named).min(1).max(MAX_TOOLS),
       }),
     ]),
     '`required` and a name hold the answer to a call, whatever the model is',

@@ -11,8 +11,11 @@ export interface JobOptions {
   client?: string;
   /** Fires when the caller has gone. */
   signal?: AbortSignal;
-  /** What the job needs before it may start. Others pass it in the line until this resolves. */
-  ready?: Promise<unknown>;
+  /**
+   * What the job needs before it may start; a function is called once the job is admitted. Others
+   * pass it in the line until this resolves.
+   */
+  ready?: Promise<unknown> | (() => Promise<unknown>);
 }
 
 /** How the work ended; calling it tells the caller, unless it was told of an earlier end. */

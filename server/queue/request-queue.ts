@@ -89,7 +89,8 @@ export class RequestQueue {
     try {
       this.#admit(options);
     } catch (reason) {
-      ready?.catch(() => {}); // nobody waits for it now, so its failure is not unhandled
+      // nobody waits for it now, so its failure is not unhandled
+      if (ready instanceof Promise) ready.catch(() => {});
       return Promise.reject(reason);
     }
     const job = new Job(work, options, this.#arrivals++);
@@ -98,7 +99,7 @@ export class RequestQueue {
     job.startDeadline(this.#deadlines);
     if (signal !== undefined) job.watchCaller(signal, (reason) => this.#end(job, reason));
     if (ready === undefined) this.#enter(job);
-    else this.#enterWhen(ready, job);
+    else this.#enterWhen(typeof ready === 'function' ? ready() : ready, job);
     return job.promise;
   }
 

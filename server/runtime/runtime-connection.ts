@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { type Dispatcher, Pool } from 'undici';
+import { type JsonBody, toJsonBody } from '../json-stream.ts';
 import type { ChatChunk, RuntimeChatRequest, RuntimeUsage } from './chat-protocol.ts';
 import { HangWatch, type HangWatchOptions, type RuntimeProgress } from './hang-watch.ts';
 import type { ReadyLine } from './launcher-line.ts';
@@ -92,7 +93,7 @@ export class RuntimeConnection {
    */
   async *chat(request: RuntimeChatRequest, options: ChatOptions): AsyncGenerator<ChatChunk[]> {
     options.signal.throwIfAborted();
-    const body = JSON.stringify(request);
+    const body = toJsonBody(request);
     const end = this.#watch.begin();
     this.#generating += 1;
     const shared = () => this.#generating > 1;
@@ -158,7 +159,7 @@ export class RuntimeConnection {
 
   async #post(
     path: string,
-    body: string,
+    body: JsonBody,
     { id, signal, cacheSalt }: ChatOptions,
   ): Promise<Dispatcher.ResponseData> {
     const response = await this.#pool.request({
@@ -166,10 +167,11 @@ export class RuntimeConnection {
       path,
       headers: {
         'content-type': 'application/json',
+        'content-length': String(body.bytes),
         'x-request-id': id,
         ...(cacheSalt === undefined ? {} : { 'x-apc-tenant': cacheSalt }),
       },
-      body,
+      body: body.stream(),
       signal,
     });
     if (response.statusCode === 200) return response;

@@ -19,12 +19,9 @@ before(async () => {
 });
 
 test('an acceptable picture is passed on as it came', async () => {
-  assert.deepEqual(await loader.load(standard, signal), {
-    dataUrl: standard,
-    format: 'png',
-    width: 64,
-    height: 64,
-  });
+  const { dataUrl, ...rest } = await loader.load(standard, signal);
+  assert.equal(String(dataUrl), standard);
+  assert.deepEqual(rest, { format: 'png', width: 64, height: 64 });
 });
 
 const SPELLINGS: [string, () => string][] = [
@@ -39,7 +36,7 @@ const SPELLINGS: [string, () => string][] = [
 ];
 for (const [what, spell] of SPELLINGS) {
   test(`a data URL with ${what} becomes a standard one`, async () => {
-    assert.equal((await loader.load(spell(), signal)).dataUrl, standard);
+    assert.equal(String((await loader.load(spell(), signal)).dataUrl), standard);
   });
 }
 

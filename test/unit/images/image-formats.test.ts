@@ -19,12 +19,9 @@ function decode(dataUrl: string) {
 for (const format of ['png', 'jpeg', 'webp'] as const) {
   test(`a plain ${format} is passed on byte for byte`, async () => {
     const bytes = await drawShape({ ...wide, format });
-    assert.deepEqual(await load(bytes), {
-      dataUrl: toDataUrl(bytes, `image/${format}`),
-      format,
-      width: 60,
-      height: 40,
-    });
+    const { dataUrl, ...rest } = await load(bytes);
+    assert.equal(String(dataUrl), toDataUrl(bytes, `image/${format}`));
+    assert.deepEqual(rest, { format, width: 60, height: 40 });
   });
 }
 
@@ -33,8 +30,11 @@ for (const format of ['gif', 'tiff'] as const) {
     const bytes = await drawShape({ ...wide, format });
     const { dataUrl, ...rest } = await load(bytes);
     assert.deepEqual(rest, { format, width: 60, height: 40 });
-    assert.match(dataUrl, /^data:image\/png;base64,/);
-    assert.deepEqual(await decode(dataUrl), await sharp(bytes).removeAlpha().raw().toBuffer());
+    assert.match(String(dataUrl), /^data:image\/png;base64,/);
+    assert.deepEqual(
+      await decode(String(dataUrl)),
+      await sharp(bytes).removeAlpha().raw().toBuffer(),
+    );
   });
 }
 
@@ -51,7 +51,7 @@ for (const format of ['gif', 'webp'] as const) {
       .toBuffer();
     assert.equal((await sharp(bytes).metadata()).pages, 2);
     const { dataUrl, width, height } = await load(bytes);
-    const [red = 0, green = 0, blue = 0] = await decode(dataUrl);
+    const [red = 0, green = 0, blue = 0] = await decode(String(dataUrl));
     assert.deepEqual([width, height], [20, 20]);
     assert(red > 250 && green < 5 && blue < 5);
   });
@@ -70,7 +70,7 @@ for (const orientation of [1, 2, 3, 4, 5, 6, 7, 8]) {
       width: turned ? 40 : 60,
       height: turned ? 60 : 40,
     });
-    const sent = await sharp(Buffer.from(dataUrl.slice(23), 'base64')).metadata();
+    const sent = await sharp(Buffer.from(String(dataUrl).slice(23), 'base64')).metadata();
     assert.deepEqual([sent.width, sent.height], [rest.width, rest.height]);
     assert((sent.orientation ?? 1) === 1);
   });
@@ -82,7 +82,7 @@ test('what is transparent is seen on white, whatever color hides under it', asyn
   })
     .png()
     .toBuffer();
-  const pixels = await decode((await load(bytes)).dataUrl);
+  const pixels = await decode(String((await load(bytes)).dataUrl));
   assert.deepEqual(pixels, Buffer.alloc(8 * 8 * 3, 255));
 });
 
@@ -91,7 +91,7 @@ test('an opaque picture with an alpha channel is passed on', async () => {
     .ensureAlpha()
     .png()
     .toBuffer();
-  assert.equal((await load(bytes)).dataUrl, toDataUrl(bytes, 'image/png'));
+  assert.equal(String((await load(bytes)).dataUrl), toDataUrl(bytes, 'image/png'));
 });
 
 test('16-bit gray is brought to 8 bits: the runtime would cut it off at white', async () => {
@@ -101,7 +101,7 @@ test('16-bit gray is brought to 8 bits: the runtime would cut it off at white', 
     .png()
     .toBuffer();
   assert.equal((await sharp(bytes).metadata()).depth, 'ushort');
-  const [level = 0] = await decode((await load(bytes)).dataUrl);
+  const [level = 0] = await decode(String((await load(bytes)).dataUrl));
   assert(Math.abs(level - 128) <= 1, `got ${level}`);
 });
 
@@ -111,7 +111,10 @@ test('CMYK becomes RGB', async () => {
     .jpeg()
     .toBuffer();
   const { dataUrl } = await load(bytes);
-  assert.equal((await sharp(Buffer.from(dataUrl.slice(23), 'base64')).metadata()).space, 'srgb');
+  assert.equal(
+    (await sharp(Buffer.from(String(dataUrl).slice(23), 'base64')).metadata()).space,
+    'srgb',
+  );
 });
 
 const NO_PICTURES: [string, string | Buffer][] = [

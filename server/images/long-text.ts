@@ -1,0 +1,216 @@
+import { isAscii } from 'node:buffer';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** Small enough that working on it takes a few milliseconds. Divisible by 3 and 4. */
+export const SLICE_BYTES = 393_216;
+const FIRST_BLOCK_BYTES = 1024;
+/** The longest escape of a character in JSON: a pair such as \ud83d\ude00. */
+const LONGEST_ESCAPE = 12;
+
+/** A text that is written to JSON piece by piece, since it is too long for one go. */
+export interface JsonPieces {
+  /** UTF-8 bytes of all pieces together. */
+  readonly jsonBytes: number;
+  /** What stands between the quotes of the JSON string. */
+  jsonPieces(): Iterable<Buffer>;
+}
+
+/**
+ * Bytes that grow, in blocks: nothing is copied a second time. They are a copy of what is appended,
+ * since a view of a chunk would keep all of its memory.
+ */
+export class Bytes {
+  #blocks: Buffer[] = [];
+  /** What is free of the last block. */
+  #free: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(bytes: Buffer, from = 0, to = bytes.length): void {
+    for (let at = from; at < to; ) {
+      if (this.#free.length === 0) {
+        const size = Math.min(SLICE_BYTES, FIRST_BLOCK_BYTES * 4 ** this.#blocks.length);
+        this.#free = Buffer.from(new ArrayBuffer(size));
+        this.#blocks.push(this.#free);
+      }
+      const copied = bytes.copy(this.#free, 0, at, to);
+      this.#free = this.#free.subarray(copied);
+      this.#length += copied;
+      at += copied;
+    }
+  }
+
+  /** All bytes from one place on, in pieces of `size` but for the last. */
+  *slices(size: number, from = 0): Generator<Buffer> {
+    let held: Buffer[] = [];
+    let heldBytes = 0;
+    let skip = from;
+    for (const block of this.#filled()) {
+      let at = Math.min(skip, block.length);
+      skip -= at;
+      while (at < block.length) {
+        const piece = block.subarray(at, at + size - heldBytes);
+        at += piece.length;
+        heldBytes += piece.length;
+        held.push(piece);
+        if (heldBytes < size) continue;
+        yield held.length === 1 ? piece : Buffer.concat(held);
+        [held, heldBytes] = [[], 0];
+      }
+    }
+    if (heldBytes > 0) yield Buffer.concat(held);
+  }
+
+  toString(): string {
+    return Buffer.concat([...this.#filled()]).toString();
+  }
+
+  /** Gives the memory back now, not when it is collected. */
+  release(): void {
+    for (const { buffer } of this.#blocks.splice(0)) (buffer as ArrayBuffer).transfer(0);
+    this.#free = Buffer.alloc(0);
+    this.#length = 0;
+  }
+
+  *#filled(): Generator<Buffer> {
+    let left = this.#length;
+    for (const block of this.#blocks) {
+      yield block.subarray(0, left);
+      left -= Math.min(left, block.length);
+    }
+  }
+}
+
+/**
+ * A long string of a request's body, such as an image's data URL. It stays as the bytes that were
+ * received: outside of the JavaScript heap, and without further copies.
+ */
+export class LongText implements JsonPieces {
+  readonly #bytes: Bytes;
+  /** Whether the bytes are the string as JSON has it, so that they need no escapes. */
+  readonly #isLiteral: boolean;
+  #isKept = false;
+  #isBase64 = false;
+
+  constructor(bytes: Bytes, isLiteral: boolean) {
+    this.#bytes = bytes;
+    this.#isLiteral = isLiteral;
+  }
+
+  /** Of the text in UTF-8; 0 after `release`. */
+  get length(): number {
+    return this.#bytes.length;
+  }
+
+  /** Whether it is the base64 of an image without the head of a data URL. */
+  get isBase64(): boolean {
+    return this.#isBase64;
+  }
+
+  /** The API says that this is base64: Anthropic's images have no data URL. */
+  asBase64(): this {
+    this.#isBase64 = true;
+    return this;
+  }
+
+  /** The text is needed after its request, so that `release` leaves it. */
+  keep(): void {
+    this.#isKept = true;
+  }
+
+  /** Gives up the text when it has been decoded. Returns the bytes that this frees. */
+  release(): number {
+    if (this.#isKept) return 0;
+    const { length } = this.#bytes;
+    this.#bytes.release();
+    return length;
+  }
+
+  /** The text in UTF-8, from one byte on. */
+  slices(from = 0): Generator<Buffer> {
+    return this.#bytes.slices(SLICE_BYTES, from);
+  }
+
+  toString(): string {
+    return this.#bytes.toString();
+  }
+
+  get jsonBytes(): number {
+    if (this.#isLiteral) return this.#bytes.length;
+    let sum = 0;
+    for (const piece of this.jsonPieces()) sum += piece.length;
+    return sum;
+  }
+
+  *jsonPieces(): Generator<Buffer> {
+    if (this.#isLiteral) {
+      yield* this.slices();
+      return;
+    }
+    const decoder = new TextDecoder();
+    for (const slice of this.slices()) {
+      yield Buffer.from(JSON.stringify(decoder.decode(slice, { stream: true })).slice(1, -1));
+    }
+  }
+}
+
+/**
+ * The text of a JSON string of any length from the bytes between its quotes.
+ * @throws SyntaxError
+ */
+export async function readJsonString(literal: Bytes, hasEscapes: boolean): Promise<LongText> {
+  if (!hasEscapes) return new LongText(literal, true);
+  const text = new Bytes();
+  let held: Buffer = Buffer.alloc(0);
+  let left = literal.length;
+  for (const slice of literal.slices(SLICE_BYTES)) {
+    const bytes = held.length === 0 ? slice : Buffer.concat([held, slice]);
+    left -= slice.length;
+    const end = left === 0 ? bytes.length : escapeEnd(bytes, bytes.length - LONGEST_ESCAPE);
+    text.append(Buffer.from(JSON.parse(`"${bytes.toString('utf8', 0, end)}"`)));
+    held = bytes.subarray(end);
+    await nextTurn();
+  }
+  literal.release();
+  return new LongText(text, false);
+}
+
+/** The first place from `stop` on that is not within an escape, a pair of them or a character. */
+function escapeEnd(literal: Buffer, stop: number): number {
+  let at = 0;
+  while (at < stop) {
+    if (literal[at] !== 0x5c) at += 1;
+    else at += literal[at + 1] === 0x75 ? 6 : 2;
+  }
+  while (((literal[at] ?? 0) & 0xc0) === 0x80) at += 1;
+  return /^\\ud[c-f]/i.test(literal.toString('latin1', at, at + 4)) ? at + 6 : at;
+}
+
+/**
+ * Decodes base64 slice by slice, so that nobody waits for a long one. Gives nothing if the text is
+ * not plain standard base64 with its padding, which may still be put right.
+ */
+export async function decodeBase64(
+  slices: Iterable<Buffer>,
+  length: number,
+): Promise<Buffer | undefined> {
+  if (length === 0 || length % 4 !== 0) return undefined;
+  const bytes = Buffer.allocUnsafeSlow((length / 4) * 3);
+  let [read, written] = [0, 0];
+  for (const slice of slices) {
+    const piece = slice.toString('latin1');
+    read += slice.length;
+    // Node skips what is not base64, so the right number of bytes means that nothing was skipped;
+    // of what it also takes, the URL-safe alphabet and characters beyond ASCII are left to exclude.
+    if (!isAscii(slice) || piece.includes('-') || piece.includes('_')) return undefined;
+    const padding = read < length ? 0 : piece.endsWith('==') ? 2 : piece.endsWith('=') ? 1 : 0;
+    const expected = (slice.length / 4) * 3 - padding;
+    if (bytes.write(piece, written, 'base64') !== expected) return undefined;
+    written += expected;
+    if (read < length) await nextTurn();
+  }
+  return bytes.subarray(0, written);
+}

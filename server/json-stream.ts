@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { DataUrl } from './images/data-url.ts';
+import { type JsonPieces, LongText } from './images/long-text.ts';
+
+/** JSON that is written piece by piece, in time with its reader. */
+export interface JsonBody {
+  /** Of the whole JSON in UTF-8. */
+  readonly bytes: number;
+  stream(): Readable;
+}
+
+/**
+ * Turns a value into JSON in which images are encoded only while they are sent: as one text they
+ * would be copied several times over, and keep everybody waiting meanwhile.
+ */
+export function toJsonBody(value: unknown): JsonBody {
+  const placeholder = randomUUID();
+  const images: JsonPieces[] = [];
+  const json = JSON.stringify(value, (_key, inner: unknown) => {
+    if (!(inner instanceof DataUrl || inner instanceof LongText)) return inner;
+    images.push(inner);
+    return placeholder;
+  });
+  const texts = json.split(placeholder).map((text) => Buffer.from(text));
+  const bytes = [...texts.map(({ length }) => length), ...images.map(({ jsonBytes }) => jsonBytes)];
+  function* pieces() {
+    for (const [index, text] of texts.entries()) {
+      if (text.length > 0) yield text;
+      yield* images[index]?.jsonPieces() ?? [];
+    }
+  }
+  return {
+    bytes: bytes.reduce((sum, length) => sum + length, 0),
+    stream: () => Readable.from(pieces(), { objectMode: false }),
+  };
+}

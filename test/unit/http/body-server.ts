@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+import Koa from 'koa';
+import { ByteBudget } from '../../../server/byte-budget.ts';
+import type { State } from '../../../server/http/deps.ts';
+import { parseJsonBody } from '../../../server/http/json-body.ts';
+import { toJsonBody } from '../../../server/json-stream.ts';
+import { ApiError } from '../../../server/openai/api-error.ts';
+
+interface BodyServerOptions {
+  maxMegabytes?: number;
+  memoryBytes?: number;
+  idleMs?: number;
+  /** What is done with a body; by default it is sent back. */
+  use?: (body: unknown) => unknown;
+}
+
+/** A server that reads bodies as the service does, and nothing else. */
+export async function serveBodies(t: TestContext, options: BodyServerOptions = {}) {
+  const { maxMegabytes = 100, memoryBytes = 512e6, idleMs, use = (body) => body } = options;
+  const budget = new ByteBudget(memoryBytes);
+  const app = new Koa<State>();
+  app.on('error', () => {});
+  app.use(async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      ctx.status = error.status;
+      ctx.set(error.headers);
+      ctx.body = error.toBody();
+    }
+  });
+  app.use(parseJsonBody(maxMegabytes, budget, idleMs));
+  app.use(async (ctx) => {
+    const body = toJsonBody(await use(ctx.request.body));
+    ctx.type = 'json';
+    ctx.body = body.stream();
+    ctx.length = body.bytes;
+  });
+  const server = createServer(app.callback());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, port, budget };
+}

@@ -1,0 +1,408 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { type MessagePort, Worker } from 'node:worker_threads';
+import { deflateSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { LongText } from '../../../server/images/long-text.ts';
+import { serveBodies } from './body-server.ts';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+async function post(url: string, body: RequestInit['body'], headers = {}) {
+  const init = { method: 'POST', headers: { ...JSON_TYPE, ...headers }, body, duplex: 'half' };
+  const response = await fetch(url, init as RequestInit);
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the server said
+  const answer = (await response.json()) as any;
+  return { status: response.status, headers: response.headers, answer };
+}
+
+/** In pieces of these lengths, over and over, without a content-length. */
+async function* inPieces(bytes: Buffer, lengths: readonly number[]) {
+  for (let at = 0, index = 0; at < bytes.length; index += 1) {
+    const length = lengths[index % lengths.length] ?? 1;
+    yield bytes.subarray(at, at + length);
+    at += length;
+  }
+}
+
+const image = (length: number) => `data:image/png;base64,${'iVBORw0K'.repeat(length / 8)}`;
+const question = (url: string) => ({
+  messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }],
+});
+
+test('any body is read as JSON.parse reads it, however it arrives', async (t) => {
+  const { url } = await serveBodies(t);
+  const key = fc.constantFrom('url', 'image_url', 'data', 'type', 'x"\\y', 'é');
+  const word = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 20 }),
+    fc.constantFrom('"', '\\', '\\"', 'data:', '{"url":"', ',]}', '\u2028', '💥'),
+    fc.constantFrom('a/b\n', '\\"x', 'é💥').map((unit) => unit.repeat(8000)),
+  );
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      word,
+      fc.integer(),
+      fc.constantFrom(null, true, 1.5e300),
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.dictionary(key, tie('value'), { maxKeys: 4, noNullPrototype: true }),
+    ),
+  }));
+  const body = fc.dictionary(key, value, { maxKeys: 5, noNullPrototype: true });
+  const lengths = fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(body, fc.boolean(), lengths, async (sent, escaped, pieces) => {
+      const json = escaped
+        ? JSON.stringify(sent, null, 1).replaceAll('/', '\\/').replaceAll('é', '\\u00e9')
+        : JSON.stringify(sent);
+      const { status, answer } = await post(url, inPieces(Buffer.from(json), pieces));
+      assert.deepEqual([status, answer], [200, JSON.parse(json)]);
+    }),
+    { numRuns: 300, seed: 23 },
+  );
+});
+
+for (const [what, path, body] of [
+  ['chat completions', 'messages.0.content.0.image_url.url', question(image(40_000))],
+  [
+    'Responses',
+    'input.0.content.0.image_url',
+    { input: [{ content: [{ type: 'input_image', image_url: image(40_000) }] }] },
+  ],
+  [
+    'a result of a tool in Messages',
+    'messages.0.content.0.content.0.source.data',
+    { messages: [{ content: [{ content: [{ source: { data: image(40_000) } }] }] }] },
+  ],
+] as const) {
+  test(`a long image of ${what} stays as bytes, and is sent on as it came`, async (t) => {
+    let found: unknown;
+    const { url } = await serveBodies(t, {
+      use: (body) => {
+        found = path.split('.').reduce((value, key) => Object(value)[key], body);
+        return body;
+      },
+    });
+    for (const json of [JSON.stringify(body), JSON.stringify(body).replaceAll('/', '\\/')]) {
+      const { answer } = await post(url, inPieces(Buffer.from(json), [7000]));
+      assert.ok(found instanceof LongText);
+      assert.deepEqual(answer, body);
+    }
+  });
+}
+
+test('a long text at another place is a string', async (t) => {
+  let found: unknown;
+  const { url } = await serveBodies(t, {
+    use: (body) => {
+      found = Object(body).metadata.url;
+      return {};
+    },
+  });
+  await post(
+    url,
+    inPieces(Buffer.from(JSON.stringify({ metadata: { url: image(40_000) } })), [9e3]),
+  );
+  assert.equal(found, image(40_000));
+});
+
+test('a client cannot name an image that it has not sent', async (t) => {
+  const { url } = await serveBodies(t);
+  const forged = question('00000000-0000-4000-8000-0000000000000');
+  assert.deepEqual(
+    (await post(url, inPieces(Buffer.from(JSON.stringify(forged)), [50]))).answer,
+    forged,
+  );
+});
+
+test('gzip and deflate are unpacked; another encoding is refused', async (t) => {
+  const { url } = await serveBodies(t);
+  const body = Buffer.from(JSON.stringify(question(image(400_000))));
+  for (const [encoding, packed] of [
+    ['gzip', gzipSync(body)],
+    ['deflate', deflateSync(body)],
+  ] as const) {
+    const { answer } = await post(url, packed, { 'content-encoding': encoding });
+    assert.deepEqual(answer, JSON.parse(body.toString()), encoding);
+  }
+  for (const encoding of ['br', 'compress', 'x'.repeat(50)]) {
+    const { status, answer } = await post(url, body, { 'content-encoding': encoding });
+    assert.deepEqual([status, answer.error.code], [415, 'unsupported_media_type']);
+  }
+  const broken = await post(url, gzipSync(body).subarray(0, 200), { 'content-encoding': 'gzip' });
+  assert.equal(broken.status, 400);
+});
+
+const zeros = (bytes: number) => `{"messages":[0${',0'.repeat(bytes / 2)}]}`;
+const bad: [string, () => string | Buffer, string | null, string | null][] = [
+  [
+    'number of values beyond the limit',
+    () =>
+      `[${Array(20)
+        .fill(`[${'0,'.repeat(3000)}0]`)
+        .join(',')}]`,
+    'body_too_complex',
+    null,
+  ],
+  ['list of too many items', () => zeros(30_000), 'body_too_complex', 'messages'],
+  [
+    'object of too many fields',
+    () =>
+      JSON.stringify({
+        logit_bias: Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [i, 1])),
+      }),
+    'body_too_complex',
+    'logit_bias',
+  ],
+  [
+    'body nested too deeply',
+    () => `{"a":${'['.repeat(200)}${']'.repeat(200)}}`,
+    'body_too_complex',
+    null,
+  ],
+  [
+    'large body nested too deeply',
+    () => `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
+    'body_too_complex',
+    null,
+  ],
+  ['text without end', () => `{"x":"${'x'.repeat(9e6)}"}`, 'text_too_large', null],
+  ['blanks without end', () => `{${' '.repeat(9e6)}}`, 'text_too_large', null],
+  ['large body cut short', () => `{"x":"${'x'.repeat(300_000)}`, null, null],
+  ['large text alone', () => `"${'x'.repeat(300_000)}"`, null, null],
+  ['prototype', () => '{"a":{"__proto__":{"x":1}}}', null, null],
+  [
+    'large body with a prototype',
+    () => `{"a":{"__proto__":{}},"b":"${'x'.repeat(300_000)}"}`,
+    null,
+    'a.__proto__',
+  ],
+];
+for (const [what, make, code, param] of bad) {
+  test(`a ${what} is refused with 400`, async (t) => {
+    const { url } = await serveBodies(t);
+    const { status, answer } = await post(url, make());
+    assert.deepEqual([status, answer.error.code, answer.error.param], [400, code, param]);
+  });
+}
+
+/** Runs a function in a thread of its own, so that its work does not count as the server's. */
+function inThread(
+  work: (url: string, port: MessagePort, ...data: never[]) => unknown,
+  url: string,
+  ...data: unknown[]
+) {
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads');
+     Promise.resolve((${work})(workerData.url, parentPort, ...workerData.data))
+       .then((result) => { parentPort.postMessage(result); parentPort.close(); });`,
+    { eval: true, workerData: { url, data } },
+  );
+  const result = once(worker, 'message').then(([message]) => message);
+  return { result, stop: () => worker.postMessage('stop') };
+}
+
+/** Asks again and again until it is stopped. Returns the slowest answer in milliseconds. */
+async function askOften(url: string, port: MessagePort) {
+  let [slowest, isStopped] = [0, false];
+  (port as unknown as NodeJS.EventEmitter).on('message', () => {
+    isStopped = true;
+  });
+  const headers = { 'content-type': 'application/json' };
+  while (!isStopped) {
+    const start = performance.now();
+    const response = await fetch(url, { method: 'POST', headers, body: '{"a":1}' });
+    if ((await response.text()) !== '{"a":1}') throw new Error('a wrong answer');
+    slowest = Math.max(slowest, performance.now() - start);
+  }
+  return Math.round(slowest);
+}
+
+/** Posts `head`, `unit` over and over, and `tail`; reads the answer as soon as it is there. */
+function postRepeated(
+  url: string,
+  _: MessagePort,
+  head: string,
+  unit: string,
+  times: number,
+  tail: string,
+) {
+  const body = Buffer.from(head + unit.repeat(times) + tail);
+  const { request } = process.getBuiltinModule('node:http');
+  const headers = { 'content-type': 'application/json', 'content-length': body.length };
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    const sent = request(url, { method: 'POST', headers }, (response) => {
+      const elapsedMs = Math.round(performance.now() - start);
+      response.setEncoding('utf8');
+      let answer = '';
+      response.on('data', (text) => {
+        answer += text;
+      });
+      response.on('end', () => {
+        sent.destroy();
+        resolve({ status: response.statusCode, code: JSON.parse(answer).error?.code, elapsedMs });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+/**
+ * The longest stretch that this thread computed between two turns of a timer. In CPU time, since
+ * wall time also counts what other processes do.
+ */
+function startStallWatch() {
+  let [longest, before] = [0, process.threadCpuUsage()];
+  const timer = setInterval(() => {
+    const now = process.threadCpuUsage();
+    longest = Math.max(longest, now.user + now.system - before.user - before.system);
+    before = now;
+  }, 1);
+  return () => {
+    clearInterval(timer);
+    return Math.round(longest / 1000);
+  };
+}
+
+/** What a large body costs: the longest stall of this thread, and what another client waits. */
+async function costOf(
+  url: string,
+  ...body: [head: string, unit: string, times: number, tail: string]
+) {
+  const other = inThread(askOften, url);
+  const sent = inThread(postRepeated, url, ...body);
+  const stopWatch = startStallWatch();
+  const answer = await sent.result;
+  const stallMs = stopWatch();
+  other.stop();
+  return { ...answer, stallMs, otherMs: await other.result };
+}
+
+for (const megabytes of [1, 10, 100]) {
+  test(`a list of zeros of ${megabytes} MB is refused within a second, and delays nobody`, async (t) => {
+    const { url, budget } = await serveBodies(t, { maxMegabytes: 101 });
+    const cost = await costOf(url, '{"messages":[0', ',0', megabytes * 500_000, ']}');
+    t.diagnostic(JSON.stringify(cost));
+    assert.deepEqual([cost.status, cost.code], [400, 'body_too_complex']);
+    assert.ok(cost.elapsedMs < 1000);
+    assert.ok(cost.stallMs < 100);
+    assert.equal(budget.used, 0);
+  });
+}
+
+const part = `{"type":"text","text":"${'abcdefghi '.repeat(80)}"},`;
+const allowed: [string, [head: string, unit: string, times: number, tail: string]][] = [
+  ['the most text', ['{"messages":[{"content":[', part, 9000, '0]}]}']],
+  ['one text', ['{"x":"', 'abcdefghij', 780_000, '"}']],
+  ['the most values', ['{"a":[', '[{"a":1,"b":[0]}],', 9800, '0]}']],
+  ['a large image', ['{"messages":[{"content":[{"image_url":"data:', 'abcd', 24_000_000, '"}]}]}']],
+  [
+    'an image with escapes',
+    ['{"messages":[{"content":[{"image_url":"data:', 'ab\\/c', 19_000_000, '"}]}]}'],
+  ],
+  [
+    'an image of escapes',
+    ['{"messages":[{"content":[{"image_url":"', '\\u0061', 15_000_000, '"}]}]}'],
+  ],
+  [
+    'many images',
+    ['{"messages":[{"content":[', `{"image_url":"${'abcd'.repeat(5000)}"},`, 4500, '0]}]}'],
+  ],
+];
+for (const [what, body] of allowed) {
+  test(`a body of ${what} that is allowed delays nobody`, async (t) => {
+    const { url } = await serveBodies(t, {
+      use: (body) => ({ a: Object(body).a === 1 ? 1 : undefined }),
+    });
+    const cost = await costOf(url, ...body);
+    t.diagnostic(JSON.stringify(cost));
+    assert.equal(cost.status, 200);
+    assert.ok(cost.stallMs < 100);
+  });
+}
+
+test('a body over the limit gets 413 before and while it arrives', async (t) => {
+  const { url, budget } = await serveBodies(t, { maxMegabytes: 1 });
+  const body = Buffer.from(`{"x":"${'x'.repeat(1_100_000)}"}`);
+  for (const sent of [body, inPieces(body, [50_000])]) {
+    const { status, answer } = await post(url, sent);
+    assert.deepEqual([status, answer.error.code], [413, 'body_too_large']);
+  }
+  assert.equal(budget.used, 0);
+});
+
+/** Sends the head and the beginning of a body, and waits for whatever comes back. */
+function sendUnfinished(port: number, length: number, bytes: Buffer) {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(
+    'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n' +
+      `content-length: ${length}\r\n\r\n`,
+  );
+  socket.write(bytes);
+  return socket;
+}
+
+test('unfinished bodies hold what has arrived; beyond the memory there is 429, and room for ordinary ones', async (t) => {
+  const { url, port, budget } = await serveBodies(t, { memoryBytes: 8e6 });
+  const start = Buffer.concat([Buffer.from('{"x":"'), Buffer.alloc(2e6, 'a')]);
+  const sockets = Array.from({ length: 8 }, () => sendUnfinished(port, 5e6, start));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const heads = sockets.map(async (socket) => {
+    const [chunk] = await once(socket, 'data');
+    return String(chunk).split('\r\n');
+  });
+  const refused = await Promise.all([...Array(5)].map(() => Promise.race(heads))); // some
+  assert.match(refused[0]?.[0] ?? '', /429/);
+  assert.ok(refused[0]?.some((line) => /^retry-after: \d+$/i.test(line)));
+  assert.ok(budget.used <= 7e6, `${budget.used} bytes`);
+  assert.equal((await post(url, '{"a":1}')).status, 200);
+  for (const socket of sockets) socket.destroy();
+});
+
+test('announcing a body takes no memory', async (t) => {
+  const { port, budget } = await serveBodies(t, { memoryBytes: 8e6 });
+  const socket = sendUnfinished(port, 5e6, Buffer.from('{'));
+  t.after(() => socket.destroy());
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok(budget.used <= 1);
+});
+
+for (const [what, length] of [
+  ['an ordinary', 1000],
+  ['a large', 1_000_000],
+] as const) {
+  test(`${what} body that stops arriving is given up with 408, and its memory is free`, async (t) => {
+    const { port, budget } = await serveBodies(t, { idleMs: 100 });
+    const socket = sendUnfinished(port, length, Buffer.from('{"x":"aaaa'));
+    assert.match(await text(socket), /^HTTP\/1.1 408 .*"code":"body_too_slow"/s);
+    assert.equal(budget.used, 0);
+  });
+}
+
+test('a large body that trickles in is given up, too', async (t) => {
+  const { port } = await serveBodies(t, { idleMs: 100 });
+  const socket = sendUnfinished(port, 1_000_000, Buffer.from('{"x":"'));
+  const trickle = setInterval(() => socket.write('a'), 5);
+  t.after(() => clearInterval(trickle));
+  assert.match(await text(socket), /^HTTP\/1.1 408 /);
+});
+
+test('a client that leaves in mid-body gives its memory back', async (t) => {
+  const { port, budget } = await serveBodies(t);
+  const socket = sendUnfinished(
+    port,
+    5e6,
+    Buffer.concat([Buffer.from('{"x":"'), Buffer.alloc(1e6, 'a')]),
+  );
+  while (budget.used < 1e6) await new Promise((resolve) => setTimeout(resolve, 5));
+  socket.destroy();
+  while (budget.used > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
