@@ -47,6 +47,9 @@ export const MIN_BODY_BYTES_PER_SECOND = 64_000;
 /** Open connections. Each may hold an ordinary body and Node's own buffers. */
 export const MAX_CONNECTIONS = 2048;
 
+/** The head of a request must arrive within this time: enough for any honest client. */
+export const HEADERS_MS = 20_000;
+
 /** The part of the memory for requests that large bodies leave to ordinary ones. */
 export const MEMORY_FOR_ORDINARY_BODIES = 0.125;
 

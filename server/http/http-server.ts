@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { connect, createServer as createProbe, type Server as NetServer } from 'node:net';
-import { answerMalformedHttp } from './malformed-http.ts';
+import type { Duplex } from 'node:stream';
+import { HEADERS_MS, MAX_CONNECTIONS } from '../limits.ts';
+import { answerMalformedHttp, HALF_CLOSED } from './malformed-http.ts';
 import { addressesOf } from './reachable-url.ts';
 
 /** This machine answers at once, or a firewall drops the packets. */
@@ -95,7 +97,14 @@ export class HttpServer {
 
   #createServer(): Server {
     // Longer than clients keep an idle connection, so that they close it and not we under a request.
-    const server = createServer({ keepAliveTimeout: 65_000 });
+    const server = createServer({
+      keepAliveTimeout: 65_000,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: HEADERS_MS / 4,
+    });
+    server.maxConnections = MAX_CONNECTIONS;
+    const responseOn = (socket: Duplex) =>
+      [...this.#open].find((response) => response.socket === socket);
     server.on('request', (request, response) => {
       this.#open.add(response);
       response.once('close', () => {
@@ -106,9 +115,19 @@ export class HttpServer {
       this.#handler(request, response);
     });
     server.on('clientError', (error, socket) => {
-      const isBeingAnswered = [...this.#open].some((response) => response.socket === socket);
-      if (isBeingAnswered) socket.destroy();
-      else answerMalformedHttp(error, socket);
+      const response = responseOn(socket);
+      // After a whole request the fault is in the next one, whose answer is not due yet.
+      if (response?.headersSent || response?.req.complete) socket.destroy();
+      else answerMalformedHttp((error as NodeJS.ErrnoException).code, socket);
+    });
+    server.on('connection', (socket) => {
+      // Node closes a connection whose client has closed its side; this answers before that.
+      socket.prependListener('end', () => {
+        const response = responseOn(socket);
+        if (response?.headersSent === false && response.req.complete) {
+          answerMalformedHttp(HALF_CLOSED, socket);
+        }
+      });
     });
     return server;
   }

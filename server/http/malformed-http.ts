@@ -2,6 +2,9 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { InvalidRequestError } from '../openai/api-error.ts';
 
+/** Not Node's: the client has sent a whole request and closed its side. */
+export const HALF_CLOSED = 'HALF_CLOSED';
+
 /** What Node's parser found wrong, by its error code; anything else is no HTTP at all. */
 const PROBLEMS: Readonly<Record<string, { status: number; message: string }>> = {
   HPE_HEADER_OVERFLOW: {
@@ -12,16 +15,30 @@ const PROBLEMS: Readonly<Record<string, { status: number; message: string }>> = 
     status: 408,
     message: 'The request did not arrive in full in time. Send it again.',
   },
+  HPE_INVALID_CHUNK_SIZE: {
+    status: 400,
+    message: 'The body is chunked, and the size of a chunk is not a number. Send it again.',
+  },
+  HPE_INVALID_EOF_STATE: {
+    status: 400,
+    message: 'The body ended before it was complete: it is shorter than its Content-Length.',
+  },
+  [HALF_CLOSED]: {
+    status: 400,
+    message:
+      'The client closed its side of the connection before the answer was ready. Keep it open ' +
+      'until the answer has arrived.',
+  },
 };
 const NO_HTTP = { status: 400, message: 'Expected an HTTP/1.1 request. Is the URL https?' };
 
-/** Answers a connection on which no request could be read, in OpenAI's form, and closes it. */
-export function answerMalformedHttp(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+/** Answers a connection on which no request could be read, in OpenAI's form, and closes it. `code` is Node's. */
+export function answerMalformedHttp(code: string | undefined, socket: Duplex): void {
+  if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const { status, message } = PROBLEMS[error.code ?? ''] ?? NO_HTTP;
+  const { status, message } = PROBLEMS[code ?? ''] ?? NO_HTTP;
   const body = JSON.stringify(new InvalidRequestError(message, { status }).toBody());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n` +

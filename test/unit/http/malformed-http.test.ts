@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type TestContext, test } from 'node:test';
+import { HttpServer } from '../../../server/http/http-server.ts';
+
+/** A server that answers a request when its body is complete, or when the test says so. */
+async function listen(t: TestContext, answer?: (response: ServerResponse) => void) {
+  const server = new HttpServer((request, response) => {
+    const finish = answer ?? (() => response.end('served'));
+    request.resume().once('end', () => finish(response));
+  });
+  const port = await server.listen({ host: '127.0.0.1', port: 0 });
+  t.after(() => server.close());
+  return async (...sent: string[]): Promise<Socket> => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket, 'connect');
+    for (const part of sent) socket.write(part);
+    return socket;
+  };
+}
+
+const head = (more: string) => `POST / HTTP/1.1\r\nhost: localhost\r\n${more}\r\n\r\n`;
+
+/** The status, and the message of OpenAI's error object. */
+async function answerOn(socket: Socket) {
+  const [start = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+  return { status: Number(start.split(' ')[1]), message: JSON.parse(body).error.message as string };
+}
+
+test('a chunk of no valid size gets 400 that says so', async (t) => {
+  const send = await listen(t);
+  const socket = await send(
+    head('transfer-encoding: chunked'),
+    '5\r\nhello\r\nZZ\r\nx\r\n0\r\n\r\n',
+  );
+  const { status, message } = await answerOn(socket);
+  assert.equal(status, 400);
+  assert.match(message, /size of a chunk/);
+});
+
+test('a body shorter than its Content-Length gets 400 when its client has sent it', async (t) => {
+  const send = await listen(t);
+  const socket = await send(head('content-length: 10'), 'short');
+  socket.end();
+  const { status, message } = await answerOn(socket);
+  assert.equal(status, 400);
+  assert.match(message, /shorter than its Content-Length/);
+});
+
+test('a client that closes its side before the answer is told why there is none', async (t) => {
+  const send = await listen(t, () => {});
+  const socket = await send(head('content-length: 2'), '{}');
+  socket.end();
+  const { status, message } = await answerOn(socket);
+  assert.equal(status, 400);
+  assert.match(message, /closed its side/);
+});
+
+test('what is wrong with the next request does not answer the one before', async (t) => {
+  const asked = Promise.withResolvers<ServerResponse>();
+  const send = await listen(t, asked.resolve);
+  const socket = await send(head('content-length: 2'), '{}', 'rubbish\r\n\r\n');
+  await asked.promise;
+  assert.equal(await text(socket), '');
+});
+
+test('a response that has begun is not mixed with an error', async (t) => {
+  const send = await listen(t, (response) => response.write('first'));
+  const socket = await send(head('content-length: 2'), '{}');
+  await once(socket, 'data');
+  socket.end();
+  assert.doesNotMatch(await text(socket), /HTTP/);
+});
+
+test('a connection with broken HTTP does not stay open', async (t) => {
+  const send = await listen(t);
+  const socket = await send('rubbish\r\n\r\n');
+  socket.resume();
+  await once(socket, 'end'); // its own side stays open
+  const write = setInterval(() => socket.write('more'), 50);
+  t.after(() => clearInterval(write));
+  await assert.rejects(once(socket, 'close'), { code: /ECONNRESET|EPIPE/ });
+});
