@@ -80,10 +80,10 @@ export const SMALL_IMAGE_LANE = 2;
 export const LARGE_IMAGE_LANE = 1;
 
 /**
- * Memory that decoding one image may take. Enough for 8-bit photos of 134 megapixels, progressive
- * JPEG included; a 16-bit interlaced PNG is limited to 100 megapixels by it.
+ * Memory that decoding one image may take. Enough for photos of 134 megapixels, progressive ones
+ * included; 16-bit images are limited to 89 megapixels by it.
  */
-export const MAX_DECODER_BYTES = 768 * 2 ** 20;
+export const MAX_DECODER_BYTES = 512 * 2 ** 20;
 
 /** Decoding is aborted after this time; the largest honest images take 1 to 2 s. */
 export const DECODE_SECONDS = 20;

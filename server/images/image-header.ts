@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Metadata } from 'sharp';
 import { MAX_DECODER_BYTES } from '../limits.ts';
 import { type Bitmap, readBitmap } from './bitmap.ts';
 import { ImageError } from './image-error.ts';
@@ -117,7 +117,6 @@ async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHe
     height,
     autoOrient,
     hasAlpha,
-    channels,
     depth,
     space,
     orientation = 1,
@@ -128,7 +127,7 @@ async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHe
     shown: { width: autoOrient.width, height: autoOrient.height },
     stored: { width, height },
     hasAlpha,
-    decoderBytes: width * height * Math.max(channels, 3) * bytesPerChannel(format, depth),
+    decoderBytes: width * height * bytesPerPixel(metadata),
     // libvips mends small damage in a GIF that the runtime's PIL fails on: it gets the mended one.
     plain:
       format !== 'tiff' &&
@@ -140,11 +139,17 @@ async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHe
   };
 }
 
-/** A decoder may hold the whole image; that of a progressive JPEG holds two bytes per sample. */
-function bytesPerChannel(format: ImageFormat, depth: string | undefined): number {
-  if (depth === 'float' || depth === 'int' || depth === 'uint') return 4;
-  if (depth === 'double' || depth === 'complex') return 8;
-  return depth === 'uchar' && format !== 'jpeg' ? 1 : 2;
+/** A decoder may hold the whole image; that of a progressive JPEG holds its coefficients instead. */
+function bytesPerPixel({ channels, depth, isProgressive, format, chromaSubsampling }: Metadata) {
+  if (format === 'jpeg' && isProgressive) {
+    const samples =
+      chromaSubsampling === '4:2:0' ? 1.5 : chromaSubsampling === '4:2:2' ? 2 : channels;
+    return samples * 2;
+  }
+  const wide = depth === 'double' || depth === 'complex' || depth === 'dpcomplex';
+  const bytes =
+    depth === 'uchar' || depth === 'char' ? 1 : depth.endsWith('short') ? 2 : wide ? 16 : 4;
+  return channels * bytes;
 }
 
 function checkSize(header: ImageHeader, { maxSourcePixels }: ImageRules): void {
