@@ -2,11 +2,14 @@ import { ApiError, InvalidRequestError } from '../openai/api-error.ts';
 import type { GenerationRequest } from './generation-request.ts';
 
 const MAX_SHOWN = 500;
+/** What `structured_output.py` says of a grammar beyond its limits. */
+const TOO_COMPLEX = /is too complex/;
 
 interface Mistake {
   pattern: RegExp;
   code: string | null;
   concernsMessages?: boolean;
+  concernsSchema?: boolean;
   /** What is said instead of the runtime's own words. */
   shown?: string;
 }
@@ -28,6 +31,13 @@ const CLIENT_MISTAKES: readonly Mistake[] = [
     shown: 'The model runtime cannot read an image. Save it anew, as PNG or JPEG, and send that.',
   },
   { pattern: /`top_k`|logit_bias|penalty must be/, code: null },
+  {
+    pattern: /LLGuidance matcher error/,
+    code: 'schema_too_complex',
+    concernsSchema: true,
+    shown:
+      'The schema is too complex to hold an answer to. Use fewer optional or nested properties.',
+  },
 ];
 
 /** Whether the request itself is to blame for what the runtime said, so that to repeat it is no use. */
@@ -46,7 +56,11 @@ export function toGenerationError(
   if (error.status === 400 && schema !== undefined) {
     return new InvalidRequestError(
       `Expected \`${schema}\` to have a JSON Schema that answers can be held to: ${shown}.`,
-      { param: schema, cause: error },
+      {
+        param: schema,
+        code: TOO_COMPLEX.test(message) ? 'schema_too_complex' : null,
+        cause: error,
+      },
     );
   }
   if (error.status !== undefined && error.status >= 400 && error.status < 500) {
@@ -56,8 +70,12 @@ export function toGenerationError(
   }
   const mistake = CLIENT_MISTAKES.find(({ pattern }) => pattern.test(message));
   if (mistake !== undefined) {
-    const { code, concernsMessages } = mistake;
-    const param = concernsMessages ? request.params.messages : null;
+    const { code, concernsMessages, concernsSchema } = mistake;
+    const param = concernsMessages
+      ? request.params.messages
+      : concernsSchema
+        ? (schema ?? null)
+        : null;
     return new InvalidRequestError(mistake.shown ?? shown, { code, param, cause: error });
   }
   return new ApiError(`The model failed to answer: ${shown}`, {

@@ -51,6 +51,45 @@ test('a schema that no grammar can be made of is refused, with the reason', asyn
   assert.equal(body.error.type, 'invalid_request_error');
 });
 
+const recursive = {
+  type: 'object',
+  properties: { inner: { $ref: '#' } },
+  required: ['inner'],
+  additionalProperties: false,
+};
+const wide = {
+  type: 'object',
+  properties: Object.fromEntries(
+    Array.from({ length: 850 }, (_, at) => [`p${at}`, { enum: ['a', 'b', 'c'] }]),
+  ),
+  additionalProperties: false,
+};
+const deep = (levels: number): object =>
+  levels === 0 ? { type: 'string' } : { type: 'array', items: deep(levels - 1) };
+const huge = { type: 'object', properties: { a: { enum: [...Array(9999).keys(), ...'ab'] } } };
+for (const [what, complex] of [
+  ['a value that must contain itself', recursive],
+  ['hundreds of optional properties', wide],
+  ['too many levels', { type: 'object', properties: { a: deep(70) } }],
+  ['too many choices', huge],
+] as const) {
+  test(`a schema with ${what} gets 400 that names its field, and so do tools`, async () => {
+    const asked = { name: 'picture', schema: complex };
+    const format = { response_format: { type: 'json_schema', json_schema: asked } };
+    const tools = [{ type: 'function', function: { name: 'look', parameters: complex } }];
+    for (const [extra, field, stream] of [
+      [format, /^response_format/, false],
+      [format, /^response_format/, true],
+      [{ tools, tool_choice: 'required' }, /^tools\.0/, false],
+    ] as const) {
+      const { status, body } = await post(running.url, question(image, { ...extra, stream }));
+      assert.equal(status, 400, JSON.stringify(body));
+      assert.match(body.error.param, field);
+      assert.ok(body.error.message.length < 500);
+    }
+  });
+}
+
 test('Responses and Messages take a schema in their own words', async () => {
   const input = [{ role: 'user', content: [{ type: 'input_image', image_url: image }] }];
   const text = { format: { type: 'json_schema', name: 'picture', schema } };

@@ -1,24 +1,46 @@
 """Where mlx_vlm 0.7.10 is changed in how it holds an answer to a schema.
 
 - A grammar that fails ends its own request, not the whole batch.
+- A schema is compiled and tried within limits before its request reaches the generation thread, so
+  that one that is too complex is refused, and delays nobody.
 - A schema waits until the model has thought only if the model thinks at all: mlx_vlm waits for
   `</think>` whenever thinking is asked for, so that other models were held to nothing.
 - Without Metal the mask is applied with plain mlx.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import mlx.core as mx
+from llguidance import LLMatcher, LLParserLimits
 from mlx_vlm import structured
 from mlx_vlm.server import generation
 from other_version import other_version
 
 PATCHED = {
-    structured: ("_apply_llguidance_mask",),
-    structured.LLGuidanceLogitsProcessor: ("__call__", "process_last_token", "clone"),
+    structured: ("_allocate_shared_bitmask", "_apply_llguidance_mask"),
+    structured.LLGuidanceLogitsProcessor: ("__call__", "process_last_token", "clone", "_setup"),
     generation.ResponseGenerator: ("_wrap_processors_until_thinking_done",),
     generation: ("DEFAULT_THINKING_START_TOKEN", "DEFAULT_THINKING_END_TOKEN"),
 }
+
+LIMITS = LLParserLimits(
+    # Choices at one place of an answer, such as optional properties that may come next.
+    max_items_in_row=2000,
+    # Work on a schema's patterns: about 20 ms.
+    initial_lexer_fuel=1_000_000,
+    # Work for one token: about 15 ms, and 3 ms.
+    step_lexer_fuel=200_000,
+    step_max_items=50_000,
+    # Memory: 1 to 2 kB for a state, so about 100 MB.
+    max_lexer_states=50_000,
+    max_grammar_size=500_000,
+    # The state of the parser is of no use to a client, and long.
+    verbose_errors=False,
+)
+
+KEPT_GRAMMARS = 8
+"""How many compiled grammars are kept: programs send the same few schemas again and again."""
 
 
 def patch() -> None:
@@ -30,9 +52,45 @@ def patch() -> None:
     processor = structured.LLGuidanceLogitsProcessor
     for name in ("__call__", "process_last_token"):
         setattr(processor, name, _guarded(getattr(processor, name)))
+    _patch_compiling(processor)
     _patch_waiting()
     if not mx.metal.is_available():
         structured._apply_llguidance_mask = apply_mask
+
+
+def _patch_compiling(processor: Any) -> None:
+    create = processor.__init__
+
+    def create_checked(self: Any, grammar: str, llg_tokenizer: Any) -> None:
+        create(self, grammar, llg_tokenizer)
+        compiled(llg_tokenizer, grammar)
+
+    def set_up_compiled(self: Any, batch_size: int) -> None:
+        matcher = compiled(self.llg_tokenizer, self.grammar)
+        self.ll_matchers = [matcher.deep_copy() for _ in range(batch_size)]
+        self._mask_buffers = [
+            structured._allocate_shared_bitmask(batch_size, self.llg_tokenizer.vocab_size)
+            for _ in range(2)
+        ]
+        self._mask_cursor = -1
+
+    processor.__init__, processor._setup = create_checked, set_up_compiled
+
+
+@lru_cache(maxsize=KEPT_GRAMMARS)
+def compiled(llg_tokenizer: Any, grammar: str) -> LLMatcher:
+    """The matcher of a grammar at its beginning. Raises a ValueError when it is too complex."""
+    matcher = LLMatcher(llg_tokenizer, grammar, limits=LIMITS)
+    # Much fails only at the first step, or after it.
+    trial = matcher.deep_copy()
+    for _ in range(2):
+        trial.compute_bitmask()
+        if trial.is_error() or trial.is_stopped():
+            break
+        trial.consume_tokens(trial.compute_ff_tokens()[:1])
+    if error := matcher.get_error() or trial.get_error():
+        raise ValueError(f"it is too complex ({error.splitlines()[0][:200]})")
+    return matcher
 
 
 def _guarded(upstream: Any) -> Any:
