@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_LIST_ITEMS, MAX_STOP_SEQUENCES, MAX_TOOLS } from '../limits.ts';
+import { MAX_LIST_ITEMS, MAX_MESSAGES, MAX_STOP_SEQUENCES, MAX_TOOLS } from '../limits.ts';
 import { DocumentText, ImageText, JsonObject, JsonSchema } from '../openai/bounded.ts';
 import { gateway, noEffect, refused, runtime } from '../openai/compatibility.ts';
 import { FunctionName } from '../openai/function-tool.ts';
@@ -61,7 +61,7 @@ const disable_parallel_tool_use = z.boolean().nullish();
 /** The body of `POST /v1/messages`, after Anthropic's API reference; null means not given. */
 export const MessagesRequest = z.strictObject({
   model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
-  messages: z.array(AnthropicMessage).min(1).max(MAX_LIST_ITEMS).meta({
+  messages: z.array(AnthropicMessage).min(1).max(MAX_MESSAGES).meta({
     effect: 'gateway',
     note: 'blocks `text`, `image` (`base64`, `url`), `document` (text), `tool_use`, `tool_result` (with images too), `thinking`; `cache_control` has no effect',
     test,

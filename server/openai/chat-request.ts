@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_LIST_ITEMS, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
+import { MAX_MESSAGES, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
 import { JsonObject, JsonSchema, record } from './bounded.ts';
 import { ChatMessage } from './chat-message.ts';
 import { gateway, noEffect, refused, runtime } from './compatibility.ts';
@@ -32,7 +32,7 @@ const local = 'nothing leaves this Mac';
  * is said of each parameter here is what `docs/openai-compatibility.md` tells.
  */
 export const ChatCompletionRequest = z.strictObject({
-  messages: z.array(ChatMessage).min(1).max(MAX_LIST_ITEMS).meta({
+  messages: z.array(ChatMessage).min(1).max(MAX_MESSAGES).meta({
     effect: 'gateway',
     note: 'roles `system`, `developer`, `user`, `assistant`, `tool`; images of users and tools; `detail: low` scales a picture down to 512 × 512 at most',
     test: 'test/contract/messages.test.ts',

@@ -101,7 +101,10 @@ function step(value: unknown, key: PropertyKey): unknown {
 function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value instanceof LongText) return `a string of ${value.length} characters`;
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';
+  if (Array.isArray(value)) {
+    if (value.length > 100) return `an array of ${value.length}`;
+    return value.length === 0 ? 'an empty array' : 'an array';
+  }
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value !== 'string') return JSON.stringify(value);
   return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;

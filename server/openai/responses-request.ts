@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_LIST_ITEMS, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
+import { MAX_MESSAGES, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
 import { JsonObject, JsonSchema } from './bounded.ts';
 import { gateway, noEffect, refused } from './compatibility.ts';
 import { FunctionName, functionTool } from './function-tool.ts';
@@ -25,7 +25,7 @@ const test = 'test/contract/responses.test.ts';
 
 /** The body of `POST /v1/responses`, after OpenAI's API reference; null means not given. */
 export const ResponsesRequest = z.strictObject({
-  input: z.union([z.string(), z.array(InputItem).min(1).max(MAX_LIST_ITEMS)]).meta({
+  input: z.union([z.string(), z.array(InputItem).min(1).max(MAX_MESSAGES)]).meta({
     effect: 'gateway',
     note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call`, `function_call_output` (with images too), `reasoning`, `item_reference`',
     test,

@@ -67,10 +67,49 @@ def refuse_beyond_context(prompt_tokens: int) -> None:
     """Raises a ValueError in OpenAI's words; mlx_vlm itself would answer nonsense."""
     limit = context_length_of(runtime.model_cache.get("config"))
     if limit is not None and prompt_tokens >= limit:
-        raise ValueError(
-            f"This model's maximum context length is {limit} tokens, and the messages, images "
-            f"included, come to {prompt_tokens}. Shorten the conversation or send fewer images."
-        )
+        raise ValueError(_beyond_context(limit, str(prompt_tokens)))
+
+
+def _beyond_context(limit: int, tokens: str) -> str:
+    return (
+        f"This model's maximum context length is {limit} tokens, and the messages, images "
+        f"included, come to {tokens}. Shorten the conversation or send fewer images."
+    )
+
+
+CHARS_PER_TOKEN = 8
+"""A text of so many characters for each token of the context is looked at before it is tokenized
+as a whole. Languages have 1 to 5."""
+
+SLACK_TOKENS = 64
+"""A text that is cut within a special token may have this many tokens more than the whole."""
+
+
+def refuse_long_text(tokenizer: Any, text: str, limit: int | None) -> None:
+    """Refuses a text that is certainly beyond the context, at a fraction of what it would cost to
+    tokenize all of it: its beginning has too many tokens already. Never refuses one that fits."""
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if limit is None or fast is None or len(text) <= limit * CHARS_PER_TOKEN:
+        return
+    # What is done with words apart from each other is the same without the rest of the text, but
+    # for the last word, which may go on.
+    words = fast.encode(text[: limit * CHARS_PER_TOKEN], add_special_tokens=False).word_ids
+    whole = sum(word != words[-1] for word in words) - SLACK_TOKENS
+    least = max(whole, least_tokens(fast, text))
+    if least >= limit:
+        raise ValueError(_beyond_context(limit, f"more than {least}"))
+
+
+def least_tokens(fast: Any, text: str) -> int:
+    """By the longest token there is, where a token stands for some bytes of the text and nothing is
+    left out of it. Blanks may be: some special tokens take those beside them."""
+    steps = repr(fast.pre_tokenizer) + repr(fast.normalizer)
+    known = "ByteLevel" in steps and repr(fast.normalizer) in ("None", "NFC()")
+    if not known:
+        return 0
+    longest = max(map(len, fast.get_vocab()))
+    # NFC makes one syllable of Hangul, three bytes, of three letters, nine bytes.
+    return len("".join(text.split()).encode()) // (longest * 3)
 
 
 def _positive(value: Any) -> int | None:

@@ -7,6 +7,7 @@
   min_p, seed and logprobs.
 - Cancelling: mlx_vlm counts its generations from 0 in every new batch, so that a late cancellation
   could hit the next request. Here the numbers differ.
+- Length: a text that is far beyond the context is refused before all of it is tokenized.
 - Failures: a picture or a sampler that fails ends its own request, not the whole batch; a GPU
   that fails ends the process.
 
@@ -23,7 +24,7 @@ from gpu_failure import exit_if_gpu_failed
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation
 from mlx_vlm.server.runtime import runtime
-from model import refuse_beyond_context
+from model import context_length_of, refuse_beyond_context, refuse_long_text
 from other_version import other_version
 from requests_in_flight import Call, RequestsInFlight, current_call
 from row_sampler import Processors, Row, RowSampler, check_logit_bias, pad_logprobs
@@ -33,6 +34,7 @@ PATCHED = {
     generation.ResponseGenerator: (
         "_cancel",
         "_step",
+        "_cpu_preprocess",
         "_gpu_embed",
         "_make_logits_processors",
         "_make_sampler",
@@ -95,6 +97,14 @@ def _patch_tracking() -> None:
         finally:
             progress.steps += 1
 
+    preprocess = generation.ResponseGenerator._cpu_preprocess
+
+    def refuse_or_preprocess(self: Any, prompt: Any, *args: Any, **kwargs: Any) -> dict:
+        if isinstance(prompt, str):
+            refuse_long_text(self.tokenizer, prompt, context_length_of(self.model.config))
+        return preprocess(self, prompt, *args, **kwargs)
+
+    generation.ResponseGenerator._cpu_preprocess = refuse_or_preprocess
     generation.ResponseGenerator._step = counted_step
     generation.ResponseGenerator._gpu_embed = counted_embed
 
