@@ -23,8 +23,8 @@ import {
   toImageRules,
   toMemoryLimits,
   toQueueLimits,
-  toRuntimeLimits,
   toRequestMemoryBytes,
+  toRuntimeLimits,
 } from './settings-of-parts.ts';
 
 /** How long slow clients have, in a drain, to take the rest of their answers. */

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { imagesOf } from '../../../server/generation/conversation.ts';
-import { toRuntimeRequest } from '../../../server/generation/runtime-request.ts';
+import {
+  refuseTooManyImages,
+  toRuntimeRequest,
+} from '../../../server/generation/runtime-request.ts';
 import { chatDialect } from '../../../server/openai/chat-dialect.ts';
 import type { ReadyLine } from '../../../server/runtime/launcher-line.ts';
 
@@ -145,4 +148,40 @@ test('each answer of a request has a seed of its own', () => {
     [0, 1, 2].map((index) => toRuntimeRequest(seeded, [], model, index)['seed']),
     [5, 6, 7],
   );
+});
+
+test('an answer held to a call is held to nothing else, though a response_format is asked for', () => {
+  const tools = [{ type: 'function', function: { name: 'look' } }];
+  const forced = ask({
+    ...body,
+    tools,
+    tool_choice: 'required',
+    response_format: { type: 'json_object' },
+  });
+  const { response_format } = toRuntimeRequest(forced, ['1', '2'], model, 0) as {
+    response_format?: { type: string; json_schema?: { name: string } };
+  };
+  assert.deepEqual(
+    [response_format?.type, response_format?.json_schema?.name],
+    ['json_schema', 'call'],
+  );
+});
+
+const many = (count: number) =>
+  ask({ messages: [{ role: 'user', content: Array(count).fill(image('data:,')) }] });
+for (const [count, context, code] of [
+  [10, 10, 'context_length_exceeded'],
+  [1501, 1_000_000, 'too_many_images'],
+  [1501, null, 'too_many_images'],
+] as const) {
+  test(`${count} images are refused for a context of ${context} tokens`, () => {
+    assert.throws(() => refuseTooManyImages(many(count), context), { code, param: 'messages' });
+    const loaded = { ...model, context_length: context };
+    assert.throws(() => toRuntimeRequest(many(count), [], loaded, 0), { code });
+  });
+}
+
+test('images that may fit are not refused by their number', () => {
+  refuseTooManyImages(many(9), 10);
+  refuseTooManyImages(many(1500), null);
 });

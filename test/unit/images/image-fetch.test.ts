@@ -248,3 +248,12 @@ test('a name with a public and a private address is refused', async () => {
     imageError('image_address_not_allowed'),
   );
 });
+
+test('an error page without end is left, and its connection closed', async (t) => {
+  const { server, url } = await serve(t, (_, response) => {
+    response.writeHead(404).write('not found');
+  });
+  const closed = nextConnectionClosed(server);
+  await assert.rejects(loader.load(url, signal), imageError('image_http_error'));
+  await closed;
+});

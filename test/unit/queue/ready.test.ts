@@ -99,3 +99,23 @@ test('the failed `ready` of a refused job is no unhandled rejection', async () =
   await assert.rejects(queue.submit(async () => {}, { id: 'a', ready }));
   await turn();
 });
+
+test('what a job needs is begun once it is admitted, and never for one that is refused', async () => {
+  const queue = createQueue({ maxConcurrency: 1, maxQueueSize: 1 });
+  const begun: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const submit = (id: string) =>
+    queue.submit(() => gate.promise, {
+      id,
+      ready: async () => {
+        begun.push(id);
+      },
+    });
+  const first = submit('runs');
+  await turn();
+  const second = submit('waits');
+  await assert.rejects(submit('refused'), QueueFullError);
+  gate.resolve();
+  await Promise.all([first, second]);
+  assert.deepEqual(begun, ['runs', 'waits']);
+});
