@@ -42,16 +42,13 @@ export const MAX_FIELDS = 5000;
 export const LONG_STRING_BYTES = 16_384;
 
 /** A body of which nothing has arrived for this long is given up. */
-export const BODY_IDLE_MS = 15_000;
+export const BODY_IDLE_MS = 30_000;
 
-/** A large body that arrives more slowly than this, 0.5 Mbit/s, would hold its memory for too long. */
-export const MIN_BODY_BYTES_PER_SECOND = 64_000;
+/** A large body that arrives more slowly than this, 0.13 Mbit/s, would hold its memory for too long. */
+export const MIN_BODY_BYTES_PER_SECOND = 16_000;
 
 /** Open connections. Each may hold an ordinary body and Node's own buffers. */
 export const MAX_CONNECTIONS = 2048;
-
-/** The head of a request must arrive within this time: enough for any honest client. */
-export const HEADERS_MS = 20_000;
 
 /** The part of the memory for requests that large bodies leave to ordinary ones. */
 export const MEMORY_FOR_ORDINARY_BODIES = 0.125;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { connect, createServer as createProbe, type Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { HEADERS_MS, MAX_CONNECTIONS } from '../limits.ts';
+import { MAX_CONNECTIONS } from '../limits.ts';
 import { answerMalformedHttp, HALF_CLOSED } from './malformed-http.ts';
 import { addressesOf } from './reachable-url.ts';
 
@@ -97,11 +97,7 @@ export class HttpServer {
 
   #createServer(): Server {
     // Longer than clients keep an idle connection, so that they close it and not we under a request.
-    const server = createServer({
-      keepAliveTimeout: 65_000,
-      headersTimeout: HEADERS_MS,
-      connectionsCheckingInterval: HEADERS_MS / 4,
-    });
+    const server = createServer({ keepAliveTimeout: 65_000 });
     server.maxConnections = MAX_CONNECTIONS;
     const responseOn = (socket: Duplex) =>
       [...this.#open].find((response) => response.socket === socket);

@@ -118,6 +118,7 @@ async function readLarge(ctx: HttpContext, reading: Reading, maxMegabytes: numbe
     await Promise.race([ended.promise, arrival.failed]);
     return await toBody(scanner, placeholder, memory);
   } catch (error) {
+    scanner.release();
     throw toBodyError(error);
   } finally {
     arrival.stop();

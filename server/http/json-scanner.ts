@@ -1,5 +1,5 @@
 import { Bytes } from '../images/long-text.ts';
-import { LONG_STRING_BYTES, MAX_DEPTH, MAX_TEXT_BYTES, MAX_VALUES } from '../limits.ts';
+import { LONG_STRING_BYTES, MAX_DEPTH, MAX_IMAGES, MAX_TEXT_BYTES, MAX_VALUES } from '../limits.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 
 const QUOTE = 0x22;
@@ -59,9 +59,18 @@ export class JsonScanner {
     }
   }
 
+  /** Gives up a body: its memory is free now, however long its connection stays open. */
+  release(): void {
+    for (const bytes of [this.#text, this.#image, ...this.#taken.map(({ literal }) => literal)]) {
+      bytes?.release();
+    }
+  }
+
   /** The JSON without the long image strings, and those in their order. */
   end(): { text: string; taken: TakenString[] } {
-    return { text: this.#text.toString(), taken: this.#taken };
+    const text = this.#text.toString();
+    this.#text.release();
+    return { text, taken: this.#taken };
   }
 
   #scanBetween(chunk: Buffer, from: number): number {
@@ -123,9 +132,11 @@ export class JsonScanner {
     this.#image = undefined;
     if (literal.length < LONG_STRING_BYTES) {
       for (const slice of literal.slices(LONG_STRING_BYTES)) this.#text.append(slice);
+      literal.release();
     } else {
       this.#text.append(Buffer.from(`${this.#placeholder}${this.#taken.length}`));
       this.#taken.push({ literal, hasEscapes: this.#hasEscapes });
+      if (this.#taken.length > MAX_IMAGES) throw createImagesError();
     }
   }
 
@@ -133,6 +144,13 @@ export class JsonScanner {
     this.#values += 1;
     if (this.#values > MAX_VALUES) throw createValuesError();
   }
+}
+
+function createImagesError(): InvalidRequestError {
+  return new InvalidRequestError(
+    `The body has more than ${MAX_IMAGES} images. Send them in several requests.`,
+    { code: 'too_many_images' },
+  );
 }
 
 /** For a body that is nested too deeply for what reads it. */

@@ -170,6 +170,13 @@ const bad: [string, () => string | Buffer, string | null, string | null][] = [
     null,
   ],
   ['text without end', () => `{"x":"${'x'.repeat(9e6)}"}`, 'text_too_large', null],
+  [
+    'number of long images beyond the limit',
+    () =>
+      `{"messages":[{"content":[${Array(1501).fill(`{"image_url":"${'a'.repeat(16_384)}"}`)}]}]}`,
+    'too_many_images',
+    null,
+  ],
   ['blanks without end', () => `{${' '.repeat(9e6)}}`, 'text_too_large', null],
   ['large body cut short', () => `{"x":"${'x'.repeat(300_000)}`, null, null],
   ['large text alone', () => `"${'x'.repeat(300_000)}"`, null, null],
@@ -311,7 +318,7 @@ const allowed: [string, [head: string, unit: string, times: number, tail: string
   ],
   [
     'many images',
-    ['{"messages":[{"content":[', `{"image_url":"${'abcd'.repeat(5000)}"},`, 4500, '0]}]}'],
+    ['{"messages":[{"content":[', `{"image_url":"${'abcd'.repeat(15_000)}"},`, 1500, '0]}]}'],
   ],
 ];
 for (const [what, body] of allowed) {
@@ -365,6 +372,19 @@ test('unfinished bodies hold what has arrived; beyond the memory there is 429, a
   assert.ok(budget.used <= 7e6, `${budget.used} bytes`);
   assert.equal((await post(url, '{"a":1}')).status, 200);
   for (const socket of sockets) socket.destroy();
+});
+
+test('a refused body takes no memory, though its client stays and goes on sending', async (t) => {
+  const { port } = await serveBodies(t, { memoryBytes: 40e6 });
+  const before = process.memoryUsage().arrayBuffers;
+  const start = '{"messages":[{"role":"user","content":[{"image_url":{"url":"data:';
+  const bytes = Buffer.concat([Buffer.from(start), Buffer.alloc(60e6, 'a')]);
+  const socket = sendUnfinished(port, 90e6, bytes);
+  t.after(() => socket.destroy());
+  const [answer] = await once(socket, 'data');
+  assert.match(String(answer), /^HTTP\/1.1 429 /);
+  const grown = process.memoryUsage().arrayBuffers - before - bytes.length;
+  assert.ok(grown < 25e6, `${Math.round(grown / 1e6)} MB`);
 });
 
 test('announcing a body takes no memory', async (t) => {
