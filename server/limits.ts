@@ -81,7 +81,7 @@ export const LARGE_IMAGE_LANE = 1;
 
 /**
  * Memory that decoding one image may take. Enough for photos of 134 megapixels, progressive ones
- * included; 16-bit images are limited to 89 megapixels by it.
+ * included; 16-bit images are limited to 89 megapixels by it, interlaced ones to 44.
  */
 export const MAX_DECODER_BYTES = 512 * 2 ** 20;
 

@@ -149,7 +149,8 @@ function bytesPerPixel({ channels, depth, isProgressive, format, chromaSubsampli
   const wide = depth === 'double' || depth === 'complex' || depth === 'dpcomplex';
   const bytes =
     depth === 'uchar' || depth === 'char' ? 1 : depth.endsWith('short') ? 2 : wide ? 16 : 4;
-  return channels * bytes;
+  const copies = format === 'png' && isProgressive ? 2 : 1; // libspng's, and libvips's own
+  return channels * bytes * copies;
 }
 
 function checkSize(header: ImageHeader, { maxSourcePixels }: ImageRules): void {
