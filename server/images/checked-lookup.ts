@@ -21,9 +21,13 @@ const UNKNOWN_NAME = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED', 'EBADNAME'
  * Only a name that they do not know is looked up as the system does. With private addresses allowed
  * that comes first, since the hosts file and mDNS are where such names are.
  */
-export function createResolve(allowPrivate: boolean): Resolve {
+export function createResolve(
+  allowPrivate: boolean,
+  { servers, timeoutMs = 3000 }: { servers?: readonly string[]; timeoutMs?: number } = {},
+): Resolve {
   if (allowPrivate) return resolveAsSystem;
-  const resolver = new Resolver({ timeout: 3000, tries: 2 });
+  const resolver = new Resolver({ timeout: timeoutMs, tries: 2 });
+  if (servers !== undefined) resolver.setServers(servers);
   return async (hostname) => {
     const [v4, v6] = await Promise.allSettled([
       resolver.resolve4(hostname),

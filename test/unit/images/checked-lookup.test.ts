@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import type { LookupAddress } from 'node:dns';
-import { test } from 'node:test';
-import { createCheckedLookup } from '../../../server/images/checked-lookup.ts';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import { createCheckedLookup, createResolve } from '../../../server/images/checked-lookup.ts';
+import { circlePng } from '../../support/pictures.ts';
 
 function ask(addresses: string[], { all = true, allowPrivate = false } = {}) {
   const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
@@ -41,4 +44,50 @@ test('private addresses pass when they are allowed', async () => {
 
 test('a name without addresses is not found', async () => {
   await assert.rejects(ask([]), { code: 'ENOTFOUND' });
+});
+
+/** A name server that answers every question with this code and no address, or not at all. */
+async function serveNames(t: TestContext, code: number | undefined) {
+  const server = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  let asked = 0;
+  server.on('message', (question, { address, port }) => {
+    asked += 1;
+    if (code === undefined) return;
+    const answer = Buffer.from(question);
+    answer.writeUInt16BE(0x8180 | code, 2);
+    server.send(answer, port, address);
+  });
+  return { servers: [`127.0.0.1:${server.address().port}`], asked: () => asked };
+}
+
+test('a silent name server fails in time, and holds up no decoder', async (t) => {
+  const { servers, asked } = await serveNames(t, undefined);
+  const resolve = createResolve(false, { servers, timeoutMs: 500 });
+  const names = Array.from({ length: 20 }, (_, at) => resolve(`host${at}.test`));
+  const settled = Promise.allSettled(names);
+  let isSettled = false;
+  void settled.then(() => {
+    isSettled = true;
+  });
+  await circlePng('red');
+  assert.equal(isSettled, false);
+  for (const name of await settled) {
+    assert.equal(name.status === 'rejected' && name.reason.code, 'ETIMEOUT');
+  }
+  assert.ok(asked() >= 20);
+});
+
+test('a name that the name servers do not know is looked up as the system does', async (t) => {
+  const { servers, asked } = await serveNames(t, 3); // NXDOMAIN
+  const found = await createResolve(false, { servers })('localhost');
+  assert.ok(found.some(({ address }) => address === '127.0.0.1' || address === '::1'));
+  assert.ok(asked() > 0);
+});
+
+test('with private addresses allowed the system is asked at once', async (t) => {
+  const { servers, asked } = await serveNames(t, 3);
+  assert.ok((await createResolve(true, { servers })('localhost')).length > 0);
+  assert.equal(asked(), 0);
 });
