@@ -1,7 +1,7 @@
 import type { LongText } from '../images/long-text.ts';
 import { MAX_DEPTH, MAX_FIELDS, MAX_LIST_ITEMS, MAX_TEXT_BYTES, MAX_VALUES } from '../limits.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
-import { createDepthError, createValuesError } from './json-scanner.ts';
+import { createValuesError } from './json-scanner.ts';
 
 /** Where the three APIs have images. A long text anywhere else is a text like any other. */
 const IMAGE_PATH =
@@ -68,6 +68,12 @@ export function checkBody(
 
   visit(body);
   return { values };
+}
+
+function createDepthError(): InvalidRequestError {
+  return new InvalidRequestError(`Expected a body nested at most ${MAX_DEPTH} levels deep.`, {
+    code: 'body_too_complex',
+  });
 }
 
 function checkKey(key: string | number, path: Path): void {

@@ -1,12 +1,13 @@
 import { Bytes } from '../images/long-text.ts';
-import { LONG_STRING_BYTES, MAX_DEPTH, MAX_IMAGES, MAX_TEXT_BYTES, MAX_VALUES } from '../limits.ts';
+import { LONG_STRING_BYTES, MAX_IMAGES, MAX_TEXT_BYTES, MAX_VALUES } from '../limits.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 const COMMA = 0x2c;
-const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+const OPEN_LIST = 0x5b;
+const OPEN_OBJECT = 0x7b;
 
 /** The fields that the three APIs have images in. */
 const IMAGE_FIELDS = new Set(['url', 'image_url', 'data']);
@@ -20,7 +21,7 @@ export interface TakenString {
 
 /**
  * Reads the JSON of a body while it arrives, so that its limits hold before any of it is parsed: it
- * counts values, levels and text, and takes long image strings out. It checks nothing else: what is
+ * counts values and text, and takes long image strings out. It checks nothing else: what is
  * left is a small JSON text for `JSON.parse`, with a placeholder for each string taken out.
  */
 export class JsonScanner {
@@ -28,7 +29,6 @@ export class JsonScanner {
   readonly #text = new Bytes();
   readonly #taken: TakenString[] = [];
   #values = 1;
-  #depth = 0;
   #isInString = false;
   #isEscaped = false;
   /** The bytes of the string so far, if it may be taken out. */
@@ -87,9 +87,7 @@ export class JsonScanner {
       else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
         this.#count();
         this.#field = '';
-        this.#depth += 1;
-        if (this.#depth > MAX_DEPTH) throw createDepthError();
-      } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) this.#depth -= 1;
+      }
     }
     this.#text.append(chunk, from, at);
     return at;
@@ -151,13 +149,6 @@ function createImagesError(): InvalidRequestError {
     `The body has more than ${MAX_IMAGES} images. Send them in several requests.`,
     { code: 'too_many_images' },
   );
-}
-
-/** For a body that is nested too deeply for what reads it. */
-export function createDepthError(): InvalidRequestError {
-  return new InvalidRequestError(`Expected a body nested at most ${MAX_DEPTH} levels deep.`, {
-    code: 'body_too_complex',
-  });
 }
 
 /** For a body of more values than it could need. */

@@ -89,9 +89,7 @@ export class ImageLoader {
     const image = await this.#decode(lane, client, within, () =>
       convertImage(bytes, header, { ...rules, maxPixels }),
     );
-    const kept = image.dataUrl.bytes.length;
-    if (kept < bytes.length) who.memory.shrink(bytes.length - kept);
-    else who.memory.grow(kept - bytes.length);
+    who.memory.grow(image.dataUrl.bytes.length - bytes.length);
     return image;
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { ByteBudget } from '../../../server/byte-budget.ts';
@@ -74,12 +75,14 @@ test('an image whose decoder would take too much memory is refused by its header
 
 test('downloads of all requests together have one limit, and clients take turns', async (t) => {
   const png = await circlePng('red', { size: 32 });
-  const open: (() => void)[] = [];
-  let most = 0;
-  const { url } = await serve(t, (_, response) => {
-    open.push(() => response.end(png));
-    most = Math.max(most, open.length);
-    if (open.length === MAX_DOWNLOADS) for (const answer of open.splice(0)) answer();
+  let [open, most] = [0, 0];
+  const { url } = await serve(t, async (_, response) => {
+    open += 1;
+    most = Math.max(most, open);
+    await setTimeout(100); // time for more to come than there should
+    response.end(png, () => {
+      open -= 1;
+    });
   });
   const loader = new ImageLoader({ allowPrivateUrls: true });
   const memory = { grow: () => {}, shrink: () => {} };

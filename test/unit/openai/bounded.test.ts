@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { MessagesRequest } from '../../../server/anthropic/messages-request.ts';
 import { Bytes, LongText } from '../../../server/images/long-text.ts';
-import { MAX_MESSAGES } from '../../../server/limits.ts';
 import { ChatCompletionRequest } from '../../../server/openai/chat-request.ts';
 import { parseBody } from '../../../server/openai/invalid-request.ts';
 import { ResponsesRequest } from '../../../server/openai/responses-request.ts';
@@ -49,12 +48,20 @@ for (const [name, schema] of Object.entries(schemas)) {
   });
 }
 
-test('a list of things that are all wrong makes one problem, not one for each', () => {
-  const messages = Array(MAX_MESSAGES).fill(0);
-  const start = process.threadCpuUsage();
-  assert.throws(() => parseBody(ChatCompletionRequest, { messages }), { param: 'messages.0' });
-  const { user } = process.threadCpuUsage(start);
-  assert.ok(user < 20_000, `${user} µs`);
+test('validation stops at the first problem: a list of wrong things makes one, not one for each', () => {
+  let looked = 0;
+  const schema = z.object({
+    messages: z.array(
+      z.custom(() => {
+        looked += 1;
+        return false;
+      }),
+    ),
+  });
+  assert.throws(() => parseBody(schema, { messages: Array(1000).fill(0) }), {
+    param: 'messages.0',
+  });
+  assert.equal(looked, 1);
 });
 
 const question = { messages: [{ role: 'user', content: 'Hello' }] };
