@@ -203,9 +203,8 @@ export async function decodeBase64(
   for (const slice of slices) {
     const piece = slice.toString('latin1');
     read += slice.length;
-    // Node skips what is not base64, so the right number of bytes means that nothing was skipped;
-    // of what it also takes, the URL-safe alphabet and characters beyond ASCII are left to exclude.
-    if (!isAscii(slice) || piece.includes('-') || piece.includes('_')) return undefined;
+    // Node skips what is not base64, so the right number of bytes means that nothing was skipped.
+    if (!isAscii(slice)) return undefined;
     const padding = read < length ? 0 : piece.endsWith('==') ? 2 : piece.endsWith('=') ? 1 : 0;
     const expected = (slice.length / 4) * 3 - padding;
     if (bytes.write(piece, written, 'base64') !== expected) return undefined;
