@@ -366,7 +366,7 @@ function crash(
   const crashes = [...before.crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
   const loadingCrashes = whileLoading ? before.loadingCrashes + 1 : 0;
   const context = { ...before, crashes, loadingCrashes };
-  const failure = hopeless(context, reason);
+  const failure = reasonToGiveUp(context, reason);
   const rolledBack = failure && rollBack(context, failure);
   if (rolledBack !== undefined) return { context: rolledBack, phase: 'starting', since: now };
   if (failure !== undefined) return { context, phase: 'failed', failure };
@@ -376,7 +376,7 @@ function crash(
 }
 
 /** Why another restart would not help, if it would not. */
-function hopeless(
+function reasonToGiveUp(
   { crashes, loadingCrashes }: RuntimeContext,
   reason: string,
 ): Failure | undefined {

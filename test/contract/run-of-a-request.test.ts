@@ -106,7 +106,7 @@ for (const isStream of [false, true]) {
   });
 }
 
-test('a stream runs from its arrival, a queued request from its turn; both have a first token', async (t) => {
+test('a stream starts at its arrival, a queued request at its turn', async (t) => {
   const { url, stubs, service } = await startStubService(t);
   const { activity } = service;
   const whole = [post(url, hello), post(url, hello)];
@@ -141,7 +141,7 @@ test('a stream runs from its arrival, a queued request from its turn; both have 
   }
 });
 
-test('each request has one line in the log, with where its time went', async (t) => {
+test('each request has one line in the log with its timing', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'info' }, { write: (text) => void lines.push(JSON.parse(text)) });
   const { url, stubs, service } = await startStubService(t, {}, undefined, log);
@@ -180,7 +180,7 @@ test('each request has one line in the log, with where its time went', async (t)
   assert.ok(Number(first['firstTokenMs']) <= Number(first['durationMs']));
 });
 
-test('a client that asks again under the id of a request that still holds its slot is answered', async (t) => {
+test('a request id that still holds a slot is replaced', async (t) => {
   const { url, stubs, service } = await startStubService(t, {
     queueTimeoutSeconds: 1,
     maxConcurrency: 2,
@@ -203,7 +203,7 @@ test('a client that asks again under the id of a request that still holds its sl
   stub.tell({ do: 'end', id: 'same' });
 });
 
-test('a client’s key is told nowhere; two keys are two clients, and the server’s own is none', async (t) => {
+test('clients that send the server’s own key are known by their address', async (t) => {
   const { url, stubs, service } = await startStubService(t, {
     apiKey: 'sk-ours',
     maxConcurrency: 3,
@@ -220,7 +220,7 @@ test('a client’s key is told nowhere; two keys are two clients, and the server
   await Promise.all(asked);
 });
 
-test('a client without need of a key is known by a fingerprint of the one it sends', async (t) => {
+test('a client that sends a key nobody asked for is known by its fingerprint', async (t) => {
   const { url, stubs, service } = await startStubService(t, { maxConcurrency: 4 });
   const headers = [
     { authorization: 'Bearer sk-first' },
@@ -242,7 +242,7 @@ test('a client without need of a key is known by a fingerprint of the one it sen
   await Promise.all(asked);
 });
 
-test('a request that fails by itself is asked once, and gets 500 with the runtime’s words', async (t) => {
+test('a request that fails alone is asked once, and gets 500', async (t) => {
   const { url, stubs } = await startStubService(t);
   const asked = post(url, hello);
   const stub = await stubs.at(0);
@@ -255,7 +255,7 @@ test('a request that fails by itself is asked once, and gets 500 with the runtim
   assert.equal(stub.requests.all.length, 1);
 });
 
-test('a request that fails in a batch is asked once more, unless it is to blame itself', async (t) => {
+test('a request that fails in a shared batch is retried, unless it is itself at fault', async (t) => {
   const { url, stubs } = await startStubService(t, { maxConcurrency: 2 });
   const other = post(url, hello);
   const stub = await stubs.at(0);
@@ -284,7 +284,7 @@ test('a request that fails in a batch is asked once more, unless it is to blame 
 });
 
 for (const isStream of [false, true]) {
-  test(`what nobody expected is "internal error" to clients, and whole in the log, ${isStream ? 'streamed' : 'whole'}`, async (t) => {
+  test(`an unexpected error is "internal error" to clients and logged in full, ${isStream ? 'streamed' : 'whole'}`, async (t) => {
     const lines: Record<string, unknown>[] = [];
     const log = pino({ level: 'info' }, { write: (text) => void lines.push(JSON.parse(text)) });
     const { url, stubs } = await startStubService(t, {}, undefined, log);
@@ -309,7 +309,7 @@ for (const isStream of [false, true]) {
   });
 }
 
-test('a stream of chat completions that breaks in the middle ends with one error event', async (t) => {
+test('a broken stream of chat completions ends with one error event', async (t) => {
   const running = await startStubService(t);
   const named = await eventsOfBroken(running, PATH, hello, (stub, id) => stub.fail(id, 'it broke'));
   const events = named.map(({ data }) => data);
@@ -323,7 +323,7 @@ test('a stream of chat completions that breaks in the middle ends with one error
   assert.equal(running.service.activity.recent()[0]?.outcome, 'generation_failed');
 });
 
-test('a stream of Responses that breaks goes on with its own numbers and begins once', async (t) => {
+test('a broken stream of Responses keeps its numbering', async (t) => {
   const running = await startStubService(t);
   const body = { input: 'Hello' };
   const events = await eventsOfBroken(running, '/v1/responses', body, (stub) => stub.kill());
@@ -341,7 +341,7 @@ test('a stream of Responses that breaks goes on with its own numbers and begins 
   );
 });
 
-test('a stream of Messages that breaks begins once, and ends with an error', async (t) => {
+test('a broken stream of Messages ends with an error', async (t) => {
   const running = await startStubService(t);
   const body = { ...hello, max_tokens: 9 };
   const events = await eventsOfBroken(running, '/v1/messages', body, (stub) => stub.kill());
@@ -351,7 +351,7 @@ test('a stream of Messages that breaks begins once, and ends with an error', asy
   );
 });
 
-test('a stream whose first runtime died before a word begins once, with the next', async (t) => {
+test('a stream that had sent nothing when its runtime died begins once, with the next', async (t) => {
   const { url, stubs } = await startStubService(t);
   const asked = eventsOf(url, '/v1/responses', { input: 'Hello' });
   const first = await stubs.at(0);
@@ -368,7 +368,7 @@ test('a stream whose first runtime died before a word begins once, with the next
   assert.equal(events.at(-1)?.type, 'response.completed');
 });
 
-test('when the runtime is given up, all who wait hear that there is no model, and why', async (t) => {
+test('when the service gives up, every waiting request gets model_not_ready with the reason', async (t) => {
   const { url, service, stubs } = await startStubService(t, { queueSize: 9 }, (stub) =>
     stub.loading(),
   );
@@ -399,7 +399,7 @@ test('when the runtime is given up, all who wait hear that there is no model, an
   );
 });
 
-test('a service that is stopped tells those who wait that their request was cancelled', async (t) => {
+test('stopping the service cancels waiting requests', async (t) => {
   const { url, service } = await startStubService(t, {}, (stub) => stub.loading());
   const asked = [post(url, hello), post(url, { ...hello, stream: true })];
   await until({ service }, () => service.activity.count === 2);
@@ -413,7 +413,7 @@ test('a service that is stopped tells those who wait that their request was canc
   );
 });
 
-test('a stream that waits for a model that is never ready gets an error in time', async (t) => {
+test('a stream that waits for a model that is never ready gets an error within --queue-timeout', async (t) => {
   const settings = { queueTimeoutSeconds: 0.3 };
   const {
     url,
@@ -493,7 +493,7 @@ test('a client that does not read delays a change of the model no longer than --
   assert.doesNotMatch(received, /\[DONE\]/);
 });
 
-test('a check has the runtime for itself: a stream that comes meanwhile waits', async (t) => {
+test('a check runs alone: streams that arrive meanwhile wait', async (t) => {
   const { url, stubs, service } = await startStubService(t);
   const running = streamed(url);
   const stub = await stubs.at(0);
@@ -516,7 +516,7 @@ test('a check has the runtime for itself: a stream that comes meanwhile waits', 
   );
 });
 
-test('/health says what the runtime is at, in every phase', async (t) => {
+test('/health reports every phase of the runtime', async (t) => {
   const { url, stubs, service, settings } = await startStubService(t, {}, (stub, { count }) => {
     if (count > 1) stub.ready();
   });
@@ -569,7 +569,7 @@ test('/health says what the runtime is at, in every phase', async (t) => {
   assert.deepEqual(await health(), unavailable('stopped'));
 });
 
-test('while the runtime starts or drains the line is held, and goes on with what comes of it', async (t) => {
+test('the queue is paused while the runtime starts or drains', async (t) => {
   const { url, stubs, service } = await startStubService(t, {}, (stub, { count }) => {
     if (count > 1) stub.ready();
   });

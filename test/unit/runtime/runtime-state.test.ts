@@ -163,14 +163,14 @@ const after = (first: RuntimeState, ...list: RuntimeEvent[]): RuntimeState =>
 const loadB: RuntimeEvent = { type: 'load', model: 'B' };
 
 for (const name of Object.keys(phases) as Name[]) {
-  test(`nothing but a stop changes what a runtime that was shut down does, ${name}`, () => {
+  test(`nothing starts a runtime that was shut down, ${name}`, () => {
     const down = state(phases[name], { isShutDown: true });
     for (const event of [events.start, loadB, events.needed]) {
       assert.equal(next(down, event, NOW), down);
     }
   });
 
-  test(`another model is wanted at once, and counts crashes and rollbacks anew, ${name}`, () => {
+  test(`a load forgets earlier crashes and rollbacks, ${name}`, () => {
     const worn = { crashes: [NOW], loadingCrashes: 1, rollback: { from: 'C', failure } };
     const { context: after } = next(state(phases[name], worn), loadB, NOW);
     assert.deepEqual(after, { ...context, wanted: 'B' });
@@ -184,7 +184,7 @@ for (const name of [
   'failed',
   'unloaded',
 ] as const) {
-  test(`a start counts crashes and rollbacks anew, ${name}`, () => {
+  test(`a start forgets earlier crashes and rollbacks, ${name}`, () => {
     const worn = { crashes: [NOW], loadingCrashes: 1, rollback: { from: 'C', failure } };
     assert.deepEqual(next(state(phases[name], worn), events.start, NOW).context, context);
   });
@@ -197,7 +197,7 @@ for (const name of ['starting', 'loading', 'ready'] as const) {
   });
 }
 
-test('a restart that somebody needs, a drain or a crash forget no earlier crash', () => {
+test('automatic restarts forget no crash', () => {
   for (const [name, event] of [
     ['unloaded', events.needed],
     ['crashed', events.due],
@@ -220,12 +220,12 @@ test('a shutdown is remembered, in any phase', () => {
   }
 });
 
-test('a model that is stopped while another loads is not started when it has gone', () => {
+test('a load during a stop does not start the model', () => {
   const { phase } = after(state(phases['stopping to stop']), loadB, events.exit);
   assert.equal(phase, 'stopped');
 });
 
-test('B and then A, while A still runs, lets A go on as if nothing had been asked', () => {
+test('B and then A while A still runs cancels the drain', () => {
   const back = after(state(phases.ready), loadB, events.load);
   assert.deepEqual(back, state(phases.ready));
 });
@@ -237,14 +237,14 @@ test('B and then C, while A still runs, drains A once and starts C', () => {
   assert.deepEqual([gone.phase, gone.context.wanted], ['starting', 'C']);
 });
 
-test('a model that is ready is what a later one falls back to, and has no crash while loading', () => {
+test('a model that is ready becomes the fallback', () => {
   const loading = state(phases.loading, { wanted: 'B', lastReady: 'A', loadingCrashes: 1 });
   const { lastReady, loadingCrashes } = next(loading, events.ready, NOW).context;
   assert.deepEqual([lastReady, loadingCrashes], ['B', 0]);
 });
 
 for (const name of ['unloaded', 'ready', 'draining to unload', 'crashed', 'failed'] as const) {
-  test(`a model that cannot be loaded gives way to the one that was ready before, ${name}`, () => {
+  test(`a model that cannot be loaded is rolled back, ${name}`, () => {
     const asked = after(state(phases[name]), loadB);
     const gone = asked.phase === 'starting' ? asked : after(asked, events.idle, events.exit);
     const back = after(gone, events.loading, events.fatal);
@@ -254,13 +254,13 @@ for (const name of ['unloaded', 'ready', 'draining to unload', 'crashed', 'faile
   });
 }
 
-test('a model that was never ready is no fallback: after two, the one that was ready is served', () => {
+test('two broken models in a row roll back to the one that was ready', () => {
   const broken = after(state(phases.loading, { wanted: 'B' }), { type: 'load', model: 'C' });
   const back = after(broken, events.exit, events.fatal, events.exit);
   assert.deepEqual([back.phase, back.context.wanted], ['starting', 'A']);
 });
 
-test('without a model that was ready, the reason of the last one is told', () => {
+test('without a model that was ready, the last failure is the reason', () => {
   const first = state(phases.loading, { wanted: 'B', lastReady: undefined });
   const failed = after(first, { type: 'load', model: 'C' }, events.exit, events.fatal, events.exit);
   assert.deepEqual(toPhase(failed), phases.failed);
@@ -309,7 +309,7 @@ test('a crash five minutes ago is forgotten', () => {
   assert.deepEqual(result.context.crashes, [1, 2, 3, 4, FIVE_MINUTES]);
 });
 
-test('a model that is lost twice in a row while it loads has failed', () => {
+test('two crashes in a row while loading are a failure', () => {
   const once = exitAt(state(phases.loading), NOW);
   assert.equal(once.phase, 'crashed');
   const twice = after(once, events.due, events.loading, events.exit);
@@ -318,12 +318,12 @@ test('a model that is lost twice in a row while it loads has failed', () => {
   assert.match(message, /\(killed\), 2 times in a row/);
 });
 
-test('a crash of a model that was ready breaks the row of those while loading', () => {
+test('a crash after ready resets the crashes while loading', () => {
   const once = exitAt(state(phases.ready, { loadingCrashes: 1 }), NOW);
   assert.equal(once.context.loadingCrashes, 0);
 });
 
-test('a model that hangs twice while it loads has failed, and the model before is served', () => {
+test('two hangs in a row while loading are a failure, too', () => {
   const hung = after(state(phases.loading, { wanted: 'B', loadingCrashes: 1 }), events.due);
   const back = next(hung, events.exit, NOW);
   assert.deepEqual(toPhase(back), starting);
@@ -332,7 +332,7 @@ test('a model that hangs twice while it loads has failed, and the model before i
   assert.match(rollback?.failure.message ?? '', /not ready after 56 s\), 2 times in a row/);
 });
 
-test('holds are counted, in any phase', () => {
+test('exclusive users are counted in any phase', () => {
   const held = after(state(phases.failed), events.hold, events.hold);
   const released = after(held, events.release);
   assert.deepEqual(

@@ -100,7 +100,7 @@ test('a start of a runtime that is up starts no second one', async (t) => {
   assert.equal(stubs.count, 1);
 });
 
-test('another model is served once what runs has ended, and is whole', async (t) => {
+test('a model change waits for running work, which completes whole', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -118,7 +118,7 @@ test('another model is served once what runs has ended, and is whole', async (t)
   assert.deepEqual([models, first.requests.all.length], [['A', 'B'], 1]);
 });
 
-test('B and then C while A works: A completes its work, C is served, B never starts', async (t) => {
+test('B and then C while A works: A completes, C is served, B never starts', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never });
@@ -159,7 +159,7 @@ test('work that pauses between two questions is not cut by a change of the model
   await loaded;
 });
 
-test('no work starts while the runtime drains; it waits for the next', async (t) => {
+test('no work starts while the runtime drains', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const first = runtime.run(ask, { signal: never });
@@ -174,7 +174,7 @@ test('no work starts while the runtime drains; it waits for the next', async (t)
   assert.equal(stub.requests.all.length, 1);
 });
 
-test('after the drain timeout work ends with an error, or is done again if it may be', async (t) => {
+test('work that exceeds the drain timeout fails, or is retried with the next model', async (t) => {
   const { runtime, stubs } = await setUp(t, { drainTimeoutMs: 50 });
   runtime.start();
   const cut = runtime.run((c, signal) => ask(c, signal, { id: 'cut' }), { signal: never });
@@ -196,7 +196,7 @@ test('after the drain timeout work ends with an error, or is done again if it ma
   assert.equal(await again, 'by B');
 });
 
-test('work may be put off by a model change as often as that happens, and still be done again', async (t) => {
+test('work is retried after each model change, however many there are', async (t) => {
   const { runtime, stubs } = await setUp(t, { drainTimeoutMs: 1 });
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -209,7 +209,7 @@ test('work may be put off by a model change as often as that happens, and still 
   assert.equal(await answer, 'by D');
 });
 
-test('a runtime that dies under its work is followed by one that does the work again', async (t) => {
+test('work is retried once when its runtime dies', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -222,7 +222,7 @@ test('a runtime that dies under its work is followed by one that does the work a
   assert.deepEqual(runtime.state.context.crashes.length, 1);
 });
 
-test('work under which two runtimes die is given up', async (t) => {
+test('work that loses two runtimes fails', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -235,7 +235,7 @@ test('work under which two runtimes die is given up', async (t) => {
   await refused;
 });
 
-test('work that may not be done again is not, whatever became of it', async (t) => {
+test('work that must not be retried is not', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => false });
@@ -246,7 +246,7 @@ test('work that may not be done again is not, whatever became of it', async (t) 
   await refused;
 });
 
-test('what may be done again is decided by the error', async (t) => {
+test('mayRetry decides by the error', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const errors: string[] = [];
@@ -261,7 +261,7 @@ test('what may be done again is decided by the error', async (t) => {
   assert.deepEqual(errors, ['RuntimeDiedError']);
 });
 
-test('a request that fails by itself is asked once', async (t) => {
+test('a request that fails alone is not retried', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -275,7 +275,7 @@ test('a request that fails by itself is asked once', async (t) => {
   assert.equal(stub.requests.all.length, 1);
 });
 
-test('a request that fails in a batch with others is asked once more', async (t) => {
+test('a request that fails in a shared batch is retried', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const other = runtime.run((c, signal) => ask(c, signal, { id: 'other' }), { signal: never });
@@ -293,7 +293,7 @@ test('a request that fails in a batch with others is asked once more', async (t)
   assert.deepEqual(await Promise.all([answer, other]), ['whole', 'whole too']);
 });
 
-test('a request that the runtime refuses is asked once, and says what and why', async (t) => {
+test('a refused request is not retried, and keeps the reason without payloads', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const replies = [
@@ -317,7 +317,7 @@ test('a request that the runtime refuses is asked once, and says what and why', 
   assert.equal(stub.requests.all.length, replies.length);
 });
 
-test('a stream that closes before its end is a runtime that died, though it goes on', async (t) => {
+test('a stream that closes early counts as a lost runtime', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -331,7 +331,7 @@ test('a stream that closes before its end is a runtime that died, though it goes
   assert.equal(stubs.count, 1);
 });
 
-test('work whose caller has gone ends with its reason, once the runtime has let go', async (t) => {
+test('aborted work ends once the runtime has let go of it', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const controller = new AbortController();
@@ -352,7 +352,7 @@ test('work whose caller has gone ends with its reason, once the runtime has let 
   await refused;
 });
 
-test('an answer that is enough is cut, and what it used is told once the runtime has let go', async (t) => {
+test('an answer cut by `enough` reports its usage once the runtime has let go', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const used: unknown[] = [];
@@ -382,7 +382,7 @@ test('an answer that is enough is cut, and what it used is told once the runtime
   assert.deepEqual(used, [usage]);
 });
 
-test('a process on its way out that says it is ready is given no work', async (t) => {
+test('a stopping process that reports ready gets no work', async (t) => {
   const { runtime, stubs } = await setUp(t, {}, (stub, { count }) =>
     count === 1 ? stub.tell({ do: 'ignore SIGTERM' }) : stub.ready(),
   );
@@ -399,7 +399,7 @@ test('a process on its way out that says it is ready is given no work', async (t
   assert.equal((await connected).model.model, 'B');
 });
 
-test('a process that ignores SIGTERM is killed, and only then the next one starts', async (t) => {
+test('a process that ignores SIGTERM is killed before the next one starts', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   await runtime.ensureReady(never);
@@ -412,7 +412,7 @@ test('a process that ignores SIGTERM is killed, and only then the next one start
   assert.equal((await runtime.ensureReady(never)).model.model, 'A');
 });
 
-test('a runtime that stands still under its work is killed, and its work done by the next', async (t) => {
+test('a runtime that hangs is killed, and the next one does its work', async (t) => {
   const { runtime, stubs } = await setUp(t, { hangTimeoutMs: 200 });
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -429,7 +429,7 @@ test('a runtime that stands still under its work is killed, and its work done by
   assert.equal(await answer, 'whole');
 });
 
-test('work that makes steps, and no tokens, is no hang', async (t) => {
+test('steps without tokens are no hang', async (t) => {
   const { runtime, stubs } = await setUp(t, { hangTimeoutMs: 600 });
   runtime.start();
   const answer = runtime.run(ask, { signal: never });
@@ -441,7 +441,7 @@ test('work that makes steps, and no tokens, is no hang', async (t) => {
   assert.equal(stubs.count, 1);
 });
 
-test('a runtime that is never ready is killed after a time that grows with its weights', async (t) => {
+test('a runtime that hangs while loading is killed after a time that grows with its weights', async (t) => {
   const { runtime, stubs } = await setUp(t, { loadingTimeoutMs: 1000 }, (stub) => stub.loading());
   const startedAt = performance.now();
   runtime.start();
@@ -494,7 +494,7 @@ test('seven crashes, ten minutes apart, are recovered from', async (t) => {
   assert.equal(stubs.count, 8);
 });
 
-test('what was left of the socket is removed with each process', async (t) => {
+test('each process’s socket folder is removed when it is gone', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   await runtime.ensureReady(never);
@@ -509,7 +509,7 @@ test('what was left of the socket is removed with each process', async (t) => {
   assert.equal(existsSync(dirname(connection.socketPath)), false);
 });
 
-test('a model that cannot be loaded gives way to the one that was ready, and that is told', async (t) => {
+test('a model that cannot be loaded is rolled back, and onRollback is called', async (t) => {
   const told: unknown[] = [];
   const { runtime, stubs } = await setUp(
     t,
@@ -538,7 +538,7 @@ test('a fallback is honoured from a runtime that was unloaded', async (t) => {
   assert.equal((await runtime.ensureReady(never)).model.model, 'A');
 });
 
-test('a model that was never ready is no fallback: two that are broken end where it was ready', async (t) => {
+test('two broken models in a row roll back to the one that was ready', async (t) => {
   const { runtime } = await setUp(t, {}, broken('B', 'C'));
   runtime.start();
   await runtime.ensureReady(never);
@@ -547,7 +547,7 @@ test('a model that was never ready is no fallback: two that are broken end where
   assert.equal((await runtime.ensureReady(never)).model.model, 'A');
 });
 
-test('two broken models and no other have failed, with the reason of the second', async (t) => {
+test('without a model that was ready, the second broken model’s reason is the failure', async (t) => {
   const { runtime, stubs } = await setUp(t, {}, broken('A', 'B'));
   runtime.start();
   await assert.rejects(runtime.ensureReady(never), /A is broken/);
@@ -563,7 +563,7 @@ test('two broken models and no other have failed, with the reason of the second'
   assert.equal(stubs.count, 2);
 });
 
-test('a runtime that was unloaded is started by the next who needs it', async (t) => {
+test('work starts a runtime that was unloaded', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   await runtime.ensureReady(never);
@@ -575,7 +575,7 @@ test('a runtime that was unloaded is started by the next who needs it', async (t
   assert.equal(await answer, 'again');
 });
 
-test('who waits while it is being unloaded has it started again', async (t) => {
+test('a wait that begins during an unload starts the runtime again', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   await runtime.ensureReady(never);
@@ -585,7 +585,7 @@ test('who waits while it is being unloaded has it started again', async (t) => {
   assert.equal(stubs.count, 2);
 });
 
-test('a stop answers all who wait, and ends work at once', async (t) => {
+test('a stop answers all waiters and ends work at once', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const work = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -627,7 +627,7 @@ test('a shutdown is final, and twice is fine', async (t) => {
   assert.deepEqual([runtime.state.phase, stubs.count], ['stopped', 1]);
 });
 
-test('who waits longer than it may hears so; who waits less is answered', async (t) => {
+test('a wait beyond its limit fails, a shorter one is answered', async (t) => {
   const { runtime, stubs } = await setUp(t, {}, (stub) => stub.loading());
   runtime.start();
   const patient = runtime.run(ask, { signal: never, maxWaitMs: 60_000 });
@@ -642,7 +642,7 @@ test('who waits longer than it may hears so; who waits less is answered', async 
   assert.equal(await patient, 'late');
 });
 
-test('who goes while it waits is answered with its own reason, and leaves nothing behind', async (t) => {
+test('an aborted wait rejects with the reason of its signal', async (t) => {
   const { runtime, stubs } = await setUp(t, {}, (stub) => stub.loading());
   runtime.start();
   const controller = new AbortController();
@@ -654,7 +654,7 @@ test('who goes while it waits is answered with its own reason, and leaves nothin
   await runtime.ensureReady(never);
 });
 
-test('who uses the runtime alone waits for what runs, and is waited for', async (t) => {
+test('exclusive work waits for running work, and other work waits for it', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const order: string[] = [];
@@ -682,7 +682,7 @@ test('who uses the runtime alone waits for what runs, and is waited for', async 
   assert.equal(runtime.state.context.exclusive, 0);
 });
 
-test('a use alone that ends in any way lets the others go on', async (t) => {
+test('other work goes on however exclusive work ends', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const fails = runtime.runAlone(() => Promise.reject(new Error('no')), { signal: never });
@@ -700,7 +700,7 @@ test('a use alone that ends in any way lets the others go on', async (t) => {
   assert.equal(await answer, 'yes');
 });
 
-test('work of an earlier process that ends late does not end the drain of a later one', async (t) => {
+test('late work of an earlier process does not end the drain of a later one', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const release = Promise.withResolvers<void>();
@@ -740,7 +740,7 @@ test('memory in use is known while it is ready and drains', async (t) => {
   await work;
 });
 
-test('a program that cannot be started has failed, and says so', async (t) => {
+test('a program that cannot be started is a failure with a remedy', async (t) => {
   const command = { python: '/nowhere/python', args: [] };
   const { runtime } = await setUp(t, { command });
   runtime.start();
@@ -763,7 +763,7 @@ test('a folder for the socket that cannot be made is a failure with a remedy', a
   assert.equal(runtime.state.phase, 'failed');
 });
 
-test('lines that are none of the launcher’s are logged, and change nothing', async (t) => {
+test('unknown lines of the launcher are logged and ignored', async (t) => {
   const lines: { level: number; msg: string; line?: string }[] = [];
   const log = pino({ level: 'debug' }, { write: (text) => void lines.push(JSON.parse(text)) });
   const { runtime, stubs } = await setUp(t, { log }, (stub) => {
@@ -797,7 +797,7 @@ test('lines that are none of the launcher’s are logged, and change nothing', a
   assert.equal(stubs.count, 1);
 });
 
-test('each phase is logged once, as loud as it is grave', async (t) => {
+test('each phase is logged once, at a level that fits', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const log = pino(
     { level: 'info', base: null, timestamp: false },
