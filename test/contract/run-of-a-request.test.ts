@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import pino from 'pino';
 import { eventsOf, postTo } from '../support/api.ts';
-import { post, stream } from '../support/chat.ts';
+import { post, question, stream } from '../support/chat.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type StubService, startStubService, until } from '../support/service.ts';
 import { chunk, type StubProcess, usage } from '../support/stub-runtimes.ts';
 
@@ -704,5 +705,24 @@ for (const [path, body] of [
         : answer.output.filter(({ type }: { type: string }) => type === 'function_call');
       assert.equal(calls.length, isParallel === false ? 1 : 2, String(isParallel));
     }
+  });
+}
+
+for (const isStream of [false, true]) {
+  test(`a scaled image is announced in a header, ${isStream ? 'streamed' : 'whole'}`, async (t) => {
+    const { url, stubs } = await startStubService(t, { maxImagePixels: 1024 });
+    const png = await drawShape({ shape: 'circle', color: 'red', width: 64, height: 64 });
+    const asked = fetch(url + PATH, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...question(toDataUrl(png, 'image/png')), stream: isStream }),
+    });
+    void answerAll(await stubs.at(0), 'x');
+    const response = await asked;
+    await response.text();
+    assert.equal(
+      response.headers.get('x-sightglass-scaled-images'),
+      'messages.0.content.0 64x64 to 32x32',
+    );
   });
 }
