@@ -726,3 +726,18 @@ for (const isStream of [false, true]) {
     );
   });
 }
+
+test('--max-streams refuses one more stream, and no whole request', async (t) => {
+  const { url, stubs } = await startStubService(t, { maxStreams: 1 });
+  const first = streamed(url);
+  const stub = await stubs.at(0);
+  const { id } = await stub.requests.at(0);
+  const refused = await post(url, { ...hello, stream: true });
+  assert.deepEqual([refused.status, refused.body.error.code], [429, 'too_many_streams']);
+  assert.match(refused.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+  const whole = post(url, hello);
+  stub.answer((await stub.requests.at(1)).id, 'x');
+  assert.equal((await whole).status, 200);
+  stub.answer(id, 'x');
+  await first;
+});
