@@ -741,3 +741,36 @@ test('--max-streams refuses one more stream, and no whole request', async (t) =>
   stub.answer(id, 'x');
   await first;
 });
+
+test('changed settings apply to every part from the next request on', async (t) => {
+  const { url, stubs, service, settings } = await startStubService(t);
+  const first = await stubs.at(0);
+  await service.runtime.ensureReady(new AbortController().signal);
+  const changed = {
+    ...settings,
+    ...{ maxImagePixels: 1024, responseStoreMegabytes: 0 },
+    ...{ maxConcurrency: 2, queueSize: 5 },
+  };
+  await service.apply(changed);
+  const { maxConcurrency, maxQueueSize } = service.queue.stats;
+  assert.deepEqual([maxConcurrency, maxQueueSize], [2, 5]);
+
+  const png = await drawShape({ shape: 'circle', color: 'red', width: 64, height: 64 });
+  const scaled = post(url, question(toDataUrl(png, 'image/png')));
+  first.answer((await first.requests.at(0)).id, 'x');
+  assert.ok((await scaled).headers.has('x-sightglass-scaled-images'), 'images');
+
+  const kept = postTo(url, '/v1/responses', { input: 'Hello' });
+  first.answer((await first.requests.at(1)).id, 'x');
+  const { body } = await kept;
+  assert.equal((await fetch(`${url}/v1/responses/${body.id}`)).status, 404, 'the response store');
+
+  await service.apply({ ...changed, idleUnloadMinutes: 0.001 });
+  await until({ service }, () => service.runtime.state.phase === 'unloaded'); // the memory saver
+  await service.apply({ ...settings, hangTimeoutSeconds: 1 });
+  const hung = post(url, hello);
+  (await stubs.at(1)).tell({ do: 'stand still' });
+  const next = await stubs.at(2); // the hang watch
+  next.answer((await next.requests.at(0)).id, 'x');
+  assert.equal((await hung).status, 200);
+});
