@@ -1,0 +1,106 @@
+import { setTimeout } from 'node:timers/promises';
+import { endless, question, statsOf } from '../support/chat.ts';
+import { ask, type Known, Tally } from './asking.ts';
+import type { Campaign } from './campaign.ts';
+import { ServiceProcess } from './service-process.ts';
+
+/** Requests at once, for each `--max-concurrency`. */
+const CONCURRENCIES = [1, 2, 4, 16];
+const SLOT_FREE_WITHIN_MS = 1000;
+
+/** Many requests at once, every second one a stream: each answered about its own picture. */
+export const mixUps: Campaign = {
+  name: 'mix-ups',
+  run: async ({ full, known }) => {
+    const each = full ? 450 : 60;
+    const tally = new Tally();
+    for (const concurrency of CONCURRENCIES) {
+      const flags = ['--max-concurrency', `${concurrency}`, '--queue-size', '1000'];
+      const service = await ServiceProcess.start(flags);
+      const pictures = Array.from({ length: each }, (_, at) => known[(at * 7) % known.length]);
+      const next = pictures.entries();
+      const worker = async () => {
+        for (const [at, picture] of next) {
+          if (picture !== undefined) await ask(service.url, picture, at % 2 === 1, tally);
+        }
+      };
+      await Promise.all(Array.from({ length: 16 }, worker));
+      await service.stop();
+    }
+    const figures = `${each * CONCURRENCIES.length} requests at concurrency ${CONCURRENCIES.join(', ')}: ${tally}`;
+    return { figures, problems: tally.problems };
+  },
+};
+
+type Leave = (url: string, image: string) => Promise<void>;
+
+/** Where a client can be when it goes away. */
+const PHASES: Readonly<Record<string, Leave>> = {
+  'in the middle of its body': async (url, image) => {
+    const body = JSON.stringify(question(image));
+    const half = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(body.slice(0, 2000))),
+    });
+    await leaveAfter(50, url, { body: half, duplex: 'half' } as RequestInit);
+  },
+  'at once': (url, image) => leaveAfter(0, url, toInit(endless(image))),
+  'waiting or running': (url, image) =>
+    leaveAfter(20 + Math.random() * 300, url, toInit(endless(image))),
+  'in its stream': (url, image) =>
+    leaveAfter(50 + Math.random() * 500, url, toInit({ ...endless(image), stream: true })),
+};
+
+/** Clients that disconnect in every phase; their places must be free at once. */
+export const disconnects: Campaign = {
+  name: 'disconnects',
+  run: async ({ full, known }) => {
+    const rounds = full ? 125 : 10;
+    const service = await ServiceProcess.start(['--max-concurrency', '2', '--queue-size', '50']);
+    const image = known[0]?.image ?? '';
+    const problems: string[] = [];
+    const freeAfterMs: number[] = [];
+    await ask(service.url, known[0] as Known, false, new Tally()); // everything is loaded
+    const before = await service.vitals();
+    for (let round = 0; round < rounds; round += 1) {
+      const leaving = Object.values(PHASES).flatMap((leave) => [leave, leave]);
+      await Promise.all(leaving.map((leave) => leave(service.url, image)));
+      const leftAt = performance.now();
+      while ((await statsOf(service.url)).active_requests > 0) {
+        if (performance.now() - leftAt > 10 * SLOT_FREE_WITHIN_MS) break;
+        await setTimeout(5);
+      }
+      freeAfterMs.push(performance.now() - leftAt);
+    }
+    const tally = new Tally();
+    await ask(service.url, known[1] as Known, false, tally);
+    const after = await service.vitals();
+    await service.stop();
+    const longest = Math.max(...freeAfterMs);
+    if (longest > SLOT_FREE_WITHIN_MS) problems.push(`a slot was free only after ${longest} ms`);
+    if (after.openFiles > before.openFiles + 20) {
+      problems.push(`open files grew from ${before.openFiles} to ${after.openFiles}`);
+    }
+    const count = rounds * 2 * Object.keys(PHASES).length;
+    return {
+      figures: `${count} in ${Object.keys(PHASES).length} phases: every place free within ${(longest / 1000).toFixed(2)} s, ${before.openFiles} open files before, ${after.openFiles} after`,
+      problems: [...problems, ...tally.problems],
+    };
+  },
+};
+
+function toInit(body: object): RequestInit {
+  return { body: JSON.stringify(body) };
+}
+
+async function leaveAfter(ms: number, url: string, init: RequestInit): Promise<void> {
+  const controller = new AbortController();
+  const answered = fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    ...init,
+    signal: controller.signal,
+  }).then((response) => response.text());
+  await setTimeout(ms);
+  controller.abort();
+  await answered.catch(() => {}); // that is what aborting does
+}

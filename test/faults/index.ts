@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util';
+import { disconnects, mixUps } from './answers.ts';
+import { knownPictures } from './asking.ts';
+import type { Campaign } from './campaign.ts';
+import { brokenHttp, slowClients } from './connections.ts';
+import { hangs, kills, sequences, switches } from './crashes.ts';
+import { endings } from './endings.ts';
+import { bodies, floods, forgery, grammars, heavyBodies, images } from './hostile.ts';
+
+// `npm run test:faults`: harms the real service in every way that we know and prints a table.
+// `-- --full` takes the numbers of docs/reliability.md, `-- --only kills,hangs` some of it.
+
+const CAMPAIGNS: readonly Campaign[] = [
+  kills,
+  hangs,
+  switches,
+  sequences,
+  mixUps,
+  disconnects,
+  slowClients,
+  brokenHttp,
+  bodies,
+  heavyBodies,
+  floods,
+  images,
+  grammars,
+  forgery,
+  endings,
+];
+
+const { values } = parseArgs({
+  options: { full: { type: 'boolean', default: false }, only: { type: 'string' } },
+});
+const wanted = values.only?.split(',');
+const chosen = CAMPAIGNS.filter(({ name }) => wanted?.includes(name) ?? true);
+if (chosen.length === 0) {
+  throw new Error(`--only takes names of ${CAMPAIGNS.map(({ name }) => name).join(', ')}.`);
+}
+const known = await knownPictures();
+let [passed, failed] = [0, 0];
+process.stdout.write('| campaign | figures | |\n| --- | --- | --- |\n');
+for (const { name, run } of chosen) {
+  const startedAt = performance.now();
+  const { figures, problems } = await run({ full: values.full, known }).catch((error: Error) => ({
+    figures: 'did not come to its end',
+    problems: [error.stack ?? error.message],
+  }));
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+  const verdict = problems.length === 0 ? 'held' : 'failed';
+  if (problems.length === 0) passed += 1;
+  else failed += 1;
+  process.stdout.write(`| ${name} | ${figures} | ${verdict} |\n`);
+  process.stderr.write(`${name}: ${verdict}, ${seconds} s\n`);
+  for (const problem of problems) process.stderr.write(`  ${problem.slice(0, 500)}\n`);
+}
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;

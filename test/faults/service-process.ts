@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { execa } from 'execa';
+import type { Vitals } from './service-monitor.ts';
+
+const SAMPLE_MEMORY_EVERY_MS = 250;
+
+interface LogLine {
+  msg: string;
+  runtimePid?: number;
+}
+
+/** The service as people start it from a command line, watched from outside. */
+export class ServiceProcess {
+  readonly folder: string;
+  readonly logLines: string[] = [];
+  /** Every runtime it has started, the latest last. */
+  readonly runtimePids: number[] = [];
+  url = '';
+  /** The highest resident memory of all runtimes. */
+  peakRuntimeBytes = 0;
+  readonly #child: ReturnType<typeof spawnService>;
+  readonly #listeners = new Set<(line: LogLine) => void>();
+  #sampler: NodeJS.Timeout | undefined;
+
+  private constructor(folder: string, args: readonly string[], memoryMegabytes?: number) {
+    this.folder = folder;
+    this.#child = spawnService(folder, args, memoryMegabytes);
+    createInterface({ input: this.#child.stderr }).on('line', (text) => this.#hear(text));
+    createInterface({ input: this.#child.stdout }).on('line', (text) => {
+      this.url ||= /http:\/\/[\w.:[\]]+(?=\/v1$)/.exec(text)?.[0] ?? '';
+    });
+    this.#sampler = setInterval(() => void this.#sampleMemory(), SAMPLE_MEMORY_EVERY_MS);
+  }
+
+  /** Resolves once it answers. `memoryMegabytes` limits the heap of Node. */
+  static async start(args: readonly string[] = [], memoryMegabytes?: number) {
+    const folder = await mkdtemp(join(tmpdir(), 'sightglass-faults-'));
+    await mkdir(join(folder, 'tmp'));
+    const service = new ServiceProcess(folder, args, memoryMegabytes);
+    await service.logged('runtime ready');
+    while (service.url === '') await once(service.#child.stdout, 'data');
+    return service;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get runtimePid(): number {
+    return this.runtimePids.at(-1) ?? 0;
+  }
+
+  /** Resolves with how it ended. */
+  get ended() {
+    return Promise.resolve(this.#child);
+  }
+
+  /** Resolves at the next log line that begins so. Rejects when the service ends first. */
+  logged(beginning: string): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const listener = ({ msg }: LogLine) => {
+      if (msg.startsWith(beginning)) resolve();
+    };
+    this.#listeners.add(listener);
+    void this.ended.then(() => reject(new Error(`The service ended: ${this.lastWords}`)));
+    return promise.finally(() => this.#listeners.delete(listener));
+  }
+
+  get lastWords(): string {
+    return this.logLines.slice(-5).join('\n');
+  }
+
+  /** How its process is; with `collect`, after a garbage collection. */
+  async vitals({ collect = false } = {}): Promise<Vitals> {
+    const answer = this.#child.getOneMessage();
+    await this.#child.sendMessage({ collect });
+    return (await answer) as unknown as Vitals;
+  }
+
+  /** Folders that runtimes have left in its temporary folder; one is that of the present runtime. */
+  async temporaryFolders(): Promise<number> {
+    return (await readdir(join(this.folder, 'tmp'))).length;
+  }
+
+  /** Sends it a signal, unless it has ended already. */
+  kill(signal: NodeJS.Signals): void {
+    if (isAlive(this.pid)) process.kill(this.pid, signal);
+  }
+
+  /** Ends it in order and removes what it wrote. */
+  async stop(): Promise<void> {
+    clearInterval(this.#sampler);
+    this.#child.kill('SIGTERM');
+    await this.ended;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #hear(text: string): void {
+    this.logLines.push(text);
+    if (this.logLines.length > 1000) this.logLines.shift();
+    const line = parseLine(text);
+    if (line === undefined) return;
+    if (line.msg === 'runtime loading' && line.runtimePid !== undefined) {
+      this.runtimePids.push(line.runtimePid);
+    }
+    for (const listener of this.#listeners) listener(line);
+  }
+
+  /** The resident memory of the present runtime. */
+  async runtimeBytes(): Promise<number> {
+    const args = ['-o', 'rss=', '-p', `${this.runtimePid}`];
+    const { stdout } = await execa('ps', args, { reject: false });
+    return Number(stdout) * 1024 || 0;
+  }
+
+  async #sampleMemory(): Promise<void> {
+    this.peakRuntimeBytes = Math.max(this.peakRuntimeBytes, await this.runtimeBytes());
+  }
+}
+
+/** Whether a process is there. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function spawnService(folder: string, args: readonly string[], memoryMegabytes?: number) {
+  const monitor = new URL('./service-monitor.ts', import.meta.url).href;
+  const heap = memoryMegabytes === undefined ? [] : [`--max-old-space-size=${memoryMegabytes}`];
+  const flags = ['--host', '127.0.0.1', '--port', '0', '--log-format', 'json', ...args];
+  return execa(
+    process.execPath,
+    ['--expose-gc', ...heap, '--import', monitor, 'server/cli.ts', ...flags],
+    {
+      ipc: true,
+      reject: false,
+      buffer: false,
+      env: { XDG_STATE_HOME: folder, TMPDIR: join(folder, 'tmp') },
+    },
+  );
+}
+
+function parseLine(text: string): LogLine | undefined {
+  try {
+    return JSON.parse(text) as LogLine;
+  } catch {
+    return undefined;
+  }
+}

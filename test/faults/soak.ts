@@ -1,0 +1,141 @@
+import { setTimeout } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { endless, post, question } from '../support/chat.ts';
+import { ask, type Known, knownPictures, Tally } from './asking.ts';
+import { ServiceProcess } from './service-process.ts';
+import { slopePerHour } from './slope.ts';
+
+// `npm run soak -- --minutes 60`: mixed load, errors and disconnects on one service for a long time.
+// Prints what memory, open files and temporary folders did after warm-up. The 60 minutes are run by
+// hand before a release; docs/reliability.md has the last result.
+
+const SAMPLE_EVERY_MS = 10_000;
+/** Caches fill and the heap finds its size. */
+const WARM_UP_SHARE = 0.25;
+const MEGABYTE = 1e6;
+/** Above this, memory would double within days rather than stay. */
+const ALLOWED_MEGABYTES_PER_HOUR = 20;
+
+interface Sample {
+  hours: number;
+  nodeMegabytes: number;
+  /** What is still reachable after a collection, outside the heap too. */
+  heldMegabytes: number;
+  pythonMegabytes: number;
+  openFiles: number;
+  folders: number;
+}
+
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '60' } } });
+const minutes = Number(values.minutes);
+if (!(minutes > 0)) throw new Error('--minutes takes a number above 0.');
+
+const known = await knownPictures();
+const service = await ServiceProcess.start([
+  '--max-concurrency',
+  '4',
+  '--response-store-megabytes',
+  '4',
+]);
+const tally = new Tally();
+const samples: Sample[] = [];
+let [isOver, refusals, disconnects] = [false, 0, 0];
+
+const CLIENTS: readonly ((at: number) => Promise<void>)[] = [
+  (at) => ask(service.url, pictureAt(at), false, tally),
+  (at) => ask(service.url, pictureAt(at), true, tally),
+  (at) => ask(service.url, pictureAt(at * 5), at % 2 === 0, tally),
+  async (at) => {
+    const bodies = [
+      '{',
+      { messages: [] },
+      question('data:image/png;base64,AAAA'),
+      question('file:///x'),
+    ];
+    const { status } = await post(service.url, bodies[at % bodies.length]);
+    if (status < 400 || status >= 500) tally.add('undocumented', `status ${status}`);
+    refusals += 1;
+    await setTimeout(200);
+  },
+  async (at) => {
+    const controller = new AbortController();
+    const body = { ...endless(pictureAt(at).image), stream: at % 2 === 0 };
+    const asked = post(service.url, body, { signal: controller.signal });
+    await setTimeout(50 + ((at * 37) % 400));
+    controller.abort();
+    await asked.catch(() => {}); // that is what aborting does
+    disconnects += 1;
+  },
+  async (at) => {
+    const input = [
+      { role: 'user', content: [{ type: 'input_image', image_url: pictureAt(at).image }] },
+    ];
+    const response = await fetch(`${service.url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ input, max_output_tokens: 16 }),
+    });
+    await response.text();
+    if (response.status !== 200) tally.add('undocumented', `responses: ${response.status}`);
+    await setTimeout(500);
+  },
+];
+
+function pictureAt(at: number): Known {
+  const picture = known[at % known.length];
+  if (picture === undefined) throw new TypeError('There are no pictures.');
+  return picture;
+}
+
+const startedAt = performance.now();
+const elapsedMs = () => performance.now() - startedAt;
+const clients = CLIENTS.map(async (act) => {
+  for (let at = 0; !isOver; at += 1) await act(at);
+});
+while (elapsedMs() < minutes * 60_000) {
+  await setTimeout(SAMPLE_EVERY_MS);
+  const vitals = await service.vitals({ collect: true });
+  const sample = {
+    hours: elapsedMs() / 3_600_000,
+    nodeMegabytes: vitals.rssBytes / MEGABYTE,
+    heldMegabytes: vitals.heldBytes / MEGABYTE,
+    pythonMegabytes: (await service.runtimeBytes()) / MEGABYTE,
+    openFiles: vitals.openFiles,
+    folders: await service.temporaryFolders(),
+  };
+  samples.push(sample);
+  process.stderr.write(
+    `${(sample.hours * 60).toFixed(1)} min: Node ${sample.nodeMegabytes.toFixed(0)} MB ` +
+      `(${sample.heldMegabytes.toFixed(1)} held), Python ${sample.pythonMegabytes.toFixed(0)} MB, ` +
+      `${sample.openFiles} files, ${sample.folders} folders; ${tally}\n`,
+  );
+}
+isOver = true;
+await Promise.all(clients);
+await service.stop();
+
+const measured = samples.slice(Math.floor(samples.length * WARM_UP_SHARE));
+const problems = [...tally.problems];
+const rows = (
+  [
+    ['Node, resident MB', 'nodeMegabytes'],
+    ['Node, held after collection MB', 'heldMegabytes'],
+    ['Python, resident MB', 'pythonMegabytes'],
+    ['open files of Node', 'openFiles'],
+    ['temporary folders', 'folders'],
+  ] as const
+).map(([title, field]) => {
+  const points = measured.map((sample) => [sample.hours, sample[field]] as const);
+  const { slope, uncertainty } = slopePerHour(points);
+  const all = points.map(([, value]) => value);
+  if (slope - uncertainty > ALLOWED_MEGABYTES_PER_HOUR) problems.push(`${title} grows by ${slope}`);
+  const range = `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`;
+  return `| ${title} | ${range} | ${slope.toFixed(1)} ± ${uncertainty.toFixed(1)} |`;
+});
+process.stdout.write(
+  `${minutes} minutes: ${tally}; ${refusals} refused, ${disconnects} disconnected\n\n` +
+    `| after ${Math.round(minutes * WARM_UP_SHARE)} minutes | range | per hour (95 %) |\n| --- | --- | --- |\n` +
+    `${rows.join('\n')}\n\n${problems.join('\n')}\n`,
+);
+process.stdout.write(problems.length === 0 ? '1 passed, 0 failed\n' : '0 passed, 1 failed\n');
+process.exitCode = problems.length === 0 ? 0 : 1;
