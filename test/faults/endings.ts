@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { endless, stream } from '../support/chat.ts';
 import type { Campaign } from './campaign.ts';
@@ -50,14 +48,15 @@ export const endings: Campaign = {
         }
         await service.ended;
         while (
-          (isAlive(runtime) || !(await isEmpty(service))) &&
+          (isAlive(runtime) || (await service.temporaryFolders()) > 0) &&
           elapsed(startedAt) < GONE_WITHIN_MS
         ) {
           await setTimeout(LOOK_EVERY_MS);
         }
         takenMs.push(elapsed(startedAt));
         if (isAlive(runtime)) problems.push(`${name}: the runtime is still there`);
-        if (!(await isEmpty(service))) problems.push(`${name}: a temporary folder is left`);
+        if ((await service.temporaryFolders()) > 0)
+          problems.push(`${name}: a temporary folder is left`);
         await streaming?.ended;
         await service.stop();
       }
@@ -69,10 +68,6 @@ export const endings: Campaign = {
 
 function elapsed(startedAt: number): number {
   return performance.now() - startedAt;
-}
-
-async function isEmpty(service: ServiceProcess): Promise<boolean> {
-  return (await readdir(join(service.folder, 'tmp'))).length === 0;
 }
 
 /** A stream without end. `ended` resolves however it ends. */

@@ -81,9 +81,10 @@ export class ServiceProcess {
     return (await answer) as unknown as Vitals;
   }
 
-  /** Folders that runtimes have left in its temporary folder; one is that of the present runtime. */
+  /** Our folders in its temporary folder; one is that of the present runtime's socket. */
   async temporaryFolders(): Promise<number> {
-    return (await readdir(join(this.folder, 'tmp'))).length;
+    const names = await readdir(join(this.folder, 'tmp')); // MLX keeps compiled kernels there, too
+    return names.filter((name) => name.startsWith('sightglass-')).length;
   }
 
   /** Sends it a signal, unless it has ended already. */
