@@ -30,7 +30,7 @@ export function toCask(release: { version: string; owner: string; sha256: string
     "~/Library/Caches/app.sightglass.ShipIt",
     "~/Library/Caches/sightglass-updater",
     "~/Library/HTTPStorages/app.sightglass",
-    "~/Library/Logs/sightglass",
+    "~/Library/Logs/Sightglass",
     "~/Library/Preferences/app.sightglass.plist",
   ]
 end
