@@ -93,7 +93,7 @@ export class Sightglass {
     });
   }
 
-  /** Starts the service, or says why it cannot: without its key it must not serve at all. */
+  /** Starts the service, or says why it cannot. It must not serve without its key. */
   async start(): Promise<void> {
     const { store } = this.#options;
     this.#trouble = undefined;
@@ -119,25 +119,25 @@ export class Sightglass {
     this.hidden();
   }
 
-  /** Puts what `sightglass doctor` finds on the clipboard, and says whether something is wrong. */
+  /** Copies the report of `sightglass doctor`, and shows which checks failed. */
   async copyDiagnostics(): Promise<void> {
     const { store, resources, log, platform } = this.#options;
     const { settings, hubToken } = store;
-    // Loaded only when asked for: the app needs none of it otherwise.
+    // Loaded on demand: nothing else in the app needs it.
     const { diagnose, toText } = await import('../server/doctor/doctor.ts');
     const report = await diagnose({
       version: sightglassVersion(),
       resources,
-      settings: { ...settings, modelPath: settings.modelPath },
+      settings,
       log,
       secrets: [settings.apiKey, hubToken],
     });
     await platform.copy(toText(report));
     const wrong = report.checks.filter(({ status }) => status === 'failed');
     await platform.say(
-      'The diagnostics are on the clipboard.',
+      'The diagnostics have been copied.',
       wrong.length === 0
-        ? 'No check failed. The text holds no key, no token and no home folder.'
+        ? 'No check failed. The text holds no key, token or home folder.'
         : wrong.map(({ title, found, remedy }) => `${title}: ${found}\n${remedy}`).join('\n\n'),
     );
   }
@@ -184,7 +184,7 @@ export class Sightglass {
     };
   }
 
-  /** A new key, or none, lets a server start that a locked key has held back. */
+  /** Starts a server that a locked key has kept from starting, once the key is replaced or removed. */
   async #changeSettings(changes: Record<string, unknown>): Promise<SettingsChange> {
     const { store } = this.#options;
     const wasLocked = store.isKeyLocked;

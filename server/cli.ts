@@ -14,7 +14,7 @@ import { RuntimeFailedError } from './runtime/runtime-errors.ts';
 import { createService, type Service } from './service.ts';
 
 const resources = new URL('../resources/', import.meta.url);
-/** The seed's host; without a model of the user's own, the demo model is served. */
+/** The command line's own defaults: the demo model, served to the network. */
 const DEFAULTS = {
   modelPath: fileURLToPath(new URL('models/demo', resources)),
   host: '0.0.0.0',
@@ -31,7 +31,7 @@ async function main(args: readonly string[]): Promise<number> {
   return Number(process.exitCode ?? 0);
 }
 
-/** Loaded only when asked for: serving needs none of it. */
+/** Loaded on demand: serving does not need it. */
 async function createDoctor(log: Logger) {
   const { createDoctorProgram } = await import('./cli/doctor-command.ts');
   return createDoctorProgram(resources, DEFAULTS, log);

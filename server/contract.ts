@@ -109,7 +109,7 @@ export type RuntimeView = z.infer<typeof RuntimeView>;
 export const ModelPlace = z.object({ name: z.string(), folder: z.string(), exists: z.boolean() });
 export type ModelPlace = z.infer<typeof ModelPlace>;
 
-/** An update of the app, from the check for it until it is ready to be installed at quit. */
+/** An update of the app, from the check until it is ready to be installed at quit. */
 export const UpdateView = z.discriminatedUnion('phase', [
   z.object({ phase: z.literal('checking') }),
   z.object({
@@ -212,7 +212,7 @@ export const commands = {
   cancelDownload: command(z.object({ id: z.string() }), nothing),
   /** Into the keychain; without a token, out of it. */
   setHubToken: command(z.object({ token: z.string().trim().min(1).optional() }), nothing),
-  /** Asks the keychain again for the secrets that it would not decrypt. */
+  /** Asks the keychain again for the locked secrets. */
   unlockSecrets: command(nothing, nothing),
   /** Asks the served model about pictures, alone and together; the snapshot tells how far it is. */
   checkModel: command(nothing, nothing),

@@ -49,7 +49,7 @@ export function parseFlags(
   return readFlags(command, names, { ...defaults, ...(apiKey ? { apiKey } : {}) });
 }
 
-/** Gives a command the flags of these settings. */
+/** Adds the flags of these settings to a command. */
 export function addFlags(
   command: Command,
   names: readonly (keyof Settings)[],
@@ -58,7 +58,7 @@ export function addFlags(
   for (const name of names) command.addOption(toOption(Settings.shape[name], defaults[name]));
 }
 
-/** The settings of a command that was parsed: its flags, else the defaults. */
+/** Reads the settings of a parsed command: its flags, otherwise the defaults. */
 export function readFlags(
   command: Command,
   names: readonly (keyof Settings)[],

@@ -2,7 +2,7 @@ import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { type Finding, failed, ok, skipped } from './check.ts';
 import type { Machine } from './machine.ts';
 
-/** Those that keep others from running code as Sightglass; electron-builder.yml sets them. */
+/** The fuses that keep other programs from running code as Sightglass, as electron-builder.yml sets them. */
 const FUSES: readonly (readonly [FuseV1Options, boolean])[] = [
   [FuseV1Options.RunAsNode, false],
   [FuseV1Options.EnableNodeOptionsEnvironmentVariable, false],
@@ -15,19 +15,19 @@ const FUSES: readonly (readonly [FuseV1Options, boolean])[] = [
 const FROM_SOURCE = 'runs from source, not from the packaged app';
 const DOWNLOAD_AGAIN = 'Delete the app and install it again from the dmg.';
 
-/** The `.app` that these resources lie in. */
+/** The `.app` bundle that contains these resources; undefined when run from source. */
 export function packagedApp(resources: URL): string | undefined {
   return /^(.*\.app)\/Contents\/Resources\/$/.exec(decodeURIComponent(resources.pathname))?.[1];
 }
 
-/** Whether macOS accepts the app as it is on the disk. */
+/** Whether macOS accepts the app's signature. */
 export async function checkSignature(app: string | undefined, machine: Machine): Promise<Finding> {
   if (app === undefined) return skipped(FROM_SOURCE);
   if (machine.platform !== 'darwin') return skipped('not a Mac');
   if (app.includes('/AppTranslocation/')) {
     return failed(
-      'macOS runs a copy of the app from a read-only place',
-      'Quit it, move it to Applications with the Finder, and open it there.',
+      'macOS runs the app from a temporary read-only copy',
+      'Quit it, move it to Applications in Finder, and open it from there.',
     );
   }
   const verified = await machine.run('/usr/bin/codesign', ['--verify', '--deep', '--strict', app]);

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-/** What one check found. A check that does not apply here is skipped and says why. */
+/** The result of one check. A check that does not apply to this machine is skipped and says why. */
 export const Check = z.object({
-  /** Stable, for programs. */
+  /** For programs; does not change between versions. */
   name: z.string(),
   title: z.string(),
   status: z.enum(['ok', 'failed', 'skipped']),
@@ -26,7 +26,7 @@ export function skipped(found: string): Finding {
   return { status: 'skipped', found };
 }
 
-/** The JSON of a file that may be damaged or cut off; undefined then. */
+/** Parses JSON from a file that may be damaged or truncated; returns undefined if it is. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

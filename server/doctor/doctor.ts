@@ -24,9 +24,9 @@ import {
 } from './runtime-checks.ts';
 import { checkLastCrash, checkOtherServers, checkPort } from './service-checks.ts';
 
-/** What `sightglass doctor --json` prints; docs/doctor.schema.json is made from it. */
+/** What `sightglass doctor --json` prints; docs/doctor.schema.json is generated from it. */
 export const DoctorReport = z.object({
-  /** Of Sightglass. */
+  /** The version of Sightglass. */
   version: z.string(),
   at: z.iso.datetime(),
   /** Whether no check failed. */
@@ -35,25 +35,25 @@ export const DoctorReport = z.object({
 });
 export type DoctorReport = z.infer<typeof DoctorReport>;
 
-/** The JSON Schema of a report, as `docs/doctor.schema.json` has it. */
+/** The JSON Schema of a report, which `npm run docs` writes to `docs/doctor.schema.json`. */
 export function doctorSchema(): string {
   return `${JSON.stringify(z.toJSONSchema(DoctorReport), null, 2)}\n`;
 }
 
 export interface DoctorOptions {
   version: string;
-  /** Where the runtime and the models lie. */
+  /** Contains the runtime and the models. */
   resources: URL;
-  settings: Pick<Settings, 'host' | 'port' | 'maxConcurrency'> & { modelPath: string | undefined };
+  settings: Pick<Settings, 'host' | 'port' | 'maxConcurrency'> & { modelPath?: string | undefined };
   machine?: Machine;
   log: Logger;
-  /** Keys and tokens that the report must not contain, beside those of the environment. */
+  /** Keys and tokens to remove from the report, besides those in the environment. */
   secrets?: readonly (string | undefined)[];
 }
 
 /**
- * Checks everything that a working service needs, each check for itself. Never rejects: a check that
- * cannot be made has failed. The report holds no secret and no home folder, so that it can be shared.
+ * Runs every check. Never rejects: a check that throws has failed. Secrets and the home folder are
+ * removed from the report, so that it can be shared.
  */
 export async function diagnose(options: DoctorOptions): Promise<DoctorReport> {
   const { version, resources, settings, machine = thisMachine, log } = options;
@@ -63,7 +63,7 @@ export async function diagnose(options: DoctorOptions): Promise<DoctorReport> {
   const checks: readonly [name: string, title: string, check: () => Promise<Finding>][] = [
     ['chip', 'Chip', () => checkChip(machine)],
     ['macos', 'macOS', () => checkMacOs(machine)],
-    ['memory', 'Memory', async () => checkMemory(machine, await workingSet(probing))],
+    ['memory', 'Memory', async () => checkMemory(machine, (await probing).mlx?.working_set_bytes)],
     ['rosetta', 'Rosetta', () => checkRosetta(machine)],
     ['node', 'Node', () => checkNode(machine)],
     ['python', 'Python', async () => checkPython(await probing)],
@@ -96,7 +96,7 @@ export async function diagnose(options: DoctorOptions): Promise<DoctorReport> {
 
 const MARKS: Readonly<Record<Check['status'], string>> = { ok: '✓', failed: '✗', skipped: '–' };
 
-/** A line for each check; a failure is followed by its remedy. */
+/** Formats a report, one line per check. The line of a failed check ends with its remedy. */
 export function toText({ version, checks }: DoctorReport): string {
   const lines = checks.map(({ status, title, found, remedy }) => {
     const line = `${MARKS[status]} ${title}: ${found}`;
@@ -105,28 +105,28 @@ export function toText({ version, checks }: DoctorReport): string {
   return `Sightglass ${version}\n${lines.join('\n')}\n`;
 }
 
-async function workingSet(probing: ReturnType<typeof probeRuntime>): Promise<number> {
-  return (await probing).mlx?.working_set_bytes ?? 0;
-}
-
 function toFinding(error: Error): Finding {
-  return failed(`could not be checked: ${error.message}`, 'Report this, with this whole text.');
+  return failed(
+    `could not be checked: ${error.message}`,
+    'Please report this with the whole output.',
+  );
 }
 
 const SECRET_VARIABLES = ['SIGHTGLASS_API_KEY', 'HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'];
-/** A shorter one is no secret, and would blot out ordinary words. */
+/** Shorter values are not secrets, and removing them would garble ordinary words. */
 const SHORTEST_SECRET = 4;
 const TOKEN = /\b(?:hf|sk|ghp|api_org)[_-]\w{8,}/g;
 const CREDENTIALS = /(\w:\/\/)[^/@\s]+@/g;
 
 function redact(check: Check, { machine = thisMachine, secrets = [] }: DoctorOptions): Check {
   const { env } = machine;
-  const known = [...secrets, ...SECRET_VARIABLES.map((name) => env[name])];
-  const hidden = known.filter((secret) => (secret?.length ?? 0) >= SHORTEST_SECRET);
+  const hidden = [...secrets, ...SECRET_VARIABLES.map((name) => env[name])]
+    .filter((value) => value !== undefined)
+    .filter(({ length }) => length >= SHORTEST_SECRET);
   const homes = [machine.home, realHome(machine.home)].filter((home) => home.length > 1);
   const clean = (text: string) => {
     let shown = text;
-    for (const secret of hidden) shown = shown.replaceAll(secret ?? '', '[secret]');
+    for (const secret of hidden) shown = shown.replaceAll(secret, '[secret]');
     for (const home of homes) shown = shown.replaceAll(toPathPattern(home), '~');
     return shown.replace(TOKEN, '[secret]').replace(CREDENTIALS, '$1');
   };
@@ -138,7 +138,7 @@ function redact(check: Check, { machine = thisMachine, secrets = [] }: DoctorOpt
   };
 }
 
-/** The folder and what is in it, but not a folder whose name only begins like it. */
+/** Matches the folder and paths inside it, but not a sibling whose name starts with the same letters. */
 function toPathPattern(folder: string): RegExp {
   return new RegExp(`${folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w.-])`, 'g');
 }

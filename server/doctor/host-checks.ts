@@ -6,22 +6,23 @@ import { hubCache } from '../models/model-places.ts';
 import { type Finding, failed, ok, skipped } from './check.ts';
 import type { Machine } from './machine.ts';
 
-/** The oldest versions that Sightglass runs on: MLX's wheels, and `engines` of package.json. */
+/** The oldest macOS that MLX has wheels for. */
 const OLDEST_MACOS = 14;
+/** As in `engines` of package.json. */
 export const OLDEST_NODE = [22, 20] as const;
-/** macOS and the app take about this much before any model. */
+/** With less than this, macOS and the app leave hardly any memory for a model. */
 const LEAST_MEMORY_BYTES = 8e9;
-/** The smallest suggested models take about this much. */
+/** About the size of the smallest suggested models. */
 const LEAST_MODEL_DISK_BYTES = 2e9;
 const LEAST_WORKING_DISK_BYTES = 200e6;
 
-const APPLE_ONLY = 'Use a Mac with an M-series chip: MLX runs on no other.';
+const APPLE_ONLY = 'Use a Mac with an M-series chip; MLX supports no other.';
 
 export async function checkChip(machine: Machine): Promise<Finding> {
   if (machine.platform === 'linux') {
     const name = `Linux on ${machine.arch}`;
     return machine.arch === 'x64'
-      ? ok(`${name}, without a GPU: for trying and testing only`)
+      ? ok(`${name}, without a GPU: for development and testing only`)
       : failed(name, APPLE_ONLY);
   }
   if (machine.platform !== 'darwin') return failed(machine.platform, APPLE_ONLY);
@@ -49,8 +50,7 @@ export async function checkRosetta(machine: Machine): Promise<Finding> {
   );
 }
 
-export async function checkMemory(machine: Machine, workingSetBytes: number): Promise<Finding> {
-  const { memoryBytes } = machine;
+export function checkMemory({ memoryBytes }: Machine, workingSetBytes = 0): Finding {
   const forModels = workingSetBytes > 0 ? `, ${toSize(workingSetBytes)} of it for the GPU` : '';
   const found = `${toSize(memoryBytes)}${forModels}`;
   return memoryBytes >= LEAST_MEMORY_BYTES
@@ -63,11 +63,11 @@ export async function checkNode({ nodeVersion, electronVersion }: Machine): Prom
   const [oldestMajor, oldestMinor] = OLDEST_NODE;
   const isNew = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
   const inside = electronVersion === undefined ? '' : ` in Electron ${electronVersion}`;
-  const remedy = `Use Node ${OLDEST_NODE.join('.')} or later; \`npm start\` brings one.`;
+  const remedy = `Use Node ${OLDEST_NODE.join('.')} or later; \`npm start\` downloads it.`;
   return isNew ? ok(nodeVersion + inside) : failed(nodeVersion + inside, remedy);
 }
 
-/** Room for a model, and for the files that a running service writes. */
+/** Whether there is room for a model and for the files that a running service writes. */
 export async function checkDisk(machine: Machine): Promise<Finding> {
   const models = hubCache(machine.env, machine.home);
   const places = [
@@ -96,7 +96,7 @@ export async function checkDisk(machine: Machine): Promise<Finding> {
   return ok(found.join(', '));
 }
 
-/** The folder itself, or the one in which it would be made. */
+/** The folder, or the closest parent that exists. */
 function nearestFolder(folder: string): string {
   return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder));
 }

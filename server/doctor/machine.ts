@@ -7,14 +7,14 @@ import { acceptsConnections } from '../http/http-server.ts';
 const COMMAND_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 2000;
 
-/** How a command ended. A command that could not be started has no exit code. */
+/** The result of a command. It has no exit code if the command could not be started. */
 export interface CommandResult {
   exitCode: number | undefined;
   /** stdout and stderr together. */
   output: string;
 }
 
-/** What the doctor looks at. Tests replace parts of it to fake a failure. */
+/** What the checks look at. Tests replace parts of it to fake a failure. */
 export interface Machine {
   platform: NodeJS.Platform;
   arch: string;
@@ -24,14 +24,14 @@ export interface Machine {
   home: string;
   temporaryFolder: string;
   memoryBytes: number;
-  /** Runs a command to its end; never rejects. */
+  /** Runs a command until it exits; never rejects. */
   run(command: string, args: readonly string[]): Promise<CommandResult>;
   freeDiskBytes(folder: string): Promise<number>;
   isWritable(folder: string): Promise<boolean>;
   readFile(path: string): Promise<string>;
   listFiles(folder: string): Promise<string[]>;
   acceptsConnections(host: string, port: number): Promise<boolean>;
-  /** The JSON of a local server's answer, whatever its status; undefined if there is none. */
+  /** Fetches JSON, regardless of the status; resolves with undefined if there is none. */
   getJson(url: string): Promise<unknown>;
 }
 

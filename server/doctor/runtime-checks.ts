@@ -11,7 +11,7 @@ import { RuntimeFailedError } from '../runtime/runtime-errors.ts';
 import { type Finding, failed, ok, parseJson, skipped } from './check.ts';
 import type { Machine } from './machine.ts';
 
-/** Importing all of mlx_vlm for the first time compiles it. */
+/** The first import of mlx_vlm compiles it, which takes a while. */
 const PROBE_WITHIN_MS = 180_000;
 
 const PythonStep = z.object({
@@ -36,7 +36,7 @@ const MatmulStep = z.object({
 });
 const MlxVlmStep = z.object({ event: z.literal('mlx_vlm'), version: z.string() });
 const FailedStep = z.object({ event: z.literal('failed'), step: z.string(), message: z.string() });
-/** One line of the stdout of `resources/runtime/doctor`: its whole protocol. */
+/** A line that `resources/runtime/doctor` writes to stdout. */
 const ProbeLine = z.discriminatedUnion('event', [
   PythonStep,
   MlxStep,
@@ -45,20 +45,23 @@ const ProbeLine = z.discriminatedUnion('event', [
   FailedStep,
 ]);
 
-/** How far `resources/runtime/doctor` came. */
+/** The steps that `resources/runtime/doctor` reported. */
 export interface Probe {
   python?: z.infer<typeof PythonStep>;
   mlx?: z.infer<typeof MlxStep>;
   matmul?: z.infer<typeof MatmulStep>;
   mlx_vlm?: z.infer<typeof MlxVlmStep>;
   failed?: z.infer<typeof FailedStep>;
-  /** How the process ended if that was not of its own accord. */
+  /** How the process ended, unless it exited with 0. */
   end?: string;
 }
 
 type Step = 'python' | 'mlx' | 'matmul' | 'mlx_vlm';
 
-/** Tries Python, MLX and the GPU in a process of their own. Never rejects. */
+const SET_UP_AGAIN =
+  'In a checkout, remove resources/runtime/.venv and run `npm start`; otherwise reinstall the app.';
+
+/** Tries Python, MLX and the GPU in a separate process. Never rejects. */
 export async function probeRuntime(resources: URL, log: Logger): Promise<Probe> {
   const { python, args } = createRuntimeCommand(resources, 'doctor');
   if (!existsSync(python)) return { end: 'not set up' };
@@ -79,10 +82,7 @@ export async function probeRuntime(resources: URL, log: Logger): Promise<Probe> 
 
 export function checkPython({ python, end }: Probe): Finding {
   if (python === undefined) {
-    return failed(
-      `Python does not start (${end ?? 'no answer'})`,
-      'Set it up again: remove resources/runtime/.venv and run `npm start`, or install the app anew.',
-    );
+    return failed(`Python does not start (${end ?? 'no answer'})`, SET_UP_AGAIN);
   }
   const found = `${python.version} for ${python.machine}`;
   if (python.native) return ok(found);
@@ -101,8 +101,6 @@ export function checkMlxVlm(probe: Probe, pinned: string | undefined): Finding {
   return checkPackage(probe, 'mlx_vlm', probe.mlx_vlm?.version, pinned);
 }
 
-const SET_UP_AGAIN = 'Remove resources/runtime/.venv and run `npm start`, or install the app anew.';
-
 function checkPackage(
   probe: Probe,
   step: Step,
@@ -116,11 +114,11 @@ function checkPackage(
   return ok(version);
 }
 
-/** A real multiplication, on the GPU where there is one. */
+/** Whether MLX multiplies correctly, on the GPU if there is one. */
 export function checkMetal(probe: Probe, { platform }: Pick<Machine, 'platform'>): Finding {
   const { mlx, matmul } = probe;
   const remedy =
-    'Restart the Mac. In a virtual machine, give it a GPU; if it stays, report it with this text.';
+    'Restart the Mac. A virtual machine needs a GPU. If this persists, report it with the whole output.';
   if (mlx === undefined) return skipped('MLX does not load');
   const device = `${mlx.device} (${mlx.architecture})`;
   if (platform === 'darwin' && !mlx.metal) return failed(`no Metal on ${device}`, remedy);
@@ -132,9 +130,9 @@ export function checkMetal(probe: Probe, { platform }: Pick<Machine, 'platform'>
   return ok(mlx.metal ? `${device} multiplies correctly` : `none; the CPU multiplies correctly`);
 }
 
-/** The model that would be served: whether it is whole, known, and fits. */
+/** Whether the model that would be served is complete, supported and fits in memory. */
 export async function checkModel(
-  { modelPath, maxConcurrency }: { modelPath: string | undefined; maxConcurrency: number },
+  { modelPath, maxConcurrency }: { modelPath?: string | undefined; maxConcurrency: number },
   probe: Probe,
   resources: URL,
   log: Logger,
@@ -159,14 +157,14 @@ export async function checkModel(
   }
 }
 
-/** A step that never came: it failed, it took the process down, or an earlier one did. */
+/** Why a step is missing: it failed, it crashed the process, or an earlier step did. */
 function explain({ failed: failure, end }: Probe, step: Step, remedy: string): Finding {
   if (failure?.step === step) return failed(failure.message, remedy);
   if (failure !== undefined) return skipped(`not reached: ${failure.step} failed`);
   return failed(`not reached: the process ended (${end ?? 'early'})`, remedy);
 }
 
-/** The versions that the runtime was made for: of its lock, or of the packaged bundle's manifest. */
+/** The package versions to expect: those of the lock, or of the packaged app's manifest. */
 export async function pinnedVersions(
   resources: URL,
   { readFile }: Pick<Machine, 'readFile'>,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { addressesOf } from '../http/reachable-url.ts';
+import { addressesOf, reachableUrl } from '../http/reachable-url.ts';
 import { logDirectory } from '../log.ts';
 import { type Finding, failed, ok, parseJson } from './check.ts';
 import type { Machine } from './machine.ts';
@@ -16,23 +16,23 @@ const OTHER_SERVERS: readonly (readonly [number, string])[] = [
   [10_240, 'mlx-omni-server'],
 ];
 const KEPT_LOG_FILES = 4;
-/** Older reports of the system say nothing about today's trouble. */
+/** Older crash reports of macOS are unlikely to matter now. */
 const RECENT_REPORT_DAYS = 7;
 
-/** What `GET /health` answers, in every phase. */
+/** The fields of every `GET /health` response. */
 const Health = z.object({ status: z.string(), state: z.string(), model: z.string() });
 
-/** Whether the port can be had, on every address at which clients look for it. */
+/** Whether the port is free on every address that clients may use. */
 export async function checkPort(
   { host, port }: { host: string; port: number },
   machine: Machine,
 ): Promise<Finding> {
-  if (port === 0) return ok('a free one is picked');
+  if (port === 0) return ok('0: a free port is picked');
   const taken: string[] = [];
   for (const address of addressesOf(host)) {
     if (!(await machine.acceptsConnections(address, port))) continue;
-    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
-    const health = Health.safeParse(await machine.getJson(`${url}/health`));
+    const url = `${reachableUrl(address, port)}/health`;
+    const health = Health.safeParse(await machine.getJson(url));
     if (health.success) return ok(`${port}: Sightglass serves there (${health.data.state})`);
     taken.push(address);
   }
@@ -43,7 +43,7 @@ export async function checkPort(
   );
 }
 
-/** Other model servers are no fault, but the memory that their models take is missing here. */
+/** Other model servers are not a failure, but the models they have loaded take memory. */
 export async function checkOtherServers(port: number, machine: Machine): Promise<Finding> {
   const others = OTHER_SERVERS.filter(([theirs]) => theirs !== port);
   const running = await Promise.all(
@@ -56,7 +56,7 @@ export async function checkOtherServers(port: number, machine: Machine): Promise
   return ok(`on ${found.join(', ')}; a model loaded there leaves less memory for this one`);
 }
 
-/** The last thing that the log says of the runtime, as far as the doctor reads it. */
+/** A log line about the runtime, with the fields that the doctor reads. */
 const LogLine = z.object({
   time: z.number(),
   msg: z.string(),
@@ -67,8 +67,8 @@ const LogLine = z.object({
 type LogLine = z.infer<typeof LogLine>;
 
 /**
- * Why the runtime last crashed or failed, from the log files, and what macOS reported of crashes. A
- * failure counts only if nothing was loaded after it.
+ * Why the runtime last crashed or failed, from the log files, and the newest crash report of macOS.
+ * A crash is a failure only if the runtime has not been ready since.
  */
 export async function checkLastCrash(machine: Machine, now = Date.now()): Promise<Finding> {
   const lines = await readRuntimeLines(machine);
@@ -80,7 +80,7 @@ export async function checkLastCrash(machine: Machine, now = Date.now()): Promis
   const found = `${new Date(last.time).toISOString()} ${what}${reported}`;
   const hasRecovered = lines.some(({ msg, time }) => msg === 'runtime ready' && time > last.time);
   if (hasRecovered) return ok(`${found}; it has run since`);
-  const remedy = last.remedy ?? 'Read the log around that time, and start it again.';
+  const remedy = last.remedy ?? 'Read the log around that time, then start the server again.';
   return failed(found, remedy);
 }
 
@@ -108,7 +108,7 @@ function numberOf(logFile: string): number {
   return Number(logFile.split('.')[1]);
 }
 
-/** The header line of a report in `~/Library/Logs/DiagnosticReports`. */
+/** The first line of a report in `~/Library/Logs/DiagnosticReports`. */
 const ReportHeader = z.object({ app_name: z.string(), timestamp: z.string() });
 
 async function newestCrashReport(machine: Machine, now: number): Promise<string | undefined> {

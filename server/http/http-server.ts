@@ -6,7 +6,7 @@ import { MAX_CONNECTIONS } from '../limits.ts';
 import { answerMalformedHttp, HALF_CLOSED } from './malformed-http.ts';
 import { addressesOf } from './reachable-url.ts';
 
-/** This machine answers at once, or a firewall drops the packets. */
+/** A local program accepts at once; a firewall may drop the packets. */
 const CONNECT_WITHIN_MS = 1000;
 
 /** The address cannot be listened on; says why, and which port is free if this one is taken. */
@@ -136,7 +136,7 @@ export class HttpServer {
 
 /**
  * Whether a program accepts connections where clients of `host` would arrive. Binding alone does not
- * tell: libuv sets SO_REUSEADDR, with which macOS lets 127.0.0.1 and 0.0.0.0 share a port
+ * show it: libuv sets SO_REUSEADDR, with which macOS lets 127.0.0.1 and 0.0.0.0 share a port
  * (nodejs/node#26274), and a program on [::1] alone would receive what is sent to `localhost`.
  */
 export async function isPortTaken(host: string, port: number): Promise<boolean> {
@@ -146,7 +146,7 @@ export async function isPortTaken(host: string, port: number): Promise<boolean> 
   return answers.includes(true);
 }
 
-/** Resolves with whether somebody accepts a TCP connection there. */
+/** Resolves with whether a program accepts TCP connections there. */
 export function acceptsConnections(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: CONNECT_WITHIN_MS });

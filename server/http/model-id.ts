@@ -1,6 +1,6 @@
 import { basename, isAbsolute } from 'node:path';
 
-/** A folder of huggingface_hub's cache: `models--OWNER--NAME/snapshots/REVISION`. */
+/** The path of a model in huggingface_hub's cache: `models--OWNER--NAME/snapshots/REVISION`. */
 const SNAPSHOT = /(?:^|\/)models--([^/]+?)--([^/]+)\/snapshots\/[^/]+\/?$/;
 
 /** The name of the served model: a Hugging Face id as it is, of a folder its last part. */

@@ -5,7 +5,7 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const;
 const ALL_IPV4 = '0.0.0.0';
 const ALL_IPV6 = '::';
 
-/** Where clients on this machine may look for a server that listens on `host`. */
+/** The addresses at which clients on this machine may look for a server that listens on `host`. */
 export function addressesOf(host: string): readonly string[] {
   const usesLocalhost = host === ALL_IPV4 || host === ALL_IPV6 || isLoopback(host);
   return usesLocalhost ? [...new Set([toLocalAddress(host), ...LOOPBACK])] : [host];

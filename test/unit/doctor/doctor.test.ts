@@ -153,7 +153,7 @@ const FAULTS: readonly {
     remedy: /Free at least 200 MB there\.$/,
   },
   {
-    fault: 'a folder that may not be written to',
+    fault: 'a folder that cannot be written to',
     check: 'disk',
     machine: { isWritable: async (folder) => folder !== '/tmp' },
     found: /^\/tmp cannot be written to$/,
@@ -220,7 +220,7 @@ const RUNTIME_FAULTS: readonly {
     remedy: /run `npm start`/,
   },
   {
-    fault: 'MLX that takes the process down',
+    fault: 'MLX that crashes the process',
     check: 'mlx',
     lines: probeLines().slice(0, 1),
     end: 'kill -SEGV $$',
@@ -242,14 +242,14 @@ const RUNTIME_FAULTS: readonly {
     remedy: /Restart the Mac/,
   },
   {
-    fault: 'MLX that leaves the GPU alone',
+    fault: 'MLX that does not use the GPU',
     check: 'gpu',
     lines: probeLines({ matmul: { device: 'Device(cpu, 0)' } }),
     found: /uses Device\(cpu, 0\) rather than the GPU/,
     remedy: /Restart the Mac/,
   },
   {
-    fault: 'a GPU that takes the process down',
+    fault: 'a GPU that crashes the process',
     check: 'gpu',
     lines: probeLines().slice(0, 2),
     end: 'kill -ABRT $$',
@@ -271,7 +271,7 @@ const RUNTIME_FAULTS: readonly {
     remedy: /run `npm start`/,
   },
   {
-    fault: 'a model that is not there',
+    fault: 'a model that does not exist',
     check: 'model',
     lines: [
       ...probeLines(),
@@ -307,7 +307,7 @@ for (const { fault, check: name, found, remedy, ...runtime } of RUNTIME_FAULTS) 
   });
 }
 
-test('packages that are not those of the lock are reported', async (t) => {
+test('packages that differ from the lock are reported', async (t) => {
   const machine = fakeMac({
     readFile: async (path) => {
       if (path.endsWith('requirements.txt')) return 'mlx==0.32.5 ; x\nmlx-vlm==0.7.10 \\\n';
@@ -338,7 +338,7 @@ test('no model chosen is reported with a remedy', async (t) => {
   assert.deepEqual([check.status, check.found], ['failed', 'none chosen']);
 });
 
-test('a port on which Sightglass itself serves is no failure', async (t) => {
+test('a port on which Sightglass itself serves is not a failure', async (t) => {
   const machine = fakeMac({
     acceptsConnections: async (_host, port) => port === 8000,
     getJson: async (url) =>
@@ -387,7 +387,7 @@ test('a runtime that failed and has not run since is reported with its remedy', 
   assert.equal(check.remedy, 'Try a smaller model.');
 });
 
-test('a crash from which the runtime recovered is told, and is no failure', async (t) => {
+test('a crash from which the runtime recovered is reported, but is not a failure', async (t) => {
   const machine = macWithLog(`${logLines(crashed, ready)}\n{"time":1,"msg":"runtime cra`);
   const check = await find('last_crash', examine({ resources: await fakeResources(t), machine }));
   assert.equal(check.status, 'ok');
@@ -478,13 +478,13 @@ for (const [what, commands, status, found] of [
   });
 }
 
-test('an app that macOS runs from a copy is to be moved', async (t) => {
+test('an app that macOS runs from a temporary copy has to be moved', async (t) => {
   const name = 'AppTranslocation/X/d/Sightglass.app/Contents/Resources';
   const check = await find('signature', examine({ resources: await fakeResources(t, { name }) }));
   assert.match(check.remedy ?? '', /move it to Applications/);
 });
 
-test('a check that cannot be made has failed, and the others are made', async (t) => {
+test('a check that throws has failed, and the others still run', async (t) => {
   const machine = fakeMac({ freeDiskBytes: () => Promise.reject(new Error('statfs: EIO')) });
   const resources = await fakeResources(t, { lines: [...probeLines(), ...MODEL_LINES] });
   const report = await examine({ resources, machine });
@@ -515,7 +515,7 @@ test('the report holds no secret and no home folder', async (t) => {
   assert.match(text, /not \/Users\/annabel\/models\.$/m);
 });
 
-test('the text has one line a check, and a failure ends with its remedy', async () => {
+test('the text has one line per check, and a failure ends with its remedy', async () => {
   const check = (status: Check['status'], remedy?: string): Check => ({
     ...{ name: 'a', title: 'A', status, found: 'f.' },
     ...(remedy === undefined ? {} : { remedy }),
@@ -549,7 +549,7 @@ test('docs/doctor.schema.json describes the report', async (t) => {
   assert.ok(ajv.validate(JSON.parse(doctorSchema()), report), ajv.errorsText());
 });
 
-test('a URL with escaped characters is a path all the same', async (t) => {
+test('an app whose path contains a space is recognized', async (t) => {
   const resources = await fakeResources(t, { name: 'My Apps/Sightglass.app/Contents/Resources' });
   assert.match(pathToFileURL(fileURLToPath(resources)).href, /My%20Apps/);
   const check = await find('signature', examine({ resources, machine: fakeMac() }));
