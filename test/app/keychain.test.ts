@@ -67,7 +67,7 @@ test('other settings can be changed, and the locked secrets stay stored', { skip
   await page.getByText(/Hugging Face token could not be read from the keychain/).waitFor();
 });
 
-test('without its locked key the server starts once a person has removed it', {
+test('a server starts once its locked key has been removed', {
   skip,
 }, async () => {
   await using running = await startLocked();

@@ -22,7 +22,7 @@ appTest('opening the app again from Finder or Spotlight shows the panel', async 
   await app.until(isShown);
 });
 
-test('the panel is there though its icon is behind the notch', { skip }, async () => {
+test('the panel is on the screen even if its icon is behind the notch', { skip }, async () => {
   await using running = await startOnStandIn(off);
   const { app } = running;
   await app.placeTray({ x: -200, y: 0, width: 30, height: 24 });
@@ -44,7 +44,7 @@ test('at login no window opens, not even without a model', { skip }, async () =>
 test('what the app writes is in the folder of --user-data-dir', { skip }, async () => {
   const home = await mkdtemp(join(tmpdir(), 'sightglass-data-'));
   try {
-    // Not there yet, and not where Electron would put it.
+    // It does not exist yet, and is not Electron's default.
     const folder = join(home, 'of my own', 'data');
     await using running = await startOnStandIn(null, { args: [`--user-data-dir=${folder}`] });
     await running.page.evaluate(`sightglass.call('changeSettings', { queueSize: 7 })`);
@@ -54,7 +54,7 @@ test('what the app writes is in the folder of --user-data-dir', { skip }, async 
   }
 });
 
-test('a press that lasts closes an open panel, and does not open it again', { skip }, async () => {
+test('a long press closes an open panel, and does not open it again', { skip }, async () => {
   const app = await startBare();
   await using _ = app;
   await app.clickTray();
@@ -79,7 +79,9 @@ test('VoiceOver opens the panel, and closes it', { skip }, async () => {
   assert.deepEqual(shown, [true, false, true, false]);
 });
 
-test('two quick clicks are two clicks, and the panel joins every Space', { skip }, async () => {
+test('the icon does not wait for double clicks, and the panel is set to join every Space', {
+  skip,
+}, async () => {
   const app = await startBare();
   await using _ = app;
   const { calls } = await app.state();

@@ -60,7 +60,7 @@ const says = async ({ app }: SightglassApp, pattern: RegExp): Promise<string> =>
   return messages(state).find((text) => pattern.test(text)) ?? '';
 };
 
-test('an update that was downloaded is installed when the app quits', { skip }, async (t) => {
+test('a downloaded update is installed when the app quits', { skip }, async (t) => {
   const { running, feed, installed } = await start(t);
   const { app, page } = running;
   await check(running, 'Download', 'Later');
@@ -75,7 +75,7 @@ test('an update that was downloaded is installed when the app quits', { skip }, 
   assert.ok((await installed())?.equals(feed.zip), 'macOS got the whole of it');
 });
 
-test('requests that run are answered before the app quits for an update', { skip }, async (t) => {
+test('running requests are answered before the app quits for an update', { skip }, async (t) => {
   const { running, feed, installed } = await start(t, { isServing: true });
   const { app, url } = running;
   await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
@@ -93,7 +93,7 @@ test('requests that run are answered before the app quits for an update', { skip
   assert.ok(!app.output().includes('quitAndInstall'));
 });
 
-test('nothing is downloaded that nobody wants', { skip }, async (t) => {
+test('an update that the user declines is not downloaded', { skip }, async (t) => {
   const { running, feed, installed } = await start(t);
   await check(running, 'Later');
   await says(running, /9\.8\.7 is available.*You have 0\.1\.0/);
@@ -102,7 +102,7 @@ test('nothing is downloaded that nobody wants', { skip }, async (t) => {
   assert.deepEqual([feed.asked, await installed()], [['/latest-mac.yml'], undefined]);
 });
 
-test('how far a download is stands in the menu and in the panel', { skip }, async (t) => {
+test('the menu and the panel show the progress of a download', { skip }, async (t) => {
   const { running, feed } = await start(t);
   const { app, page } = running;
   const rest = Promise.withResolvers<void>();
@@ -151,7 +151,7 @@ test('a repository of GitHub that has no release yet is reported', { skip }, asy
   await says(running, /No release of Sightglass was found/);
 });
 
-test('a server that cannot be reached is reported, and asked again', { skip }, async (t) => {
+test('a server that cannot be reached is reported, and can be asked again', { skip }, async (t) => {
   const closed = createServer().listen(0, '127.0.0.1');
   await once(closed, 'listening');
   const { port } = closed.address() as AddressInfo;
@@ -200,7 +200,7 @@ for (const [signature, reason] of [
     const { running, installed } = await start(t, { app: { signature } });
     await check(running, 'Download', 'OK');
     await says(running, reason);
-    await check(running, 'Download', 'OK'); // the first one has left nothing behind
+    await check(running, 'Download', 'OK'); // the first attempt has left nothing behind
     await running.app.until(
       (state) => messages(state).filter((each) => reason.test(each)).length === 2,
     );

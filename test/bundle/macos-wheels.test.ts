@@ -44,7 +44,7 @@ test('the lock has a wheel for Apple silicon of everything, MLX’s for macOS 14
   assert.match(await readFile(join(packages, metal), 'utf8'), /^Tag: .*macosx_14_0_arm64$/m);
 });
 
-test('of the macOS runtime Mach-O files are signed one by one, and nothing else', {
+test('of the macOS runtime, only Mach-O files are signed one by one', {
   skip,
 }, async (t) => {
   const { signed, ignored } = await signList(folder, 'Contents/Resources/runtime');

@@ -84,7 +84,7 @@ test('a moved bundle serves the demo model, with no other Python and no network'
   assert.deepEqual(foreign, []);
 });
 
-test('a moved bundle runs every suggested architecture, and has the others but two', async (t) => {
+test('a moved bundle runs every suggested architecture, and imports all others but two', async (t) => {
   const { stdout } = await execa(
     join(root, 'resources/runtime/.venv/bin/python'),
     ['-m', 'pytest', '-q', '-k', 'architecture', join(root, 'test/runtime/test_left_out.py')],

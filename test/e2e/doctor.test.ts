@@ -16,7 +16,7 @@ function runDoctor(t: TestContext, ...args: string[]) {
   return execa(process.execPath, ['server/cli.ts', 'doctor', ...args], { reject: false, env });
 }
 
-test('doctor exits with 0 and a line for each check when the machine can serve', async (t) => {
+test('doctor exits with 0 and prints a line per check when the machine can serve', async (t) => {
   const { exitCode, stdout } = await runDoctor(t, '--port', '0');
   const lines = stdout.split('\n').slice(1);
   const unlike = lines.filter((line) => !/^[✓–] [\w ]+: ./.test(line));
@@ -37,7 +37,7 @@ test('doctor --json exits with 1 and reports a taken port and a missing model', 
   assert.deepEqual([exitCode, healthy, failed], [1, false, ['model', 'port']]);
 });
 
-test('doctor refuses a flag that it does not have', async (t) => {
+test('doctor refuses an unknown flag', async (t) => {
   const { exitCode, stderr } = await runDoctor(t, '--frobnicate');
   assert.deepEqual([exitCode, stderr], [2, "error: unknown option '--frobnicate' (see --help)"]);
 });

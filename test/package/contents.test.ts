@@ -97,7 +97,7 @@ test('no source map, test, type or development dependency is inside', () => {
   );
 });
 
-test('Chromium’s texts are there in English only', async () => {
+test('Chromium’s texts are included in English only', async () => {
   const folder = join(contents, 'Frameworks/Electron Framework.framework/Resources');
   const languages = (await readdir(folder)).filter((name) => name.endsWith('.lproj'));
   assert.ok(languages.includes('en.lproj'));

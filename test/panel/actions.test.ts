@@ -259,7 +259,7 @@ test('the panel is worked by the keyboard alone', { skip }, async () => {
   assert.deepEqual(await asked(page), [['start', undefined]]);
 });
 
-test('a key that the keychain refuses is explained, and can be removed', { skip }, async () => {
+test('a key that the keychain refuses is explained and can be removed', { skip }, async () => {
   await open({ ...snapshot(), lockedSecrets: ['apiKey'] }, { changeSettings: { applied: 'now' } });
   await go('Settings');
   await page.getByText(/API key could not be read from the keychain/).waitFor();
@@ -269,7 +269,7 @@ test('a key that the keychain refuses is explained, and can be removed', { skip 
   assert.deepEqual(await asked(page), [['changeSettings', { apiKey: null }]]);
 });
 
-test('a token that the keychain refuses is asked for again, or removed', { skip }, async () => {
+test('a token that the keychain refuses can be tried again or removed', { skip }, async () => {
   await open({ ...snapshot(), lockedSecrets: ['hubToken'] });
   await go('Models');
   await page.getByText(/Hugging Face token could not be read from the keychain/).waitFor();
@@ -281,7 +281,7 @@ test('a token that the keychain refuses is asked for again, or removed', { skip 
   ]);
 });
 
-test('an update is shown on its way, and installed by quitting', { skip }, async () => {
+test('the progress of an update is shown, and it is installed by quitting', { skip }, async () => {
   await open({ ...snapshot(), update: { phase: 'downloading', version: '0.2.0', percent: 43 } });
   const bar = page.getByRole('progressbar', { name: 'Downloading Sightglass 0.2.0' });
   assert.equal(await bar.getAttribute('value'), '43');

@@ -191,7 +191,7 @@ test('a download that is refused is told where it was asked for', { skip }, asyn
   assert.equal(await field.inputValue(), 'x/y');
 });
 
-test('where models are looked for is shown when asked, with what Finder hides', {
+test('the searched folders are shown on request, with a note about HF_HOME', {
   skip,
 }, async () => {
   const page = await open();

@@ -51,6 +51,6 @@ def test_another_error_of_a_step_leaves_the_process_running(start_failing):
     assert process.progress()["active"] == 0
 
 
-def test_an_error_without_a_gpu_failure_behind_it_is_let_through():
+def test_an_error_without_a_gpu_failure_does_not_end_the_process():
     exit_if_gpu_failed(None)
     exit_if_gpu_failed(ValueError("[METAL] no such kernel"))

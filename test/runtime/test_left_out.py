@@ -29,19 +29,19 @@ SUGGESTED = {
 """The architecture of each model in suggested.json."""
 
 
-def test_the_list_is_that_of_pyproject():
+def test_the_list_matches_pyproject():
     overrides = tomllib.loads((RUNTIME / "pyproject.toml").read_text())["tool"]["uv"]
     assert sorted(overrides["override-dependencies"]) == sorted(
         f"{package} ; sys_platform == 'never'" for package in LEFT_OUT.values()
     )
 
 
-def test_none_of_them_is_installed():
+def test_none_of_the_packages_is_installed():
     """Otherwise the tests below prove nothing. Uninstall what was added by hand."""
     assert [module for module in LEFT_OUT if find_spec(module)] == []
 
 
-def test_each_of_them_is_still_a_dependency_of_something():
+def test_each_package_is_still_a_dependency_of_another():
     """If not, it can be removed from pyproject.toml and left_out.py."""
     wanted = {
         requirement.name
@@ -52,7 +52,7 @@ def test_each_of_them_is_still_a_dependency_of_something():
     assert set(LEFT_OUT.values()) - wanted == set()
 
 
-def test_the_locks_have_none_of_them():
+def test_no_lock_names_any_of_the_packages():
     for lock in ("requirements.txt", "requirements-dev.txt"):
         locked = re.findall(r"^([\w.-]+)==", (RUNTIME / lock).read_text(), re.MULTILINE)
         assert set(locked) & set(LEFT_OUT.values()) == set()
@@ -74,7 +74,7 @@ print(json.dumps(missing))
     assert json.loads(stdout.splitlines()[-1]) == NEED_ONE
 
 
-def test_every_suggested_model_is_of_an_architecture_tried_here():
+def test_every_suggested_model_has_an_architecture_tried_here():
     suggested = json.loads((ROOT / "resources/models/suggested.json").read_text())["models"]
     kinds = {
         model["id"]: [
@@ -104,14 +104,14 @@ def janus(tmp_path):
     return model
 
 
-def test_a_model_that_needs_one_is_refused_with_its_name_and_what_to_do(start, janus):
+def test_a_model_that_needs_one_is_refused_with_the_package_and_a_remedy(start, janus):
     fatal = start(model=janus).wait_fatal()
     assert fatal["reason"] == "unsupported_model"
     assert "needs the Python package opencv-python, which" in fatal["message"]
     assert "pip install opencv-python" in fatal["remedy"]
 
 
-def test_the_list_of_models_says_so_too(janus):
+def test_the_list_of_models_reports_it_too(janus):
     from inspection import inspect
 
     problem = inspect(str(janus)).problem
@@ -121,7 +121,7 @@ def test_the_list_of_models_says_so_too(janus):
     )
 
 
-def test_a_package_that_was_never_there_is_named_as_well():
+def test_an_unlisted_missing_package_is_named_too():
     from model import to_fatal
 
     fatal = to_fatal("some/model", ModuleNotFoundError("No module named 'torch'", name="torch"))

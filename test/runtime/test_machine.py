@@ -52,7 +52,7 @@ def test_a_socket_and_its_folder_are_touched_before_macos_removes_them(tmp_path)
         waits.append(seconds)
         if len(waits) == 2:
             touched.set()
-            threading.Event().wait()  # a daemon thread may wait for ever
+            threading.Event().wait()  # a daemon thread may wait forever
 
     keep_socket(socket, wait)
     assert touched.wait(10)
@@ -60,7 +60,7 @@ def test_a_socket_and_its_folder_are_touched_before_macos_removes_them(tmp_path)
     assert max(waits) < 3 * 24 * 3600 / 2
 
 
-def test_a_socket_that_is_gone_does_not_end_the_touching(tmp_path):
+def test_a_missing_socket_does_not_stop_the_touching(tmp_path):
     waits = []
     touched_twice = threading.Event()
 

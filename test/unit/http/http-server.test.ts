@@ -50,7 +50,7 @@ test('the port that is offered instead is free on both loopback addresses', asyn
   assert.ok(error.freePort !== undefined && error.freePort > port + 1);
 });
 
-test('a server moves to all addresses of the port it has', async (t) => {
+test('a server can move to all addresses on its own port', async (t) => {
   const server = createHttpServer(t);
   const port = await server.listen({ host: '127.0.0.1', port: 0 });
   const from = { host: '127.0.0.1', port };

@@ -16,6 +16,6 @@ for (const [host, url] of [
   });
 }
 
-test('a server on an address of the network is looked for nowhere else', () => {
+test('a server on a network address is looked for at that address only', () => {
   assert.deepEqual(addressesOf('192.0.2.2'), ['192.0.2.2']);
 });

@@ -35,7 +35,7 @@ test('who watches is told new lines, some at a time, until it watches no more', 
   assert.deepEqual(told, [['a', 'b']]);
 });
 
-test('a log that is opened again shows no line twice', (t) => {
+test('a reopened log shows no line twice', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const tail = new LogTail();
   const open = () => {

@@ -17,7 +17,7 @@ async function make(path: string, text = ''): Promise<void> {
   await writeFile(file, text);
 }
 
-test('every folder that is searched is listed once, and whether it exists', async () => {
+test('every searched folder is listed once, with whether it exists', async () => {
   await make('.lmstudio/models/owner/name/config.json');
   const hub = join(home, '.cache/huggingface/hub');
   const places = await listModelPlaces(
@@ -37,12 +37,12 @@ test('every folder that is searched is listed once, and whether it exists', asyn
   ]);
 });
 
-test('the Hugging Face cache is where the variables of the app itself say', async () => {
+test('the Hugging Face cache follows the environment of the app', async () => {
   const [cache] = await listModelPlaces([], { HF_HOME: '/disk/hf' }, home);
   assert.equal(cache?.folder, '/disk/hf/hub');
 });
 
-test('a folder that HF_HOME names in a shell is added with the models of its cache', async () => {
+test('an added folder that is a cache, or an HF_HOME, lists the models of that cache', async () => {
   await make('disk/hf/hub/models--owner--name/refs/main', 'abc\n');
   await make('disk/hf/hub/models--owner--half/blobs/0');
   const model = {

@@ -126,7 +126,7 @@ test('a locked Hugging Face token survives a change of settings', async () => {
   assert.equal((await open()).hubToken, 'hf_token');
 });
 
-test('a locked key is there once the keychain is unlocked', async () => {
+test('a locked key is read once the keychain is unlocked', async () => {
   await writeFile(file(), JSON.stringify({ apiKeySecret: 'yek-ks' }));
   const { state, keychain } = locked();
   const store = await open(keychain);
@@ -182,7 +182,7 @@ test('the demo model is stored by name, so that a moved app still finds it', asy
   assert.deepEqual([again.settings.modelPath, again.recentModels], [moved, [moved]]);
 });
 
-test('the path of a demo model that is gone means the one of this app; others stay', async () => {
+test('the path of a missing demo model becomes that of this app; other paths stay', async () => {
   const mine = join(folder, 'models', 'demo');
   await mkdir(mine, { recursive: true });
   const gone = '/Volumes/Sightglass/Sightglass.app/Contents/Resources/models/demo';

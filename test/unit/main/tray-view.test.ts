@@ -95,7 +95,7 @@ const updates = [
   [{ phase: 'ready', version: '0.2.0' }, 'Quit and Install 0.2.0', true],
 ] as const;
 for (const [update, label, isEnabled] of updates) {
-  test(`the menu while an update is ${update?.phase ?? 'not looked for'}`, () => {
+  test(`the menu while an update is ${update?.phase ?? 'not under way'}`, () => {
     const menu = toTrayMenu(snapshot(update === undefined ? {} : { update }));
     const item = menu.find((each) => each.label === label);
     assert.equal(item?.enabled ?? true, isEnabled);

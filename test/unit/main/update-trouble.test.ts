@@ -41,7 +41,7 @@ const failures: [error: string, code: string, shown: RegExp][] = [
   ['Something new\n    at a stack', '', /^Sightglass could not check .* Something new The log/],
 ];
 for (const [message, code, shown] of failures) {
-  test(`a failed update in words: ${message.slice(0, 60)}`, () => {
+  test(`a failed update is explained: ${message.slice(0, 60)}`, () => {
     const trouble = toUpdateTrouble(Object.assign(new Error(message), { code }), 'check');
     assert.match(`${trouble.message} ${trouble.remedy}`, shown);
   });
@@ -60,12 +60,12 @@ const printed: [output: string, signature: CodeSignature][] = [
   ['', 'unknown'],
 ];
 for (const [output, signature] of printed) {
-  test(`codesign's words for an app whose signature is "${signature}"`, () => {
+  test(`codesign's output is read as the signature "${signature}"`, () => {
     assert.equal(toCodeSignature(output), signature);
   });
 }
 
-test('only an app that nobody signed hears that it cannot update itself', () => {
+test('only an app that is unsigned or signed ad hoc cannot update itself', () => {
   const obstacles = (['identity', 'unknown', 'adhoc', 'none'] as const).map(toUpdateObstacle);
   assert.deepEqual(
     obstacles.map((obstacle) => obstacle !== undefined),

@@ -30,7 +30,7 @@ test('without a certificate the app is signed ad hoc', () => {
   assert.deepEqual(planSigning(PATH), AD_HOC);
 });
 
-test('empty variables are the same as none', () => {
+test('empty variables count as unset', () => {
   assert.deepEqual(planSigning({ ...PATH, ...EMPTY }), AD_HOC);
   assert.deepEqual(planSigning({ ...PATH, ...EMPTY, ...CERTIFICATE }).env, {
     ...PATH,
@@ -38,11 +38,11 @@ test('empty variables are the same as none', () => {
   });
 });
 
-test('a push that is no pull request is not taken for one', () => {
+test('a push is not mistaken for a pull request', () => {
   assert.equal(planSigning({ ...PATH, ...CERTIFICATE, GITHUB_BASE_REF: '' }).isDeveloperId, true);
 });
 
-test('a pull request is signed ad hoc whatever it has, as electron-builder would skip it', () => {
+test('a pull request is signed ad hoc even with a certificate, which electron-builder would not use', () => {
   assert.deepEqual(planSigning({ ...PATH, ...CERTIFICATE, ...APPLE, GITHUB_BASE_REF: 'main' }), {
     ...AD_HOC,
     env: { ...AD_HOC.env, GITHUB_BASE_REF: 'main' },
@@ -68,7 +68,7 @@ test('complete credentials of each kind notarize', () => {
   }
 });
 
-test('incomplete credentials are refused before anything is built, by the names that are missing', () => {
+test('incomplete credentials are refused, and the missing variables named', () => {
   const environment = { ...PATH, ...CERTIFICATE, ...APPLE, APPLE_TEAM_ID: '' };
   assert.throws(
     () => planSigning(environment),
@@ -76,12 +76,12 @@ test('incomplete credentials are refused before anything is built, by the names 
   );
 });
 
-test('a team identifier alone asks for nothing', () => {
+test('a team identifier alone does not ask for notarization', () => {
   const environment = { ...PATH, ...CERTIFICATE, APPLE_TEAM_ID: 'ABCDE12345' };
   assert.equal(planSigning(environment).isNotarized, false);
 });
 
-test('electron-builder trips over empty variables, and not over what is left of them', () => {
+test('electron-builder misreads empty variables, which the planned environment does not have', () => {
   const builder = createRequire(createRequire(import.meta.url).resolve('electron-builder'));
   const library = createRequire(builder.resolve('app-builder-lib'));
   builder('app-builder-lib'); // its parts need each other in this order

@@ -65,7 +65,7 @@ test('a setup that is stopped ends its command, even one that ignores SIGTERM as
   assert.equal(existsSync(join(root, 'resources/runtime/.setup/lock')), false);
 });
 
-test('a setup waits for the one that runs', async (t) => {
+test('a setup waits until another one has ended', async (t) => {
   const root = createRoot(t);
   const order: string[] = [];
   const run = (name: string) =>

@@ -62,7 +62,7 @@ test('an npm that fails shows the end of its output and a remedy', async (t) => 
   assert.equal(hasNodeModules(root), false);
 });
 
-test('a package that disappeared since is noticed and installed again', async (t) => {
+test('a package that disappeared is noticed and installed again', async (t) => {
   const { root, ensure, read, remove } = createCheckout(t, INSTALL);
   await ensure();
   assert.equal(hasNodeModules(root), true);
@@ -72,7 +72,7 @@ test('a package that disappeared since is noticed and installed again', async (t
   assert.deepEqual([hasNodeModules(root), read('npm.log')], [true, 'run\nrun\n']);
 });
 
-test('what npm install did by hand is accepted', async (t) => {
+test('an `npm install` by hand is accepted', async (t) => {
   const { root, ensure, read, remove } = createCheckout(t, INSTALL);
   await ensure();
   remove('node_modules/.sightglass-setup.json');

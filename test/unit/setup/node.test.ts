@@ -120,7 +120,7 @@ test('without a Node that works nothing is recorded, and each attempt is explain
   assert.equal(hasNode(root), false);
 });
 
-test('a link that dangles, or a binary that was replaced since, is noticed', async (t) => {
+test('a dangling link and a replaced binary are noticed', async (t) => {
   const { root, link, machineNode } = createCheckout(t);
   const fine = `exec ${process.execPath} "$@"`;
   const machine = machineNode(fine);
@@ -134,7 +134,7 @@ test('a link that dangles, or a binary that was replaced since, is noticed', asy
   assert.equal(hasNode(root), true);
 });
 
-test('a pinned Node of another version than the lock now names is noticed', async (t) => {
+test('a pinned Node of a version that the lock no longer names is noticed', async (t) => {
   const { root, write, machineNode } = createCheckout(t);
   await ensureNode(root, machineNode('exit 1'));
   assert.equal(hasNode(root), true);
@@ -142,7 +142,7 @@ test('a pinned Node of another version than the lock now names is noticed', asyn
   assert.equal(hasNode(root), false);
 });
 
-test('a pinned Node that was installed in part, or is of another version, is installed again', async (t) => {
+test('a pinned Node that was partly installed, or has another version, is installed again', async (t) => {
   for (const left of ['', '{"packages":{"node_modules/node-x":{"version":"25.0.0"}}}']) {
     const { root, write, machineNode } = createCheckout(t);
     write('scripts/node/node_modules/.package-lock.json', left);
@@ -168,7 +168,7 @@ test('a Node under Rosetta is refused with the remedy (mac.md 20), and an Intel 
   checkMachine({ platform: 'linux', arch: 'x64', isTranslated });
 });
 
-test('a version is compared by number', () => {
+test('versions are compared by number', () => {
   const { arch } = process;
   assert.equal(findFault(['22.20.0', arch, 'strip'], '22.20'), undefined);
   assert.equal(findFault(['100.0.0', arch, 'strip'], '22.20'), undefined);

@@ -103,7 +103,7 @@ for (const file of [
   });
 }
 
-test('a shim that fails, prints something else or says nothing is passed over', (t) => {
+test('a shim that fails, prints something else or prints nothing is skipped', (t) => {
   const machine = createMachine(t);
   machine.install('bin/python3.11', 'exit 1');
   machine.install('bin/python3.12', 'echo "No version is set for command python3.12"');
@@ -112,7 +112,7 @@ test('a shim that fails, prints something else or says nothing is passed over', 
   assert.equal(machine.choose().path, 'bin/python3');
 });
 
-test('PyPy, free-threaded builds and Pythons without venv are passed over', (t) => {
+test('PyPy, free-threaded builds and Pythons without venv are skipped', (t) => {
   const machine = createMachine(t);
   machine.python('bin/python3.11', 11, { standard: false });
   machine.python('bin/python3.12', 12, { venv: false });
@@ -130,7 +130,7 @@ test('an Intel Python under Rosetta is refused by name', (t) => {
   );
 });
 
-test('a Python too new or too old is named together with what is needed', (t) => {
+test('a Python that is too new or too old is named together with the supported versions', (t) => {
   const machine = createMachine(t);
   machine.python('bin/python3', 9);
   machine.env['PATH'] += `:${machine.home}/opt`;
@@ -146,7 +146,7 @@ test('without any Python the message says so', (t) => {
   assert.match(createMachine(t).explain(), /needs Python 3\.11 to 3\.13 and found none\. Install/);
 });
 
-test('a Python without venv is named together with the package that it lacks', (t) => {
+test('a Python without venv is named together with the missing package', (t) => {
   const machine = createMachine(t);
   machine.python('bin/python3', 11, { venv: false });
   assert.match(
@@ -197,7 +197,7 @@ test('without uv either, a Python 3.14 installs the pinned uv into a private fol
   assert.match(python, /\.setup\/python\/cpython-3\.12\.9-any/);
 });
 
-test('when a download fails its reason is shown with the ways to get a Python', async (t) => {
+test('a failed download is explained, with other ways to get a Python', async (t) => {
   const machine = createMachine(t);
   machine.env['PATH'] += `:${tools(t)}`;
   machine.install('bin/uv', '[ "$1" = --version ] && exit 0; echo "error: no network" >&2; exit 1');

@@ -78,7 +78,7 @@ test('an environment is created once', async (t) => {
   assert.deepEqual([isDone(root), done()], [true, 'venv pip sync']);
 });
 
-test('an environment that cannot be imported is not recorded as done, and is created anew', async (t) => {
+test('an environment that fails to import mlx_vlm is not recorded as done, and is created again', async (t) => {
   const { home, root, ensure, done } = createCheckout(t);
   writeFileSync(join(home, 'broken'), '');
   await assert.rejects(ensure(), /Trying the Python runtime failed\. Run this again/);
@@ -88,7 +88,7 @@ test('an environment that cannot be imported is not recorded as done, and is cre
   assert.deepEqual([isDone(root), done()], [true, 'venv pip sync']);
 });
 
-test('an environment that has lost a package is created anew', async (t) => {
+test('an environment that has lost a package is created again', async (t) => {
   const { root, venv, ensure, done } = createCheckout(t);
   await ensure();
   done();
@@ -98,7 +98,7 @@ test('an environment that has lost a package is created anew', async (t) => {
   assert.deepEqual([isDone(root), done()], [true, 'venv pip sync']);
 });
 
-test('a changed lock is synchronized into the environment that is there', async (t) => {
+test('a changed lock is installed into the existing environment', async (t) => {
   const { root, runtime, ensure, done } = createCheckout(t);
   await ensure();
   done();
@@ -108,7 +108,7 @@ test('a changed lock is synchronized into the environment that is there', async 
   assert.deepEqual([isDone(root), done()], [true, 'sync']);
 });
 
-test('a base Python that was patched is tried, and the environment kept', async (t) => {
+test('an environment whose base Python was patched is tried and kept', async (t) => {
   const { root, python, ensure, done } = createCheckout(t);
   await ensure();
   done();
@@ -118,7 +118,7 @@ test('a base Python that was patched is tried, and the environment kept', async 
   assert.deepEqual([isDone(root), done()], [true, 'sync']);
 });
 
-test('a base Python that was removed makes the environment be created anew', async (t) => {
+test('an environment whose base Python was removed is created again', async (t) => {
   const { home, root, python, ensure, done } = createCheckout(t);
   await ensure();
   done();
