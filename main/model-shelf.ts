@@ -12,10 +12,10 @@ import { suggestModels } from '../server/models/suggested-models.ts';
 import { createModelsCommand } from '../server/runtime/runtime-command.ts';
 import type { Service } from '../server/service.ts';
 import type { CommandHandlers } from './commands.ts';
-import { listCachedModels, listModelPlaces } from './model-places.ts';
+import { listAddedCache, listModelPlaces } from './model-places.ts';
 import type { SettingsStore } from './settings-store.ts';
 
-/** Where the demo model lies in this copy of the app. */
+/** The folder of the demo model in this copy of the app. */
 export function demoModelIn(resources: URL): string {
   return fileURLToPath(new URL('models/demo', resources));
 }
@@ -130,7 +130,7 @@ export class ModelShelf {
     stopCheck: () => this.#checking?.abort(),
   };
 
-  /** Where models are looked for beside the places of other apps. */
+  /** The folders to search besides those of other apps. */
   get #places(): Place[] {
     const own = { name: 'Sightglass', folder: join(this.demoModel, '..') };
     const { modelFolders } = this.#options.store.settings;
@@ -140,14 +140,13 @@ export class ModelShelf {
   async #findModels(): Promise<FoundModel[]> {
     const { modelFolders, maxConcurrency } = this.#options.store.settings;
     const cached = await Promise.all(
-      modelFolders.map(async (name) => {
-        const models = await listCachedModels(name);
-        return models.map(({ folder, id }) => ({ place: { name, folder }, id }));
-      }),
+      modelFolders.map(async (name) =>
+        (await listAddedCache(name)).map(({ folder, id }) => ({ name, folder, id })),
+      ),
     );
-    const places = [...this.#places, ...cached.flat().map(({ place }) => place)];
+    const places = [...this.#places, ...cached.flat()];
     const found = await findModels({ program: this.#program, places, maxConcurrency });
-    const ids = new Map(cached.flat().map(({ place, id }) => [place.folder, id]));
+    const ids = new Map(cached.flat().map(({ folder, id }) => [folder, id]));
     return found.map((model) => ({ ...model, name: ids.get(model.path) ?? model.name }));
   }
 

@@ -33,18 +33,27 @@ export function hubCache(env: NodeJS.ProcessEnv = process.env, home = homedir())
   return given('HF_HUB_CACHE') ?? given('HUGGINGFACE_HUB_CACHE') ?? join(huggingFace, 'hub');
 }
 
+/** The folders to search besides the Hugging Face cache: those of other apps, and `more`. */
+export async function listPlaces(
+  more: readonly Place[],
+  env: NodeJS.ProcessEnv = process.env,
+  home = homedir(),
+): Promise<Place[]> {
+  const [lmStudio, omlx] = await Promise.all([lmStudioFolders(home), omlxFolders(env, home)]);
+  return [
+    ...lmStudio.map((folder) => ({ name: 'LM Studio', folder })),
+    ...omlx.map((folder) => ({ name: 'omlx', folder })),
+    ...more,
+  ];
+}
+
 /** What may be models in the places that other apps use, and in more. */
 export async function listCandidates(
   more: readonly Place[],
   env: NodeJS.ProcessEnv = process.env,
   home = homedir(),
 ): Promise<Candidate[]> {
-  const [lmStudio, omlx] = await Promise.all([lmStudioFolders(home), omlxFolders(env, home)]);
-  const places: readonly Place[] = [
-    ...lmStudio.map((folder) => ({ name: 'LM Studio', folder })),
-    ...omlx.map((folder) => ({ name: 'omlx', folder })),
-    ...more,
-  ];
+  const places = await listPlaces(more, env, home);
   const listed = await Promise.all([
     listCached(hubCache(env, home)),
     ...places.map((place) => listOwned(place)),
@@ -53,17 +62,32 @@ export async function listCandidates(
   return [...byPath.values()].sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** `models--owner--name` with a `refs/main`: huggingface_hub's layout. */
-async function listCached(folder: string): Promise<Candidate[]> {
-  const repositories = (await namesIn(folder)).filter((entry) => entry.startsWith('models--'));
-  const whole = repositories.map(async (entry) => {
-    const ref = await readFile(join(folder, entry, 'refs', 'main'), 'utf8').catch(() => undefined);
+async function listCached(cache: string): Promise<Candidate[]> {
+  const models = await listCachedModels(cache);
+  return models
+    .filter(({ id }) => HUB_NAME.test(id)) // one without an owner cannot be chosen by its id
+    .map(({ id }) => ({ path: id, name: id, place: 'Hugging Face cache' }));
+}
+
+/** A model in a Hugging Face cache: its id, and the folder of its current files. */
+export interface CachedModel {
+  id: string;
+  folder: string;
+}
+
+/**
+ * The complete models of a Hugging Face cache, none if the folder is not one. huggingface_hub's layout
+ * is `models--owner--name/{refs,snapshots}`; it writes `refs/main` when the download has ended.
+ */
+export async function listCachedModels(cache: string): Promise<CachedModel[]> {
+  const repositories = (await namesIn(cache)).filter((entry) => entry.startsWith('models--'));
+  const models = repositories.map(async (entry) => {
+    const ref = await readFile(join(cache, entry, 'refs', 'main'), 'utf8').catch(() => undefined);
     if (ref === undefined) return [];
-    const name = entry.slice('models--'.length).replace('--', '/');
-    if (!HUB_NAME.test(name)) return []; // one without an owner cannot be chosen by its id
-    return [{ path: name, name, place: 'Hugging Face cache' }];
+    const id = entry.slice('models--'.length).replace('--', '/');
+    return [{ id, folder: join(cache, entry, 'snapshots', ref.trim()) }];
   });
-  return (await Promise.all(whole)).flat();
+  return (await Promise.all(models)).flat();
 }
 
 /**

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { listCachedModels, listModelPlaces } from '../../../main/model-places.ts';
+import { listAddedCache, listModelPlaces } from '../../../main/model-places.ts';
 
 let home: string;
 before(async () => {
@@ -49,7 +49,7 @@ test('an added folder that is a cache, or an HF_HOME, lists the models of that c
     folder: join(home, 'disk/hf/hub/models--owner--name/snapshots/abc'),
     id: 'owner/name',
   };
-  const list = (folder: string, env = {}) => listCachedModels(join(home, folder), env, home);
+  const list = (folder: string, env = {}) => listAddedCache(join(home, folder), env, home);
   assert.deepEqual(await list('disk/hf'), [model]);
   assert.deepEqual(await list('disk/hf/hub'), [model]);
   assert.deepEqual(await list('disk'), []);
