@@ -12,9 +12,9 @@ const EDIT: readonly MenuItemConstructorOptions['role'][] = [
 ];
 
 /**
- * The app's menu. macOS shows none for an app without a Dock icon, but its shortcuts work: ⌘C, ⌘V
- * and the like in the panel, ⌘W to hide it, ⌘Q to quit. A build from source can reload the panel
- * and open its developer tools as well.
+ * The app's menu. macOS does not show it for an app without a Dock icon, but its shortcuts work: ⌘C,
+ * ⌘V and the like in the panel, ⌘W to hide it, ⌘Q to quit. A build from source can also reload the
+ * panel and open its developer tools.
  */
 export function toAppMenu({
   name,

@@ -1,12 +1,12 @@
 import { execa } from 'execa';
 
 /**
- * How an app is signed: by a developer's identity, ad hoc (valid on the Mac that built it and unlike
- * every other build), or not at all. `unknown` where it cannot be asked.
+ * How an app is signed: with a developer's identity, ad hoc (each build is a different app to macOS),
+ * or not at all. `unknown` if codesign does not say.
  */
 export type CodeSignature = 'identity' | 'adhoc' | 'none' | 'unknown';
 
-/** Asks macOS's own `codesign` about an app bundle. */
+/** Reads the signature of an app bundle with macOS's `codesign`. */
 export async function readCodeSignature(bundle: string): Promise<CodeSignature> {
   const args = ['--display', '--verbose=2', bundle];
   const { all } = await execa('/usr/bin/codesign', args, { all: true, reject: false });
@@ -16,7 +16,7 @@ export async function readCodeSignature(bundle: string): Promise<CodeSignature> 
 /** Reads what `codesign --display --verbose=2` prints. */
 export function toCodeSignature(output: string): CodeSignature {
   if (output.includes('code object is not signed at all')) return 'none';
-  // An arm64 binary that nobody signed still has the linker's ad-hoc signature.
+  // Even an unsigned arm64 binary has the linker's ad hoc signature.
   if (/^Signature=adhoc$/m.test(output)) return 'adhoc';
   return /^Authority=/m.test(output) ? 'identity' : 'unknown';
 }

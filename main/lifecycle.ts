@@ -7,8 +7,8 @@ import { toQuitChoice, toQuitQuestion } from './quit-dialog.ts';
 import type { Sightglass } from './sightglass.ts';
 
 /**
- * Keeps everything the app writes in the folder of `--user-data-dir`, if that was given. Electron
- * does so itself, but says so nowhere. Call this first: the lock of the single instance is there too.
+ * Makes the app write to the folder of `--user-data-dir`, if that was given. Electron does so itself
+ * but does not document it. Call this first: the single-instance lock is in that folder too.
  */
 export function useDataFolder(): void {
   const folder = app.commandLine.getSwitchValue('user-data-dir');
@@ -30,22 +30,22 @@ export function becomeSingleInstance(onReopen: () => void): boolean {
   return true;
 }
 
-/** No Dock icon, and the app stays when its window closes. */
+/** Hides the Dock icon, and keeps the app running when its window closes. */
 export function liveInMenuBar(): void {
   app.dock?.hide();
   app.on('window-all-closed', () => {});
 }
 
 /**
- * Sets the menu whose shortcuts the panel's window answers to. Electron's default menu would let
- * anyone reload the panel or open its developer tools; without a menu, ⌘V would do nothing.
+ * Sets the menu, whose shortcuts work in the panel. Electron's default menu could reload the panel
+ * and open its developer tools; without a menu, ⌘V would do nothing.
  */
 export function setAppMenu(): void {
   const template = toAppMenu({ name: app.name, isPackaged: app.isPackaged });
   Menu.setApplicationMenu(Menu.buildFromTemplate(template));
 }
 
-/** Whether macOS started the app at login, when nobody wants to see a window. */
+/** Whether macOS opened the app at login, when no window should appear. */
 export function wasOpenedAtLogin(): boolean {
   return app.getLoginItemSettings().wasOpenedAtLogin;
 }

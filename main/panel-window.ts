@@ -105,7 +105,7 @@ export class PanelWindow {
     }
   };
 
-  /** Whether it is open, or was until this click: macOS takes the focus from it before it tells us. */
+  /** Whether it is open, or was until this click: its window loses focus before we get the event. */
   get isOpen(): boolean {
     const isSameClick = performance.now() - this.#blurredAt <= SAME_CLICK_MS;
     return this.#window.isVisible() || isSameClick;

@@ -1,5 +1,5 @@
 import { app, clipboard, safeStorage, shell } from 'electron';
-import { chooseFolder, showMessage } from './dialogs.ts';
+import { chooseFolder, say } from './dialogs.ts';
 import type { Cipher } from './settings-store.ts';
 
 /** What the app needs of the system it runs on. */
@@ -23,9 +23,7 @@ export const platform: Platform = {
     const problem = await shell.openPath(path);
     if (problem !== '') throw new Error(problem);
   },
-  say: async (message, detail) => {
-    await showMessage({ type: 'info', message, detail, buttons: ['OK'] });
-  },
+  say,
   setOpenAtLogin: (openAtLogin) => app.setLoginItemSettings({ openAtLogin }),
   quit: () => app.quit(),
 };

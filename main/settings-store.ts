@@ -37,9 +37,9 @@ interface Kept {
 }
 
 const RECENT_MODELS = 5;
-/** How the demo model is stored: its path changes when the app is moved. */
+/** How the demo model is stored, because its path changes when the app is moved. */
 const DEMO_MODEL = 'demo';
-/** Where earlier versions kept the demo model's absolute path. */
+/** The absolute path that earlier versions stored for the demo model. */
 const OLD_DEMO_PATH = /\/models\/demo\/?$/;
 
 export interface SettingsStoreOptions {
@@ -112,7 +112,7 @@ export class SettingsStore {
     return this.#kept.secrets.hubToken?.text;
   }
 
-  /** Stored secrets that the keychain would not decrypt. Without its key the server must not run. */
+  /** Stored secrets that the keychain refused to decrypt. The server must not run without its key. */
   get lockedSecrets(): readonly SecretName[] {
     const { secrets } = this.#kept;
     return (Object.keys(SECRETS) as SecretName[]).filter(
@@ -124,7 +124,7 @@ export class SettingsStore {
     return this.lockedSecrets.includes('apiKey');
   }
 
-  /** Asks the keychain again for what it has refused. Never rejects. */
+  /** Asks the keychain again for the locked secrets. Never rejects. */
   unlock(): Promise<void> {
     this.#last = this.#last.then(async () => {
       for (const name of this.lockedSecrets) {
@@ -146,7 +146,7 @@ export class SettingsStore {
     return this.update(() => settings);
   }
 
-  /** `change` gets the settings as they are when every earlier change has been written. */
+  /** `change` gets the settings once every earlier change has been written. */
   update(change: (settings: AppSettings) => AppSettings): Promise<void> {
     return this.#keep(async (kept) => {
       const settings = change(kept.settings);
@@ -177,7 +177,7 @@ export class SettingsStore {
     }));
   }
 
-  /** The keychain is asked only for a secret that is new. */
+  /** Asks the keychain only if the secret is new. */
   async #withSecret(
     secrets: Secrets,
     name: SecretName,
@@ -190,7 +190,7 @@ export class SettingsStore {
     return { ...others, [name]: { cipherText, text } };
   }
 
-  /** One change after the other: the keychain takes its time. */
+  /** Makes changes one after the other, because the keychain can be slow. */
   #keep(change: (kept: Kept) => Promise<Kept>): Promise<void> {
     const written = this.#last.then(async () => {
       const kept = await change(this.#kept);
@@ -221,7 +221,7 @@ function toWords(name: SecretName): string {
   return name === 'apiKey' ? 'API key' : 'Hugging Face token';
 }
 
-/** The demo model where this copy of the app has it; any other path as it is. */
+/** Replaces the demo model's stored path by its folder in this copy of the app. */
 function resolveDemoModel(path: string, demoModel: string): string {
   const isMoved = OLD_DEMO_PATH.test(path) && !existsSync(path);
   return path === DEMO_MODEL || isMoved ? demoModel : path;

@@ -97,7 +97,7 @@ export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
   ];
 }
 
-/** The update that is under way, or the way to look for one. */
+/** The update that is in progress, or the item that checks for one. */
 function toUpdateItem(update: UpdateView | undefined): TrayMenuItem {
   switch (update?.phase) {
     case undefined:

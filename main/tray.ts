@@ -31,7 +31,7 @@ export class MenuBarIcon {
   constructor(options: TrayOptions) {
     this.#options = options;
     this.#tray = new Tray(this.#image('stopped'));
-    // Otherwise the second of two quick clicks is a double click, and nothing happens.
+    // Otherwise the second of two quick clicks would be a double click, which does nothing here.
     this.#tray.setIgnoreDoubleClickEvents(true);
     this.#tray.on('mouse-down', () => {
       this.#press = { wasOpen: options.isPanelOpen(), isReleased: false };
@@ -59,7 +59,7 @@ export class MenuBarIcon {
     this.#tray.setToolTip(tooltip);
   }
 
-  /** VoiceOver sends `click`, then `mouse-down`, and no `mouse-up`: that press belongs to no click. */
+  /** VoiceOver sends `click`, then `mouse-down`, and no `mouse-up`, so that press does not count. */
   #click(): void {
     const { isPanelOpen, onClick } = this.#options;
     onClick(this.#press?.isReleased ? this.#press.wasOpen : isPanelOpen());

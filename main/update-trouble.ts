@@ -1,6 +1,6 @@
 import type { CodeSignature } from './code-signature.ts';
 
-/** A failure of the updater in words: what happened, and what to do. */
+/** A failed update: what happened, and what to do about it. */
 export interface UpdateTrouble {
   message: string;
   remedy: string;
@@ -9,10 +9,11 @@ export interface UpdateTrouble {
 const NOT_CHECKED = 'Sightglass could not check for updates.';
 const NOT_DOWNLOADED = 'The update could not be downloaded.';
 const NOT_INSTALLED = 'The update cannot be installed.';
-const DOWNLOAD_IT = 'Download the new version where you got this one, and replace the app with it.';
+const DOWNLOAD_IT = 'Download the new version from where you got this one, and replace the app.';
+const DAMAGED = 'The update was damaged during the download.';
 const UNSIGNED = `macOS updates only apps that are signed by their developer, and this copy is not. ${DOWNLOAD_IT}`;
 
-/** Codes of electron-updater, of HTTP, of Chromium and of Node; then what Squirrel.Mac says in words. */
+/** By the error codes of electron-updater, HTTP, Chromium and Node, then by Squirrel.Mac's messages. */
 const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string][] = [
   [
     /ERR_UPDATER_(CHANNEL_FILE|LATEST_VERSION|RELEASE)_NOT_FOUND|No published versions|(HTTP_ERROR_|HttpError: )404/,
@@ -24,14 +25,10 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
     NOT_CHECKED,
     'The server refuses requests from this network for now. Check again in an hour.',
   ],
-  [
-    /(HTTP_ERROR_|HttpError: )5/,
-    undefined,
-    'The server has a problem of its own. Check again later.',
-  ],
+  [/(HTTP_ERROR_|HttpError: )5/, undefined, 'The server reported an error. Check again later.'],
   [
     /ERR_CHECKSUM_MISMATCH/,
-    'The update was damaged on its way here.',
+    DAMAGED,
     'It was deleted, and nothing was installed. Check again to download it once more.',
   ],
   [
@@ -50,7 +47,7 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
     'The newest release cannot be used for an update.',
     `Its files are incomplete. ${DOWNLOAD_IT}`,
   ],
-  [/app-update\.yml/, NOT_CHECKED, `This copy does not know where updates are. ${DOWNLOAD_IT}`],
+  [/app-update\.yml/, NOT_CHECKED, `This copy does not know where to find updates. ${DOWNLOAD_IT}`],
   [/Could not get code signature/, NOT_INSTALLED, UNSIGNED],
   [
     /code failed to satisfy|did not pass validation/,
@@ -64,22 +61,22 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
   ],
   [
     /Could not extract|ditto/,
-    'The update was damaged on its way here.',
+    DAMAGED,
     'Nothing was installed. Check again to download it once more.',
   ],
 ];
 
-/** Why a check, or the download it led to, came to nothing. */
+/** Explains why a check or a download failed. */
 export function toUpdateTrouble(error: unknown, phase: 'check' | 'download'): UpdateTrouble {
   const { code = '', message } = error as Error & { code?: string };
   const known = KNOWN.find(([pattern]) => pattern.test(`${code} ${message}`));
   const what = phase === 'check' ? NOT_CHECKED : NOT_DOWNLOADED;
   if (known !== undefined) return { message: known[1] ?? what, remedy: known[2] };
   const [reason = ''] = message.split('\n');
-  return { message: what, remedy: `${reason.slice(0, 200)} The log says more (Open Logs).` };
+  return { message: what, remedy: `${reason.slice(0, 200)} See the log for details (Open Logs).` };
 }
 
-/** Why this copy cannot update itself; undefined when nothing speaks against it. */
+/** Why this copy cannot update itself; undefined if it can, as far as its signature shows. */
 export function toUpdateObstacle(signature: CodeSignature): string | undefined {
   return signature === 'adhoc' || signature === 'none' ? UNSIGNED : undefined;
 }

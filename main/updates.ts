@@ -4,7 +4,7 @@ import type { MacUpdater } from 'electron-updater';
 import type { Logger } from 'pino';
 import type { UpdateView } from '../server/contract.ts';
 import { readCodeSignature } from './code-signature.ts';
-import { showMessage } from './dialogs.ts';
+import { say, showMessage } from './dialogs.ts';
 import { toUpdateObstacle, toUpdateTrouble } from './update-trouble.ts';
 
 export interface UpdatesOptions {
@@ -16,9 +16,8 @@ export interface UpdatesOptions {
 type State = UpdateView | { phase: 'idle' } | { phase: 'asking' };
 
 /**
- * Updates of the app, looked for when the person asks and only then. A version they want is
- * downloaded, handed to Squirrel.Mac, and installed when the app has quit, in whatever way. Whatever
- * goes wrong is shown with a remedy.
+ * Checks for updates of the app, only when the user asks. A version they accept is downloaded, handed
+ * to Squirrel.Mac, and installed when the app quits, however it quits. Failures are shown with a remedy.
  */
 export class Updates {
   readonly #options: UpdatesOptions;
@@ -29,19 +28,19 @@ export class Updates {
     this.#options = options;
   }
 
-  /** What is under way, or waits for the app to quit. */
+  /** The update that is in progress or ready to be installed. */
   get view(): UpdateView | undefined {
     const state = this.#state;
     return state.phase === 'idle' || state.phase === 'asking' ? undefined : state;
   }
 
-  /** While a check is under way the menu and the panel show it, and there is no second one. */
+  /** Checks, asks, downloads. Does nothing if that is already in progress, which the menu shows. */
   async check(): Promise<void> {
     if (this.#state.phase === 'ready') return await this.#offerToQuit(this.#state.version);
     if (this.#state.phase === 'asking') app.focus({ steal: true }); // brings its dialog to the front
     if (this.#state.phase !== 'idle') return;
     if (!app.isPackaged) {
-      await tell('This is a build from source.', 'Updates come with the packaged app.');
+      await say('This is a build from source.', 'Updates come with the packaged app.');
       return;
     }
     let phase: 'check' | 'download' = 'check';
@@ -59,20 +58,20 @@ export class Updates {
       this.#set({ phase: 'ready', version });
       await this.#offerToQuit(version);
     } catch (error) {
-      // Its download may never settle (see #download): the next attempt needs another one.
+      // Its download may never settle (see #download), so the next attempt needs a new updater.
       if (phase === 'download') this.#updater = undefined;
       this.#options.log.error({ err: error }, `the ${phase} of an update failed`);
       this.#set({ phase: 'asking' });
       const { message, remedy } = toUpdateTrouble(error, phase);
-      await tell(message, remedy).finally(() => this.#set({ phase: 'idle' }));
+      await say(message, remedy).finally(() => this.#set({ phase: 'idle' }));
     }
   }
 
-  /** Tells what was found, and asks whether to download it. */
+  /** Reports the result of the check; resolves with true if the user wants to download the update. */
   async #isWanted(version: string | undefined): Promise<boolean> {
     this.#set({ phase: 'asking' });
     if (version === undefined) {
-      await tell('Sightglass is up to date.', `This is version ${app.getVersion()}.`);
+      await say('Sightglass is up to date.', `This is version ${app.getVersion()}.`);
       return false;
     }
     const message = `Sightglass ${version} is available.`;
@@ -80,7 +79,7 @@ export class Updates {
     const bundle = dirname(dirname(dirname(app.getPath('exe'))));
     const obstacle = toUpdateObstacle(await readCodeSignature(bundle));
     if (obstacle !== undefined) {
-      await tell(message, obstacle);
+      await say(message, obstacle);
       return false;
     }
     const detail = `You have ${app.getVersion()}. The update is installed when you quit Sightglass.`;
@@ -120,7 +119,7 @@ export class Updates {
 
   async #ensureUpdater(): Promise<MacUpdater> {
     if (this.#updater !== undefined) return this.#updater;
-    // Read when it is needed: it wants what only a packaged app has.
+    // Loaded on demand, because it works in a packaged app only.
     const { default: updaters } = await import('electron-updater');
     const updater = new updaters.MacUpdater();
     updater.logger = this.#options.log;
@@ -138,11 +137,7 @@ export class Updates {
   }
 }
 
-async function tell(message: string, detail: string): Promise<void> {
-  await showMessage({ type: 'info', message, detail, buttons: ['OK'] });
-}
-
-/** Whether they want it now. */
+/** Resolves with true if the user chose the action, false for *Later*. */
 async function ask(message: string, detail: string, action: string): Promise<boolean> {
   const buttons = [action, 'Later'];
   return (

@@ -78,7 +78,7 @@ export function ModelFolders({
   );
 }
 
-/** Where models are looked for, read when it is opened. */
+/** The folders that are searched for models, read when this is opened. */
 function SearchedFolders() {
   const [places, setPlaces] = useState<readonly ModelPlace[]>([]);
   const { problem, attempt } = useAttempt();

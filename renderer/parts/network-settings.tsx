@@ -13,7 +13,7 @@ export function NetworkSettings({
 }: {
   host: string;
   apiKey: string;
-  /** Whether there is a key that the keychain would not decrypt, and the person has not replaced it. */
+  /** Whether the keychain refused to decrypt the stored key, and the user has not replaced it. */
   isKeyLocked: boolean;
   hostProblem: string | undefined;
   keyProblem: string | undefined;

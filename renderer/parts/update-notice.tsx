@@ -2,7 +2,7 @@ import type { UpdateView } from '../../server/contract.ts';
 import { call, run } from '../bridge.ts';
 import { ProgressBar } from './progress-bar.tsx';
 
-/** An update of the app on its way here, or waiting for the app to quit. */
+/** An update that is being downloaded, or is ready to be installed. */
 export function UpdateNotice({ update }: { update: UpdateView | undefined }) {
   if (update === undefined || update.phase === 'checking') return null;
   const name = `Sightglass ${update.version}`;

@@ -175,7 +175,7 @@ test('a damaged download is reported and not installed; the next one is', { skip
     response.writeHead(200, { 'content-length': damaged.length }).end(damaged);
   });
   await check(running, 'Download', 'OK');
-  await says(running, /damaged on its way.*nothing was installed.*download it once more/i);
+  await says(running, /damaged during the download.*nothing was installed.*download it once more/i);
   feed.answers.clear();
   await check(running, 'Download', 'Quit and Install');
   assert.equal(await app.exitCode, 0);

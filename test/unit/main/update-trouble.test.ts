@@ -18,7 +18,7 @@ const failures: [error: string, code: string, shown: RegExp][] = [
   ],
   ['404 Not Found', 'HTTP_ERROR_404', /^No release/],
   ['403 rate limit exceeded', 'HTTP_ERROR_403', /Check again in an hour/],
-  ['503 Service Unavailable', 'HTTP_ERROR_503', /problem of its own/],
+  ['503 Service Unavailable', 'HTTP_ERROR_503', /server reported an error/],
   ['net::ERR_INTERNET_DISCONNECTED', '', /internet connection/],
   ['net::ERR_NAME_NOT_RESOLVED', '', /internet connection/],
   [
@@ -30,7 +30,11 @@ const failures: [error: string, code: string, shown: RegExp][] = [
   ['sha512 checksum mismatch', 'ERR_CHECKSUM_MISMATCH', /damaged.*nothing was installed/],
   ['ENOSPC: no space left on device, write', 'ENOSPC', /disk is full/],
   ['ZIP file not provided', 'ERR_UPDATER_ZIP_FILE_NOT_FOUND', /files are incomplete/],
-  ["ENOENT: no such file, open '/…/app-update.yml'", 'ENOENT', /does not know where updates are/],
+  [
+    "ENOENT: no such file, open '/…/app-update.yml'",
+    'ENOENT',
+    /does not know where to find updates/,
+  ],
   ['Could not get code signature for running application', '', /signed by their developer/],
   [
     'Code signature at URL file:///x/ did not pass validation: code failed to satisfy specified code requirement(s)',
@@ -38,7 +42,7 @@ const failures: [error: string, code: string, shown: RegExp][] = [
     /not signed by the developer of this copy/,
   ],
   ['Cannot update while running on a read-only volume.', '', /move it to Applications/],
-  ['Something new\n    at a stack', '', /^Sightglass could not check .* Something new The log/],
+  ['Something new\n    at a stack', '', /^Sightglass could not check .* Something new See the log/],
 ];
 for (const [message, code, shown] of failures) {
   test(`a failed update is explained: ${message.slice(0, 60)}`, () => {
