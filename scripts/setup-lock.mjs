@@ -7,8 +7,8 @@ const RETRY_MS = 200;
 
 /**
  * Runs `work` while no other setup of this folder runs (`npm start` and `npm test` at once). The lock
- * is a file that names its owner; the lock of a killed setup is taken over, and the command that it
- * left running is killed.
+ * is a file that names its owner. The lock of a killed setup is taken over, and the command that it left
+ * running is killed.
  */
 export async function withSetupLock(root, work) {
   const lockPath = path.join(setupFolder(root), 'lock');
@@ -43,7 +43,7 @@ async function acquire(lockPath) {
   finishWaiting?.('done');
 }
 
-/** Creates the lock and its content in one step, so that nobody sees it without its owner. */
+/** Creates the lock and its content in one step, so that it always names its owner. */
 function tryLink(lockPath) {
   const ours = `${lockPath}.${process.pid}`;
   writeFileSync(ours, `${process.pid}\n${processStart(process.pid) ?? ''}`);
@@ -64,7 +64,7 @@ function takeOver(lockPath) {
   try {
     if (isHeld(lockPath)) return false;
     renameSync(lockPath, aside);
-    // Another waiter may have replaced the lock between the look and the rename: give it back.
+    // Another waiter may have replaced the lock between the check and the rename: put it back.
     if (isHeld(aside)) linkSync(aside, lockPath);
     unlinkSync(aside);
     return true;

@@ -7,9 +7,9 @@ import { runStep, SetupError } from './setup-step.mjs';
 export const OLDEST_SETUP_NODE = 20;
 
 /**
- * What `npm ci` must do whatever the person's configuration says: install everything the lock names,
- * links included, into this folder, and run no package's script. None of our packages needs one, and
- * npm 12 blocks them. Registries, proxies and certificates stay as configured.
+ * Makes `npm ci`, regardless of the user's configuration, install everything in the lock into this
+ * folder, with links, and run no package's script. None of our packages needs one, and npm 12 blocks
+ * them. Registries, proxies and certificates stay as configured.
  */
 const NPM_CI = [
   'ci',
@@ -37,7 +37,7 @@ const NPM_CI = [
 
 const REMEDY = 'Check the network connection and the free disk space, then run this again.';
 
-/** True when node_modules holds what package-lock.json names. Reads files only. */
+/** True when node_modules matches package-lock.json. Reads files only. */
 export function hasNodeModules(root) {
   const stamp = readJson(stampPath(root));
   return (
@@ -49,7 +49,7 @@ export function hasNodeModules(root) {
 }
 
 /**
- * Makes it so with `npm ci`; what an `npm install` by hand already did is left alone.
+ * Runs `npm ci` unless node_modules matches the lock, as it does after an `npm install` by hand.
  * @throws SetupError
  */
 export async function ensureNodeModules(root, { env } = process) {
@@ -103,7 +103,7 @@ function stampPath(root) {
   return path.join(root, 'node_modules/.sightglass-setup.json');
 }
 
-/** npm lists here what it has installed, once all of it is in place. */
+/** npm writes here what it has installed, as its last step. */
 function hiddenLockPath(root) {
   return path.join(root, 'node_modules/.package-lock.json');
 }
@@ -121,8 +121,8 @@ function isInstalled(root) {
 }
 
 /**
- * Optional packages are the native parts for one platform each. Those that also depend on the C library
- * are left to the try-out of setup-node.mjs.
+ * Optional packages are native parts, each for one platform. setup-node.mjs checks those that also depend
+ * on the C library, by loading the service.
  */
 function isForThisMachine({ optional, os, cpu, libc }) {
   if (optional !== true) return true;

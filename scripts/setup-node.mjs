@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { npmCi, pathOutsideNodeModules } from './setup-node-modules.mjs';
-import { hashFiles, readJson, writeStamp } from './setup-stamp.mjs';
+import { fingerprint, hashFiles, parseJson, readJson, writeStamp } from './setup-stamp.mjs';
 import { SetupError, showProgress } from './setup-step.mjs';
 
 const PROBE = 'JSON.stringify([process.versions.node, process.arch, process.features.typescript])';
-/** Loads everything the service is made of, its TypeScript and its native parts included. */
+/** Loads the whole service, including its TypeScript and native parts. */
 const TRY_OUT = "await import('sharp'); await import('./server/service.ts')";
 const PROBE_TIMEOUT_MS = 20_000;
 const TRY_OUT_TIMEOUT_MS = 120_000;
@@ -51,15 +51,15 @@ export async function ensureNode(root, { execPath, env } = process) {
   rmSync(linkPath(root), { force: true });
   const attempts = [];
   for (const file of findNodes(root, { execPath, env })) {
-    const attempt = tryNode(root, file);
-    if (attempt.problem === undefined) return useNode(root, file, {});
-    attempts.push(`${file}: ${attempt.problem}`);
+    const problem = tryNode(root, file);
+    if (problem === undefined) return useNode(root, file, {});
+    attempts.push(`${file}: ${problem}`);
   }
   const folder = path.join(root, 'scripts/node');
   const { version, file, isInstalled } = readPinned(root);
   const pinned = path.join(folder, file);
   const lock = hashFiles([pinnedLockPath(root)]);
-  if (!isInstalled || tryNode(root, pinned).problem !== undefined) {
+  if (!isInstalled || tryNode(root, pinned) !== undefined) {
     await npmCi(root, {
       folder,
       env,
@@ -67,7 +67,7 @@ export async function ensureNode(root, { execPath, env } = process) {
       remedy: `Check the network connection, or install Node.js ${oldestNode(root)} or newer yourself, then run this again.`,
     });
   }
-  const { problem } = tryNode(root, pinned);
+  const problem = tryNode(root, pinned);
   if (problem === undefined) return useNode(root, pinned, { pinned: lock });
   throw new SetupError(
     `No Node.js here can run Sightglass.\n${[...attempts, `${pinned}: ${problem}`].join('\n')}\n\n` +
@@ -82,7 +82,7 @@ export function oldestNode(root) {
 }
 
 /**
- * Why a Node.js cannot run Sightglass, by what it says of itself; undefined when it can.
+ * Why a Node.js cannot run Sightglass, judging by what it reports; undefined when it can.
  * @param probe version, architecture and `process.features.typescript`
  */
 export function findFault([version, arch, typescript], oldest) {
@@ -125,7 +125,7 @@ function readPinned(root) {
   return { version, file: path.join(name, bin.node), isInstalled };
 }
 
-/** The Node.js that runs setup, and the first on PATH, neither of them a part of this folder. */
+/** The Node.js that runs setup and the first one on PATH, unless they are inside this folder. */
 function findNodes(root, { execPath, env }) {
   const onPath = pathOutsideNodeModules(root, env).map((folder) => path.join(folder, 'node'));
   const real = [execPath, onPath.find(existsSync)]
@@ -134,29 +134,24 @@ function findNodes(root, { execPath, env }) {
   return [...new Set(real)].filter((file) => !file.startsWith(`${realpathSync(root)}${path.sep}`));
 }
 
-/** Runs it twice: what it says of itself, then, if that fits, everything it has to load. */
+/**
+ * Why a Node.js cannot run Sightglass; undefined when it can. Asks for its version and architecture
+ * first, then lets it load the service.
+ */
 function tryNode(root, file) {
   const probe = spawnSync(file, ['-p', PROBE], { encoding: 'utf8', timeout: PROBE_TIMEOUT_MS });
-  const said = probe.status === 0 ? parse(probe.stdout) : undefined;
-  if (said === undefined) return { problem: toProblem(probe) };
-  const fault = findFault(said, oldestNode(root));
-  if (fault !== undefined) return { problem: fault };
-  const finish = showProgress(`Trying Node.js ${said[0]}`);
+  const reported = probe.status === 0 ? parseJson(probe.stdout) : undefined;
+  if (reported === undefined) return toProblem(probe);
+  const fault = findFault(reported, oldestNode(root));
+  if (fault !== undefined) return fault;
+  const finish = showProgress(`Trying Node.js ${reported[0]}`);
   const tried = spawnSync(file, ['--input-type=module', '-e', TRY_OUT], {
     cwd: root,
     encoding: 'utf8',
     timeout: TRY_OUT_TIMEOUT_MS,
   });
   finish(tried.status === 0 ? 'done' : 'failed');
-  return { problem: tried.status === 0 ? undefined : toProblem(tried) };
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return tried.status === 0 ? undefined : toProblem(tried);
 }
 
 function toProblem({ error, signal, stderr }) {
@@ -169,10 +164,4 @@ function useNode(root, file, { pinned }) {
   const target = pinned === undefined ? file : path.relative(path.dirname(linkPath(root)), file);
   symlinkSync(target, linkPath(root));
   writeStamp(stampPath(root), { node: fingerprint(linkPath(root)), pinned });
-}
-
-/** Tells a binary from one that replaced it, without reading it. */
-function fingerprint(file) {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.size} ${stat.mtimeMs}`;
 }

@@ -1,8 +1,9 @@
-// The environment that setup gives to Python, pip and uv. A person's settings decide where packages come
-// from (indexes, proxies, certificates, caches), never what is installed, where, or for which Python.
+// The environment in which setup runs Python, pip and uv. The user's settings decide where packages come
+// from (indexes, proxies, certificates, caches), but not what is installed, where, or for which Python.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { parseJson } from './setup-stamp.mjs';
 
 /** pip's settings that are kept, each with uv's variable for it. */
 const PIP_SETTINGS = {
@@ -24,7 +25,7 @@ const PIP_SETTINGS = {
 };
 /** Other names that pip has for them. */
 const SYNONYMS = { 'default-timeout': 'timeout', 'pypi-url': 'index-url' };
-/** Of the features, those that choose certificates. */
+/** The values of `use-feature` that choose certificates. */
 const CERTIFICATE_FEATURES = ['truststore', 'legacy-certs'];
 
 const UV_KEPT =
@@ -55,7 +56,7 @@ for path in paths:
         pass
 print(json.dumps([dict(parser.items(name)) if parser.has_section(name) else {} for name in ("global", "install")]))`;
 
-/** For Python itself: no settings that point it elsewhere. */
+/** For Python itself, without the settings that point it elsewhere. */
 export function toPythonEnvironment(env = process.env) {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !DROPPED.test(name) || UV_KEPT.test(name)),
@@ -108,7 +109,7 @@ function readPipSettings(python, env) {
     name.startsWith('PIP_') && value !== '' ? [[name.slice('PIP_'.length), value]] : [],
   );
   const settings = {};
-  for (const source of [...parse(stdout), Object.fromEntries(variables)]) {
+  for (const source of [...(parseJson(stdout) ?? []), Object.fromEntries(variables)]) {
     for (const [key, value] of Object.entries(source)) {
       const name = key.toLowerCase().replaceAll('_', '-');
       const known = SYNONYMS[name] ?? name;
@@ -131,12 +132,4 @@ function isThere(link) {
 
 function toWords(value) {
   return value.split(/\s+/).filter((word) => word !== '');
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return [];
-  }
 }

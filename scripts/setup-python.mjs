@@ -7,6 +7,7 @@ import {
   toPythonEnvironment,
   toUvEnvironment,
 } from './setup-python-settings.mjs';
+import { parseJson } from './setup-stamp.mjs';
 import { runStep, SetupError, setupFolder } from './setup-step.mjs';
 
 /** The versions that the runtime's lock covers, the most used one first. */
@@ -21,7 +22,7 @@ const OLDEST_MACOS = 14;
 const OLDEST_DARWIN = 23;
 const RANGE = `Python 3.${MINORS.at(0)} to 3.${MINORS.at(-1)}`;
 const PROBE_TIMEOUT_MS = 20_000;
-/** For pip and for uv: only what a lock names, held to its hashes, and no code of a package is run. */
+/** For pip and uv: checks every package's hash and runs no package's code. */
 export const AS_LOCKED = ['--require-hashes', '--only-binary', ':all:'];
 
 const PROBE = `
@@ -65,8 +66,8 @@ export async function ensurePython(root, { env = process.env, disk = '/' } = {})
 
 /**
  * Looks at the Pythons of PATH and of the usual places, in order of preference.
- * @param search `own` is where setup downloads one to; `disk` is what the usual places are relative to
- * @returns `path` of the first usable one; and all that were seen until then, as they describe themselves
+ * @param search `own` is the folder that setup downloads one to, `disk` the root of the usual places
+ * @returns the `path` of the first usable one, and every Python `seen` until then
  */
 export function choosePython(search) {
   const { env, arch = process.arch } = search;
@@ -138,7 +139,7 @@ function listPythons({ env, own, platform = process.platform, disk = '/' }) {
   return [...new Set(files)].filter((file) => !opensDialog(file) && existsSync(file));
 }
 
-/** Where Pythons live that are not on PATH: version managers, Homebrew kegs, python.org, uv. */
+/** Where Pythons are that are not on PATH: version managers, Homebrew kegs, python.org, uv. */
 function listUsualFolders({ env, own, platform, disk }) {
   const home = env.HOME ?? os.homedir();
   const data = env.XDG_DATA_HOME || path.join(home, '.local/share');
@@ -189,12 +190,7 @@ function probe(file, env) {
     timeout: PROBE_TIMEOUT_MS,
     env: toPythonEnvironment(env),
   });
-  if (status !== 0) return undefined;
-  try {
-    return JSON.parse(stdout);
-  } catch {
-    return undefined; // a shim that says something else
-  }
+  return status === 0 ? parseJson(stdout) : undefined; // a shim may print something else
 }
 
 function toOwnFolder(root) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { AS_LOCKED, ensurePython } from './setup-python.mjs';
 import {
@@ -7,12 +7,10 @@ import {
   toPythonEnvironment,
   toUvEnvironment,
 } from './setup-python-settings.mjs';
-import { hashFiles, readJson, writeStamp } from './setup-stamp.mjs';
+import { fingerprint, hashFiles, readJson, writeStamp } from './setup-stamp.mjs';
 import { runStep } from './setup-step.mjs';
 
-export { AS_LOCKED, toUvEnvironment };
-
-/** True when the runtime's virtual environment is what its locks say. Reads files only. */
+/** True when the runtime's virtual environment matches its locks. Reads files only. */
 export function hasRuntime(root, { dev }) {
   const paths = toPaths(root);
   const stamp = readJson(paths.stamp);
@@ -20,8 +18,8 @@ export function hasRuntime(root, { dev }) {
 }
 
 /**
- * Makes it so. The stamp is removed first and written last: an environment without one was interrupted
- * and is built from the start.
+ * Creates or updates the environment. The stamp is removed first and written last: an environment
+ * without one was interrupted and is created again.
  * @throws SetupError
  */
 export async function ensureRuntime(root, { dev: wanted, env = process.env, disk }) {
@@ -38,7 +36,7 @@ export async function ensureRuntime(root, { dev: wanted, env = process.env, disk
     locks: hashFiles(paths.locks),
     folder: paths.venv,
     dev,
-    python: fingerprint(paths.python),
+    python: identify(paths.python),
     packages: listPackages(paths.venv),
   });
 }
@@ -61,18 +59,18 @@ function toPaths(root) {
 
 /** True when the environment is complete, on the very Python that it was created with. */
 function isOurs(stamp, paths) {
-  const current = fingerprint(paths.python);
+  const current = identify(paths.python);
   return current !== undefined && stamp?.python === current && isComplete(stamp, paths);
 }
 
-/** True when the environment was finished in this place and has lost none of its packages since. */
+/** True when setup finished the environment in this folder, and it has lost no package since. */
 function isComplete(stamp, { venv, uv }) {
   if (stamp?.folder !== venv || !Array.isArray(stamp.packages) || !existsSync(uv)) return false;
   const packages = new Set(listPackages(venv));
   return stamp.packages.every((name) => packages.has(name));
 }
 
-/** False when the base Python was removed, or replaced by another version, since. */
+/** False when the base Python has been removed or replaced by another version. */
 function runs({ python, env }) {
   return (
     spawnSync(python, ['-I', '-c', 'import mlx.core'], { env: toPythonEnvironment(env) }).status ===
@@ -80,13 +78,13 @@ function runs({ python, env }) {
   );
 }
 
-/** The base Python behind the environment, told from its upgrade without running either. */
-function fingerprint(python) {
-  const stat = statSync(python, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${realpathSync(python)} ${stat.size} ${stat.mtimeMs}`;
+/** Identifies the base Python behind the environment without running it; changes when it is upgraded. */
+function identify(python) {
+  const current = fingerprint(python);
+  return current === undefined ? undefined : `${realpathSync(python)} ${current}`;
 }
 
-/** What is installed, modules and the records of them alike: one listing of site-packages. */
+/** The entries of site-packages: modules and their metadata. */
 function listPackages(venv) {
   const library = path.join(venv, 'lib');
   if (!existsSync(library)) return [];
@@ -127,7 +125,7 @@ async function sync(root, { python, uv, lock, env }, { dev }) {
   });
 }
 
-/** Imports it once: shows that it runs here, and leaves the bytecode that halves the time of later starts. */
+/** Imports it once, which shows that it runs here and writes the bytecode that halves later starts. */
 async function tryOut(root, { python, env }) {
   await runStep(root, {
     title: 'Trying the Python runtime',
@@ -135,6 +133,6 @@ async function tryOut(root, { python, env }) {
     args: ['-I', '-c', 'import mlx_vlm.server.app'],
     env: toPythonEnvironment(env),
     remedy:
-      'Run this again: it is then built from the start. If that fails too, please report it with the log.',
+      'Run this again to create it from the start. If that fails too, please report it with the log.',
   });
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 
 /** One hash of the contents of these files, all of which must exist. */
 export function hashFiles(paths) {
@@ -8,7 +8,7 @@ export function hashFiles(paths) {
   return hash.digest('hex');
 }
 
-/** The JSON of a file; undefined when it is missing or half written. */
+/** The JSON of a file; undefined when it is missing or truncated. */
 export function readJson(path) {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
@@ -17,7 +17,22 @@ export function readJson(path) {
   }
 }
 
-/** Replaces the file in one step: a stamp is either the whole of it or not there. */
+/** Parses the output of a program; returns undefined if it is not JSON. */
+export function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Identifies a program without reading it: changes when the file is replaced. Undefined if it is missing. */
+export function fingerprint(file) {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.size} ${stat.mtimeMs}`;
+}
+
+/** Replaces the file in one step, so that a stamp is either complete or missing. */
 export function writeStamp(path, content) {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(content));

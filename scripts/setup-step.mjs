@@ -13,13 +13,13 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 50;
-/** For the command to clean up. npm needs the SIGKILL: it goes on after a SIGTERM. */
+/** Time for the command to clean up. npm keeps running after SIGTERM and needs SIGKILL. */
 const GRACE_MS = 3000;
 
 /** Setup cannot continue. The message says what to do and is shown without a stack trace. */
 export class SetupError extends Error {}
 
-/** What the person can do about an error of the file system. */
+/** What the user can do about a file system error. */
 const REMEDIES = {
   EACCES:
     'You are not allowed to write there. Make the folder yours, or clone Sightglass into one that is',
@@ -30,7 +30,7 @@ const REMEDIES = {
   EDQUOT: 'Your disk quota is used up. Free about 3 GB',
 };
 
-/** Tells the person why setup failed, and makes the process end with 1. Rethrows what is our own mistake. */
+/** Prints why setup failed and sets the exit code to 1. Rethrows unexpected errors. */
 export function reportSetupFailure(error) {
   const remedy = REMEDIES[error.code];
   if (remedy === undefined && !(error instanceof SetupError)) throw error;
@@ -87,9 +87,9 @@ export function showProgress(title) {
 }
 
 /**
- * Ends the command of the step that runs in this folder, if any: ours when setup is stopped, or the one
- * that a killed setup left behind. An `npm ci` that lives on would fight with ours over the same files.
- * It gets some time to end by itself, then it is killed.
+ * Ends the command of the step that runs in this folder, if any: our own when setup is stopped, or one
+ * that a killed setup left running. A leftover `npm ci` would write to the same files as ours. The
+ * command gets some time to exit before it is killed.
  */
 export async function endStep(root) {
   const recordPath = toRecordPath(root);
@@ -113,8 +113,8 @@ function killGroup(pid, signal) {
 }
 
 /**
- * When a process started, in a form that only serves to tell it from a later one with the same pid;
- * undefined when it is gone (a zombie counts as gone).
+ * When a process started, in a form that distinguishes it from a later one with the same pid; undefined
+ * when it has ended (a zombie counts as ended).
  */
 export function processStart(pid) {
   if (process.platform === 'linux') {

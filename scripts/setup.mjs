@@ -1,5 +1,5 @@
-// The one setup step before `npm start` and `npm test`: node_modules, a Node.js that runs Sightglass, the
-// Python runtime, and for the tests a browser.
+// The setup before `npm start` and `npm test`: node_modules, a Node.js that runs Sightglass, the Python
+// runtime and, for the tests, a browser.
 // Plain JavaScript on purpose: it runs on the machine's own Node.js before anything is installed.
 // A warm run reads a few files and starts no process.
 

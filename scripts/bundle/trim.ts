@@ -6,8 +6,8 @@ import type { Bundle } from './index.ts';
 const FOLDERS = new Set(['tests', 'test', '__pycache__', 'include', 'cmake', 'bin']);
 const ENDINGS = /\.(pyi|pxd|pyx|a|h|hpp|cu|cuh|cmake)$/;
 /**
- * The half of transformers that is of no use without PyTorch: 71 MB with its bytecode, and 21 in a dmg.
- * `auto` has only tables, which the rest reads.
+ * The half of transformers that is useless without PyTorch: 71 MB with its bytecode, 21 MB in a dmg.
+ * `auto` contains only tables, which the other half reads.
  */
 const FOR_PYTORCH = /^transformers\/models\/(?!auto\/).*\/mod(eling|ular)_\w+\.py$/;
 /** Read at run time, whatever they are called: MLX compiles kernels from its headers on Linux. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { AS_LOCKED } from '../setup-runtime.mjs';
+import { AS_LOCKED } from '../setup-python.mjs';
 import type { Bundle } from './index.ts';
 import { runUv } from './tools.ts';
 

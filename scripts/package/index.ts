@@ -9,7 +9,7 @@ import { writeSkeleton } from './skeleton.ts';
 
 // `npm run package`: the app as people get it, in `out`. On a Mac a dmg and a zip. Elsewhere the same
 // configuration over a skeleton of Electron, which shows what would be inside: only its JavaScript and
-// its runtime can run. `-- --require-signature` refuses to build what may not be released.
+// its runtime can run. With `-- --require-signature` it refuses to build an app that cannot be released.
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const isMac = process.platform === 'darwin';
@@ -29,13 +29,13 @@ const run = (command: string, args: string[], more = {}) =>
 const bundle = join(root, 'dist/bundle', platform, 'runtime');
 if (!(await isCurrent(root, bundle))) await run('npm', ['run', '--silent', 'bundle']);
 for (const part of ['main', 'server', 'renderer']) {
-  // The compilers leave the output of sources that are gone.
+  // The compilers leave behind the output of deleted sources.
   await rm(join(root, 'dist', part), { recursive: true, force: true });
 }
 await run('npm', ['run', '--silent', 'build']);
 const skeleton = join(root, 'dist/electron-skeleton');
 if (!isMac) await writeSkeleton(skeleton);
-// Without codesign the fuses cannot be followed by a signature.
+// There is no codesign here to sign again after the fuses are set.
 const elsewhere = [
   `-c.electronDist=${skeleton}`,
   '-c.mac.notarize=false',

@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { toCask } from './cask.ts';
 
 // For the macOS workflow, on a tag: `node scripts/package/release.ts v1.2.3 out` checks that the packaged
-// files belong to that version and writes what goes beside them into the release: SHA256SUMS.txt, the
-// notes out of CHANGELOG.md, and the Homebrew cask.
+// files belong to that version and writes the rest of the release: SHA256SUMS.txt, the notes from
+// CHANGELOG.md, and the Homebrew cask.
 
 /** A version's section; a date may follow. */
 const HEADING = /^## \[?v?(\d+\.\d+\.\d+(?:-[\w.]+)?)\]?(?: .*)?$/;
 
-/** What a release consists of. `latest-mac.yml` and the block maps are what updates read. */
+/** The packaged files of a release. Updates read `latest-mac.yml` and the block maps. */
 export function releaseFiles(version: string): string[] {
   const name = `Sightglass-${version}-arm64`;
   return [
@@ -34,7 +34,7 @@ export interface Release {
   changelog: string;
 }
 
-/** @throws Error when a file is missing or of another version, or CHANGELOG.md says nothing of it */
+/** @throws Error when a file is missing or has another version, or CHANGELOG.md does not describe it */
 export async function writeRelease(release: Release): Promise<void> {
   const { tag, owner, folder, packageVersion, changelog } = release;
   const version = tag.replace(/^v/, '');
@@ -55,7 +55,7 @@ export async function writeRelease(release: Release): Promise<void> {
   await writeFile(join(folder, 'sightglass.rb'), toCask({ version, owner, sha256 }));
 }
 
-/** An app that updates itself compares what it downloads with this file. */
+/** Checks `latest-mac.yml`, against which an app verifies the update that it downloads. */
 async function checkUpdateFile(folder: string, version: string): Promise<void> {
   const text = await readFile(join(folder, 'latest-mac.yml'), 'utf8');
   const zip = releaseFiles(version)[2] ?? '';
@@ -68,7 +68,7 @@ async function checkUpdateFile(folder: string, version: string): Promise<void> {
 }
 
 /**
- * What CHANGELOG.md says of a version: the text below its heading, which may carry a date.
+ * What CHANGELOG.md says about a version: the text below its heading, which may have a date.
  * @throws Error when the version has no section, or an empty one
  */
 export function changesOf(changelog: string, version: string): string {

@@ -4,7 +4,7 @@
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What notarytool accepts, as electron-builder reads it: one of these, complete. */
+/** The credentials that electron-builder accepts for notarization: all of one group. */
 const CREDENTIALS = [
   ['APPLE_ID', 'APPLE_APP_SPECIFIC_PASSWORD', 'APPLE_TEAM_ID'],
   ['APPLE_API_KEY', 'APPLE_API_KEY_ID', 'APPLE_API_ISSUER'],
@@ -20,7 +20,7 @@ export interface Signing {
   options: string[];
 }
 
-/** @throws Error when notarization is set up in part: electron-builder says so only after signing. */
+/** @throws Error when credentials are incomplete, which electron-builder reports only after signing. */
 export function planSigning(environment: Environment): Signing {
   const env = withoutEmpty(environment);
   const isPullRequest = env['GITHUB_BASE_REF'] !== undefined;
@@ -45,8 +45,8 @@ export function planSigning(environment: Environment): Signing {
 }
 
 /**
- * A secret that a workflow does not have arrives as an empty variable, which electron-builder takes for
- * a value: `CSC_LINK=""` is a file to it, `CSC_FOR_PULL_REQUEST=""` a yes.
+ * A secret that a workflow does not have becomes an empty variable, which electron-builder takes for a
+ * value: `CSC_LINK=""` for a file, `CSC_FOR_PULL_REQUEST=""` for true.
  */
 function withoutEmpty(environment: Environment): Record<string, string> {
   const entries = Object.entries(environment).filter(
@@ -67,13 +67,14 @@ function hasCredentials(env: Record<string, string>): boolean {
   if (group === undefined) return false;
   const missing = group.filter((name) => env[name] === undefined);
   if (missing.length === 0) return true;
+  const given = group.filter((name) => env[name] !== undefined);
   throw new Error(
-    `Notarization needs ${missing.join(' and ')} as well as ${group.filter((name) => env[name] !== undefined).join(' and ')}. ` +
+    `Notarization needs ${missing.join(' and ')} as well as ${given.join(' and ')}. ` +
       'Set all of them, or none for an app that is signed but not notarized.',
   );
 }
 
-/** A team alone does not ask for notarization: people export it for Xcode. */
+/** A team alone does not ask for notarization: developers export it for Xcode. */
 function isCredential(env: Record<string, string>, name: string): boolean {
   return name !== 'APPLE_TEAM_ID' && env[name] !== undefined;
 }

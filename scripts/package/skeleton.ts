@@ -7,7 +7,7 @@ const FUSE_WIRE = Buffer.concat([
   Buffer.from([1, 9]),
   Buffer.from('101001110'),
 ]);
-/** The first bytes of a Mach-O program for arm64, by which it is recognized. */
+/** The first bytes of a Mach-O program for arm64, which identify it. */
 const PROGRAM = Buffer.from('cffaedfe0c00000100000000020000000000000000000000', 'hex');
 const DATA = Buffer.alloc(64);
 const HELPERS = ['', ' (GPU)', ' (Plugin)', ' (Renderer)'];
@@ -44,7 +44,7 @@ export async function writeSkeleton(folder: string): Promise<void> {
   await put(join(folder, 'version'), '45.4.1');
 }
 
-/** A framework with its version, and the links by which it is found. */
+/** A framework with its version folder and the links to it. */
 async function putFramework(folder: string, files: Record<string, Buffer>): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     await put(join(folder, 'Versions/A', name), content, 0o755);

@@ -24,8 +24,7 @@ const running = execa(
   join(app, 'Contents/MacOS/Sightglass'),
   [
     `--user-data-dir=${home}`,
-    // Chromium reads its cookie key from the keychain, which asks a person whenever an app that is
-    // signed ad hoc has changed. Nobody is here to answer.
+    // macOS asks before an app that is signed ad hoc may use the keychain, and nobody is here to answer.
     '--use-mock-keychain',
   ],
   { stdio: 'inherit', reject: false },
@@ -50,7 +49,7 @@ async function verifySignature(): Promise<void> {
   await execa('codesign', ['--display', '--verbose=2', app], { stdio });
 }
 
-/** Polls, because the app tells nobody outside that it is ready. */
+/** Polls, because the app does not announce when it is ready. */
 async function ready(): Promise<void> {
   const end = performance.now() + READY_WITHIN_MS;
   let ended: Result | undefined;

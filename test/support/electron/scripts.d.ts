@@ -5,10 +5,7 @@ declare module '*/scripts/setup-chromium.mjs' {
   export function ensureChromium(root: string): Promise<void>;
 }
 
-declare module '*/setup-runtime.mjs' {
-  export const AS_LOCKED: readonly string[];
-  /** uv's environment: without the person's settings, but with pip's indexes and certificates. */
-  export function toUvEnvironment(python: string): Record<string, string | undefined>;
+declare module '*/scripts/setup-runtime.mjs' {
   export function hasRuntime(root: string, options: { dev: boolean }): boolean;
   export function ensureRuntime(
     root: string,
@@ -42,7 +39,7 @@ declare module '*/scripts/setup-node.mjs' {
     isTranslated: () => boolean;
   }): void;
   export function findFault(
-    said: [version: string, arch: string, typescript: string | false | null],
+    reported: [version: string, arch: string, typescript: string | false | null],
     oldest: string,
   ): string | undefined;
   export function hasNode(root: string): boolean;
@@ -52,14 +49,14 @@ declare module '*/scripts/setup-node.mjs' {
   ): Promise<void>;
 }
 
-declare module '*/scripts/setup-python-settings.mjs' {
+declare module '*/setup-python-settings.mjs' {
   type Environment = Record<string, string | undefined>;
   export function toPythonEnvironment(env: Environment): Environment;
   export function toPipEnvironment(python: string, env: Environment): Environment;
-  export function toUvEnvironment(python: string, env: Environment): Environment;
+  export function toUvEnvironment(python: string, env?: Environment): Environment;
 }
 
-declare module '*/scripts/setup-python.mjs' {
+declare module '*/setup-python.mjs' {
   interface Search {
     env: Record<string, string | undefined>;
     own: string;
@@ -72,6 +69,7 @@ declare module '*/scripts/setup-python.mjs' {
     seen: readonly object[];
     machine: string;
   }
+  export const AS_LOCKED: readonly string[];
   export const MINORS: readonly number[];
   export const DOWNLOADED: string;
   export function choosePython(search: Search): Choice;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { isCurrent, writeManifest } from '../../../scripts/bundle/manifest.ts';
 import { PROGRAMS } from '../../../scripts/bundle/programs.ts';
 
-// A bundle is used again only while it is made from the sources as they are.
+// A bundle is reused only while its sources have not changed.
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 let copy: string;
@@ -24,7 +24,9 @@ before(async () => {
   for (const name of ['requirements.txt', 'requirements-setup.txt']) {
     await cp(join(root, 'resources/runtime', name), join(copy, 'resources/runtime', name));
   }
-  await cp(join(root, 'scripts/setup-runtime.mjs'), join(copy, 'scripts/setup-runtime.mjs'));
+  for (const name of ['setup-python.mjs', 'setup-python-settings.mjs']) {
+    await cp(join(root, 'scripts', name), join(copy, 'scripts', name));
+  }
 });
 after(() => rm(copy, { recursive: true }));
 
@@ -47,7 +49,7 @@ test('a bundle of the same sources is current', async () => {
   assert.equal(await isCurrent(copy, folder), true);
   await mkdir(join(copy, 'resources/runtime/launcher/__pycache__'), { recursive: true });
   await writeFile(join(copy, 'resources/runtime/launcher/__pycache__/lines.pyc'), 'bytecode');
-  assert.equal(await isCurrent(copy, folder), true, 'bytecode is no source');
+  assert.equal(await isCurrent(copy, folder), true, 'bytecode is not a source');
 });
 
 for (const source of [
