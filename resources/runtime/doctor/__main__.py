@@ -1,8 +1,7 @@
-"""Finds out whether this Python, MLX and the GPU work, for `sightglass doctor`.
+"""Checks whether this Python, MLX and the GPU work, for `sightglass doctor`.
 
-Started as `python -I doctor`. Reports in JSON lines on stdout, one for each step, before the next
-step begins: a step that takes the whole process down is the one whose line is missing. Loads no
-model and needs no network.
+Started as `python -I doctor`. Writes a JSON line to stdout after each step, so that a step that
+crashes the process is the first one without a line. Loads no model and needs no network.
 """
 
 import os
@@ -61,7 +60,7 @@ def check_mlx() -> dict:
 
 
 def check_matmul() -> dict:
-    """Multiplies whole numbers, which float32 holds exactly, so the result must be exact too."""
+    """Multiplies small integers, for which float32 is exact, so the result must be exact too."""
     import mlx.core as mx
     import numpy as np
 

@@ -2,16 +2,16 @@
 
 Since ml-explore/mlx#3523 a failed Metal command buffer (out of memory, or stopped because it kept
 the display waiting) no longer aborts the process: MLX raises its error at a later evaluation, or
-the arrays hold zeros (ml-explore/mlx#3979, #4134). mlx_vlm would fail the batch and go on, with a
-prefix cache that may hold checkpoints of that batch. The supervisor restarts a process that has
-ended and retries what it ran.
+the arrays hold zeros (ml-explore/mlx#3979, #4134). mlx_vlm would fail the batch and continue, with
+a prefix cache that may hold checkpoints of that batch. The supervisor restarts the process and
+retries its requests.
 """
 
 import logging
 import os
 
 FAILED_COMMAND_BUFFER = "[METAL] Command buffer execution failed"
-"""How MLX begins such an error (`mlx/backend/metal`)."""
+"""How the message of such an error starts (`mlx/backend/metal`)."""
 
 
 def exit_if_gpu_failed(error: BaseException | None) -> None:

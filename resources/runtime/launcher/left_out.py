@@ -1,7 +1,7 @@
 """Packages that mlx_vlm depends on and Sightglass does not install.
 
 `override-dependencies` in pyproject.toml keeps them out of the locks, because answering questions
-about images never imports them. A few models of other kinds do; this module says what they miss.
+about images never imports them. A few other models do; this module names the missing package.
 """
 
 from lines import FatalError
@@ -15,11 +15,11 @@ LEFT_OUT = {
     "sounddevice": "sounddevice",
     "typer": "typer",
 }
-"""The name that Python imports, and the package that has it."""
+"""The name to import, and the package that provides it."""
 
 
 def missing_package(what: str, error: BaseException) -> FatalError | None:
-    """Why `what` cannot be loaded, if `error` is an import of a package that is not installed."""
+    """Why `what` cannot be loaded, if `error` is the failed import of a package. None otherwise."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return None
     module = error.name.split(".")[0]

@@ -19,7 +19,7 @@ MAX_SOCKET_PATH_BYTES = 103
 """macOS's limit (`sun_path` is 104 bytes with its zero); Linux allows 107."""
 
 TOUCH_EVERY_SECONDS = 6 * 3600
-"""Far below the three days after which macOS removes what nobody touched in a temporary folder."""
+"""Well below the three days after which macOS removes untouched files from a temporary folder."""
 
 
 def check_python() -> None:
@@ -105,8 +105,8 @@ def bind(path: Path) -> socket.socket:
 def keep_socket(path: Path, wait: Callable[[float], None] = time.sleep) -> None:
     """Touches the socket and its folder while the process runs.
 
-    macOS's dirhelper removes what was not touched for three days from `$TMPDIR`, sockets of running
-    processes included (onevcat/Prowl#239).
+    macOS's dirhelper removes files from `$TMPDIR` that were not touched for three days, including
+    the sockets of running processes (onevcat/Prowl#239).
     """
 
     def touch() -> None:
