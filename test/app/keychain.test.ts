@@ -36,7 +36,7 @@ test('a server whose key the keychain refuses does not start, and says why', { s
     .getByText(/API key could not be read from the keychain/)
     .waitFor();
   await app.until(({ tray }) => /failedTemplate/.test(tray?.image ?? ''));
-  await assert.rejects(fetch(`${url}/health`), 'nobody is served without the key');
+  await assert.rejects(fetch(`${url}/health`), 'nothing is served without the key');
   await page.getByRole('button', { name: 'Try Again' }).click();
   await page
     .getByRole('alert')

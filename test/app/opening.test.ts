@@ -128,7 +128,7 @@ test('a dialog that the menu opens comes in front of other apps', { skip }, asyn
   assert.deepEqual(before, { name: 'app.focus', args: [{ steal: true }] });
 });
 
-/** Without settings, a service or a page: the panel opens by itself and is put away. */
+/** An app without settings, service or page, whose panel has been closed after it opened at start. */
 async function startBare(options: Partial<Parameters<typeof startApp>[0]> = {}) {
   await buildApp();
   const home = await mkdtemp(join(tmpdir(), 'sightglass-home-'));

@@ -68,7 +68,7 @@ export function probeLines(changes: Readonly<Record<string, object>> = {}): obje
   return [PYTHON, MLX, MATMUL, MLX_VLM].map((line) => ({ ...line, ...changes[line.event] }));
 }
 
-/** Resources whose Python prints these lines, whatever it is asked, and ends as it is told to. */
+/** Resources whose Python prints these lines for any command, then runs `end`. */
 export async function fakeResources(
   t: TestContext,
   { lines = probeLines(), end = 'exit 0', name = 'resources', prepare }: FakeRuntime = {},

@@ -156,7 +156,7 @@ test('a Python without venv is named together with the missing package', (t) => 
 });
 
 const HERE = { machine: process.arch === 'x64' ? 'x86_64' : process.arch };
-/** A fake uv that "downloads" a Python, into where it is told to. */
+/** A fake uv that "downloads" a Python into the given folder. */
 const UV = `[ "$1" = --version ] && exit 0
   [ "$*" = "python install 3.12" ] || exit 2
   bin="$UV_PYTHON_INSTALL_DIR/cpython-3.12.9-any/bin"; mkdir -p "$bin"

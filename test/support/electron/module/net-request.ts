@@ -36,7 +36,7 @@ interface RequestOptions {
 
 /**
  * `net.request` of main: plain HTTP to this machine, with Chromium's names for what fails. It
- * follows no redirect by itself: whoever is told of one aborts the request, and makes another.
+ * does not follow redirects: on one, the caller aborts the request and makes another.
  */
 export class ClientRequest extends EventEmitter {
   readonly #request: http.ClientRequest;
