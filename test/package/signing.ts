@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-// What electron-builder and osx-sign would do with our configuration, asked of their own code.
+// What electron-builder and osx-sign would do with our configuration, according to their own code.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const builder = createRequire(import.meta.url).resolve('electron-builder');
@@ -31,7 +31,7 @@ export async function validate(configuration: object): Promise<void> {
 export interface SignList {
   /** What osx-sign would sign one by one, in the app that is or would be at `app`. */
   signed: string[];
-  /** What it would sign but for `signIgnore`. */
+  /** What it would sign without `signIgnore`. */
   ignored: string[];
 }
 
@@ -70,7 +70,7 @@ export async function isCode(path: string): Promise<boolean> {
   }
 }
 
-/** Those of the paths that are what `is` says. */
+/** The paths for which `is` resolves with true. */
 export async function filterAsync(
   paths: string[],
   is: (path: string) => Promise<boolean>,

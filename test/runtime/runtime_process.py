@@ -16,7 +16,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = os.environ.get("SIGHTGLASS_BUNDLED_RUNTIME")
-"""The runtime of a packaged app to be tested instead of the checkout's."""
+"""The runtime of a packaged app to test instead of the checkout's."""
 PYTHON = f"{BUNDLE}/python/bin/python3" if BUNDLE else sys.executable
 LAUNCHER = Path(BUNDLE or ROOT / "resources/runtime") / "launcher"
 DEMO = ROOT / "resources/models/demo"

@@ -133,7 +133,7 @@ def make_model(kind: str) -> Any:
 
 
 def build(kind: str, config: dict[str, Any]) -> Any:
-    """The architecture that mlx_vlm has for such a configuration, with its first random weights."""
+    """mlx_vlm's architecture for such a configuration, with random weights."""
     architecture = importlib.import_module(f"mlx_vlm.models.{kind}")
     parts = ["text", "vision", "perceiver", "projector", "audio"]
     read = architecture.ModelConfig.from_dict(copy.deepcopy(config))
@@ -222,7 +222,7 @@ QWEN_PROCESSOR = {
 
 
 def write_folder(name: str, folder: Path) -> Path:
-    """A whole model of that architecture, as people download it, with random weights."""
+    """A complete model folder of that architecture, as on the Hub, with random weights."""
     kind = name.split()[0]
     shutil.copytree(DEMO, folder, ignore=shutil.ignore_patterns("*.safetensors", "README.md"))
     config = {"model_type": kind, **copy.deepcopy(FOLDERS[name]), **TOKENIZER}

@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const ANSWER = 'A red circle on a white background.';
 
-/** What setup makes, by part. */
+/** What setup creates, by part. */
 const MADE = {
   packages: ['node_modules'],
   node: [
@@ -44,12 +44,12 @@ export function installTools(folder: string, node: string, npm: string): string 
   return bin;
 }
 
-/** A clone of the last commit, in which nothing is set up. */
+/** A clone of the last commit in which nothing has been set up. */
 export class FreshClone {
   readonly folder = mkdtempSync(join(tmpdir(), 'sightglass-clone-'));
   readonly env: Environment;
 
-  /** @param env on top of our own environment, without what `npm run` adds to it */
+  /** @param env added to our own environment, from which the variables of `npm run` are removed */
   constructor(env: Environment = {}) {
     const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
     const path = (process.env['PATH'] ?? '').split(delimiter);
@@ -62,7 +62,7 @@ export class FreshClone {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** Removes what setup has made of these parts, as if it had never run for them. */
+  /** Removes what setup created for these parts, as if it had never run. */
   forget(...parts: (keyof typeof MADE)[]): void {
     for (const file of parts.flatMap((part) => MADE[part])) {
       rmSync(join(this.folder, file), { recursive: true, force: true, maxRetries: 5 });
@@ -89,7 +89,7 @@ export class FreshClone {
     }
   }
 
-  /** The same where there is no network but loopback; curl asks, from inside that place. */
+  /** The same in a network namespace that has only loopback, where curl sends the request. */
   async startOffline(enableLoopback: string): Promise<string> {
     const body = join(this.folder, 'request.json');
     writeFileSync(body, JSON.stringify(question(redCircle)));
@@ -104,7 +104,7 @@ export class FreshClone {
     return JSON.parse(output.text()).choices[0].message.content;
   }
 
-  /** Runs setup and kills it, and only it, as soon as `moment` has come. What it started lives on. */
+  /** Runs setup and kills it at `moment`, but not the commands that it started. */
   async killSetup(moment: (output: Output, folder: string) => Promise<unknown>): Promise<void> {
     const child = this.spawn('node', ['scripts/setup.mjs']);
     const exited = once(child, 'exit');
@@ -118,7 +118,7 @@ export class FreshClone {
     ended.catch(() => {});
   }
 
-  /** The version of the Node.js that setup has chosen. */
+  /** The version of the Node.js that setup chose. */
   get node(): string {
     const file = join(this.folder, 'node_modules/.bin/node');
     return execFileSync(file, ['--version'], { encoding: 'utf8' }).trim();
@@ -167,14 +167,14 @@ function collect(
   };
 }
 
-/** The person's own npm settings with these lines added, for `npm_config_userconfig`. */
+/** The user's npm settings with these lines added, for `npm_config_userconfig`. */
 export function writeNpmrc(folder: string, lines: string): string {
   const file = join(folder, 'npmrc');
   writeFileSync(file, `${readHome('.npmrc')}\n${lines}\n`);
   return file;
 }
 
-/** The person's own pip settings with these lines added, for `XDG_CONFIG_HOME`. */
+/** The user's pip settings with these lines added, for `XDG_CONFIG_HOME`. */
 export function writePipConfig(folder: string, lines: string): string {
   mkdirSync(join(folder, 'pip'));
   writeFileSync(join(folder, 'pip/pip.conf'), `[global]\n${lines}\n`);

@@ -8,16 +8,16 @@ import { root } from './built-panel.ts';
 import type { AppOptions } from './electron/start-app.ts';
 import { onStandIn } from './sightglass-app.ts';
 
-/** An empty zip's end record, behind some bytes of content. */
+/** The end record of an empty zip. */
 const ZIP_END = Buffer.concat([Buffer.from('PK\x05\x06', 'latin1'), Buffer.alloc(18)]);
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server of releases on this machine: a new one of the app, and what a test makes of it. */
+/** A local server with a new release of the app, whose responses a test can replace. */
 export class UpdateFeed {
   readonly version = '9.8.7';
   readonly zip = Buffer.concat([randomBytes(400_000), ZIP_END]);
-  /** What is answered instead of the release, by path. */
+  /** Responses that replace those of the release, by path. */
   readonly answers = new Map<string, Answer>();
   readonly asked: string[] = [];
   readonly #server = createServer((request, response) => this.#answer(request, response));
@@ -73,8 +73,8 @@ export class UpdateFeed {
 }
 
 /**
- * Launches the app as a packaged one whose `app-update.yml` says where its updates are, and tells
- * where the update that it installs at its end can be read.
+ * How to launch the app as a packaged one whose `app-update.yml` names its feed, and how to read the
+ * update that it installs at exit.
  */
 export function packagedApp(home: string, config: object, options: Partial<AppOptions> = {}) {
   const installFolder = join(home, 'installed');
@@ -86,7 +86,7 @@ export function packagedApp(home: string, config: object, options: Partial<AppOp
       for (const name of ['runtime', 'models', 'icons']) {
         await symlink(join(root, 'resources', name), join(resourcesPath, name));
       }
-      // JSON is YAML, too.
+      // JSON is valid YAML.
       const content = JSON.stringify({ ...config, updaterCacheDirName: 'sightglass-updater' });
       await writeFile(join(resourcesPath, 'app-update.yml'), content);
       const packaged = { isPackaged: true, isOnMac: true, resourcesPath };

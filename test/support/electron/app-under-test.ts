@@ -59,12 +59,12 @@ export interface AppState {
  */
 export interface AppActions {
   clickTray(button?: 'click' | 'right-click' | 'double-click'): void;
-  /** The mouse button goes down on the icon. */
+  /** Presses the mouse button on the icon. */
   pressTray(): void;
-  /** It goes up again. */
+  /** Releases it. */
   releaseTray(): void;
   pressTrayByVoiceOver(): void;
-  /** A frame of this address invokes a channel of main. What comes of it is recorded. */
+  /** Invokes a channel of main from a frame with this address; the result is recorded. */
   invokeFrom(
     frame: { url: string; isSubframe?: boolean },
     channel: string,

@@ -11,11 +11,11 @@ export interface Launch {
   folder: string;
   userData: string;
   isPackaged: boolean;
-  /** Its command line, after the name of the app. */
+  /** The command line, after the name of the app. */
   args: string[];
   /**
-   * Whether it takes this machine for an Apple silicon Mac once it is ready. While its modules load it
-   * does not: native ones need the machine's own platform.
+   * Whether the app sees an Apple silicon Mac once it is ready. Not while its modules load, because
+   * native ones need the real platform.
    */
   isOnMac: boolean;
   /** `process.resourcesPath`; undefined as under Node. */
@@ -24,9 +24,9 @@ export interface Launch {
   signature: 'identity' | 'adhoc' | 'none';
   /** Where an update is installed once the app has exited. */
   installFolder: string;
-  /** Whether macOS opened it at login. */
+  /** Whether macOS opened the app at login. */
   wasOpenedAtLogin: boolean;
-  /** Whether the person lets the app into the keychain. */
+  /** Whether the user allows the app to use the keychain. */
   isKeychainOpen: boolean;
   /** False when another instance holds the lock. */
   isFirstInstance: boolean;

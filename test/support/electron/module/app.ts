@@ -49,7 +49,7 @@ class App extends StrictEmitter {
   readonly commandLine = refuseUnknown('app.commandLine', {
     appendSwitch: recorder('app.commandLine.appendSwitch'),
     hasSwitch: (name: string) => findSwitch(name) !== undefined,
-    /** Empty for a switch without a value, and for none. */
+    /** Empty for a switch without a value, and for a missing one. */
     getSwitchValue: (name: string) => findSwitch(name) ?? '',
   });
 

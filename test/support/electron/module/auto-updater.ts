@@ -25,9 +25,9 @@ interface Feed {
  * Electron's `autoUpdater` on macOS, which is Squirrel.Mac: it asks the feed for the address of a
  * zip, downloads it, checks its code signature against the running app's, and leaves the rest to
  * ShipIt, a process that replaces the app once it has exited, however it exits. Here `launch.signature`
- * says how the running app is signed, a zip counts as intact when it has an end, and "installed" is
- * the zip in `launch.installFolder`. As in Electron an unsigned app hears of it in `setFeedURL`, and
- * `checkForUpdates` then does nothing at all.
+ * says how the running app is signed, a zip counts as intact if it has an end record, and "installed" is
+ * the zip in `launch.installFolder`. As in Electron, an unsigned app gets an error from `setFeedURL`,
+ * and `checkForUpdates` then does nothing.
  */
 class AutoUpdater extends StrictEmitter {
   #feed: Feed | undefined;
@@ -83,7 +83,7 @@ class AutoUpdater extends StrictEmitter {
     const zip = Buffer.from(await download.arrayBuffer());
     record('autoUpdater downloaded', zip.length);
     if (!zip.includes(ZIP_END)) throw new Error('Could not extract archive');
-    // The designated requirement of an ad-hoc signature is its own hash, which no other build has.
+    // The designated requirement of an ad hoc signature is its own hash, which no other build has.
     if (launch.signature === 'adhoc') {
       throw new Error(
         'Code signature at URL file:///update/ did not pass validation: code failed to satisfy specified code requirement(s)',

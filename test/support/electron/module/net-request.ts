@@ -15,7 +15,7 @@ const OPTIONS = [
   'url',
 ];
 
-/** What Chromium's network stack says instead of Node's codes. */
+/** The error names of Chromium's network stack, by Node's codes. */
 const CHROMIUM_ERRORS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'net::ERR_CONNECTION_REFUSED',
   ECONNRESET: 'net::ERR_CONNECTION_RESET',

@@ -27,7 +27,7 @@ function requireAvailable(): void {
   if (!isAvailable) throw new Error('Encryption is not available');
 }
 
-/** On macOS every one of these may ask the person for the keychain, so each call is recorded. */
+/** On macOS any of these may ask the user for the keychain, so each call is recorded. */
 const touching =
   <Args extends unknown[], Result>(name: string, act: (...args: Args) => Result) =>
   (...args: Args): Result => {
@@ -50,7 +50,7 @@ export const safeStorage = refuseUnknown('safeStorage', {
   })),
 });
 
-/** Whether the person lets the app into the keychain. */
+/** Whether the user allows the app to use the keychain. */
 export function setKeychain(isOpen: boolean): void {
   isAvailable = isOpen;
 }

@@ -79,12 +79,12 @@ export class Tray extends StrictEmitter {
     announce();
   }
 
-  /** The left mouse button goes down on it. */
+  /** Presses the left mouse button on the icon. */
   pressDown(): void {
     this.emit('mouse-down', KEYS, { x: 0, y: 0 });
   }
 
-  /** It goes up again. */
+  /** Releases it. */
   release(): void {
     this.emit('mouse-up', KEYS, { x: 0, y: 0 });
     this.press('click');
