@@ -82,7 +82,7 @@ test('running requests are answered before the app quits for an update', { skip 
   await check(running, 'Download', 'Later');
   await says(running, /will be installed when you quit/);
   const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
-  const answer = post(url, { ...endless(image), max_tokens: 1200 });
+  const answer = post(url, { ...endless(image), max_tokens: 600 });
   await app.until(({ blockers }) => blockers.length === 1);
   await app.answerDialog({ button: 'Let Them Finish' });
   await app.openTrayMenu();
