@@ -34,6 +34,8 @@ const DOCUMENTED = new Set([
   'too_many_streams',
 ]);
 
+const MAX_PROBLEMS = 20;
+
 /** Counts outcomes and keeps the first few that should not have been. */
 export class Tally {
   readonly counts: Record<Outcome, number> = {
@@ -48,7 +50,10 @@ export class Tally {
   add(outcome: Outcome, detail = ''): void {
     this.counts[outcome] += 1;
     const isFine = outcome === 'right' || outcome === 'documented';
-    if (!isFine && this.problems.length < 5) this.problems.push(`${outcome}: ${detail}`);
+    if (isFine || this.problems.length >= MAX_PROBLEMS) return;
+    const problem = `${new Date().toISOString()} ${outcome}: ${detail}`;
+    this.problems.push(problem);
+    process.stderr.write(`  ${problem}\n`);
   }
 
   merge({ counts, problems }: Tally): void {
