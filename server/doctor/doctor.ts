@@ -49,6 +49,8 @@ export interface DoctorOptions {
   log: Logger;
   /** Keys and tokens to remove from the report, besides those in the environment. */
   secrets?: readonly (string | undefined)[];
+  /** How long the runtime, and then the model, may take to be looked at. */
+  withinMs?: number | undefined;
 }
 
 /**
@@ -56,8 +58,8 @@ export interface DoctorOptions {
  * removed from the report, so that it can be shared.
  */
 export async function diagnose(options: DoctorOptions): Promise<DoctorReport> {
-  const { version, resources, settings, machine = thisMachine, log } = options;
-  const probing = probeRuntime(resources, log);
+  const { version, resources, settings, machine = thisMachine, log, withinMs } = options;
+  const probing = probeRuntime(resources, log, withinMs);
   const pinned = pinnedVersions(resources, machine);
   const app = packagedApp(resources);
   const checks: readonly [name: string, title: string, check: () => Promise<Finding>][] = [
@@ -70,7 +72,7 @@ export async function diagnose(options: DoctorOptions): Promise<DoctorReport> {
     ['mlx', 'MLX', async () => checkMlx(await probing, (await pinned).get('mlx'))],
     ['gpu', 'GPU', async () => checkMetal(await probing, machine)],
     ['mlx_vlm', 'mlx_vlm', async () => checkMlxVlm(await probing, (await pinned).get('mlx-vlm'))],
-    ['model', 'Model', async () => checkModel(settings, await probing, resources, log)],
+    ['model', 'Model', async () => checkModel(settings, await probing, resources, log, withinMs)],
     ['disk', 'Disk', () => checkDisk(machine)],
     ['port', 'Port', () => checkPort(settings, machine)],
     ['other_servers', 'Other servers', () => checkOtherServers(settings.port, machine)],
@@ -115,20 +117,38 @@ function toFinding(error: Error): Finding {
 const SECRET_VARIABLES = ['SIGHTGLASS_API_KEY', 'HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'];
 /** Shorter values are not secrets, and removing them would garble ordinary words. */
 const SHORTEST_SECRET = 4;
-const TOKEN = /\b(?:hf|sk|ghp|api_org)[_-]\w{8,}/g;
-const CREDENTIALS = /(\w:\/\/)[^/@\s]+@/g;
+/** Keys of Hugging Face, OpenAI, Anthropic, GitHub and GitLab. `hf-internal-testing` is no key. */
+const TOKEN = /\b(?:hf_|api_org_|sk[-_]|gh[pousr]_|github_pat_|glpat-)[\w-]{8,}/g;
+const BEARER = /\b(Bearer) +[\w.~+/=-]{8,}/gi;
+/** Of a URL. Python's Path makes one slash of two; a password may contain an @. */
+const CREDENTIALS = /(\w:\/{1,2})[^/\s]*@/g;
+const QUERY_SECRET =
+  /([?&#][\w.-]*(?:token|key|secret|passw|credential|signature|\bsig|auth)[\w.-]*=)[^&#\s]+/gi;
+/** Home folders name their owners. */
+const ANY_HOME = /(\/(?:Users|home)\/)(?!Shared\b)[^/\s'"`,;:)]+/g;
+/** More of one finding tells a reader nothing. */
+const LONGEST_TEXT = 1000;
 
 function redact(check: Check, { machine = thisMachine, secrets = [] }: DoctorOptions): Check {
   const { env } = machine;
   const hidden = [...secrets, ...SECRET_VARIABLES.map((name) => env[name])]
     .filter((value) => value !== undefined)
-    .filter(({ length }) => length >= SHORTEST_SECRET);
-  const homes = [machine.home, realHome(machine.home)].filter((home) => home.length > 1);
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .sort((a, b) => b.length - a.length); // one may contain another
+  const homes = spellingsOf(machine.home).map(toPathPattern);
   const clean = (text: string) => {
     let shown = text;
     for (const secret of hidden) shown = shown.replaceAll(secret, '[secret]');
-    for (const home of homes) shown = shown.replaceAll(toPathPattern(home), '~');
-    return shown.replace(TOKEN, '[secret]').replace(CREDENTIALS, '$1');
+    for (const home of homes) shown = shown.replaceAll(home, '~');
+    shown = shown
+      .replace(TOKEN, '[secret]')
+      .replace(BEARER, '$1 [secret]')
+      .replace(CREDENTIALS, '$1')
+      .replace(QUERY_SECRET, '$1[secret]')
+      .replace(ANY_HOME, '$1[user]')
+      .replace(/\s+/g, ' ')
+      .trim();
+    return shown.length > LONGEST_TEXT ? `${shown.slice(0, LONGEST_TEXT)}…` : shown;
   };
   const { remedy } = check;
   return {
@@ -140,7 +160,20 @@ function redact(check: Check, { machine = thisMachine, secrets = [] }: DoctorOpt
 
 /** Matches the folder and paths inside it, but not a sibling whose name starts with the same letters. */
 function toPathPattern(folder: string): RegExp {
-  return new RegExp(`${folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w.-])`, 'g');
+  // On a Mac, paths are the same in either case.
+  return new RegExp(`${folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w.-])`, 'gi');
+}
+
+/** How a text may spell the home folder. macOS decomposes accents in some paths and not in others. */
+function spellingsOf(home: string): string[] {
+  const folders = [home, realHome(home)].map((folder) => folder.replace(/\/+$/, ''));
+  const forms = folders.flatMap((folder) => [
+    folder,
+    folder.normalize('NFC'),
+    folder.normalize('NFD'),
+  ]);
+  const spellings = forms.flatMap((folder) => [folder, encodeURI(folder)]);
+  return [...new Set(spellings)].filter((folder) => folder.length > 1);
 }
 
 function realHome(home: string): string {

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, lstatSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { toSize } from '../cli/model-text.ts';
 import { logDirectory } from '../log.ts';
 import { hubCache } from '../models/model-places.ts';
@@ -15,6 +15,9 @@ const LEAST_MEMORY_BYTES = 8e9;
 /** About the size of the smallest suggested models. */
 const LEAST_MODEL_DISK_BYTES = 2e9;
 const LEAST_WORKING_DISK_BYTES = 200e6;
+/** The runtime's socket lies in the temporary folder, and its path may be this long (see the launcher). */
+const LONGEST_SOCKET_PATH = 103;
+const SOCKET_IN_TEMPORARY_FOLDER = 'sightglass-XXXXXX/runtime.sock';
 
 const APPLE_ONLY = 'Use a Mac with an M-series chip; MLX supports no other.';
 
@@ -71,17 +74,42 @@ export async function checkNode({ nodeVersion, electronVersion }: Machine): Prom
 export async function checkDisk(machine: Machine): Promise<Finding> {
   const models = hubCache(machine.env, machine.home);
   const places = [
-    { what: 'models', folder: models, least: LEAST_MODEL_DISK_BYTES },
-    { what: 'logs', folder: logDirectory(machine), least: LEAST_WORKING_DISK_BYTES },
-    { what: 'temporary files', folder: machine.temporaryFolder, least: LEAST_WORKING_DISK_BYTES },
+    { what: 'models', folder: models, least: LEAST_MODEL_DISK_BYTES, setBy: 'HF_HOME' },
+    {
+      what: 'logs',
+      folder: logDirectory(machine),
+      least: LEAST_WORKING_DISK_BYTES,
+      setBy: machine.platform === 'darwin' ? 'HOME' : 'XDG_STATE_HOME',
+    },
+    {
+      what: 'temporary files',
+      folder: machine.temporaryFolder,
+      least: LEAST_WORKING_DISK_BYTES,
+      setBy: 'TMPDIR',
+    },
   ];
   const found: string[] = [];
-  for (const { what, folder, least } of places) {
-    const existing = nearestFolder(folder);
-    if (!(await machine.isWritable(existing))) {
+  for (const { what, folder, least, setBy } of places) {
+    const { existing, broken } = nearestFolder(folder);
+    const isTemporary = what === 'temporary files';
+    // Every other folder is made when it is needed.
+    const cannotBeMade = broken ?? (isTemporary && existing !== folder ? folder : undefined);
+    if (cannotBeMade !== undefined) {
       return failed(
-        `${existing} cannot be written to`,
-        `Give yourself write access to ${existing}.`,
+        `the folder for ${what}, ${folder}, cannot be used: ${cannotBeMade} leads nowhere`,
+        `Connect the disk it is on, or set ${setBy} to a folder that exists.`,
+      );
+    }
+    if (!(await machine.isWritable(existing))) {
+      if (existing === folder) {
+        return failed(
+          `${existing} cannot be written to`,
+          `Give yourself write access to ${existing}.`,
+        );
+      }
+      return failed(
+        `${folder} does not exist and cannot be created: ${existing} cannot be written to`,
+        `Connect the disk it is on, or set ${setBy} to a folder that you can write to.`,
       );
     }
     const free = await machine.freeDiskBytes(existing);
@@ -93,12 +121,25 @@ export async function checkDisk(machine: Machine): Promise<Finding> {
     }
     found.push(`${toSize(free)} free for ${what}`);
   }
+  const socket = Buffer.byteLength(join(machine.temporaryFolder, SOCKET_IN_TEMPORARY_FOLDER));
+  if (socket > LONGEST_SOCKET_PATH) {
+    return failed(
+      `the path of the temporary folder is ${socket - LONGEST_SOCKET_PATH} bytes too long for a socket: ${machine.temporaryFolder}`,
+      'Set TMPDIR to a folder with a shorter path, such as /tmp.',
+    );
+  }
   return ok(found.join(', '));
 }
 
-/** The folder, or the closest parent that exists. */
-function nearestFolder(folder: string): string {
-  return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder));
+/**
+ * The folder, or the closest parent that exists. `broken` is a dangling link on the way, such as to a
+ * disk that is not connected: nothing can be created below it.
+ */
+function nearestFolder(folder: string): { existing: string; broken?: string } {
+  const parent = dirname(folder);
+  if (existsSync(folder) || parent === folder) return { existing: folder };
+  const isLink = lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return isLink ? { existing: parent, broken: folder } : nearestFolder(parent);
 }
 
 async function sysctl(machine: Machine, name: string): Promise<string> {

@@ -1,11 +1,15 @@
 import { constants } from 'node:fs';
-import { access, readdir, readFile, statfs } from 'node:fs/promises';
+import { access, open, readdir, stat, statfs } from 'node:fs/promises';
 import { homedir, tmpdir, totalmem } from 'node:os';
 import { execa } from 'execa';
-import { acceptsConnections } from '../http/http-server.ts';
+import { acceptsConnections, findListenProblem } from '../http/http-server.ts';
 
 const COMMAND_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 2000;
+/** A server that is not ours may send anything. */
+const LONGEST_ANSWER_BYTES = 100_000;
+/** A log file is rolled at 10 MB. */
+const LONGEST_FILE_BYTES = 16e6;
 
 /** The result of a command. It has no exit code if the command could not be started. */
 export interface CommandResult {
@@ -28,9 +32,12 @@ export interface Machine {
   run(command: string, args: readonly string[]): Promise<CommandResult>;
   freeDiskBytes(folder: string): Promise<number>;
   isWritable(folder: string): Promise<boolean>;
+  /** The text of a regular file; the end of it if it is very long. */
   readFile(path: string): Promise<string>;
   listFiles(folder: string): Promise<string[]>;
   acceptsConnections(host: string, port: number): Promise<boolean>;
+  /** Why the service could not listen there; undefined if it could. */
+  listenProblem(host: string, port: number): Promise<NodeJS.ErrnoException | undefined>;
   /** Fetches JSON, regardless of the status; resolves with undefined if there is none. */
   getJson(url: string): Promise<unknown>;
 }
@@ -63,15 +70,37 @@ export const thisMachine: Machine = {
       () => true,
       () => false,
     ),
-  readFile: (path) => readFile(path, 'utf8'),
+  readFile: readEnd,
   listFiles: (folder) => readdir(folder),
   acceptsConnections,
+  listenProblem: findListenProblem,
   getJson: async (url) => {
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-      return await response.json();
+      const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+      const { body } = await fetch(url, { signal, redirect: 'error' });
+      let text = '';
+      for await (const part of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        text += part;
+        if (text.length > LONGEST_ANSWER_BYTES) return undefined;
+      }
+      return JSON.parse(text);
     } catch {
       return undefined;
     }
   },
 };
+
+async function readEnd(path: string): Promise<string> {
+  // Asked first: opening a pipe would wait for somebody to write into it.
+  const stats = await stat(path);
+  if (!stats.isFile()) throw new Error(`${path} is not a file`);
+  const { size } = stats;
+  const file = await open(path);
+  try {
+    const length = Math.min(size, LONGEST_FILE_BYTES);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

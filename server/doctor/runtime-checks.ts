@@ -12,7 +12,7 @@ import { type Finding, failed, ok, parseJson, skipped } from './check.ts';
 import type { Machine } from './machine.ts';
 
 /** The first import of mlx_vlm compiles it, which takes a while. */
-const PROBE_WITHIN_MS = 180_000;
+export const PROBE_WITHIN_MS = 180_000;
 
 const PythonStep = z.object({
   event: z.literal('python'),
@@ -62,7 +62,11 @@ const SET_UP_AGAIN =
   'In a checkout, remove resources/runtime/.venv and run `npm start`; otherwise reinstall the app.';
 
 /** Tries Python, MLX and the GPU in a separate process. Never rejects. */
-export async function probeRuntime(resources: URL, log: Logger): Promise<Probe> {
+export async function probeRuntime(
+  resources: URL,
+  log: Logger,
+  withinMs = PROBE_WITHIN_MS,
+): Promise<Probe> {
   const { python, args } = createRuntimeCommand(resources, 'doctor');
   if (!existsSync(python)) return { end: 'not set up' };
   const probe: Record<string, unknown> = {};
@@ -74,9 +78,14 @@ export async function probeRuntime(resources: URL, log: Logger): Promise<Probe> 
       probe[line.event] = line;
     },
   });
-  const timer = setTimeout(() => child.kill(), PROBE_WITHIN_MS);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill();
+  }, withinMs);
   const { exitCode, signal, shortMessage } = await child.ended;
   clearTimeout(timer);
+  if (isLate) return { ...probe, end: `killed after ${withinMs / 1000} s without an answer` };
   return exitCode === 0 ? probe : { ...probe, end: signal ?? shortMessage ?? `exit ${exitCode}` };
 }
 
@@ -136,6 +145,7 @@ export async function checkModel(
   probe: Probe,
   resources: URL,
   log: Logger,
+  withinMs = PROBE_WITHIN_MS,
 ): Promise<Finding> {
   if (modelPath === undefined) {
     return failed('none chosen', 'Choose a model in the panel, or the demo model.');
@@ -143,7 +153,12 @@ export async function checkModel(
   if (probe.mlx_vlm === undefined) return skipped('needs a working runtime');
   const program = new ModelsProgram(createModelsCommand(resources), log);
   try {
-    const { path, type, fit, problem } = await inspectModel(modelPath, { program, maxConcurrency });
+    const signal = AbortSignal.timeout(withinMs);
+    const { path, type, fit, problem } = await inspectModel(modelPath, {
+      program,
+      maxConcurrency,
+      signal,
+    });
     if (problem !== undefined) return failed(problem.message, problem.remedy);
     const found = `${path} (${type})${fit === undefined ? '' : `: ${explainFit(fit)}`}`;
     if (fit?.verdict !== 'too_large') return ok(found);
@@ -152,6 +167,12 @@ export async function checkModel(
       'Choose a smaller or more quantized model: see `sightglass models suggest`.',
     );
   } catch (error) {
+    if (error instanceof DOMException && error.name === 'TimeoutError') {
+      return failed(
+        `${modelPath} could not be read within ${withinMs / 1000} s`,
+        'Check that the disk it is on is connected and answers.',
+      );
+    }
     if (!(error instanceof RuntimeFailedError)) throw error;
     return failed(error.problem, error.remedy);
   }

@@ -27,20 +27,59 @@ export async function checkPort(
   { host, port }: { host: string; port: number },
   machine: Machine,
 ): Promise<Finding> {
-  if (port === 0) return ok('0: a free port is picked');
+  const addresses = addressesOf(host);
   const taken: string[] = [];
-  for (const address of addressesOf(host)) {
+  let own: string | undefined;
+  for (const address of port === 0 ? [] : addresses) {
     if (!(await machine.acceptsConnections(address, port))) continue;
     const url = `${reachableUrl(address, port)}/health`;
     const health = Health.safeParse(await machine.getJson(url));
-    if (health.success) return ok(`${port}: Sightglass serves there (${health.data.state})`);
-    taken.push(address);
+    if (health.success) own = health.data.state;
+    else taken.push(address);
   }
-  if (taken.length === 0) return ok(`${port} is free on ${addressesOf(host).join(' and ')}`);
-  return failed(
-    `${port} is in use by another program on ${taken.join(' and ')}`,
-    `Quit it, or choose another port (--port, or Settings). \`lsof -i :${port}\` names it.`,
+  if (taken.length > 0) {
+    return failed(
+      `${port} is in use by another program on ${taken.join(' and ')}`,
+      `Quit it, or choose another port (--port, or Settings). \`lsof -i :${port}\` names it.`,
+    );
+  }
+  if (own !== undefined) return ok(`${port}: Sightglass serves there (${own})`);
+  const problem = await machine.listenProblem(host, port);
+  if (problem !== undefined) return toListenFailure(problem, { host, port });
+  return ok(
+    port === 0 ? '0: a free port is picked' : `${port} is free on ${addresses.join(' and ')}`,
   );
+}
+
+/** Nothing answers on the port, but the service could not listen on it either. */
+function toListenFailure(
+  { code, message }: NodeJS.ErrnoException,
+  { host, port }: { host: string; port: number },
+): Finding {
+  switch (code) {
+    case 'EADDRINUSE':
+      return failed(
+        `${port} is in use by a program that does not answer`,
+        `Quit it, or choose another port (--port, or Settings). \`lsof -i :${port}\` names it.`,
+      );
+    case 'EACCES':
+      return failed(
+        `${port} may only be used by an administrator`,
+        'Choose a port above 1023 (--port, or Settings).',
+      );
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'ENOTFOUND':
+      return failed(
+        `${host} is not an address of this machine`,
+        'Listen on 127.0.0.1, or on 0.0.0.0 for other devices too (--host, or Settings).',
+      );
+    default:
+      return failed(
+        `cannot listen on ${host}, port ${port}: ${message}`,
+        'Choose another address or port (--host and --port, or Settings).',
+      );
+  }
 }
 
 /** Other model servers are not a failure, but the models they have loaded take memory. */
@@ -58,7 +97,7 @@ export async function checkOtherServers(port: number, machine: Machine): Promise
 
 /** A log line about the runtime, with the fields that the doctor reads. */
 const LogLine = z.object({
-  time: z.number(),
+  time: z.number().min(0).max(8.64e15), // what a Date can hold
   msg: z.string(),
   reason: z.string().optional(),
   message: z.string().optional(),
@@ -78,12 +117,15 @@ export async function checkLastCrash(machine: Machine, now = Date.now()): Promis
   if (last === undefined) return ok(`none in the log${reported}`);
   const what = last.message ?? `the runtime crashed: ${last.reason ?? 'no reason given'}`;
   const found = `${new Date(last.time).toISOString()} ${what}${reported}`;
-  const hasRecovered = lines.some(({ msg, time }) => msg === 'runtime ready' && time > last.time);
+  const hasRecovered = lines
+    .slice(lines.lastIndexOf(last))
+    .some(({ msg }) => msg === 'runtime ready');
   if (hasRecovered) return ok(`${found}; it has run since`);
   const remedy = last.remedy ?? 'Read the log around that time, then start the server again.';
   return failed(found, remedy);
 }
 
+/** In the order in which they were written: the clock may have been set in between. */
 async function readRuntimeLines(machine: Machine): Promise<LogLine[]> {
   const folder = logDirectory(machine);
   const names = await machine.listFiles(folder).catch(() => []);
@@ -100,8 +142,7 @@ async function readRuntimeLines(machine: Machine): Promise<LogLine[]> {
     .flatMap((line) => {
       const parsed = LogLine.safeParse(parseJson(line));
       return parsed.success ? [parsed.data] : [];
-    })
-    .sort((a, b) => a.time - b.time);
+    });
 }
 
 function numberOf(logFile: string): number {

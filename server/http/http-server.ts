@@ -160,6 +160,22 @@ export function acceptsConnections(host: string, port: number): Promise<boolean>
   });
 }
 
+/** The error that listening there would end with; undefined if it would succeed. */
+export async function findListenProblem(
+  host: string,
+  port: number,
+): Promise<NodeJS.ErrnoException | undefined> {
+  const probe = createProbe();
+  try {
+    await listenOn(probe, host, port);
+    return undefined;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  } finally {
+    probe.close();
+  }
+}
+
 async function listenOn(server: NetServer, host: string, port: number): Promise<number> {
   if (port !== 0 && (await isPortTaken(host, port))) {
     throw Object.assign(new Error(`port ${port} is in use`), { code: 'EADDRINUSE' });
@@ -172,15 +188,7 @@ async function listenOn(server: NetServer, host: string, port: number): Promise<
 
 async function nextFreePort(host: string, first: number): Promise<number | undefined> {
   for (let port = first; port < Math.min(first + 100, 65_536); port += 1) {
-    const probe = createProbe();
-    try {
-      await listenOn(probe, host, port);
-      return port;
-    } catch {
-      // taken, or not ours to have: the next one
-    } finally {
-      probe.close();
-    }
+    if ((await findListenProblem(host, port)) === undefined) return port;
   }
   return undefined;
 }

@@ -1,5 +1,19 @@
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -341,11 +355,82 @@ test('no model chosen is reported with a remedy', async (t) => {
 test('a port on which Sightglass itself serves is not a failure', async (t) => {
   const machine = fakeMac({
     acceptsConnections: async (_host, port) => port === 8000,
+    getJson: async () => ({ status: 'ok', state: 'ready', model: 'demo' }),
+  });
+  const check = await find('port', examine({ resources: await fakeResources(t), machine }));
+  assert.deepEqual([check.status, check.found], ['ok', '8000: Sightglass serves there (ready)']);
+});
+
+test('another program on ::1 is reported even where Sightglass serves on 127.0.0.1', async (t) => {
+  const machine = fakeMac({
+    acceptsConnections: async (_host, port) => port === 8000,
     getJson: async (url) =>
       url === 'http://127.0.0.1:8000/health' && { status: 'ok', state: 'ready', model: 'demo' },
   });
   const check = await find('port', examine({ resources: await fakeResources(t), machine }));
-  assert.deepEqual([check.status, check.found], ['ok', '8000: Sightglass serves there (ready)']);
+  assert.equal(check.found, '8000 is in use by another program on ::1');
+});
+
+for (const [host, port, found] of [
+  ['192.0.2.77', 0, /^192\.0\.2\.77 is not an address of this machine$/],
+  ['no-such-host.invalid', 0, /not an address of this machine$|^cannot listen on/],
+] as const) {
+  test(`the doctor tries to listen on ${host}`, async (t) => {
+    const resources = await fakeResources(t);
+    const { listenProblem } = thisMachine;
+    const machine = fakeMac({ listenProblem });
+    const check = await find(
+      'port',
+      examine({ resources, machine, settings: { ...settings, host, port } }),
+    );
+    assert.equal(check.status, 'failed');
+    assert.match(check.found, found);
+    assert.match(check.remedy ?? '', /--host/);
+  });
+}
+
+for (const [code, found] of [
+  ['EACCES', '80 may only be used by an administrator'],
+  ['EADDRINUSE', '80 is in use by a program that does not answer'],
+] as const) {
+  test(`a port that cannot be listened on for ${code} is reported`, async (t) => {
+    const machine = fakeMac({
+      listenProblem: async () => Object.assign(new Error(code), { code }),
+    });
+    const resources = await fakeResources(t);
+    const check = await find(
+      'port',
+      examine({ resources, machine, settings: { ...settings, port: 80 } }),
+    );
+    assert.deepEqual([check.status, check.found], ['failed', found]);
+  });
+}
+
+test('a server that answers without end, or not in JSON, is not read to the end', async (t) => {
+  const server = createServer((request, response) => {
+    if (request.url === '/words') return response.end('hello');
+    if (request.url === '/away') return response.writeHead(302, { location: '/json' }).end();
+    if (request.url === '/json') return response.end('{"a":1}');
+    const space = Buffer.alloc(1 << 20, ' ');
+    const send = () => {
+      while (response.write(space));
+    };
+    response.on('drain', send);
+    return send();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const before = process.memoryUsage().rss;
+  const answers = await Promise.all(
+    ['/json', '/words', '/away', '/endless'].map((path) => thisMachine.getJson(`${url}${path}`)),
+  );
+  assert.deepEqual(answers, [{ a: 1 }, undefined, undefined, undefined]);
+  assert.ok(process.memoryUsage().rss - before < 100e6, 'the endless answer was buffered');
 });
 
 test('other model servers are named', async (t) => {
@@ -392,6 +477,80 @@ test('a crash from which the runtime recovered is reported, but is not a failure
   const check = await find('last_crash', examine({ resources: await fakeResources(t), machine }));
   assert.equal(check.status, 'ok');
   assert.match(check.found, /the runtime crashed: it was killed by SIGKILL; it has run since$/);
+});
+
+test('a crash before the clock was set back has been recovered from', async (t) => {
+  const future = { ...crashed, time: 4e12 };
+  const machine = macWithLog(logLines(future, ready));
+  const check = await find('last_crash', examine({ resources: await fakeResources(t), machine }));
+  assert.deepEqual([check.status, /it has run since$/.test(check.found)], ['ok', true]);
+});
+
+test('log lines that are no log lines are passed over', async (t) => {
+  const machine = macWithLog(
+    `\0\ufffd"msg":"runtime crashed"\n${logLines({ ...crashed, time: 1e300 }, { ...crashed, time: 'x' })}`,
+  );
+  const check = await find('last_crash', examine({ resources: await fakeResources(t), machine }));
+  assert.deepEqual([check.status, check.found], ['ok', 'none in the log']);
+});
+
+test('a finding is one line, and not a long one', async (t) => {
+  const line = { ...crashed, reason: `a\nb\r\n  c ${'y'.repeat(1e6)}` };
+  const machine = macWithLog(logLines(line));
+  const check = await find('last_crash', examine({ resources: await fakeResources(t), machine }));
+  assert.match(check.found, /the runtime crashed: a b c y+…$/);
+  assert.ok(check.found.length < 1100);
+});
+
+test('of a very long file the doctor reads the end, and of a pipe nothing', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sightglass-doctor-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const long = join(folder, 'sightglass.1.log');
+  await writeFile(long, 'first\n');
+  await truncate(long, 3e9);
+  await appendFile(long, 'last\n');
+  const text = await thisMachine.readFile(long);
+  assert.deepEqual([text.length < 20e6, text.endsWith('\0last\n')], [true, true]);
+  const pipe = join(folder, 'sightglass.2.log');
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  await assert.rejects(thisMachine.readFile(pipe), /is not a file/);
+});
+
+test('a runtime that hangs is killed, and so is one that hangs over a model', async (t) => {
+  const hangs = await fakeResources(t, { lines: probeLines().slice(0, 2), end: 'sleep 60' });
+  const early = await examine({ resources: hangs, withinMs: 500 });
+  const gpu = early.checks.find(({ name }) => name === 'gpu');
+  assert.match(gpu?.found ?? '', /the process ended \(killed after 0\.5 s without an answer\)/);
+  const end = 'case "$*" in *runtime/doctor*) exit 0;; esac; exec sleep 60';
+  const late = await examine({ resources: await fakeResources(t, { end }), withinMs: 500 });
+  const model = late.checks.find(({ name }) => name === 'model');
+  assert.match(model?.found ?? '', /could not be read within 0\.5 s$/);
+  assert.match(model?.remedy ?? '', /disk/);
+});
+
+test('folders that cannot be made are reported with the variable that names them', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sightglass-doctor-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const link = join(folder, 'cache');
+  await symlink(join(folder, 'unplugged'), link);
+  const resources = await fakeResources(t);
+  const disk = (machine: Partial<Machine>) =>
+    find('disk', examine({ resources, machine: fakeMac(machine) }));
+  const unplugged = await disk({ env: { HF_HOME: link } });
+  assert.match(unplugged.found, /models, .*cache\/hub, cannot be used: .*cache leads nowhere$/);
+  assert.match(unplugged.remedy ?? '', /^Connect the disk it is on, or set HF_HOME/);
+  const unmounted = await disk({
+    env: { HF_HOME: '/nowhere/disk' },
+    isWritable: async (each) => each !== '/',
+  });
+  assert.match(unmounted.found, /^\/nowhere\/disk\/hub does not exist and cannot be created: \//);
+  const missing = await disk({ temporaryFolder: join(folder, 'gone') });
+  assert.match(missing.remedy ?? '', /set TMPDIR to a folder that exists/);
+  const deep = join(folder, 'x'.repeat(120));
+  await mkdir(deep);
+  const long = await disk({ temporaryFolder: deep });
+  assert.match(long.found, /bytes too long for a socket/);
+  assert.match(long.remedy ?? '', /shorter path/);
 });
 
 test('a recent crash report of macOS is named', async (t) => {
@@ -512,8 +671,39 @@ test('the report holds no secret and no home folder', async (t) => {
     text,
     /With \[secret\], \[secret\], \[secret\] and \[secret\] at http:\/\/proxy\. See ~\/models/,
   );
-  assert.match(text, /not \/Users\/annabel\/models\.$/m);
+  assert.match(text, /not \/Users\/\[user\]\/models\.$/m);
 });
+
+const HOME = '/Users/müller.(x)+$';
+for (const [what, text, shown] of [
+  ['a home folder below a firmlink', `/System/Volumes/Data${HOME}/a`, '/System/Volumes/Data~/a'],
+  ['decomposed accents', `${HOME.normalize('NFD')}/a`, '~/a'],
+  ['another case', `${HOME.toUpperCase()}/a`, '~/a'],
+  ['a file URL', `file://${encodeURI(HOME)}/a`, 'file://~/a'],
+  ['the home of somebody else', '/home/bob/a and /Users/bob', '/home/[user]/a and /Users/[user]'],
+  ['a folder of all users', '/Users/Shared/a', '/Users/Shared/a'],
+  ['an organization that looks like a key', 'hf-internal-testing/a', 'hf-internal-testing/a'],
+  ['an OpenAI key', 'sk-proj-abc_def-ghi', '[secret]'],
+  ['a GitHub key', 'github_pat_11ABCDEFG_xyz', '[secret]'],
+  ['a header', 'Authorization: Bearer abc.def-ghi=', 'Authorization: Bearer [secret]'],
+  ['a password with an @', 'http://me:p@ss@proxy:3128/x', 'http://proxy:3128/x'],
+  ['a name without a password', 'https://token@host/x', 'https://host/x'],
+  ['a URL that went through a path', 'https:/me:pw@host/x', 'https:/host/x'],
+  [
+    'signed addresses',
+    'https://h/x?a=1&X-Amz-Signature=abc&api_key=def#access_token=ghi',
+    'https://h/x?a=1&X-Amz-Signature=[secret]&api_key=[secret]#access_token=[secret]',
+  ],
+  ['a secret that contains another', 'own-key-2', '[secret]'],
+] as const) {
+  test(`${what} in a report: ${shown}`, async (t) => {
+    const machine = macWithLog(logLines({ ...failure, message: text }), { home: `${HOME}/` });
+    const resources = await fakeResources(t);
+    const secrets = ['own-key', 'own-key-2'];
+    const check = await find('last_crash', examine({ resources, machine, secrets }));
+    assert.equal(check.found.replace(/^\S+ /, ''), shown);
+  });
+}
 
 test('the text has one line per check, and a failure ends with its remedy', async () => {
   const check = (status: Check['status'], remedy?: string): Check => ({

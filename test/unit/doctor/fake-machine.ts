@@ -40,6 +40,7 @@ export function fakeMac(
     readFile: (path) => Promise.reject(new Error(`there is no ${path}`)),
     listFiles: async () => [],
     acceptsConnections: async () => false,
+    listenProblem: async () => undefined,
     getJson: async () => undefined,
     ...changes,
   };
