@@ -32,8 +32,11 @@ const NPM_CI = [
   `--cpu=${process.arch}`,
   '--no-audit',
   '--no-fund',
-  '--loglevel=error',
+  '--loglevel=warn', // shows FILE_NOT_WRITTEN
 ];
+
+/** A file of a package that npm could not write, on a full disk say: only a warning to it. */
+const FILE_NOT_WRITTEN = /\bTAR_ENTRY_ERROR\b/;
 
 const REMEDY = 'Check the network connection and the free disk space, then run this again.';
 
@@ -80,15 +83,22 @@ export async function npmCi(root, { folder, title, remedy = REMEDY, env: own = p
         'from nodejs.org, or your distribution), then run this again.',
     );
   }
-  rmSync(path.join(folder, 'node_modules/.package-lock.json'), { force: true });
-  await runStep(root, {
-    title,
-    command: 'npm',
-    args: [...NPM_CI, '--prefix', folder],
-    env,
-    cwd: folder,
-    remedy,
-  });
+  const hiddenLock = path.join(folder, 'node_modules/.package-lock.json');
+  rmSync(hiddenLock, { force: true });
+  try {
+    await runStep(root, {
+      title,
+      command: 'npm',
+      args: [...NPM_CI, '--prefix', folder],
+      env,
+      cwd: folder,
+      remedy,
+      failure: FILE_NOT_WRITTEN,
+    });
+  } catch (error) {
+    rmSync(hiddenLock, { force: true }); // it says that everything is there
+    throw error;
+  }
 }
 
 /** The folders of PATH without those inside node_modules, which npm puts there for its scripts. */

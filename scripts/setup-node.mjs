@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { npmCi, pathOutsideNodeModules } from './setup-node-modules.mjs';
-import { fingerprint, hashFiles, parseJson, readJson, writeStamp } from './setup-stamp.mjs';
+import { fingerprint, hashFiles, parseLastLine, readJson, writeStamp } from './setup-stamp.mjs';
 import { SetupError, showProgress } from './setup-step.mjs';
 
 const PROBE = 'JSON.stringify([process.versions.node, process.arch, process.features.typescript])';
@@ -29,6 +29,19 @@ export function checkMachine({ platform, arch, isTranslated = readTranslated } =
   throw new SetupError(
     'Sightglass runs on Macs with an M-series chip; its tests also run on Linux on x86_64. ' +
       `This is ${platform} on ${arch}, which MLX has no build for.`,
+  );
+}
+
+/**
+ * Refuses a folder whose programs cannot be found through PATH: Python makes no environment there.
+ * @throws SetupError
+ */
+export function checkFolder(root) {
+  if (!root.includes(path.delimiter)) return;
+  const finder = process.platform === 'darwin' ? ' (the Finder shows it as “/”)' : '';
+  throw new SetupError(
+    `The path of this folder contains “${path.delimiter}”${finder}, which separates folders in PATH: ${root}\n` +
+      'Rename or move the folder, then run this again.',
   );
 }
 
@@ -140,8 +153,8 @@ function findNodes(root, { execPath, env }) {
  */
 function tryNode(root, file) {
   const probe = spawnSync(file, ['-p', PROBE], { encoding: 'utf8', timeout: PROBE_TIMEOUT_MS });
-  const reported = probe.status === 0 ? parseJson(probe.stdout) : undefined;
-  if (reported === undefined) return toProblem(probe);
+  const reported = probe.status === 0 ? parseLastLine(probe.stdout) : undefined;
+  if (!Array.isArray(reported)) return toProblem(probe);
   const fault = findFault(reported, oldestNode(root));
   if (fault !== undefined) return fault;
   const finish = showProgress(`Trying Node.js ${reported[0]}`);

@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { parseJson } from './setup-stamp.mjs';
+import { parseLastLine } from './setup-stamp.mjs';
 
 /** pip's settings that are kept, each with uv's variable for it. */
 const PIP_SETTINGS = {
@@ -109,7 +109,9 @@ function readPipSettings(python, env) {
     name.startsWith('PIP_') && value !== '' ? [[name.slice('PIP_'.length), value]] : [],
   );
   const settings = {};
-  for (const source of [...(parseJson(stdout) ?? []), Object.fromEntries(variables)]) {
+  const reported = parseLastLine(stdout ?? '');
+  const fromFiles = Array.isArray(reported) ? reported : [];
+  for (const source of [...fromFiles, Object.fromEntries(variables)]) {
     for (const [key, value] of Object.entries(source)) {
       const name = key.toLowerCase().replaceAll('_', '-');
       const known = SYNONYMS[name] ?? name;

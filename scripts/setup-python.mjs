@@ -7,7 +7,7 @@ import {
   toPythonEnvironment,
   toUvEnvironment,
 } from './setup-python-settings.mjs';
-import { parseJson } from './setup-stamp.mjs';
+import { parseLastLine } from './setup-stamp.mjs';
 import { runStep, SetupError, setupFolder } from './setup-step.mjs';
 
 /** The versions that the runtime's lock covers, the most used one first. */
@@ -177,11 +177,19 @@ function listUsualFolders({ env, own, platform, disk }) {
 
 /** The `bin` folders of installed versions, the newest first: `3.12.1/bin`, `cpython-3.12.7-…/bin`. */
 function listVersions(folder) {
-  if (!existsSync(folder)) return [];
   const newestFirst = new Intl.Collator('en', { numeric: true });
-  return readdirSync(folder)
+  return namesIn(folder)
     .sort((a, b) => newestFirst.compare(b, a))
     .map((name) => path.join(folder, name, 'bin'));
+}
+
+/** None where there is no folder, or one that is not ours to read: that of another user's uv, say. */
+function namesIn(folder) {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 function probe(file, env) {
@@ -190,7 +198,8 @@ function probe(file, env) {
     timeout: PROBE_TIMEOUT_MS,
     env: toPythonEnvironment(env),
   });
-  return status === 0 ? parseJson(stdout) : undefined; // a shim may print something else
+  const reported = status === 0 ? parseLastLine(stdout) : undefined;
+  return Array.isArray(reported?.version) ? reported : undefined; // a shim may print something else
 }
 
 function toOwnFolder(root) {

@@ -17,19 +17,26 @@ export function readJson(path) {
   }
 }
 
-/** Parses the output of a program; returns undefined if it is not JSON. */
-export function parseJson(text) {
+/**
+ * Parses the last line that a program printed; returns undefined if it is not JSON. A sitecustomize.py,
+ * a `--require` in NODE_OPTIONS or a wrapper script may have printed other lines before it.
+ */
+export function parseLastLine(text) {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.trimEnd().split('\n').at(-1));
   } catch {
     return undefined;
   }
 }
 
-/** Identifies a program without reading it: changes when the file is replaced. Undefined if it is missing. */
-export function fingerprint(file) {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.size} ${stat.mtimeMs}`;
+/** Identifies a file without reading it: changes when it is replaced. Undefined if it is missing. */
+export function fingerprint(path) {
+  try {
+    const { size, mtimeMs } = statSync(path);
+    return `${size} ${mtimeMs}`;
+  } catch {
+    return undefined; // missing, or in a folder of another user: a setup by sudo left it
+  }
 }
 
 /** Replaces the file in one step, so that a stamp is either complete or missing. */

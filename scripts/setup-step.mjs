@@ -51,10 +51,11 @@ export function setupFolder(root) {
 
 /**
  * Runs one command, shown as a single line that counts the seconds on a terminal. The output goes to
- * the log; its last lines are shown when the command fails.
+ * the log; its last lines are shown when the command fails, or writes what matches `failure`.
  * @throws SetupError with `remedy`
  */
-export async function runStep(root, { title, command, args, env, cwd = root, remedy }) {
+export async function runStep(root, step) {
+  const { title, command, args, env, cwd = root, remedy, failure } = step;
   const logPath = path.join(setupFolder(root), 'setup.log');
   const log = openSync(logPath, 'a');
   const begin = fstatSync(log).size;
@@ -62,9 +63,10 @@ export async function runStep(root, { title, command, args, env, cwd = root, rem
   try {
     writeSync(log, `\n== ${title}: ${[command, ...args].join(' ')}\n`);
     const code = await run(root, command, args, { cwd, env, stdio: ['ignore', log, log] });
-    finish(code === 0 ? 'done' : 'failed');
-    if (code === 0) return;
     const output = readFileSync(logPath).subarray(begin).toString().trimEnd();
+    const isDone = code === 0 && failure?.test(output) !== true;
+    finish(isDone ? 'done' : 'failed');
+    if (isDone) return;
     const tail = output.split('\n').slice(-15).join('\n');
     throw new SetupError(`${tail}\n\n${title} failed. ${remedy}\nFull log: ${logPath}`);
   } finally {
@@ -79,7 +81,10 @@ export function showProgress(title) {
   const terminal = process.stderr.isTTY;
   const show = (text) => process.stderr.write(terminal ? `\r\x1b[K${text}` : `${text}\n`);
   show(`${title} ...`);
-  const timer = terminal ? setInterval(() => show(`${title} ... ${seconds()}`), 1000) : undefined;
+  // Not what setup waits for: it ends even when nobody tells the outcome, after an error.
+  const timer = terminal
+    ? setInterval(() => show(`${title} ... ${seconds()}`), 1000).unref()
+    : undefined;
   return (outcome) => {
     clearInterval(timer);
     show(`${title}: ${outcome}, ${seconds()}${terminal ? '\n' : ''}`);
@@ -129,7 +134,7 @@ export function processStart(pid) {
   }
   const { stdout } = spawnSync('/bin/ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
     encoding: 'utf8',
-    env: { LC_ALL: 'C' },
+    env: { LC_ALL: 'C', TZ: 'UTC' }, // the time must look the same after a journey
   });
   const [, state, start] = /^(\S+)\s+(.*)$/.exec(stdout?.trim() ?? '') ?? [];
   return state?.startsWith('Z') ? undefined : start;
@@ -149,7 +154,7 @@ function readLines(file) {
 
 /** Resolves with the exit code. The command and its children end when setup does. */
 function run(root, command, args, { cwd, env, stdio }) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     // In a process group of its own, so that nothing of it outlives the step.
     const child = spawn(command, args, { cwd, env, stdio, detached: true });
     const end = () => killGroup(child.pid, 'SIGTERM');
@@ -165,6 +170,11 @@ function run(root, command, args, { cwd, env, stdio }) {
     child.once('exit', (code) => settle(code ?? 1));
     if (child.pid === undefined) return;
     process.once('exit', end);
-    writeFileSync(toRecordPath(root), `${child.pid}\n${processStart(child.pid) ?? ''}`);
+    try {
+      writeFileSync(toRecordPath(root), `${child.pid}\n${processStart(child.pid) ?? ''}`);
+    } catch (error) {
+      killGroup(child.pid, 'SIGKILL'); // without its record nobody could end it later
+      reject(error);
+    }
   });
 }

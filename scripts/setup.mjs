@@ -6,7 +6,7 @@
 import { fileURLToPath } from 'node:url';
 import { ensureChromium, findChromium } from './setup-chromium.mjs';
 import { withSetupLock } from './setup-lock.mjs';
-import { checkMachine, ensureNode, hasNode } from './setup-node.mjs';
+import { checkFolder, checkMachine, ensureNode, hasNode } from './setup-node.mjs';
 import { ensureNodeModules, hasNodeModules } from './setup-node-modules.mjs';
 import { ensureRuntime, hasRuntime } from './setup-runtime.mjs';
 import { reportSetupFailure } from './setup-step.mjs';
@@ -16,6 +16,7 @@ const dev = process.argv.includes('--dev');
 
 try {
   checkMachine();
+  checkFolder(root);
   const isWhole = hasNodeModules(root) && hasNode(root) && hasRuntime(root, { dev });
   if (!isWhole || (dev && findChromium() === undefined)) {
     await withSetupLock(root, async () => {

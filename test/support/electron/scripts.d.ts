@@ -21,6 +21,17 @@ declare module '*/scripts/setup-lock.mjs' {
 declare module '*/scripts/setup-step.mjs' {
   export class SetupError extends Error {}
   export function processStart(pid: number): string | undefined;
+  /** Runs one command, logged and shown as a single line. */
+  export function runStep(
+    root: string,
+    step: {
+      title: string;
+      command: string;
+      args: readonly string[];
+      env: Record<string, string | undefined>;
+      remedy: string;
+    },
+  ): Promise<void>;
 }
 
 declare module '*/scripts/setup-node-modules.mjs' {
@@ -38,6 +49,7 @@ declare module '*/scripts/setup-node.mjs' {
     arch: string;
     isTranslated: () => boolean;
   }): void;
+  export function checkFolder(root: string): void;
   export function findFault(
     reported: [version: string, arch: string, typescript: string | false | null],
     oldest: string,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { withSetupLock } from '../../../scripts/setup-lock.mjs';
-import { processStart } from '../../../scripts/setup-step.mjs';
+import { processStart, runStep } from '../../../scripts/setup-step.mjs';
 
 const scripts = new URL('../../../scripts/', import.meta.url);
 
@@ -89,4 +89,27 @@ test('a pid that now belongs to another process does not hold the lock', async (
     ran = true;
   });
   assert.equal(ran, true);
+});
+
+test('an error ends setup on a terminal too, where a line counts the seconds', () => {
+  const program = `
+    import { reportSetupFailure, SetupError, showProgress } from '${scripts}setup-step.mjs';
+    process.stderr.isTTY = true;
+    showProgress('Installing');
+    reportSetupFailure(new SetupError('The disk is full.'));`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  assert.deepEqual([status, /The disk is full\./.test(stderr)], [1, true]);
+});
+
+test('a command whose record cannot be written is ended, and the error reported', async (t) => {
+  const root = createRoot(t);
+  await withSetupLock(root, async () => {
+    mkdirSync(join(root, 'resources/runtime/.setup/step'));
+    const step = { title: 'Sleeping', command: 'sleep', args: ['1000'], remedy: '' };
+    await assert.rejects(runStep(root, { ...step, env: process.env }), { code: 'EISDIR' });
+    rmSync(join(root, 'resources/runtime/.setup/step'), { recursive: true });
+  });
 });

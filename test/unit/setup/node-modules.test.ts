@@ -27,6 +27,7 @@ function createCheckout(t: TestContext, npm: string) {
   const PATH = [join(root, 'node_modules/.bin'), join(root, 'bin'), '/usr/bin', '/bin'].join(':');
   return {
     root,
+    write,
     ensure: (env = {}) => ensureNodeModules(root, { env: { PATH, ...env } }),
     read: (file: string) => readFileSync(join(root, file), 'utf8'),
     remove: (file: string) => rmSync(join(root, file), { recursive: true }),
@@ -54,6 +55,16 @@ test('an npm that succeeds without installing everything is not recorded as done
   const { root, ensure } = createCheckout(t, 'mkdir -p node_modules/.bin');
   await assert.rejects(ensure(), SetupError);
   assert.equal(hasNodeModules(root), false);
+});
+
+test('an npm that could not write every file, and calls that a success, has failed', async (t) => {
+  const warning = 'npm warn tar TAR_ENTRY_ERROR ENOSPC: no space left on device, write';
+  const { root, ensure, write } = createCheckout(t, `${INSTALL}\necho '${warning}' >&2`);
+  await assert.rejects(ensure(), /TAR_ENTRY_ERROR ENOSPC[\s\S]*the free disk space, then run this/);
+  assert.equal(hasNodeModules(root), false);
+  write('bin/npm', `#!/bin/sh\n${INSTALL}\necho again > npm.log\n`);
+  await ensure();
+  assert.equal(hasNodeModules(root), true);
 });
 
 test('an npm that fails shows the end of its output and a remedy', async (t) => {

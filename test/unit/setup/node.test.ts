@@ -15,7 +15,13 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { checkMachine, ensureNode, findFault, hasNode } from '../../../scripts/setup-node.mjs';
+import {
+  checkFolder,
+  checkMachine,
+  ensureNode,
+  findFault,
+  hasNode,
+} from '../../../scripts/setup-node.mjs';
 import { SetupError } from '../../../scripts/setup-step.mjs';
 
 /** A checkout in which everything is set up but Node, with a pinned Node that needs no download. */
@@ -173,4 +179,25 @@ test('versions are compared by number', () => {
   assert.equal(findFault(['22.20.0', arch, 'strip'], '22.20'), undefined);
   assert.equal(findFault(['100.0.0', arch, 'strip'], '22.20'), undefined);
   assert.equal(findFault(['22.9.0', arch, 'strip'], '22.20'), 'version 22.9.0 is older than 22.20');
+});
+
+test('a folder with a colon in its path is refused before anything is installed', () => {
+  assert.doesNotThrow(() => checkFolder('/Users/anna/a b\'"$x ü%20#?&;(1)/'));
+  assert.throws(() => checkFolder('/Users/anna/cs194:294/sightglass/'), {
+    constructor: SetupError,
+    message: /contains “:”.*Rename or move the folder/s,
+  });
+});
+
+test('a Node that prints a line of its own first is used all the same', async (t) => {
+  const { root, link, machineNode } = createCheckout(t);
+  const machine = machineNode(`echo 'Loading company settings'; exec ${process.execPath} "$@"`);
+  await ensureNode(root, machine);
+  assert.equal(readlinkSync(link), machine.execPath);
+});
+
+test('a Node in a folder of another user is one to replace, not a crash', (t) => {
+  const { root, link } = createCheckout(t);
+  symlinkSync('node', link); // a loop fails as a closed folder does, for root too
+  assert.equal(hasNode(root), false);
 });

@@ -212,3 +212,24 @@ test('a macOS that MLX has no wheels for is refused', () => {
   checkMacos({ platform: 'darwin', release: '23.0.0' });
   checkMacos({ platform: 'linux', release: '6.1.0' });
 });
+
+test('a Python that prints a line of its own first is used all the same', (t) => {
+  const machine = createMachine(t);
+  machine.python('bin/real', 12);
+  machine.install('bin/python3.12', `echo 'Welcome to the company'; exec ${machine.home}/bin/real`);
+  assert.equal(machine.choose().path, 'bin/real');
+});
+
+test('a shim that prints other JSON is no Python', (t) => {
+  const machine = createMachine(t);
+  machine.install('bin/python3.12', 'echo 3');
+  machine.python('bin/python3.11', 11);
+  assert.equal(machine.choose().path, 'bin/python3.11');
+});
+
+test('a version manager whose folder cannot be listed is passed over', (t) => {
+  const machine = createMachine(t);
+  machine.install('.pyenv/versions', ''); // a file, which fails as a folder of another user does
+  machine.python('bin/python3.12', 12);
+  assert.equal(machine.choose().path, 'bin/python3.12');
+});
