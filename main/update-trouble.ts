@@ -41,7 +41,17 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
     undefined,
     'The server could not be reached. Check your internet connection, then try again.',
   ],
+  [
+    /ERR_UPDATE_NOT_PREPARED/,
+    'macOS did not prepare the update.',
+    'Quit Sightglass, open it again, and check once more.',
+  ],
   [/ENOSPC/, NOT_DOWNLOADED, 'The disk is full. Free some space, then check again.'],
+  [
+    /ERR_UPDATER_INVALID_UPDATE_INFO/,
+    NOT_CHECKED,
+    'What came back does not describe a release. On a network that asks you to sign in first, do that, then check again.',
+  ],
   [
     /ERR_UPDATER_(ZIP_FILE_NOT_FOUND|NO_FILES_PROVIDED|NO_CHECKSUM|INVALID)|ERR_XML/,
     'The newest release cannot be used for an update.',
@@ -66,9 +76,38 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
   ],
 ];
 
+/** A timeout that every sign of progress starts again. */
+export interface ProgressTimeout {
+  /** Rejects with an error that has `code` once there has been no progress for `withinMs`. */
+  lost: Promise<never>;
+  /** Starts the wait again, with another length and code if they are given. */
+  progress(wait?: { withinMs: number; code: string }): void;
+  stop(): void;
+}
+
+/**
+ * Chromium waits without end for a server that accepts a connection and never answers, and Squirrel.Mac
+ * may neither prepare an update nor report an error.
+ */
+export function startProgressTimeout(wait: { withinMs: number; code: string }): ProgressTimeout {
+  const { promise: lost, reject } = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  let current = wait;
+  const progress = (next = current) => {
+    current = next;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const { code, withinMs } = current;
+      reject(Object.assign(new Error(`nothing happened for ${withinMs / 1000} s`), { code }));
+    }, current.withinMs);
+  };
+  progress();
+  return { lost, progress, stop: () => clearTimeout(timer) };
+}
+
 /** Explains why a check or a download failed. */
 export function toUpdateTrouble(error: unknown, phase: 'check' | 'download'): UpdateTrouble {
-  const { code = '', message } = error as Error & { code?: string };
+  const { code = '', message = String(error) } = Object(error) as Partial<Error & { code: string }>;
   const known = KNOWN.find(([pattern]) => pattern.test(`${code} ${message}`));
   const what = phase === 'check' ? NOT_CHECKED : NOT_DOWNLOADED;
   if (known !== undefined) return { message: known[1] ?? what, remedy: known[2] };

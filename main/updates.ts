@@ -5,7 +5,12 @@ import type { Logger } from 'pino';
 import type { UpdateView } from '../server/contract.ts';
 import { readCodeSignature } from './code-signature.ts';
 import { say, showMessage } from './dialogs.ts';
-import { toUpdateObstacle, toUpdateTrouble } from './update-trouble.ts';
+import { startProgressTimeout, toUpdateObstacle, toUpdateTrouble } from './update-trouble.ts';
+
+/** How long a server may be silent. */
+const SERVER_SILENCE = { withinMs: 2 * 60_000, code: 'ETIMEDOUT' };
+/** How long macOS may take to unpack and verify some hundred megabytes. */
+const PREPARING = { withinMs: 10 * 60_000, code: 'ERR_UPDATE_NOT_PREPARED' };
 
 export interface UpdatesOptions {
   log: Logger;
@@ -47,7 +52,7 @@ export class Updates {
     try {
       this.#set({ phase: 'checking' });
       const updater = await this.#ensureUpdater();
-      const found = await updater.checkForUpdates();
+      const found = await this.#find(updater);
       const version = found?.isUpdateAvailable ? found.updateInfo.version : undefined;
       if (!(await this.#isWanted(version)) || version === undefined) {
         this.#set({ phase: 'idle' });
@@ -58,12 +63,21 @@ export class Updates {
       this.#set({ phase: 'ready', version });
       await this.#offerToQuit(version);
     } catch (error) {
-      // Its download may never settle (see #download), so the next attempt needs a new updater.
-      if (phase === 'download') this.#updater = undefined;
+      // What it was doing may never settle (see #download), so the next attempt needs a new updater.
+      this.#updater = undefined;
       this.#options.log.error({ err: error }, `the ${phase} of an update failed`);
       this.#set({ phase: 'asking' });
       const { message, remedy } = toUpdateTrouble(error, phase);
       await say(message, remedy).finally(() => this.#set({ phase: 'idle' }));
+    }
+  }
+
+  async #find(updater: MacUpdater) {
+    const timeout = startProgressTimeout(SERVER_SILENCE);
+    try {
+      return await Promise.race([updater.checkForUpdates(), timeout.lost]);
+    } finally {
+      timeout.stop();
     }
   }
 
@@ -94,15 +108,26 @@ export class Updates {
   async #download(updater: MacUpdater, version: string): Promise<void> {
     this.#set({ phase: 'downloading', version, percent: 0 });
     const prepared = Promise.withResolvers<void>();
-    const onProgress = ({ percent }: { percent: number }) =>
+    const timeout = startProgressTimeout(SERVER_SILENCE);
+    const onProgress = ({ percent }: { percent: number }) => {
+      timeout.progress();
       this.#set({ phase: 'downloading', version, percent: Math.floor(percent) });
+    };
     const onPrepared = () => prepared.resolve();
-    const onDownloaded = () => this.#set({ phase: 'preparing', version });
+    const onDownloaded = () => {
+      timeout.progress(PREPARING);
+      this.#set({ phase: 'preparing', version });
+    };
     updater.on('download-progress', onProgress).once('update-downloaded', onDownloaded);
     squirrel.once('update-downloaded', onPrepared).once('error', prepared.reject);
     try {
-      await Promise.race([prepared.promise, updater.downloadUpdate().then(() => prepared.promise)]);
+      await Promise.race([
+        prepared.promise,
+        updater.downloadUpdate().then(() => prepared.promise),
+        timeout.lost,
+      ]);
     } finally {
+      timeout.stop();
       updater.off('download-progress', onProgress).off('update-downloaded', onDownloaded);
       squirrel.off('update-downloaded', onPrepared).off('error', prepared.reject);
     }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { type CodeSignature, toCodeSignature } from '../../../main/code-signature.ts';
-import { toUpdateObstacle, toUpdateTrouble } from '../../../main/update-trouble.ts';
+import {
+  startProgressTimeout,
+  toUpdateObstacle,
+  toUpdateTrouble,
+} from '../../../main/update-trouble.ts';
 
 /** As electron-updater, Chromium, Node and Squirrel.Mac report them. */
 const failures: [error: string, code: string, shown: RegExp][] = [
@@ -42,6 +46,13 @@ const failures: [error: string, code: string, shown: RegExp][] = [
     /not signed by the developer of this copy/,
   ],
   ['Cannot update while running on a read-only volume.', '', /move it to Applications/],
+  [
+    'Cannot parse update info from latest-mac.yml, rawData: <html>Sign in</html>',
+    'ERR_UPDATER_INVALID_UPDATE_INFO',
+    /asks you to sign in/,
+  ],
+  ['nothing happened for 120 s', 'ETIMEDOUT', /could not be reached/],
+  ['nothing happened for 600 s', 'ERR_UPDATE_NOT_PREPARED', /^macOS did not prepare .* Quit/],
   ['Something new\n    at a stack', '', /^Sightglass could not check .* Something new See the log/],
 ];
 for (const [message, code, shown] of failures) {
@@ -75,4 +86,25 @@ test('only an app that is unsigned or signed ad hoc cannot update itself', () =>
     obstacles.map((obstacle) => obstacle !== undefined),
     [false, false, true, true],
   );
+});
+
+test('something that was thrown but is no error is put into words too', () => {
+  assert.match(toUpdateTrouble('odd', 'check').remedy, /^odd The log/);
+  assert.match(toUpdateTrouble(undefined, 'download').message, /could not be downloaded/);
+});
+
+test('an update that stands still is given up, however long it has gone on before', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const timeout = startProgressTimeout({ withinMs: 1000, code: 'ETIMEDOUT' });
+  const outcome = timeout.lost.catch(({ code }) => code);
+  for (let step = 0; step < 5; step += 1) {
+    mock.timers.tick(900);
+    timeout.progress();
+  }
+  timeout.progress({ withinMs: 5000, code: 'ERR_UPDATE_NOT_PREPARED' });
+  mock.timers.tick(4999);
+  assert.equal(await Promise.race([outcome, Promise.resolve('waiting')]), 'waiting');
+  mock.timers.tick(1);
+  assert.equal(await outcome, 'ERR_UPDATE_NOT_PREPARED');
 });
