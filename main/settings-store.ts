@@ -23,7 +23,7 @@ type Secrets = Partial<Record<SecretName, Secret>>;
 
 /** What `settings.json` holds: the settings, and the secrets encrypted. */
 interface Stored {
-  settings?: Record<string, unknown>;
+  settings?: Record<string, unknown> | null;
   apiKeySecret?: string;
   hubTokenSecret?: string;
   recentModels?: string[];
@@ -76,8 +76,8 @@ export class SettingsStore {
   static async open(options: SettingsStoreOptions): Promise<SettingsStore> {
     const notices: string[] = [];
     const conf = openConf(options.folder, notices);
-    const { settings = {}, recentModels } = conf.store;
-    const known = keepValid(settings, notices);
+    const { settings, recentModels } = conf.store;
+    const known = keepValid(settings ?? {}, notices);
     const resolve = (path: string) => resolveDemoModel(path, options.demoModel);
     if (typeof known['modelPath'] === 'string') known['modelPath'] = resolve(known['modelPath']);
     const recent = z.array(z.string()).catch([]).parse(recentModels).map(resolve);
@@ -233,7 +233,8 @@ function openConf(folder: string, notices: string[]): Conf<Stored> {
   try {
     return open();
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (!(error instanceof SyntaxError) && code !== 'EISDIR') throw error;
     const aside = join(folder, `settings-unreadable-${Date.now()}.json`);
     renameSync(join(folder, 'settings.json'), aside);
     notices.push(`The settings could not be read. They are set aside as ${aside}.`);

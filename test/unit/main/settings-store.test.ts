@@ -203,3 +203,14 @@ test('the Hugging Face token is kept encrypted beside the settings, until it is 
   await again.saveHubToken(undefined);
   assert.ok(!(await readFile(file(), 'utf8')).includes('hubTokenSecret'));
 });
+
+test('settings that are null, and a folder in the place of the file, do not keep the app from starting', async () => {
+  await writeFile(file(), '{"settings":null,"recentModels":null}');
+  assert.deepEqual((await open()).settings, AppSettings.parse({}));
+  await rm(file());
+  await mkdir(file());
+  const store = await open();
+  assert.match(store.notices.join(), /could not be read\. They are set aside/);
+  await store.save(AppSettings.parse({ port: 9000 }));
+  assert.equal((await open()).settings.port, 9000);
+});
