@@ -9,8 +9,8 @@ import { toCask } from './cask.ts';
 // files belong to that version and writes the rest of the release: SHA256SUMS.txt, the notes from
 // CHANGELOG.md, and the Homebrew cask.
 
-/** A version's section; a date may follow. */
-const HEADING = /^## \[?v?(\d+\.\d+\.\d+(?:-[\w.]+)?)\]?(?: .*)?$/;
+/** A version's section; a link and a date may follow. */
+const HEADING = /^## \[?v?(\d+\.\d+\.\d+(?:-[\w.-]+)?)\]?(?:\(\S*\))?(?:\s.*)?$/;
 
 /** The packaged files of a release. Updates read `latest-mac.yml` and the block maps. */
 export function releaseFiles(version: string): string[] {
@@ -72,7 +72,7 @@ async function checkUpdateFile(folder: string, version: string): Promise<void> {
  * @throws Error when the version has no section, or an empty one
  */
 export function changesOf(changelog: string, version: string): string {
-  const lines = changelog.split('\n');
+  const lines = changelog.split(/\r?\n/);
   const start = lines.findIndex((line) => HEADING.exec(line)?.[1] === version);
   if (start < 0) {
     throw new Error(

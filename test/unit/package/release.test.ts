@@ -65,6 +65,14 @@ test('the notes are the section of the version, with or without a date', () => {
   assert.equal(changesOf(CHANGELOG.replace('1.2.3 (', '[1.2.3] ('), '1.2.3'), NOTES);
 });
 
+test('a heading may be a link, of a pre-release, and of a file with the line ends of Windows', () => {
+  const link = CHANGELOG.replace('1.2.3 (', '[1.2.3](https://example.test/v1.2.3) (');
+  assert.equal(changesOf(link, '1.2.3'), NOTES);
+  assert.equal(changesOf(CHANGELOG.replaceAll('\n', '\r\n'), '1.2.3'), NOTES);
+  assert.equal(changesOf('## 2.0.0-beta-1.2\n\n- New.\n', '2.0.0-beta-1.2'), '- New.\n');
+  assert.throws(() => changesOf(CHANGELOG, '1.2.3-beta.1'), /no section/);
+});
+
 test('a version without a section, or with an empty one, is refused', () => {
   assert.throws(() => changesOf(CHANGELOG, '1.2'), /no section “## 1\.2”/);
   assert.throws(() => changesOf(CHANGELOG, '12.2.3'), /no section/);
