@@ -10,6 +10,7 @@ import {
   endInOrder,
   followPower,
   liveInMenuBar,
+  quitUnstarted,
   setAppMenu,
   useDataFolder,
   wasOpenedAtLogin,
@@ -41,7 +42,13 @@ if (isFirst) {
   guardWindows();
   liveInMenuBar();
   // Not awaited here: Electron is ready only once this module has been evaluated (electron#40719).
-  void app.whenReady().then(start);
+  void app
+    .whenReady()
+    .then(start)
+    .catch((error: Error) => {
+      if (panel !== undefined) throw error; // it can be used, and quit
+      return quitUnstarted(error);
+    });
 } else {
   app.exit(0);
 }

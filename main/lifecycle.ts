@@ -30,6 +30,17 @@ export function becomeSingleInstance(onReopen: () => void): boolean {
   return true;
 }
 
+/** Says why the app cannot start, then quits: without an icon the user could do neither. */
+export async function quitUnstarted({ message }: Error): Promise<void> {
+  await showMessage({
+    type: 'error',
+    message: 'Sightglass cannot start.',
+    detail: `${message}\n\nIf a file or folder is named above, check that it is yours and can be written to, then open Sightglass again.`,
+    buttons: ['Quit'],
+  });
+  app.exit(1);
+}
+
 /** Hides the Dock icon, and keeps the app running when its window closes. */
 export function liveInMenuBar(): void {
   app.dock?.hide();

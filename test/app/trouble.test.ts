@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
+import { buildApp, noChromium } from '../support/built-panel.ts';
 import { post, question } from '../support/chat.ts';
 import { freePort } from '../support/free-port.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel } from '../support/service.ts';
-import { appTest, showState } from '../support/sightglass-app.ts';
+import { appTest, onStandIn, showState } from '../support/sightglass-app.ts';
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 
@@ -101,3 +103,23 @@ appTest(
     }
   },
 );
+
+test('an app that cannot read its settings says so and ends, instead of running unseen', {
+  skip: noChromium,
+}, async (t) => {
+  await buildApp();
+  const home = await mkdtemp(join(tmpdir(), 'sightglass-home-'));
+  t.after(() => rm(home, { recursive: true }));
+  // A loop of links fails as a file of another user does, for root too.
+  await symlink('settings.json', join(home, 'settings.json'));
+  const app = await onStandIn()(home, { HOME: home, XDG_STATE_HOME: home });
+  t.after(() => app.stop());
+  const { dialogs } = await app.until((state) => state.dialogs.length > 0);
+  assert.equal(dialogs[0]?.options['message'], 'Sightglass cannot start.');
+  assert.match(
+    String(dialogs[0]?.options['detail']),
+    /ELOOP.*settings\.json.*check that it is yours/s,
+  );
+  await app.answerDialog({ button: 'Quit' });
+  assert.equal(await app.exitCode, 1);
+});
