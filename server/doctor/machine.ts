@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, open, readdir, stat, statfs } from 'node:fs/promises';
 import { homedir, tmpdir, totalmem } from 'node:os';
 import { execa } from 'execa';
+import { Agent, request } from 'undici';
 import { acceptsConnections, findListenProblem } from '../http/http-server.ts';
 
 const COMMAND_WITHIN_MS = 60_000;
@@ -75,17 +76,21 @@ export const thisMachine: Machine = {
   acceptsConnections,
   listenProblem: findListenProblem,
   getJson: async (url) => {
+    // Not the global one, which goes to a proxy when NODE_USE_ENV_PROXY is set. Follows no redirect.
+    const dispatcher = new Agent();
     try {
       const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-      const { body } = await fetch(url, { signal, redirect: 'error' });
+      const { body } = await request(url, { dispatcher, signal });
       let text = '';
-      for await (const part of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      for await (const part of body.setEncoding('utf8')) {
         text += part;
         if (text.length > LONGEST_ANSWER_BYTES) return undefined;
       }
       return JSON.parse(text);
     } catch {
       return undefined;
+    } finally {
+      void dispatcher.destroy();
     }
   },
 };

@@ -20,6 +20,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { FuseV1Options, FuseVersion, flipFuses } from '@electron/fuses';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { execa } from 'execa';
 import { pino } from 'pino';
 import { writeSkeleton } from '../../../scripts/package/skeleton.ts';
 import type { Check } from '../../../server/doctor/check.ts';
@@ -431,6 +432,23 @@ test('a server that answers without end, or not in JSON, is not read to the end'
   );
   assert.deepEqual(answers, [{ a: 1 }, undefined, undefined, undefined]);
   assert.ok(process.memoryUsage().rss - before < 100e6, 'the endless answer was buffered');
+});
+
+test('a server of this machine is not looked for behind a proxy', async (t) => {
+  const server = createServer((_request, response) => response.end('{"a":1}'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const machine = new URL('../../../server/doctor/machine.ts', import.meta.url);
+  const program = `
+    const { thisMachine } = await import('${machine}');
+    console.log(JSON.stringify(await thisMachine.getJson('http://127.0.0.1:${port}/health')));`;
+  const proxies = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' };
+  const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', program], {
+    env: proxies,
+  });
+  assert.equal(stdout, '{"a":1}');
 });
 
 test('other model servers are named', async (t) => {
