@@ -89,7 +89,7 @@ test('only an app that is unsigned or signed ad hoc cannot update itself', () =>
 });
 
 test('something that was thrown but is no error is put into words too', () => {
-  assert.match(toUpdateTrouble('odd', 'check').remedy, /^odd The log/);
+  assert.match(toUpdateTrouble('odd', 'check').remedy, /^odd See the log/);
   assert.match(toUpdateTrouble(undefined, 'download').message, /could not be downloaded/);
 });
 
