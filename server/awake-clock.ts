@@ -1,6 +1,6 @@
 /**
- * Milliseconds during which the machine was awake: deadlines do not pass, and nothing counts as
- * hung, while it sleeps. Whoever hosts the service tells when it does.
+ * Counts milliseconds while the machine is awake, so that sleeping neither passes deadlines nor looks
+ * like a hang. The host of the service reports when the machine sleeps and wakes.
  */
 export class AwakeClock {
   #sleptMs = 0;
@@ -19,12 +19,12 @@ export class AwakeClock {
   }
 }
 
-/** Node fires a longer timer at once. */
+/** Node fires a longer timer immediately. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Calls `onPassed` once `ms` have passed on a clock that may stand still: a timer that fires when the
- * machine wakes goes on for the rest. Returns what stops it.
+ * Calls `onPassed` once `ms` have passed on a clock that may pause: a timer that fires early, after
+ * the machine wakes, is set again for the rest. Returns a function that cancels it.
  */
 export function startTimer(ms: number, now: () => number, onPassed: () => void): () => void {
   const dueMs = now() + ms;

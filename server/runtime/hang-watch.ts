@@ -9,35 +9,35 @@ export interface RuntimeProgress {
 }
 
 export interface HangWatchOptions {
-  /** Milliseconds without progress, while there is work, that count as a hang; may change. */
+  /** Milliseconds without progress, while there is work, that count as a hang. May change. */
   timeoutMs: () => number;
   /** Asks the runtime for its progress; rejects or stalls when it does not answer. */
   probe: (signal: AbortSignal) => Promise<RuntimeProgress>;
   onHang: () => void;
-  /** Milliseconds on a clock that may stand still, as the machine does when it sleeps. */
+  /** Milliseconds on a clock that may pause while the machine sleeps. */
   now: () => number;
 }
 
 /**
- * Detects a hang by progress while work is in flight, not by whether the runtime answers: mlx_vlm
- * has been seen to answer /v1/models for ever while generation stood still (Blaizzy/mlx-vlm#2239).
- * Tokens are progress. Without any for half the timeout, the watch asks for the steps of the
- * generation loop, so that a long prefill is no hang. Without work there is no timer.
+ * Detects a hang by a lack of progress while work is in flight, not by whether the runtime answers:
+ * mlx_vlm can keep answering /v1/models while generation is stuck (Blaizzy/mlx-vlm#2239). Tokens are
+ * progress. After half the timeout without any, it asks for the step count of the generation loop, so
+ * that a long prefill does not count as a hang. Without work there is no timer.
  */
 export class HangWatch {
   readonly #options: HangWatchOptions;
   #working = 0;
-  /** The current period of work; a probe that was started in an earlier one decides nothing. */
+  /** The current period of work; the result of a probe from an earlier one is ignored. */
   #period: { timer: NodeJS.Timeout } | undefined;
   #progressAt = 0;
-  /** What the runtime answered last, unless there was progress since. */
+  /** The steps that the runtime last reported; undefined once there has been progress since. */
   #steps: number | undefined;
 
   constructor(options: HangWatchOptions) {
     this.#options = options;
   }
 
-  /** Registers a request that is with the runtime. Returns what ends it. */
+  /** Registers a request that the runtime is handling. Returns the function that ends it. */
   begin(): () => void {
     this.#working += 1;
     if (this.#working === 1) this.#start();
@@ -50,7 +50,7 @@ export class HangWatch {
     };
   }
 
-  /** Notes that tokens have come. Called for every chunk, so it only reads the clock. */
+  /** Records that tokens have arrived. Called for every chunk, so it only reads the clock. */
   progress(): void {
     this.#progressAt = this.#options.now();
     this.#steps = undefined;
@@ -81,10 +81,10 @@ export class HangWatch {
     }
     const askedAt = now();
     const progress = await this.#ask();
-    if (period !== this.#period) return; // the work ended, or other work began, in the meantime
+    if (period !== this.#period) return; // that work has ended; other work may have started
     if (progress === 'no answer in time' && now() - askedAt < this.#halfMs) {
       this.#checkAgain(period, 0); // the machine slept: the runtime had no time to answer
-    } else if (typeof progress === 'string' || this.#standsStill(progress)) {
+    } else if (typeof progress === 'string' || this.#isStuck(progress)) {
       onHang();
     } else {
       this.#steps = progress.steps;
@@ -104,8 +104,8 @@ export class HangWatch {
     }
   }
 
-  /** While nothing generates, what takes long is a client that does not read. */
-  #standsStill({ steps, active }: RuntimeProgress): boolean {
+  /** With nothing generating, the delay is a client that does not read. */
+  #isStuck({ steps, active }: RuntimeProgress): boolean {
     return active > 0 && steps === this.#steps;
   }
 

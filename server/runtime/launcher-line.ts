@@ -15,7 +15,7 @@ export const ReadyLine = z.object({
 });
 export type ReadyLine = z.infer<typeof ReadyLine>;
 
-/** How large the model's weights are on disk, before they are loaded. */
+/** Size of the model's weights on disk, reported before they are loaded. */
 const WeightsLine = z.object({ event: z.literal('weights'), weights_bytes: z.number().min(0) });
 
 /** What the model and what is kept for its requests take now, in bytes; told when it has changed. */

@@ -10,16 +10,16 @@ export interface ChatOptions {
   /** The request's id; the launcher knows its generation by it. */
   id: string;
   signal: AbortSignal;
-  /** Asked after every read: whether the answer is complete though the model would go on. */
+  /** Checked after every read: whether the answer is complete, though the model would continue. */
   enough?: () => boolean;
   /** Only requests of the same salt share prompts in the prefix cache (`_read_tenant_id`, mlx_vlm). */
   cacheSalt?: string;
 }
 
-/** The right to use a connection, until it is released. */
+/** Permission to use a connection, until released. */
 export interface Lease {
   readonly connection: RuntimeConnection;
-  /** Fires when the runtime is stopped under the work: it is to end soon, with the signal's reason. */
+  /** Fires when the runtime is stopped: the work must end soon, with the signal's reason. */
   readonly signal: AbortSignal;
   release(): void;
 }
@@ -27,9 +27,9 @@ export interface Lease {
 export interface ConnectionOptions extends Omit<HangWatchOptions, 'probe'> {
   model: ReadyLine;
   socketPath: string;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has exited. */
   died: Promise<unknown>;
-  /** Called when the last lease was released. */
+  /** Called when the last lease is released. */
   onIdle: () => void;
 }
 
@@ -40,7 +40,7 @@ export interface ConnectionOptions extends Omit<HangWatchOptions, 'probe'> {
 export class RuntimeConnection {
   readonly model: ReadyLine;
   readonly socketPath: string;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has exited. */
   readonly died: Promise<unknown>;
   readonly #pool: Pool;
   readonly #watch: HangWatch;
@@ -66,12 +66,12 @@ export class RuntimeConnection {
     });
   }
 
-  /** Whether no work uses it. */
+  /** Whether it has no leases. */
   get isIdle(): boolean {
     return this.#leases.size === 0;
   }
 
-  /** Counts work that uses it, from before its first request to after its last. */
+  /** Held by work from before its first request until after its last. */
   lease(): Lease {
     const controller = new AbortController();
     this.#leases.add(controller);
@@ -81,14 +81,14 @@ export class RuntimeConnection {
     return { connection: this, signal: controller.signal, release };
   }
 
-  /** Tells all work that uses it to end. */
+  /** Aborts the signals of all leases. */
   cancelWork(reason: Error): void {
     for (const controller of [...this.#leases]) controller.abort(reason);
   }
 
   /**
-   * Generates, giving the chunks of each network read together. However it ends, it ends only when
-   * the runtime has really let go of the request, so that a slot is never given on too early.
+   * Generates an answer, yielding the chunks of each network read together. However it ends, it waits
+   * until the runtime has released the request, so that a slot is never reused too early.
    * @throws RuntimeDiedError, RuntimeRefusedError, GenerationFailedError, or the signal's reason
    */
   async *chat(request: RuntimeChatRequest, options: ChatOptions): AsyncGenerator<ChatChunk[]> {
@@ -140,12 +140,12 @@ export class RuntimeConnection {
     return this.#get('/metrics');
   }
 
-  /** After a lost connection: waits until it is known whether the process is gone. */
+  /** After a lost connection, resolves once it is known whether the process has exited. */
   async settled(): Promise<void> {
     await this.progress().catch(() => this.died);
   }
 
-  /** Waits until the generation has really ended; gives what it used, if it had begun. */
+  /** Waits until the generation has ended. Resolves with its usage, if it had started. */
   async #ended(id: string): Promise<RuntimeUsage | undefined> {
     const path = `/sightglass/requests/${encodeURIComponent(id)}/ended`;
     return (await this.#get(path).catch(() => this.died)) as RuntimeUsage | undefined;

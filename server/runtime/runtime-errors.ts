@@ -1,6 +1,6 @@
 import type { FatalLine } from './launcher-line.ts';
 
-/** The runtime cannot be had until a person acts; says why and what to do. */
+/** The runtime is unavailable until the user acts; says why and what to do. */
 export class RuntimeFailedError extends Error {
   override name = 'RuntimeFailedError';
   readonly reason: string;
@@ -16,7 +16,7 @@ export class RuntimeFailedError extends Error {
   }
 }
 
-/** The service is stopping or was stopped; nothing more is started. */
+/** The runtime is stopping or has been stopped. */
 export class RuntimeStoppedError extends Error {
   override name = 'RuntimeStoppedError';
 
@@ -25,7 +25,7 @@ export class RuntimeStoppedError extends Error {
   }
 }
 
-/** The runtime was not ready for `waitedMs`, which is as long as the request may wait. */
+/** The runtime did not become ready within `waitedMs`, the longest that the request may wait. */
 export class RuntimeWaitError extends Error {
   override name = 'RuntimeWaitError';
 
@@ -43,13 +43,13 @@ export class RuntimeDrainedError extends Error {
 
   constructor(drainTimeoutMs: number) {
     super(
-      `The answer was not complete ${drainTimeoutMs / 1000} s after another model was chosen or this ` +
-        'one was to be restarted. Ask again; raise --drain-timeout to give answers more time.',
+      `The answer was still incomplete ${drainTimeoutMs / 1000} s after the model was changed, ` +
+        'unloaded or restarted. Try again, or raise --drain-timeout to allow answers more time.',
     );
   }
 }
 
-/** The runtime process went away while it had the request. */
+/** The runtime process exited while it was handling the request. */
 export class RuntimeDiedError extends Error {
   override name = 'RuntimeDiedError';
 }
@@ -66,8 +66,8 @@ export class RuntimeRefusedError extends Error {
 }
 
 /**
- * Generation failed in mid-stream. mlx_vlm ends every request of a batch when one of them fails
- * (`generation.py`, `_run_impl`): `shared` tells that others ran at the same time.
+ * Generation failed mid-stream. mlx_vlm ends every request of a batch when one of them fails
+ * (`generation.py`, `_run_impl`): `shared` says whether others were running.
  */
 export class GenerationFailedError extends Error {
   override name = 'GenerationFailedError';
@@ -79,7 +79,7 @@ export class GenerationFailedError extends Error {
   }
 }
 
-/** mlx_vlm repeats whole data URLs in its errors; nobody shall read an image in ours. */
+/** mlx_vlm repeats whole data URLs in its errors; ours must not contain images. */
 function withoutPayloads(message: string): string {
   return message.replace(/data:[\w/+.-]*;base64,[\w+/=%-]*/g, 'data:…');
 }

@@ -8,15 +8,15 @@ import { type PythonEnd, PythonProcess, type RuntimeCommand } from './python-pro
 
 /** One process that serves one model. The supervisor runs at most one at a time. */
 export interface RuntimeProcess {
-  /** Where it serves once it is ready. */
+  /** The socket that it serves on once it is ready. */
   readonly socketPath: string;
-  /** Resolves, never rejects, once the process is gone and its last line was read: how it ended. */
+  /** Resolves with how it ended, after exit and its last line of output. Never rejects. */
   readonly exited: Promise<string>;
-  /** Resolves once nothing of it is left on disk either. */
+  /** Resolves once its files are removed too. */
   readonly cleanedUp: Promise<void>;
-  /** Asks it to end; it is killed if it does not. */
+  /** Asks it to exit; it is killed if it does not. */
   stop(): void;
-  /** Ends it at once. */
+  /** Kills it immediately. */
   kill(): void;
 }
 
@@ -30,7 +30,7 @@ export interface LaunchOptions {
 
 /**
  * Starts the Python launcher, with a private folder for its socket.
- * @throws when the folder cannot be made
+ * @throws when the folder cannot be created
  */
 export function launchRuntime({ command, modelPath, log, onLine }: LaunchOptions): RuntimeProcess {
   const folder = mkdtempSync(join(tmpdir(), 'sightglass-'));
@@ -46,7 +46,9 @@ export function launchRuntime({ command, modelPath, log, onLine }: LaunchOptions
   });
   const cleanedUp = exited
     .then(() => rm(folder, { recursive: true, force: true }))
-    .catch((error: Error) => log.warn({ err: error }, 'a folder of the runtime was not removed'));
+    .catch((error: Error) =>
+      log.warn({ err: error }, 'could not remove the folder of the runtime'),
+    );
   return {
     ...{ socketPath, exited, cleanedUp },
     stop: () => python.stop(),

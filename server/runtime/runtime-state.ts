@@ -4,48 +4,48 @@ import type { RuntimeConnection } from './runtime-connection.ts';
 /** Why there is no runtime, and what a person can do about it. */
 export type Failure = Omit<FatalLine, 'event'>;
 
-/** A model that could not be loaded, and why; the model served before it took its place. */
+/** A model that could not be loaded, and why. The model served before it was restored. */
 export interface Rollback {
   readonly from: string;
   readonly failure: Failure;
 }
 
-/** What outlives a phase. */
+/** State that persists across phases. */
 export interface RuntimeContext {
   /** The model to serve: a folder or a Hugging Face id. */
   readonly wanted: string;
-  /** The model that was ready last. When `wanted` cannot be loaded, this one is served again. */
+  /** The last model that became ready: the fallback if `wanted` cannot be loaded. */
   readonly lastReady: string | undefined;
-  /** When the runtime crashed, within the last {@link CRASH_WINDOW_MS}. */
+  /** Times of the crashes within the last {@link CRASH_WINDOW_MS}. */
   readonly crashes: readonly number[];
-  /** Crashes in a row without having been ready. */
+  /** Consecutive crashes while loading. */
   readonly loadingCrashes: number;
-  /** Set when `wanted` was given up, until the next start or change of the model. */
+  /** Set after falling back to `lastReady`, until the next start or model change. */
   readonly rollback: Rollback | undefined;
-  /** How many callers use the runtime alone, or wait to. */
+  /** Number of callers that have, or are waiting for, exclusive use of the runtime. */
   readonly exclusive: number;
-  /** Whether the runtime was shut down, so that nothing starts it again. */
+  /** Whether the runtime has been shut down for good. */
   readonly isShutDown: boolean;
 }
 
 interface Serving {
   readonly model: ReadyLine;
   readonly pid: number;
-  /** In use now; `model` has what was in use right after loading. */
+  /** Current use; `model` has the use right after loading. */
   readonly memoryBytes: number;
   readonly connection: RuntimeConnection;
 }
 
-/** What follows once the process is gone. */
+/** What happens once the process has exited. */
 export type AfterExit =
   | { readonly to: 'stopped' | 'unloaded' | 'starting' }
   | { readonly to: 'failed'; readonly failure: Failure }
   | { readonly to: 'crashed'; readonly reason: string; readonly whileLoading: boolean };
 
 /**
- * The phases of the runtime. There is a process in starting, loading, ready, draining and stopping,
- * and in no other phase. "Busy" is not a phase: it is the queue's count. `since` is the time at which
- * the phase was entered; loading counts from the start of its process.
+ * The phases of the runtime. A process exists in starting, loading, ready, draining and stopping, and
+ * in no other phase. "Busy" is not a phase: it is the queue's count. `since` is when the phase was
+ * entered, or for loading, when its process was started.
  */
 export type RuntimePhase =
   | { readonly phase: 'stopped' }
@@ -59,15 +59,15 @@ export type RuntimePhase =
       readonly weightsBytes: number;
     }
   | ({ readonly phase: 'ready' } & Serving)
-  /** No new work starts, and what runs may complete, until nothing runs or the limit has passed. */
+  /** Starts no new work. Ends when all running work has completed, or at the drain timeout. */
   | ({
       readonly phase: 'draining';
       readonly since: number;
       readonly after: AfterExit;
     } & Serving)
-  /** The process was told to end, or killed if it is to end at once. */
+  /** Waiting for the process to exit, after SIGTERM or, with `kill`, SIGKILL. */
   | { readonly phase: 'stopping'; readonly after: AfterExit; readonly kill: boolean }
-  /** Stopped to free memory. Started again by whoever needs it. */
+  /** Stopped to free memory. The next request starts it again. */
   | { readonly phase: 'unloaded' }
   | {
       readonly phase: 'crashed';
@@ -77,52 +77,55 @@ export type RuntimePhase =
     }
   | { readonly phase: 'failed'; readonly failure: Failure };
 
-/** Everything that decides what the supervisor does next. All times are in ms on its clock. */
+/** Everything the supervisor's next step depends on. All times are in ms on its clock. */
 export type RuntimeState = RuntimePhase & { readonly context: RuntimeContext };
 
 export type RuntimeEvent =
-  /** Somebody asks for the runtime to run, to stop, to serve another model, or to free its memory. */
+  /** Commands: run, stop, serve another model, or free the memory. */
   | { readonly type: 'start' | 'stop' | 'shutdown' | 'restart' | 'unload' }
   | { readonly type: 'load'; readonly model: string }
-  /** A request waits for a runtime. */
+  /** A request is waiting for a runtime. */
   | { readonly type: 'needed' }
-  /** A caller wants to use the runtime alone, or no longer does. */
+  /** A caller wants exclusive use of the runtime, or is done with it. */
   | { readonly type: 'hold' | 'release' }
-  /** The process has reported its progress. */
+  /** Reports from the process. */
   | { readonly type: 'loading'; readonly model: string; readonly pid: number }
   | { readonly type: 'weights'; readonly bytes: number }
   | { readonly type: 'ready'; readonly model: ReadyLine; readonly connection: RuntimeConnection }
   | { readonly type: 'memory'; readonly bytes: number }
   | { readonly type: 'fatal'; readonly failure: Failure }
-  /** No work uses the connection any more, or its runtime has work and makes no progress. */
+  /** The connection has no more work, or has work but makes no progress. */
   | { readonly type: 'idle' | 'hang'; readonly connection: RuntimeConnection }
-  /** The time of the phase is up: see {@link dueAt}. */
+  /** The phase has reached its deadline: see {@link dueAt}. */
   | { readonly type: 'due' }
   | { readonly type: 'exit'; readonly reason: string };
 
-/** How long phases may last, in ms. */
+/** The longest that phases may last, in ms. */
 export interface PhaseLimits {
   /** For a model without weights; see {@link loadingLimitMs}. */
   readonly loadingTimeoutMs: number;
   readonly drainTimeoutMs: number;
 }
 
-/** More than this many crashes within the window, and another restart would not help. */
+/** After more crashes than this within the window, the runtime is not restarted. */
 export const MAX_CRASHES = 5;
 export const CRASH_WINDOW_MS = 5 * 60_000;
-/** A model that crashes the runtime while it loads, twice in a row, will do so again. */
+/** A model that crashes the runtime twice in a row while loading is not tried again. */
 export const MAX_LOADING_CRASHES = 2;
 /** The first restart is immediate; this is the wait before the second, doubled for each later one. */
 const FIRST_BACKOFF_MS = 1000;
-/** The slowest disk that a model is expected on, say a network share: 25 MB/s. */
+/** The slowest storage we expect a model on, such as a network share: 25 MB/s. */
 const LOADING_BYTES_PER_MS = 25_000;
 
-/** How long a model may take to load: the timeout, and a second for every 25 MB of weights. */
+/** What a start, a model change or a rollback resets. */
+const CLEAN_RECORD = { crashes: [], loadingCrashes: 0, rollback: undefined };
+
+/** How long a model may take to load: the timeout, plus a second for every 25 MB of weights. */
 export function loadingLimitMs(weightsBytes: number, loadingTimeoutMs: number): number {
   return loadingTimeoutMs + weightsBytes / LOADING_BYTES_PER_MS;
 }
 
-/** When the event `due` is to be sent, if the phase has not ended by then. */
+/** The phase's deadline, at which the event `due` is sent. */
 export function dueAt(state: RuntimePhase, limits: PhaseLimits): number | undefined {
   switch (state.phase) {
     case 'starting':
@@ -140,18 +143,16 @@ export function dueAt(state: RuntimePhase, limits: PhaseLimits): number | undefi
 
 export function initialState(model: string): RuntimeState {
   const context: RuntimeContext = {
+    ...CLEAN_RECORD,
     wanted: model,
     lastReady: undefined,
-    crashes: [],
-    loadingCrashes: 0,
-    rollback: undefined,
     exclusive: 0,
     isShutDown: false,
   };
   return { context, phase: 'stopped' };
 }
 
-/** The next state. An event that means nothing in a phase returns the state itself. */
+/** The next state; the same object if the event does not apply in this phase. */
 export function next(state: RuntimeState, event: RuntimeEvent, now: number): RuntimeState {
   switch (event.type) {
     case 'start':
@@ -175,26 +176,17 @@ export function next(state: RuntimeState, event: RuntimeEvent, now: number): Run
     }
     case 'loading': {
       if (state.phase !== 'starting') return state;
-      const { context, since } = state;
-      return {
-        context,
-        phase: 'loading',
-        since,
-        model: event.model,
-        pid: event.pid,
-        weightsBytes: 0,
-      };
+      const { model, pid } = event;
+      return { ...state, phase: 'loading', model, pid, weightsBytes: 0 };
     }
     case 'weights':
       return state.phase === 'loading' ? { ...state, weightsBytes: event.bytes } : state;
     case 'ready': {
       if (state.phase !== 'loading') return state;
-      const { context, pid } = state;
+      const { pid } = state;
       const { model, connection } = event;
-      return {
-        context: { ...context, lastReady: context.wanted, loadingCrashes: 0 },
-        ...{ phase: 'ready', model, pid, connection, memoryBytes: model.memory_bytes },
-      };
+      const context = { ...state.context, lastReady: state.context.wanted, loadingCrashes: 0 };
+      return { context, phase: 'ready', model, pid, connection, memoryBytes: model.memory_bytes };
     }
     case 'memory':
       return state.phase === 'ready' || state.phase === 'draining'
@@ -217,15 +209,10 @@ export function next(state: RuntimeState, event: RuntimeEvent, now: number): Run
   }
 }
 
-/** A person starts it, so earlier crashes do not count. The last command wins. */
+/** An explicit start, so earlier crashes do not count. The last command wins. */
 function start(state: RuntimeState, now: number): RuntimeState {
   if (state.context.isShutDown) return state;
-  const context: RuntimeContext = {
-    ...state.context,
-    crashes: [],
-    loadingCrashes: 0,
-    rollback: undefined,
-  };
+  const context = { ...state.context, ...CLEAN_RECORD };
   switch (state.phase) {
     case 'starting':
     case 'loading':
@@ -242,13 +229,7 @@ function start(state: RuntimeState, now: number): RuntimeState {
 function load(state: RuntimeState, model: string, now: number): RuntimeState {
   if (state.context.isShutDown) return state;
   const { wanted, lastReady } = state.context;
-  const context: RuntimeContext = {
-    ...state.context,
-    wanted: model,
-    crashes: [],
-    loadingCrashes: 0,
-    rollback: undefined,
-  };
+  const context = { ...state.context, ...CLEAN_RECORD, wanted: model };
   switch (state.phase) {
     case 'stopped':
       return { ...state, context };
@@ -258,7 +239,7 @@ function load(state: RuntimeState, model: string, now: number): RuntimeState {
     case 'ready':
       return drain({ ...state, context }, { to: 'starting' }, now);
     case 'draining':
-      // The model that still runs is wanted again, before it was exchanged.
+      // Switching back to the model that is still loaded cancels the switch.
       if (model === lastReady && wanted !== lastReady) {
         const { pid, memoryBytes, connection } = state;
         return { context, phase: 'ready', model: state.model, pid, memoryBytes, connection };
@@ -300,7 +281,7 @@ function stop(state: RuntimeState): RuntimeState {
   }
 }
 
-/** The launcher has given up, and its process is about to end. */
+/** The launcher has reported an error that it cannot recover from, and is about to exit. */
 function fatal(state: RuntimeState, failure: Failure): RuntimeState {
   switch (state.phase) {
     case 'starting':
@@ -317,8 +298,8 @@ function fatal(state: RuntimeState, failure: Failure): RuntimeState {
 
 function hang(state: RuntimeState, connection: RuntimeConnection): RuntimeState {
   if (!('connection' in state) || state.connection !== connection) return state;
-  if (state.phase === 'draining') return kill(state, state.after);
-  return kill(state, { to: 'crashed', reason: 'it made no progress', whileLoading: false });
+  if (state.phase === 'draining') return end(state, state.after, true);
+  return end(state, { to: 'crashed', reason: 'it made no progress', whileLoading: false }, true);
 }
 
 function due(state: RuntimeState, now: number): RuntimeState {
@@ -327,7 +308,7 @@ function due(state: RuntimeState, now: number): RuntimeState {
     case 'loading': {
       const seconds = Math.round((now - state.since) / 1000);
       const reason = `it was not ready after ${seconds} s`;
-      return kill(state, { to: 'crashed', reason, whileLoading: true });
+      return end(state, { to: 'crashed', reason, whileLoading: true }, true);
     }
     case 'draining':
       return end(state, state.after);
@@ -375,7 +356,7 @@ function crash(
   return { context, phase: 'crashed', since: now, reason, retryInMs };
 }
 
-/** Why another restart would not help, if it would not. */
+/** Why the runtime should not be restarted; undefined if it should. */
 function reasonToGiveUp(
   { crashes, loadingCrashes }: RuntimeContext,
   reason: string,
@@ -383,9 +364,9 @@ function reasonToGiveUp(
   if (loadingCrashes >= MAX_LOADING_CRASHES) {
     return {
       reason: 'load_crashed',
-      message: `The runtime ended while loading the model (${reason}), ${loadingCrashes} times in a row.`,
+      message: `The runtime crashed ${loadingCrashes} times in a row while loading the model (last: ${reason}).`,
       remedy:
-        'The model may need more memory than there is, or the disk may be too slow: try a smaller or ' +
+        'There may not be enough memory for the model, or the disk may be too slow: try a smaller or ' +
         'more quantized model, or raise --loading-timeout.',
     };
   }
@@ -393,16 +374,15 @@ function reasonToGiveUp(
   return {
     reason: 'crash_loop',
     message: `The runtime crashed ${crashes.length} times in 5 minutes (last: ${reason}).`,
-    remedy: 'Look in the log for its last words, then start it again or choose another model.',
+    remedy: 'See the log for its last output, then start it again or choose another model.',
   };
 }
 
-/** Wants the model that was ready last again, unless that is the one that failed or there is none. */
+/** Falls back to the model that was ready last; undefined if there is none or it is the failed one. */
 function rollBack(context: RuntimeContext, failure: Failure): RuntimeContext | undefined {
   const { wanted, lastReady } = context;
   if (lastReady === undefined || lastReady === wanted) return undefined;
-  const rollback = { from: wanted, failure };
-  return { ...context, wanted: lastReady, crashes: [], loadingCrashes: 0, rollback };
+  return { ...context, ...CLEAN_RECORD, wanted: lastReady, rollback: { from: wanted, failure } };
 }
 
 function launch({ context }: RuntimeState, now: number): RuntimeState {
@@ -417,10 +397,6 @@ function drain(
   return { ...state, phase: 'draining', since: now, after };
 }
 
-function end({ context }: RuntimeState, after: AfterExit): RuntimeState {
-  return { context, phase: 'stopping', after, kill: false };
-}
-
-function kill({ context }: RuntimeState, after: AfterExit): RuntimeState {
-  return { context, phase: 'stopping', after, kill: true };
+function end({ context }: RuntimeState, after: AfterExit, kill = false): RuntimeState {
+  return { context, phase: 'stopping', after, kill };
 }

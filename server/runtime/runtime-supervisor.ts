@@ -22,7 +22,7 @@ import {
   type RuntimeState,
 } from './runtime-state.ts';
 
-/** How long things may take, in ms. All of them may change at any time. */
+/** Time limits in ms. All of them may change at any time. */
 export interface RuntimeLimits extends PhaseLimits {
   readonly hangTimeoutMs: number;
 }
@@ -31,28 +31,28 @@ export interface RuntimeSupervisorOptions extends Partial<RuntimeLimits> {
   command: RuntimeCommand;
   modelPath: string;
   log: Logger;
-  /** Milliseconds on a clock that may stand still, as the machine does when it sleeps. */
+  /** Milliseconds on a clock that may pause while the machine sleeps. */
   now?: () => number;
-  /** Called when a model could not be loaded and the one before it is served again. */
+  /** Called with the model that is served again because the new one could not be loaded. */
   onRollback?: (modelPath: string, failure: Failure) => void;
   /** Starts the process that serves a model: a seam for tests. */
   launch?: typeof launchRuntime;
 }
 
 export interface WorkOptions {
-  /** Fires when nobody wants the work any more. */
+  /** Fires when the work is no longer wanted. */
   signal: AbortSignal;
-  /** Whether work that failed with this error may be done again: the client has seen nothing yet. */
+  /** Whether work that failed with this error may be retried: its client has seen nothing yet. */
   mayRetry?: (error: Error) => boolean;
-  /** How long the work may wait for a runtime that is ready, each time; unlimited if not given. */
+  /** How long each attempt may wait for a ready runtime; unlimited if omitted. */
   maxWaitMs?: number;
 }
 
-/** Work with a runtime that is ready. It is to end soon after the signal fires. */
+/** Work that needs a ready runtime. It must end soon after the signal fires. */
 export type RuntimeWork<T> = (connection: RuntimeConnection, signal: AbortSignal) => Promise<T>;
 
 interface Waiter {
-  /** Answers it with a connection, unless it has to go on waiting. */
+  /** Settles the wait with the connection, unless the waiter has to keep waiting. */
   offer(connection: RuntimeConnection): void;
   refuse(reason: Error): void;
 }
@@ -65,7 +65,7 @@ const DEFAULT_LIMITS: RuntimeLimits = {
 
 /**
  * Keeps one runtime alive: starts it, watches it, and restarts it after a crash or a hang. Callers
- * say what they want (`run`, `ensureReady`, `load`); they never look at the state and act on it.
+ * say what they want (`run`, `ensureReady`, `load`); they never check the state first.
  */
 export class RuntimeSupervisor {
   readonly #options: RuntimeSupervisorOptions;
@@ -76,11 +76,11 @@ export class RuntimeSupervisor {
   #isApplying = false;
   #limits: RuntimeLimits;
   #state: RuntimeState;
-  /** From its launch until its exit. */
+  /** Set from launch to exit. */
   #process: RuntimeProcess | undefined;
-  /** Resolves once nothing of the last process is left. */
+  /** Resolves once the last process has exited and its folder is removed. */
   #cleanedUp: Promise<void> = Promise.resolve();
-  /** Ends the timer of the phase. */
+  /** Cancels the timer of the current phase. */
   #stopTimer = () => {};
 
   constructor(options: RuntimeSupervisorOptions) {
@@ -106,7 +106,7 @@ export class RuntimeSupervisor {
   }
 
   /**
-   * Starts the runtime unless it is up already. What comes of it is in the state.
+   * Starts the runtime unless it is already running. Watch the state for the result.
    * @throws RuntimeStoppedError after a shutdown
    */
   start(): void {
@@ -114,7 +114,7 @@ export class RuntimeSupervisor {
     this.#apply({ type: 'start' });
   }
 
-  /** Stops the runtime, and any restart that was due. Resolves once its process is gone. */
+  /** Stops the runtime and cancels a pending restart. Resolves once its process has exited. */
   async stop(): Promise<void> {
     this.#apply({ type: 'stop' });
     await this.#settled();
@@ -126,31 +126,31 @@ export class RuntimeSupervisor {
     await this.#settled();
   }
 
-  /** Drains the runtime and stops it. It is started again for the next request. */
+  /** Drains and stops the runtime. The next request starts it again. */
   async unload(): Promise<void> {
     this.#apply({ type: 'unload' });
     await this.#settled();
   }
 
   /**
-   * Serves another model from now on: what runs may complete within the drain timeout, what waits
-   * goes on waiting. If the model cannot be loaded, the one that was ready last is served again.
-   * Resolves once the process of the model before is gone.
+   * Switches to another model. Running work may complete within the drain timeout; waiting work stays
+   * in line. If the model cannot be loaded, the one that was ready last is served again. Resolves once
+   * the previous model's process has exited.
    */
   async load(modelPath: string): Promise<void> {
     this.#apply({ type: 'load', model: modelPath });
     await this.#settled();
   }
 
-  /** Drains a runtime that is ready and starts it again; what waits goes on waiting. */
+  /** Drains and restarts a ready runtime; waiting work stays in line. */
   async restart(): Promise<void> {
     this.#apply({ type: 'restart' });
     await this.#settled();
   }
 
   /**
-   * Resolves with a runtime that is ready, waiting for a start or restart that is under way. It may
-   * be gone a moment later: work belongs into `run`.
+   * Resolves with a ready runtime, after any start or restart in progress. It may be gone a moment
+   * later, so use `run` for work.
    * @throws RuntimeFailedError, RuntimeStoppedError, or the signal's reason
    */
   ensureReady(signal: AbortSignal): Promise<RuntimeConnection> {
@@ -158,12 +158,12 @@ export class RuntimeSupervisor {
   }
 
   /**
-   * Does the work with a runtime that is ready, and once more with the next one if the first died
-   * under it, or if a batch failed that it shared with other requests. Never a third time: a request
-   * that brings the runtime down must not keep it in a crash loop. Work that was stopped because the
-   * model changes is done again by the next model.
-   * @throws what the work throws; RuntimeFailedError, RuntimeStoppedError or RuntimeWaitError when
-   *   there is no runtime to do it, RuntimeDrainedError when it was stopped half-way; the signal's reason
+   * Runs the work on a ready runtime. Retries it once if the runtime died, or if the batch that it
+   * shared with other requests failed. Never twice: a request that crashes the runtime must not keep
+   * it in a crash loop. Work interrupted by a model change is run again on the next model, however
+   * often that happens.
+   * @throws what the work throws; RuntimeFailedError, RuntimeStoppedError or RuntimeWaitError when no
+   *   runtime is available; RuntimeDrainedError when it was interrupted; the signal's reason
    */
   async run<T>(work: RuntimeWork<T>, options: WorkOptions): Promise<T> {
     const { signal, mayRetry = () => false } = options;
@@ -188,18 +188,14 @@ export class RuntimeSupervisor {
   }
 
   /**
-   * Does the work with a runtime that does nothing else meanwhile: what runs completes first, and
-   * what comes waits.
-   * @throws as `run` does; the work is not done again
+   * Runs the work with exclusive use of the runtime: running work completes first, new work waits.
+   * @throws as `run` does; the work is not retried
    */
   async runAlone<T>(work: RuntimeWork<T>, { signal }: { signal: AbortSignal }): Promise<T> {
     this.#apply({ type: 'hold' });
     try {
-      const options = { signal };
-      const lease = await this.#wait(
-        (ready) => (ready.isIdle ? ready.lease() : undefined),
-        options,
-      );
+      const take = (ready: RuntimeConnection) => (ready.isIdle ? ready.lease() : undefined);
+      const lease = await this.#wait(take, { signal });
       try {
         return await work(lease.connection, AbortSignal.any([signal, lease.signal]));
       } finally {
@@ -211,8 +207,8 @@ export class RuntimeSupervisor {
   }
 
   /**
-   * Resolves with what `take` returns for a runtime that is ready; `take` returns undefined to go on
-   * waiting. Whatever it takes, it takes before the state can change again.
+   * Resolves with what `take` returns for a ready runtime; `take` returns undefined to keep waiting.
+   * It is called before the state can change again, so a lease taken there is on a ready runtime.
    */
   #wait<T>(
     take: (connection: RuntimeConnection) => T | undefined,
@@ -248,7 +244,7 @@ export class RuntimeSupervisor {
     });
   }
 
-  /** Resolves once no process is on its way out. */
+  /** Resolves once no process is draining or stopping. */
   async #settled(): Promise<void> {
     const isSettled = ({ phase }: RuntimeState) => phase !== 'draining' && phase !== 'stopping';
     if (!isSettled(this.#state)) {
@@ -264,7 +260,7 @@ export class RuntimeSupervisor {
     if (phase === 'stopped' || phase === 'unloaded') await this.#cleanedUp;
   }
 
-  /** Takes in one event after the other, those too that its own effects cause. */
+  /** Handles events one at a time, including those that handling them causes. */
   #apply(event: RuntimeEvent): void {
     this.#events.push(event);
     if (this.#isApplying) return;
@@ -279,7 +275,7 @@ export class RuntimeSupervisor {
     }
   }
 
-  /** The only writer of the state. What a new phase needs is started or ended here. */
+  /** The only writer of the state. Performs the effects of entering a phase. */
   #set(state: RuntimeState): void {
     const before = this.#state;
     if (state === before) return;
@@ -304,7 +300,7 @@ export class RuntimeSupervisor {
     }
     if (state.phase !== 'stopping') return;
     if (state.kill) {
-      this.#process?.kill(); // its work finds that it died
+      this.#process?.kill(); // its work fails with RuntimeDiedError
       return;
     }
     this.#process?.stop();
@@ -337,7 +333,7 @@ export class RuntimeSupervisor {
     } catch (error) {
       log.error({ err: error }, 'the runtime could not be launched');
       const { message } = error as Error;
-      const remedy = 'Is there room in the temporary folder, and may it be written to?';
+      const remedy = 'Check that the temporary folder is writable and has free space.';
       const failure = { reason: 'launch_failed', message, remedy };
       this.#apply({ type: 'fatal', failure });
       this.#apply({ type: 'exit', reason: message });
@@ -363,7 +359,7 @@ export class RuntimeSupervisor {
     }
   }
 
-  /** It has no effect before it is used. */
+  /** Does not connect until the connection is used. */
   #connect(model: ReadyLine): RuntimeConnection {
     const { socketPath = '', exited: died = new Promise<never>(() => {}) } = this.#process ?? {};
     const connection: RuntimeConnection = new RuntimeConnection({
@@ -376,7 +372,7 @@ export class RuntimeSupervisor {
     return connection;
   }
 
-  /** Every phase that lasts answers everybody who waits. */
+  /** Settles the waiters that the current phase can answer. */
   #answerWaiters(): void {
     const state = this.#state;
     for (const waiter of [...this.#waiters]) {
@@ -390,8 +386,7 @@ export class RuntimeSupervisor {
   #log(before: RuntimeState): void {
     const { log } = this.#options;
     const state = this.#state;
-    const isNew = state.phase !== before.phase;
-    const level = isNew ? levelOf(state) : 'debug';
+    const level = state.phase === before.phase ? 'debug' : levelOf(state);
     log[level](toLogFields(state), `runtime ${state.phase}`);
   }
 }

@@ -390,7 +390,7 @@ test('when the service gives up, every waiting request gets model_not_ready with
     assert.equal(status, 503);
     assert.match(
       body.error.message,
-      /ended while loading the model \(killed by SIGKILL\), 2 times/,
+      /crashed 2 times in a row while loading the model \(last: killed by SIGKILL\)/,
     );
   }
   const codes = answers.slice(0, 4).map(({ body }) => body.error.code);
