@@ -78,21 +78,20 @@ def _beyond_context(limit: int, tokens: str) -> str:
 
 
 CHARS_PER_TOKEN = 8
-"""A text of so many characters for each token of the context is looked at before it is tokenized
-as a whole. Languages have 1 to 5."""
+"""A text with more characters than this per token of the context is checked before it is tokenized.
+Languages have 1 to 5."""
 
 SLACK_TOKENS = 64
-"""A text that is cut within a special token may have this many tokens more than the whole."""
+"""Cutting a text inside a special token may add up to this many tokens."""
 
 
 def refuse_long_text(tokenizer: Any, text: str, limit: int | None) -> None:
-    """Refuses a text that is certainly beyond the context, at a fraction of what it would cost to
-    tokenize all of it: its beginning has too many tokens already. Never refuses one that fits."""
+    """Refuses a text that cannot fit in the context, without tokenizing all of it: its start alone
+    has too many tokens. Never refuses a text that fits."""
     fast = getattr(tokenizer, "backend_tokenizer", None)
     if limit is None or fast is None or len(text) <= limit * CHARS_PER_TOKEN:
         return
-    # What is done with words apart from each other is the same without the rest of the text, but
-    # for the last word, which may go on.
+    # Words are tokenized independently, so cutting the text changes only the last one.
     words = fast.encode(text[: limit * CHARS_PER_TOKEN], add_special_tokens=False).word_ids
     whole = sum(word != words[-1] for word in words) - SLACK_TOKENS
     least = max(whole, least_tokens(fast, text))
@@ -101,14 +100,14 @@ def refuse_long_text(tokenizer: Any, text: str, limit: int | None) -> None:
 
 
 def least_tokens(fast: Any, text: str) -> int:
-    """By the longest token there is, where a token stands for some bytes of the text and nothing is
-    left out of it. Blanks may be: some special tokens take those beside them."""
+    """A lower bound, by the length of the longest token. 0 if the tokenizer may drop or merge text.
+    Whitespace does not count: some special tokens absorb what surrounds them."""
     steps = repr(fast.pre_tokenizer) + repr(fast.normalizer)
     known = "ByteLevel" in steps and repr(fast.normalizer) in ("None", "NFC()")
     if not known:
         return 0
     longest = max(map(len, fast.get_vocab()))
-    # NFC makes one syllable of Hangul, three bytes, of three letters, nine bytes.
+    # NFC composes three Hangul letters (nine bytes) into one syllable (three bytes).
     return len("".join(text.split()).encode()) // (longest * 3)
 
 

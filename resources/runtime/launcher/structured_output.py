@@ -1,8 +1,8 @@
-"""Where mlx_vlm 0.7.10 is changed in how it holds an answer to a schema.
+"""Patches for structured output in mlx_vlm 0.7.10.
 
-- A grammar that fails ends its own request, not the whole batch.
+- A grammar error ends its own request, not the whole batch.
 - A schema is compiled and tried within limits before its request reaches the generation thread, so
-  that one that is too complex is refused, and delays nobody.
+  that one that is too complex is refused without delaying other requests.
 - A schema waits until the model has thought only if the model thinks at all: mlx_vlm waits for
   `</think>` whenever thinking is asked for, so that other models were held to nothing.
 - Without Metal the mask is applied with plain mlx.
@@ -25,22 +25,22 @@ PATCHED = {
 }
 
 LIMITS = LLParserLimits(
-    # Choices at one place of an answer, such as optional properties that may come next.
+    # Alternatives at one position, such as the optional properties that may come next.
     max_items_in_row=2000,
-    # Work on a schema's patterns: about 20 ms.
+    # Initial work on the schema's patterns: about 20 ms.
     initial_lexer_fuel=1_000_000,
-    # Work for one token: about 15 ms, and 3 ms.
+    # Work for each token: about 15 ms for the lexer, and 3 ms for the parser.
     step_lexer_fuel=200_000,
     step_max_items=50_000,
-    # Memory: 1 to 2 kB for a state, so about 100 MB.
+    # Memory: 1 to 2 kB per state, so about 100 MB.
     max_lexer_states=50_000,
     max_grammar_size=500_000,
-    # The state of the parser is of no use to a client, and long.
+    # The parser's state is long and of no use to clients.
     verbose_errors=False,
 )
 
 KEPT_GRAMMARS = 8
-"""How many compiled grammars are kept: programs send the same few schemas again and again."""
+"""Number of compiled grammars to cache: programs tend to reuse a few schemas."""
 
 
 def patch() -> None:
@@ -79,9 +79,9 @@ def _patch_compiling(processor: Any) -> None:
 
 @lru_cache(maxsize=KEPT_GRAMMARS)
 def compiled(llg_tokenizer: Any, grammar: str) -> LLMatcher:
-    """The matcher of a grammar at its beginning. Raises a ValueError when it is too complex."""
+    """A matcher at the start of the grammar. Raises a ValueError if the grammar is too complex."""
     matcher = LLMatcher(llg_tokenizer, grammar, limits=LIMITS)
-    # Much fails only at the first step, or after it.
+    # Many grammars fail only at the first step or the one after.
     trial = matcher.deep_copy()
     for _ in range(2):
         trial.compute_bitmask()
