@@ -119,7 +119,7 @@ export class Activity {
     return entry !== undefined;
   }
 
-  /** Cancels every request; `reason` is what their clients are told. */
+  /** Cancels every request; their clients receive `reason`. */
   cancelAll(reason: Error = new RequestCancelledError()): void {
     for (const { abort } of [...this.#active.values()]) abort(reason);
   }

@@ -2,8 +2,8 @@ import { MEMORY_RETRY_SECONDS } from './limits.ts';
 import { AtCapacityError } from './openai/api-error.ts';
 
 /**
- * The memory that all requests together may hold: bodies that are being received, requests that
- * wait, and images that are being loaded. Whoever would exceed it is refused with 429.
+ * The memory that all requests together may use: bodies being received, waiting requests, and images
+ * being loaded. A request that would exceed it is refused with 429.
  */
 export class ByteBudget {
   #maxBytes: number;
@@ -17,17 +17,17 @@ export class ByteBudget {
     return this.#maxBytes;
   }
 
-  /** Bytes that are reserved now. */
+  /** Bytes currently reserved. */
   get used(): number {
     return this.#used;
   }
 
-  /** Applies to what is reserved from now on. */
+  /** Applies to later reservations. */
   setMaxBytes(maxBytes: number): void {
     this.#maxBytes = maxBytes;
   }
 
-  /** Begins with nothing. Call `release` when the request has ended. */
+  /** Creates an empty reservation. Call `release` when the request has ended. */
   reserve(): Reservation {
     return new Reservation((bytes, share) => {
       if (bytes > 0 && this.#used + bytes > this.#maxBytes * share) {
@@ -38,7 +38,7 @@ export class ByteBudget {
   }
 }
 
-/** What one request holds of the budget. */
+/** One request's share of the budget. */
 export class Reservation {
   readonly #take: (bytes: number, share: number) => void;
   #bytes = 0;
@@ -53,7 +53,7 @@ export class Reservation {
   }
 
   /**
-   * Takes more bytes, as long as no more than `share` (0 to 1) of the budget is in use then.
+   * Reserves more bytes, provided that no more than `share` (0 to 1) of the budget is then in use.
    * @throws AtCapacityError
    */
   grow(bytes: number, share = 1): void {
@@ -66,12 +66,12 @@ export class Reservation {
     this.grow(-Math.min(bytes, this.#bytes));
   }
 
-  /** Holds exactly this much from now on. @throws AtCapacityError */
+  /** Grows or shrinks to exactly this size. @throws AtCapacityError */
   resize(bytes: number): void {
     this.grow(bytes - this.#bytes);
   }
 
-  /** Gives everything back. Calling it again does nothing. */
+  /** Returns everything to the budget. Calling it again does nothing. */
   release(): void {
     this.shrink(this.#bytes);
     this.#isReleased = true;

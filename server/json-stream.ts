@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { DataUrl } from './images/data-url.ts';
 import { type JsonPieces, LongText } from './images/long-text.ts';
 
-/** JSON that is written piece by piece, in time with its reader. */
+/** JSON that is produced piece by piece, as fast as its reader takes it. */
 export interface JsonBody {
   /** Of the whole JSON in UTF-8. */
   readonly bytes: number;
@@ -11,8 +11,8 @@ export interface JsonBody {
 }
 
 /**
- * Turns a value into JSON in which images are encoded only while they are sent: as one text they
- * would be copied several times over, and keep everybody waiting meanwhile.
+ * Turns a value into JSON in which images are encoded only while they are sent. One string would be
+ * copied several times and block the event loop.
  */
 export function toJsonBody(value: unknown): JsonBody {
   const placeholder = randomUUID();

@@ -7,7 +7,7 @@ import type { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
 export interface MemoryLimits {
   /** Minutes without work until the model is unloaded. */
   idleMinutes: number | undefined;
-  /** Above so many bytes the runtime is started anew. */
+  /** The runtime is restarted when it uses more memory than this. */
   ceilingBytes: number | undefined;
 }
 
@@ -79,7 +79,7 @@ export class MemorySaver {
       this.#log.warn(fields, 'the model alone takes more memory than its ceiling: raise it');
       return;
     }
-    this.#log.info(fields, 'above the memory ceiling: the runtime is started anew');
+    this.#log.info(fields, 'above the memory ceiling: restarting the runtime');
     void this.#runtime.restart();
   }
 

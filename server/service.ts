@@ -96,8 +96,8 @@ export function createService({
   };
 
   /**
-   * While the runtime starts or drains, or a check uses it alone, the line is held. Once it has
-   * failed, every job runs and fails with the reason.
+   * Holds the queue while the runtime starts or drains, or a check has exclusive use of it. Once the
+   * runtime has failed, every job runs and fails with the reason.
    */
   const holdOrRelease = () => {
     const { phase, context } = runtime.state;
@@ -137,7 +137,7 @@ export function createService({
       return { applied, port: address.port };
     },
     /**
-     * Checks the served model: what runs completes first, what comes meanwhile waits.
+     * Checks the served model. Running requests complete first; new ones wait.
      * @throws as checkModel does, or RuntimeFailedError
      */
     async check({ signal, onProgress }: Omit<CheckOptions, 'model'>): Promise<CheckResult> {

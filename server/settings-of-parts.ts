@@ -4,7 +4,7 @@ import type { QueueLimits } from './queue/queue-limits.ts';
 import type { RuntimeLimits } from './runtime/runtime-supervisor.ts';
 import type { Settings } from './settings.ts';
 
-// What each part goes by, out of the settings of all, in its own units.
+// Converts the settings into each part's own limits and units.
 
 export function toQueueLimits(settings: Settings): QueueLimits {
   return {
@@ -34,7 +34,7 @@ export function toMemoryLimits({
   };
 }
 
-/** A body of the largest size always fits, whatever share of the memory is for others. */
+/** Large enough for one body of the largest size, after the part reserved for ordinary bodies. */
 export function toRequestMemoryBytes(settings: Settings): number {
   const { requestMemoryMegabytes, maxBodyMegabytes } = settings;
   return Math.max(requestMemoryMegabytes, maxBodyMegabytes * 2) * 1_000_000;

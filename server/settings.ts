@@ -115,7 +115,7 @@ export const Settings = z.object({
   ),
   requestMemoryMegabytes: setting(
     '--request-memory-megabytes <MB>',
-    'memory for all requests together: those being received, waiting or loading images; beyond it ' +
+    'memory for all requests that are being received, waiting or loading images; beyond it, ' +
       'requests are refused with 429',
     z.number().min(16).max(100_000).default(512),
   ),
@@ -132,7 +132,7 @@ export const Settings = z.object({
   ),
   memoryCeilingGigabytes: setting(
     '--memory-ceiling <GB>',
-    'when the runtime takes more memory than this, it is started anew between requests; never if ' +
+    'when the runtime uses more memory than this, it is restarted between requests; never if ' +
       'not given',
     z.number().positive().max(10_000).optional(),
   ),
@@ -143,25 +143,25 @@ export const Settings = z.object({
   ),
   loadingTimeoutSeconds: setting(
     '--loading-timeout <seconds>',
-    'the runtime is restarted when the model is not loaded after this time and a second for every ' +
+    'the runtime is restarted if the model has not loaded after this time plus a second for every ' +
       '25 MB of its weights',
     z.number().min(1).max(3600).default(120),
   ),
   drainTimeoutSeconds: setting(
     '--drain-timeout <seconds>',
-    'how long running requests may go on when the model is changed, restarted or unloaded; then ' +
+    'how long running requests may continue when the model is changed, restarted or unloaded; then ' +
       'streams end with an error and other requests start again with the next model',
     z.number().min(0).max(3600).default(120),
   ),
   keepAliveSeconds: setting(
     '--keep-alive <seconds>',
-    'a stream with nothing to say sends an SSE comment so often, so that nobody takes it for dead',
+    'how often an idle stream sends an SSE comment, so that clients and proxies keep it open',
     z.number().positive().max(3600).default(15),
   ),
   allowedHosts: setting(
     '--allowed-hosts <list>',
-    'names under which clients may reach the server while no key is set, beside addresses, ' +
-      'localhost and local names: with commas between them, *.name for all of a domain, * for any',
+    'host names that clients may use while no key is set, besides addresses, localhost and local ' +
+      'names: comma-separated, *.name for a whole domain, * for any',
     z.preprocess(splitAtCommas, z.array(AllowedHost).max(100)).default([]),
   ),
   corsOrigins: setting(

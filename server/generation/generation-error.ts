@@ -2,7 +2,7 @@ import { ApiError, InvalidRequestError } from '../openai/api-error.ts';
 import type { GenerationRequest } from './generation-request.ts';
 
 const MAX_SHOWN = 500;
-/** What `structured_output.py` says of a grammar beyond its limits. */
+/** What `structured_output.py` reports for a grammar beyond its limits. */
 const TOO_COMPLEX = /is too complex/;
 
 interface Mistake {
@@ -28,19 +28,18 @@ const CLIENT_MISTAKES: readonly Mistake[] = [
     pattern: /Failed to load image|image file is truncated|Failed to process inputs/,
     code: 'image_unreadable',
     concernsMessages: true,
-    shown: 'The model runtime cannot read an image. Save it anew, as PNG or JPEG, and send that.',
+    shown: 'The model runtime cannot read an image. Save it again as PNG or JPEG and send that.',
   },
   { pattern: /`top_k`|logit_bias|penalty must be/, code: null },
   {
     pattern: /LLGuidance matcher error/,
     code: 'schema_too_complex',
     concernsSchema: true,
-    shown:
-      'The schema is too complex to hold an answer to. Use fewer optional or nested properties.',
+    shown: 'The schema is too complex to enforce. Use fewer optional or nested properties.',
   },
 ];
 
-/** Whether the request itself is to blame for what the runtime said, so that to repeat it is no use. */
+/** Whether the request itself caused the error, so that retrying it is pointless. */
 export function isClientMistake({ message }: Error): boolean {
   return CLIENT_MISTAKES.some(({ pattern }) => pattern.test(message));
 }

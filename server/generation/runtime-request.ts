@@ -40,8 +40,8 @@ export function toRuntimeRequest(
 }
 
 /**
- * Refuses images that cannot fit before anything is done with them: each takes at least one token
- * of the model's context, if that is known.
+ * Refuses more images than can fit, before any is loaded: each takes at least one token of the model's
+ * context, if its length is known.
  * @throws InvalidRequestError
  */
 export function refuseTooManyImages(

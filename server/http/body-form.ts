@@ -3,16 +3,16 @@ import { MAX_DEPTH, MAX_FIELDS, MAX_LIST_ITEMS, MAX_TEXT_BYTES, MAX_VALUES } fro
 import { InvalidRequestError } from '../openai/api-error.ts';
 import { createValuesError } from './json-scanner.ts';
 
-/** Where the three APIs have images. A long text anywhere else is a text like any other. */
+/** Where the three APIs accept images. A long string anywhere else is treated as ordinary text. */
 const IMAGE_PATH =
   /^(messages|input)\.\d+\.(content|output)\.\d+\.((content\.\d+\.)?source\.(url|data)|image_url(\.url)?)$/;
 
 type Path = (string | number)[];
 
 /**
- * Checks what no schema does: the size of a body in values, levels, lists and objects, and that its
- * texts are well-formed Unicode, which cannot be sent on otherwise. Puts long texts where their
- * placeholders are.
+ * Checks what the schemas do not: the number of values, levels, list items and fields of a body, and
+ * that its strings are well-formed Unicode, as forwarding them requires. Replaces placeholders with
+ * their long texts.
  * @throws InvalidRequestError that names the field
  */
 export function checkBody(
@@ -97,7 +97,7 @@ function createSizeError(path: Path, most: number, what: string): InvalidRequest
 function createTextError(path: Path): InvalidRequestError {
   const field = path.join('.');
   return new InvalidRequestError(
-    `Expected \`${field}\` to be shorter: a request may have ${MAX_TEXT_BYTES / 1e6} MB of text.`,
+    `Expected \`${field}\` to be shorter: a request may have at most ${MAX_TEXT_BYTES / 1e6} MB of text.`,
     { param: field, code: 'text_too_large' },
   );
 }

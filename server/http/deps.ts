@@ -15,7 +15,7 @@ export interface Deps {
   queue: RequestQueue;
   runtime: RuntimeSupervisor;
   images: ImageLoader;
-  /** For all requests together. */
+  /** Shared by all requests. */
   memory: ByteBudget;
   responses: ResponseStore;
   activity: Activity;
@@ -26,7 +26,7 @@ export interface Deps {
 /** What a request carries from one middleware to the next. */
 export interface State {
   requestId: string;
-  /** What the request holds of the memory for requests; there once its body is being read. */
+  /** The request's share of the memory for requests; set once its body is being read. */
   memory?: Reservation;
   /** Whether the request has its line in the log, whatever becomes of it. */
   isLogged?: boolean;

@@ -37,7 +37,7 @@ export class EventStream {
   }
 
   /**
-   * Sends what was added; waits while a slow client has not taken the earlier events.
+   * Sends the added events; waits until a slow client has taken the earlier ones.
    * @throws the reason of `signal`, or ClientGoneError when the client has stopped reading
    */
   flush(signal: AbortSignal): Promise<void> | undefined {
@@ -47,7 +47,7 @@ export class EventStream {
     return this.#write(events) ? undefined : this.#drained(signal);
   }
 
-  /** Sends the last events. A client that does not take them is disconnected after a while. */
+  /** Sends the last events. Disconnects a client that does not take them in time. */
   end(events: string): void {
     this.#begin();
     this.#response.end(this.#waiting + events);

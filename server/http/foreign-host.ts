@@ -5,7 +5,7 @@ import { InvalidRequestError } from '../openai/api-error.ts';
 import type { Settings } from '../settings.ts';
 import type { State } from './deps.ts';
 
-/** Domains that nobody can register, so that no page on the internet can be at a name in them. */
+/** Domains that nobody can register, so no web page can be served from them. */
 const LOCAL_DOMAINS = ['.localhost', '.local', '.internal', '.home.arpa'];
 
 /** Whether only this machine can reach the address. */
@@ -14,9 +14,9 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Against DNS rebinding: a web page whose name was made to point to this machine reaches the server
- * under that name. Without an API key only names are served that no page on the internet can have,
- * and those of `allowedHosts`. With a key such a page lacks the key.
+ * Prevents DNS rebinding, where an attacker's domain resolves to this machine so that its pages can
+ * reach the server. Without an API key, only names that no web page can have and those in
+ * `allowedHosts` are served. With a key there is no such risk: the page does not have the key.
  */
 export function refuseForeignHosts(
   { apiKey, host, allowedHosts }: Pick<Settings, 'apiKey' | 'host' | 'allowedHosts'>,
@@ -25,8 +25,8 @@ export function refuseForeignHosts(
   if (apiKey !== undefined) return (_ctx, next) => next();
   if (allowedHosts.includes('*')) {
     warn(
-      'Requests for any host name are served, and there is no API key: a web page can reach the ' +
-        'model under a name of its own (DNS rebinding). List the names with --allowed-hosts instead.',
+      'Any host name is allowed and no API key is set, so web pages can reach the model (DNS ' +
+        'rebinding). Set a key, or list the host names with --allowed-hosts.',
     );
     return (_ctx, next) => next();
   }

@@ -14,7 +14,7 @@ import type { Deps } from './deps.ts';
 export interface Sink {
   readonly answer: Answer;
   add(delta: AnswerDelta): void;
-  /** Called after what came together was added; may wait for a slow client until the signal fires. */
+  /** Called after each batch of chunks; may wait for a slow client until the signal fires. */
   flush?(signal: AbortSignal): Promise<void> | undefined;
 }
 
@@ -48,7 +48,7 @@ export function loadImages(
   return loading;
 }
 
-/** For a request that came without a body of its own. */
+/** For a request without a body of its own. */
 const UNCOUNTED: ImageMemory = { grow: () => {}, shrink: () => {} };
 
 /** A small body can name a large image many times: what the runtime is sent has the body's limit. */

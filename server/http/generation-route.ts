@@ -38,7 +38,7 @@ export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<
       const job: GenerationJob = {
         ...exchange,
         record,
-        /** Loading starts when they are first asked for: once the request has been admitted. */
+        /** Loading starts on first access, once the request has been admitted. */
         get images() {
           images ??= loadImages(deps, exchange.request, loading);
           return images;
@@ -105,7 +105,7 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
     }
     stream.end(writer.end(answers));
   };
-  void job.images; // while the runtime may still come up
+  void job.images; // starts loading them while the runtime may still be starting
   job.record.startedAt = Date.now();
   try {
     announceScaling(ctx, job.request, await job.images);
@@ -144,7 +144,7 @@ function refuseTextOnly({ settings }: Deps, param: string): void {
   );
 }
 
-/** Of the loaded model; unknown while none is loaded. */
+/** The loaded model's; null if unknown or no model is loaded. */
 function contextLengthOf({ runtime }: Deps): number | null {
   return runtime.state.phase === 'ready' ? runtime.state.model.context_length : null;
 }

@@ -6,7 +6,7 @@ import { MAX_CONNECTIONS } from '../limits.ts';
 import { answerMalformedHttp, HALF_CLOSED } from './malformed-http.ts';
 import { addressesOf } from './reachable-url.ts';
 
-/** A local program accepts at once; a firewall may drop the packets. */
+/** A local program accepts immediately, but a firewall may drop the packets. */
 const CONNECT_WITHIN_MS = 1000;
 
 /** The address cannot be listened on; says why, and which port is free if this one is taken. */
@@ -112,12 +112,12 @@ export class HttpServer {
     });
     server.on('clientError', (error, socket) => {
       const response = responseOn(socket);
-      // After a whole request the fault is in the next one, whose answer is not due yet.
+      // After a complete request, the fault is in the next one; its answer has to wait its turn.
       if (response?.headersSent || response?.req.complete) socket.destroy();
       else answerMalformedHttp((error as NodeJS.ErrnoException).code, socket);
     });
     server.on('connection', (socket) => {
-      // Node closes a connection whose client has closed its side; this answers before that.
+      // Node closes the connection when the client closes its side; answer before it does.
       socket.prependListener('end', () => {
         const response = responseOn(socket);
         if (response?.headersSent === false && response.req.complete) {
@@ -146,7 +146,7 @@ export async function isPortTaken(host: string, port: number): Promise<boolean> 
   return answers.includes(true);
 }
 
-/** Resolves with whether a program accepts TCP connections there. */
+/** Whether a program accepts TCP connections there. */
 export function acceptsConnections(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: CONNECT_WITHIN_MS });
@@ -160,7 +160,7 @@ export function acceptsConnections(host: string, port: number): Promise<boolean>
   });
 }
 
-/** The error that listening there would end with; undefined if it would succeed. */
+/** The error that listening there would cause; undefined if it would succeed. */
 export async function findListenProblem(
   host: string,
   port: number,

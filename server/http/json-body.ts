@@ -20,11 +20,11 @@ import type { HttpContext, State } from './deps.ts';
 import { JsonScanner } from './json-scanner.ts';
 
 /**
- * Parses a JSON body within its limits and the memory for requests. Another content type is refused:
- * a web page can send text/plain anywhere without asking, but not application/json.
+ * Parses a JSON body within its limits and the memory for requests. Other content types are refused:
+ * a web page can send text/plain to any origin without a CORS preflight, but not application/json.
  *
- * koa-bodyparser does it for ordinary bodies. Larger ones are read while they arrive, so that none of
- * them keeps other clients waiting, and their images stay out of the JavaScript heap.
+ * koa-bodyparser parses ordinary bodies. Larger ones are scanned as they arrive, so that they do not
+ * block other clients, and their images stay out of the JavaScript heap.
  */
 export function parseJsonBody(
   maxMegabytes: number,
@@ -72,7 +72,7 @@ function isOrdinary(ctx: HttpContext): boolean {
 
 interface Reading {
   memory: Reservation;
-  /** How long a body may bring nothing, or too little. */
+  /** How long a body may arrive too slowly, or not at all. */
   idleMs: number;
 }
 
@@ -87,7 +87,7 @@ async function readOrdinary(ctx: HttpContext, reading: Reading, parse: () => Pro
   } finally {
     arrival.stop();
   }
-  // koa-bodyparser keeps the text too: with images in it, that is a copy too many.
+  // koa-bodyparser keeps the raw text too, another copy of any images in it.
   Reflect.deleteProperty(ctx.request, 'rawBody');
   const { values } = checkBody(ctx.request.body, new Map());
   memory.resize(arrival.bytes + values * BYTES_PER_VALUE);
@@ -123,7 +123,7 @@ async function readLarge(ctx: HttpContext, reading: Reading, maxMegabytes: numbe
   } finally {
     arrival.stop();
     source.off('data', scan);
-    // Whatever else arrives is thrown away, so that the client can read its answer.
+    // Discard the rest of the body, so that the client can read its answer.
     if (source !== ctx.req) ctx.req.unpipe();
     ctx.req.resume();
   }
@@ -133,7 +133,7 @@ async function toBody(scanner: JsonScanner, placeholder: string, memory: Reserva
   const { text, taken } = scanner.end();
   const json = text.startsWith('\ufeff') ? text.slice(1) : text;
   if (json.trim() !== '' && !/^[\x20\t\n\r]*[[{]/.test(json)) {
-    throw new SyntaxError('only an object or a list can be a body');
+    throw new SyntaxError('it must be an object or an array');
   }
   const body: unknown = json.trim() === '' ? {} : JSON.parse(json);
   const texts = new Map<string, LongText>();
@@ -165,12 +165,12 @@ function decompress(request: IncomingMessage, encoding: string): Readable {
 
 interface Arrival {
   readonly bytes: number;
-  /** Rejects when there is no memory for what arrives, or it arrives too slowly. */
+  /** Rejects if the memory is used up, or the body arrives too slowly. */
   readonly failed: Promise<never>;
   stop(): void;
 }
 
-/** Counts what arrives of a body, and gives up on one that brings too little for too long. */
+/** Counts a body's bytes as they arrive, and gives up on one that is too slow for too long. */
 function watch(
   source: Readable,
   { memory, idleMs, minBytes, share }: Reading & { minBytes: number; share: number },
@@ -206,8 +206,7 @@ function watch(
 
 function createSlowError(): InvalidRequestError {
   return new InvalidRequestError(
-    'The body arrived too slowly and was given up. Send it again, with smaller images if the ' +
-      'network is slow.',
+    'The body arrived too slowly. Send it again, with smaller images if the network is slow.',
     { status: 408, code: 'body_too_slow', headers: { connection: 'close' } },
   );
 }

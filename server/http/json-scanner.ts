@@ -9,20 +9,20 @@ const COMMA = 0x2c;
 const OPEN_LIST = 0x5b;
 const OPEN_OBJECT = 0x7b;
 
-/** The fields that the three APIs have images in. */
+/** Fields in which the three APIs accept images. */
 const IMAGE_FIELDS = new Set(['url', 'image_url', 'data']);
 const LONGEST_FIELD = Math.max(...[...IMAGE_FIELDS].map((name) => name.length));
 
-/** A long string that was taken out: what stood between its quotes. */
+/** A long string that was taken out: the bytes between its quotes. */
 export interface TakenString {
   literal: Bytes;
   hasEscapes: boolean;
 }
 
 /**
- * Reads the JSON of a body while it arrives, so that its limits hold before any of it is parsed: it
- * counts values and text, and takes long image strings out. It checks nothing else: what is
- * left is a small JSON text for `JSON.parse`, with a placeholder for each string taken out.
+ * Scans the JSON of a body as it arrives, so that limits apply before it is parsed: it counts values
+ * and text, and replaces long image strings with placeholders. It checks nothing else; the small JSON
+ * text that remains is for `JSON.parse`.
  */
 export class JsonScanner {
   readonly #placeholder: string;
@@ -31,15 +31,15 @@ export class JsonScanner {
   #values = 1;
   #isInString = false;
   #isEscaped = false;
-  /** The bytes of the string so far, if it may be taken out. */
+  /** The current string so far, if it may be an image. */
   #image: Bytes | undefined;
   #hasEscapes = false;
-  /** The text of a string so far, up to the length of a field's name. */
+  /** The start of the current string, enough to recognize an image field's name. */
   #name = '';
   /** The field whose value comes next. */
   #field = '';
 
-  /** `placeholder` must be a text that no client can guess; each string's number follows it. */
+  /** `placeholder` must be unguessable. The index of each string is appended to it. */
   constructor(placeholder: string) {
     this.#placeholder = placeholder;
   }
@@ -52,21 +52,21 @@ export class JsonScanner {
     }
     if (this.#text.length > MAX_TEXT_BYTES) {
       throw new InvalidRequestError(
-        `The body has more than ${MAX_TEXT_BYTES / 1e6} MB of text beside its images. Shorten the ` +
+        `The body has more than ${MAX_TEXT_BYTES / 1e6} MB of text, not counting images. Shorten the ` +
           'conversation.',
         { code: 'text_too_large' },
       );
     }
   }
 
-  /** Gives up a body: its memory is free now, however long its connection stays open. */
+  /** Frees the memory now, however long the connection stays open. */
   release(): void {
     for (const bytes of [this.#text, this.#image, ...this.#taken.map(({ literal }) => literal)]) {
       bytes?.release();
     }
   }
 
-  /** The JSON without the long image strings, and those in their order. */
+  /** The JSON with placeholders, and the strings that they stand for, in order. */
   end(): { text: string; taken: TakenString[] } {
     const text = this.#text.toString();
     this.#text.release();
@@ -151,7 +151,7 @@ function createImagesError(): InvalidRequestError {
   );
 }
 
-/** For a body of more values than it could need. */
+/** The error for a body with too many values. */
 export function createValuesError(): InvalidRequestError {
   return new InvalidRequestError(
     `The body has more than ${MAX_VALUES} values. Send a shorter conversation, or smaller schemas.`,

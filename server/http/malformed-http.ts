@@ -2,10 +2,10 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { InvalidRequestError } from '../openai/api-error.ts';
 
-/** Not Node's: the client has sent a whole request and closed its side. */
+/** Our own code, not Node's: the client sent a whole request and closed its side. */
 export const HALF_CLOSED = 'HALF_CLOSED';
 
-/** What Node's parser found wrong, by its error code; anything else is no HTTP at all. */
+/** Problems by Node's error code. Any other code means that it is not HTTP at all. */
 const PROBLEMS: Readonly<Record<string, { status: number; message: string }>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
@@ -17,7 +17,7 @@ const PROBLEMS: Readonly<Record<string, { status: number; message: string }>> = 
   },
   HPE_INVALID_CHUNK_SIZE: {
     status: 400,
-    message: 'The body is chunked, and the size of a chunk is not a number. Send it again.',
+    message: 'The body is chunked, but a chunk size is not a number. Check the client or proxy.',
   },
   HPE_INVALID_EOF_STATE: {
     status: 400,
@@ -32,7 +32,7 @@ const PROBLEMS: Readonly<Record<string, { status: number; message: string }>> = 
 };
 const NO_HTTP = { status: 400, message: 'Expected an HTTP/1.1 request. Is the URL https?' };
 
-/** Answers a connection on which no request could be read, in OpenAI's form, and closes it. `code` is Node's. */
+/** Answers unreadable HTTP with an error in OpenAI's form, and closes the connection. */
 export function answerMalformedHttp(code: string | undefined, socket: Duplex): void {
   if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();

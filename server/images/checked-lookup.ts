@@ -8,18 +8,18 @@ import { isPublicAddress } from './public-address.ts';
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
 /**
- * As every program on this Mac resolves names: the hosts file, mDNS and VPNs included. Each lookup
- * takes one of libuv's threads until it is answered, and only half of them may do such work.
+ * Resolves names as every program on this Mac does, including the hosts file, mDNS and VPNs. Each
+ * lookup blocks one of libuv's threads, and only half of those may do lookups.
  */
 const resolveAsSystem: Resolve = (hostname) => lookup(hostname, { all: true });
 
-/** What a name server says of a name that it does not know; others may, such as the hosts file. */
+/** Errors for a name that the name servers do not know, but the hosts file, say, may. */
 const UNKNOWN_NAME = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED', 'EBADNAME', 'EBADQUERY']);
 
 /**
- * Asks the name servers without a thread, so that one that never answers holds up no other lookup.
- * Only a name that they do not know is looked up as the system does. With private addresses allowed
- * that comes first, since the hosts file and mDNS are where such names are.
+ * Queries the name servers without using a thread, so that one that never answers cannot block other
+ * lookups. Names that they do not know are resolved by the system. If private addresses are allowed,
+ * the system resolves all names, since private ones are in the hosts file and mDNS.
  */
 export function createResolve(
   allowPrivate: boolean,

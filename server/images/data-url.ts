@@ -5,7 +5,7 @@ import { Bytes, decodeBase64, type JsonPieces, LongText, SLICE_BYTES } from './l
 
 const LONGEST_HEAD = 1024;
 
-/** A file as a data URL whose text is made only while it is written. */
+/** A file as a data URL that is encoded only while it is written. */
 export class DataUrl implements JsonPieces {
   readonly mediaType: string;
   readonly bytes: Buffer;
@@ -41,9 +41,9 @@ export function isDataUrl(url: string | LongText): boolean {
 }
 
 /**
- * Decodes a base64 data URL; its media type is ignored, the bytes tell. Line breaks, percent-encoding
- * and the URL-safe alphabet are put right, for Python's decoder would silently skip them. Throws an
- * ImageError.
+ * Decodes a base64 data URL. Its media type is ignored; the bytes decide. Accepts line breaks,
+ * percent-encoding and the URL-safe alphabet, which Python's decoder would silently skip.
+ * @throws ImageError
  */
 export async function readDataUrl(url: string | LongText, maxBytes: number): Promise<Buffer> {
   const text = typeof url === 'string' ? toLongText(url) : url;
@@ -67,13 +67,13 @@ function toLongText(url: string): LongText {
   return new LongText(bytes, false);
 }
 
-/** One byte is one character here: a position in it is a position in the bytes. */
+/** Latin-1, so that positions in the text are positions in the bytes. */
 function headOf(url: LongText): string {
   const [first] = url.slices();
   return first?.toString('latin1', 0, LONGEST_HEAD) ?? '';
 }
 
-/** Where the base64 of a data URL begins. */
+/** Where the base64 of a data URL starts. */
 function base64Start(head: string): number {
   const comma = head.indexOf(',');
   if (comma === -1) {
@@ -92,7 +92,7 @@ function base64Start(head: string): number {
   return comma + 1;
 }
 
-/** Puts right what people's encoders do, slice by slice: a large image has many line breaks. */
+/** Decodes base64 from lenient encoders, slice by slice: a large image has many line breaks. */
 async function decodeUnusual(slices: Iterable<Buffer>, length: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let held = '';
@@ -118,7 +118,7 @@ async function decodeUnusual(slices: Iterable<Buffer>, length: number): Promise<
   return Buffer.concat(pieces);
 }
 
-/** Undoes percent-encoding; an escape that goes on in the next slice is given back beside it. */
+/** Undoes percent-encoding; also returns an escape that continues in the next slice. */
 function decodePercent(text: string, isLast: boolean): [decoded: string, cut: string] {
   const last = text.lastIndexOf('%');
   if (last === -1) return [text, ''];

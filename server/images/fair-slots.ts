@@ -1,10 +1,10 @@
 /**
- * Limits how many pieces of work run at once. Clients take turns: one that wants a hundred does not
- * make another, who wants one, wait for more than those that run.
+ * Limits how much work runs at once. Clients take turns, so that one with a hundred images does not
+ * keep a client with one image waiting behind them all.
  */
 export class FairSlots {
   #free: number;
-  /** Those that wait, by client; the client whose turn is next comes first. */
+  /** Waiting work by client, in the order of their turns. */
   readonly #waiting = new Map<string, Set<() => void>>();
 
   constructor(slots: number) {
@@ -12,7 +12,7 @@ export class FairSlots {
   }
 
   /**
-   * Runs the work in a slot, which is free again when the work has ended.
+   * Runs the work once a slot is free, and frees the slot when it ends.
    * @throws the signal's reason if that fires before the work has started
    */
   async run<T>(client: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {

@@ -51,11 +51,11 @@ export async function convertImage(
   }
 }
 
-/** The error for an image that is too slow to decode, most likely by intention. */
+/** The error for an image that is too slow to decode, probably on purpose. */
 export function createSlowError(seconds: number): ImageError {
   return new ImageError(
     'image_timeout',
-    `Decoding the image took longer than ${seconds} s. Send a smaller image, or save it anew as a ` +
+    `Decoding the image took longer than ${seconds} s. Send a smaller image, or save it again as a ` +
       'plain PNG or JPEG.',
   );
 }

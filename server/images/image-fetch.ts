@@ -4,7 +4,7 @@ import { ImageError } from './image-error.ts';
 import { type ImageRules, toByteText } from './image-rules.ts';
 import { describeUrl, parseImageUrl } from './image-url.ts';
 
-/** Where the bytes of images are counted while they are in memory; `grow` throws at its limit. */
+/** Counts the bytes of images in memory; `grow` throws at the limit. */
 export interface ImageMemory {
   grow(bytes: number): void;
   shrink(bytes: number): void;

@@ -20,7 +20,7 @@ const SIGNATURES: readonly (readonly [ImageFormat, string])[] = [
   ['tiff', 'MM\0+'],
 ];
 
-/** What is sent by mistake, in lower case. */
+/** Formats that are often sent by mistake, in lower case. */
 const OTHERS: readonly (readonly [string, string])[] = [
   ['HEIC', '????ftyphei'],
   ['HEIC', '????ftyphev'],
@@ -46,7 +46,7 @@ export interface ImageSize {
   height: number;
 }
 
-/** What the first bytes of a picture tell, before any of its pixels is decoded. */
+/** What the header of an image says, before any pixel is decoded. */
 export interface ImageHeader {
   format: ImageFormat;
   /** As shown, after EXIF orientation. */
@@ -54,9 +54,9 @@ export interface ImageHeader {
   /** As in the file. */
   stored: ImageSize;
   hasAlpha: boolean;
-  /** Whether every decoder sees the same: one 8-bit gray or RGB frame, the right way up. */
+  /** Whether every decoder sees the same image: one 8-bit gray or RGB frame, not rotated. */
   plain: boolean;
-  /** Memory that its decoder takes at most. */
+  /** The most memory that its decoder may take. */
   decoderBytes: number;
   bitmap?: Bitmap;
 }
@@ -85,7 +85,7 @@ export function createUnreadableError(format: ImageFormat, cause?: unknown): Ima
   return new ImageError(
     'image_unreadable',
     `Expected a readable image, got a damaged or incomplete ${format.toUpperCase()}${reason}. ` +
-      'Send the complete file, or save it anew.',
+      'Send the complete file, or save it again.',
     { cause },
   );
 }
@@ -128,7 +128,7 @@ async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHe
     stored: { width, height },
     hasAlpha,
     decoderBytes: width * height * bytesPerPixel(metadata),
-    // libvips mends small damage in a GIF that the runtime's PIL fails on: it gets the mended one.
+    // libvips repairs small damage in a GIF that the runtime's PIL fails on, so GIFs are re-encoded.
     plain:
       format !== 'tiff' &&
       format !== 'gif' &&
@@ -139,7 +139,7 @@ async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHe
   };
 }
 
-/** A decoder may hold the whole image; that of a progressive JPEG holds its coefficients instead. */
+/** A decoder may hold the whole image; for a progressive JPEG, its coefficients instead. */
 function bytesPerPixel({ channels, depth, isProgressive, format, chromaSubsampling }: Metadata) {
   if (format === 'jpeg' && isProgressive) {
     const samples =
@@ -149,7 +149,7 @@ function bytesPerPixel({ channels, depth, isProgressive, format, chromaSubsampli
   const wide = depth === 'double' || depth === 'complex' || depth === 'dpcomplex';
   const bytes =
     depth === 'uchar' || depth === 'char' ? 1 : depth.endsWith('short') ? 2 : wide ? 16 : 4;
-  const copies = format === 'png' && isProgressive ? 2 : 1; // libspng's, and libvips's own
+  const copies = format === 'png' && isProgressive ? 2 : 1; // one in libspng, one in libvips
   return channels * bytes * copies;
 }
 
@@ -179,13 +179,13 @@ function checkSize(header: ImageHeader, { maxSourcePixels }: ImageRules): void {
   }
 }
 
-/** What a file is, by its bytes: its name and declared type prove nothing. */
+/** Detects the format by the bytes; the file's name and declared type are not reliable. */
 function detectFormat(bytes: Buffer): ImageFormat | undefined {
   const head = bytes.toString('latin1', 0, 32);
   return SIGNATURES.find(([, signature]) => startsWith(head, signature))?.[0];
 }
 
-/** For a message: what a file looks like that is not one of ours. */
+/** Describes a file in an unsupported format, for a message. */
 function describeContent(bytes: Buffer): string {
   if (bytes.length === 0) return 'an empty file';
   const head = bytes.toString('latin1', 0, 512).toLowerCase();

@@ -22,16 +22,16 @@ export type { LoadedImage } from './image-conversion.ts';
 export type { ImageMemory } from './image-fetch.ts';
 export type { ImageRules } from './image-rules.ts';
 
-/** What a picture of low detail is scaled to: OpenAI's 512 by 512. */
+/** Size of a low-detail image, as in OpenAI's API: 512 by 512. */
 const LOW_DETAIL_PIXELS = 512 * 512;
 
-/** A picture to load; one of low detail is scaled down further. */
+/** An image to load; one of low detail is scaled down further. */
 export interface WantedImage {
   url: string | LongText;
   isLowDetail?: boolean;
 }
 
-/** Who wants images, for taking turns, and where their bytes are counted. */
+/** Whose images they are, for taking turns, and where their memory is counted. */
 export interface ImageClient {
   client: string;
   memory: ImageMemory;
@@ -40,8 +40,8 @@ export interface ImageClient {
 const UNLIMITED: ImageClient = { client: '', memory: { grow: () => {}, shrink: () => {} } };
 
 /**
- * The only place that resolves a picture a client names, to bytes that the runtime can read. All
- * requests share its limits on downloads and decoders, and clients take turns at them.
+ * The only place that turns an image URL from a client into bytes that the runtime can read. All
+ * requests share its limits on downloads and decoders, and clients take turns.
  */
 export class ImageLoader {
   #rules: ImageRules;
@@ -58,11 +58,11 @@ export class ImageLoader {
     this.#rules = { ...DEFAULT_RULES, ...rules };
     this.#givenResolve = lookup;
     this.#resolve = lookup ?? createResolve(this.#rules.allowPrivateUrls);
-    // No picture is asked for twice in a row, and none should stay in memory.
+    // Images are rarely requested twice, and none should stay in memory.
     sharp.cache(false);
   }
 
-  /** Rules for pictures that are asked for from now on. */
+  /** Applies to images requested from now on. */
   setRules(rules: Partial<ImageRules>): void {
     this.#rules = { ...this.#rules, ...rules };
     this.#resolve = this.#givenResolve ?? createResolve(this.#rules.allowPrivateUrls);
@@ -94,8 +94,8 @@ export class ImageLoader {
   }
 
   /**
-   * Loads the pictures of one request, a repeated one once. The first failure ends the others;
-   * the ImageError carries its `index`.
+   * Loads the images of one request, repeated ones once. The first failure aborts the others; an
+   * ImageError carries the `index` of its image.
    */
   async loadAll(
     wanted: readonly WantedImage[],
@@ -115,7 +115,7 @@ export class ImageLoader {
         try {
           loaded.set(key, await this.load(image.url, within, image.isLowDetail, who));
         } catch (error) {
-          // Those that end with the first failure bring the same error here.
+          // The others are aborted with the first error, and end up here with it.
           if (error instanceof ImageError) error.index ??= keys.indexOf(key);
           failed.abort(error);
           throw error;
@@ -123,12 +123,12 @@ export class ImageLoader {
       }
     };
     await Promise.all(Array.from({ length: PARALLEL_LOADS }, work));
-    // Their texts are not needed any more, now that each has been decoded.
+    // All are decoded, so their texts are no longer needed.
     for (const { url } of wanted) if (url instanceof LongText) who.memory.shrink(url.release());
     return keys.flatMap((key) => loaded.get(key) ?? []);
   }
 
-  /** Ends what is still being loaded; nothing can be loaded afterwards. */
+  /** Aborts all loading. Nothing can be loaded afterwards. */
   async close(): Promise<void> {
     this.#closing.abort(new Error('the image loader is closed'));
     await Promise.allSettled(this.#decoding);
@@ -149,8 +149,8 @@ export class ImageLoader {
   }
 
   /**
-   * Decodes in a lane, whose slot is held until the decoder has really ended: it stops soon after
-   * its time is over, or when all of a file has been read, but nobody waits for that.
+   * Decodes in a lane. The slot is held until the decoder has actually stopped, which may be some time
+   * after a timeout or abort; the caller does not wait for that.
    */
   async #decode<T>(
     lane: FairSlots,
@@ -162,7 +162,7 @@ export class ImageLoader {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let timer: NodeJS.Timeout | undefined;
     const decoding = lane.run(client, signal, () => {
-      // A decoder that is past its time has its own error; the extra second lets it come first.
+      // sharp has its own timeout error; the extra second lets it come first.
       const slow = () => reject(createSlowError(decodeSeconds));
       timer = setTimeout(slow, (decodeSeconds + 1) * 1000);
       return work();
@@ -180,7 +180,7 @@ export class ImageLoader {
   }
 }
 
-/** The same for the same text. A long one is not compared as a whole, nor copied. */
+/** The same key for the same URL. A long one is hashed, without copying it. */
 async function keyOf(url: string | LongText): Promise<string> {
   if (typeof url === 'string') return url;
   const hash = createHash('sha256');

@@ -13,13 +13,13 @@ export interface ImageRules {
   /** For the whole of a download, name resolution and redirects included. */
   timeoutMs: number;
   maxRedirects: number;
-  /** Decoding is aborted after this time. A whole number, as sharp wants it. */
+  /** Decoding is aborted after this time. sharp requires a whole number. */
   decodeSeconds: number;
 }
 
 /**
- * What the gateway leaves open. 2^27 pixels let the largest cameras in (108 megapixels), and what
- * libvips must hold for the worst file of that size is checked beside it.
+ * The rules unless the settings change them. 2^27 pixels admit the largest cameras (108 megapixels);
+ * the memory that libvips needs for such a file is checked separately.
  */
 export const DEFAULT_RULES = {
   allowPrivateUrls: false,

@@ -1,27 +1,27 @@
 import { isAscii } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Small enough that working on it takes a few milliseconds. Divisible by 3 and 4. */
+/** Small enough to process in a few milliseconds. Divisible by 3 and 4. */
 export const SLICE_BYTES = 393_216;
 const FIRST_BLOCK_BYTES = 1024;
 /** The longest escape of a character in JSON: a pair such as \ud83d\ude00. */
 const LONGEST_ESCAPE = 12;
 
-/** A text that is written to JSON piece by piece, since it is too long for one go. */
+/** A text that is written to JSON piece by piece, because it is too long for one string. */
 export interface JsonPieces {
-  /** UTF-8 bytes of all pieces together. */
+  /** Total length of the pieces, in UTF-8 bytes. */
   readonly jsonBytes: number;
-  /** What stands between the quotes of the JSON string. */
+  /** The content of the JSON string, without its quotes. */
   jsonPieces(): Iterable<Buffer>;
 }
 
 /**
- * Bytes that grow, in blocks: nothing is copied a second time. They are a copy of what is appended,
- * since a view of a chunk would keep all of its memory.
+ * A growing list of blocks of bytes, so that growing copies nothing. Appending copies, since a view of
+ * a chunk would keep the whole chunk in memory.
  */
 export class Bytes {
   #blocks: Buffer[] = [];
-  /** What is free of the last block. */
+  /** The unused part of the last block. */
   #free: Buffer = Buffer.alloc(0);
   #length = 0;
 
@@ -43,7 +43,7 @@ export class Bytes {
     }
   }
 
-  /** All bytes from one place on, in pieces of `size` but for the last. */
+  /** All bytes from an offset on, in pieces of `size` except for the last. */
   *slices(size: number, from = 0): Generator<Buffer> {
     let held: Buffer[] = [];
     let heldBytes = 0;
@@ -68,7 +68,7 @@ export class Bytes {
     return Buffer.concat([...this.#filled()]).toString();
   }
 
-  /** Gives the memory back now, not when it is collected. */
+  /** Frees the memory now, without waiting for garbage collection. */
   release(): void {
     for (const { buffer } of this.#blocks.splice(0)) (buffer as ArrayBuffer).transfer(0);
     this.#free = Buffer.alloc(0);
@@ -85,12 +85,12 @@ export class Bytes {
 }
 
 /**
- * A long string of a request's body, such as an image's data URL. It stays as the bytes that were
- * received: outside of the JavaScript heap, and without further copies.
+ * A long string of a request's body, such as an image's data URL. It is kept as the received bytes,
+ * outside the JavaScript heap and without further copies.
  */
 export class LongText implements JsonPieces {
   readonly #bytes: Bytes;
-  /** Whether the bytes are the string as JSON has it, so that they need no escapes. */
+  /** Whether the bytes are already valid inside a JSON string, without escaping. */
   readonly #isLiteral: boolean;
   #isKept = false;
   #isBase64 = false;
@@ -100,28 +100,28 @@ export class LongText implements JsonPieces {
     this.#isLiteral = isLiteral;
   }
 
-  /** Of the text in UTF-8; 0 after `release`. */
+  /** In UTF-8 bytes; 0 after `release`. */
   get length(): number {
     return this.#bytes.length;
   }
 
-  /** Whether it is the base64 of an image without the head of a data URL. */
+  /** Whether it is bare base64, without the `data:` prefix of a data URL. */
   get isBase64(): boolean {
     return this.#isBase64;
   }
 
-  /** The API says that this is base64: Anthropic's images have no data URL. */
+  /** Marks it as bare base64, as in Anthropic's API. */
   asBase64(): this {
     this.#isBase64 = true;
     return this;
   }
 
-  /** The text is needed after its request, so that `release` leaves it. */
+  /** Makes `release` do nothing, because the text is needed after its request. */
   keep(): void {
     this.#isKept = true;
   }
 
-  /** Gives up the text when it has been decoded. Returns the bytes that this frees. */
+  /** Frees the text once it has been decoded. Returns the number of bytes freed. */
   release(): number {
     if (this.#isKept) return 0;
     const { length } = this.#bytes;
@@ -129,7 +129,7 @@ export class LongText implements JsonPieces {
     return length;
   }
 
-  /** The text in UTF-8, from one byte on. */
+  /** The text in UTF-8, from a byte offset on. */
   slices(from = 0): Generator<Buffer> {
     return this.#bytes.slices(SLICE_BYTES, from);
   }
@@ -178,7 +178,7 @@ export async function readJsonString(literal: Bytes, hasEscapes: boolean): Promi
   return new LongText(text, false);
 }
 
-/** The first place from `stop` on that is not within an escape, a pair of them or a character. */
+/** The first offset from `stop` on that does not split an escape, a surrogate pair or a character. */
 function escapeEnd(literal: Buffer, stop: number): number {
   let at = 0;
   while (at < stop) {
@@ -190,8 +190,8 @@ function escapeEnd(literal: Buffer, stop: number): number {
 }
 
 /**
- * Decodes base64 slice by slice, so that nobody waits for a long one. Gives nothing if the text is
- * not plain standard base64 with its padding, which may still be put right.
+ * Decodes base64 slice by slice, so that a long one does not block other work. Returns undefined if it
+ * is not standard base64 with padding; the caller may still be able to decode it.
  */
 export async function decodeBase64(
   slices: Iterable<Buffer>,

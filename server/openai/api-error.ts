@@ -64,7 +64,7 @@ export class InvalidApiKeyError extends ApiError {
   }
 }
 
-/** 429: the queue, the streams or the memory for requests are at their limit. The message is the seed's. */
+/** 429: the queue, streams or request memory are at capacity. The message is the seed's. */
 export class AtCapacityError extends ApiError {
   constructor(
     code: 'queue_full' | 'too_many_streams' | 'too_many_bytes',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LongText } from '../images/long-text.ts';
 import { MAX_FIELDS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_VALUES, MAX_TEXT_BYTES } from '../limits.ts';
 
-/** An object of any fields, but not of any number of them. */
+/** An object with any fields, but a limited number of them. */
 export function record<Key extends z.core.$ZodRecordKey, Value extends z.ZodType>(
   key: Key,
   value: Value,
@@ -17,7 +17,7 @@ export function record<Key extends z.core.$ZodRecordKey, Value extends z.ZodType
 
 export const JsonObject = record(z.string(), z.unknown());
 
-/** A JSON Schema. Its grammar is compiled by the runtime, which has limits of its own. */
+/** A JSON Schema. The runtime compiles it to a grammar, with limits of its own. */
 export const JsonSchema = JsonObject.refine(isSmallSchema, {
   error: `a schema of at most ${MAX_SCHEMA_VALUES} values and ${MAX_SCHEMA_DEPTH} levels`,
 });
@@ -33,13 +33,13 @@ function isSmallSchema(schema: unknown): boolean {
   return fits(schema, 0);
 }
 
-/** The URL of an image, or its base64: a string, which may be too long to be one in memory. */
+/** An image's URL or base64. A long one is kept as bytes instead of a string. */
 export const ImageText = z.custom<string | LongText>(
   (value) => typeof value === 'string' || value instanceof LongText,
   { error: 'a string' },
 );
 
-/** A text where an API has images too. */
+/** A text in a place where an API also accepts images. */
 export const DocumentText = ImageText.refine(({ length }) => length <= MAX_TEXT_BYTES, {
   error: `a text of at most ${MAX_TEXT_BYTES / 1e6} MB`,
 }).transform(String);

@@ -4,11 +4,11 @@ import { InvalidRequestError } from './api-error.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** zod stops at the first value that is wrong: a list of wrong ones would make an issue for each. */
+/** Makes zod stop at the first wrong value; a long list would have an issue for each one. */
 const FIRST_PROBLEM = { abortEarly: true, reportInput: false };
 
 /**
- * Reads a body by its schema, up to the first thing that is wrong with it.
+ * Parses a body with its schema, up to the first mistake.
  * @throws InvalidRequestError that names the field and what was expected of it
  */
 export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown) {

@@ -22,7 +22,7 @@ export interface StoredResponse {
 export class ResponseStore {
   #maxBytes: number;
   readonly #stored = new Map<string, StoredResponse & { bytes: number }>();
-  /** Every item that some response keeps; later ones share those of earlier ones. */
+  /** Every item that is in use by a stored response; later responses share the earlier ones' items. */
   readonly #items = new Map<object, { bytes: number; uses: number }>();
   #bytes = 0;
 
@@ -30,7 +30,7 @@ export class ResponseStore {
     this.#maxBytes = maxBytes;
   }
 
-  /** What everything kept takes, the conversations included. */
+  /** Total size of everything stored, including conversations. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -108,7 +108,7 @@ function itemsOf({ input, conversation }: StoredResponse): Set<object> {
   return new Set([...input, ...conversation]);
 }
 
-/** About what a value takes in memory. */
+/** Approximate memory use of a value. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return BYTES_PER_STORED_VALUE + Buffer.byteLength(value);
   if (value instanceof LongText) return BYTES_PER_STORED_VALUE + value.length;

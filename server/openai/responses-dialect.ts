@@ -49,7 +49,7 @@ export function createResponsesDialect(store: ResponseStore): Dialect {
   };
 }
 
-/** Images that go with the stored response are needed after this request. */
+/** Keeps the images of a stored response, which are needed after this request. */
 function keepImages(items: readonly PlacedItem[]): void {
   for (const { item } of items) {
     const content = item.type === 'message' ? item.content : 'output' in item ? item.output : [];

@@ -12,8 +12,8 @@ export interface JobOptions {
   /** Fires when the caller has gone. */
   signal?: AbortSignal;
   /**
-   * What the job needs before it may start; a function is called once the job is admitted. Others
-   * pass it in the line until this resolves.
+   * Resolves once the job can start; until then, other jobs overtake it. A function is called when the
+   * job is admitted.
    */
   ready?: Promise<unknown> | (() => Promise<unknown>);
 }

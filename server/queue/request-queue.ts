@@ -89,7 +89,7 @@ export class RequestQueue {
     try {
       this.#admit(options);
     } catch (reason) {
-      // nobody waits for it now, so its failure is not unhandled
+      // the job never runs, so nothing else handles this rejection
       if (ready instanceof Promise) ready.catch(() => {});
       return Promise.reject(reason);
     }

@@ -20,7 +20,7 @@ const pidOf = ({ service }: RunningService) => {
 
 const ask = async () => textOf(await post(running.url, question(image)));
 
-test('a runtime that has grown above its ceiling is started anew, and what waits is answered', async () => {
+test('a runtime above its memory ceiling is restarted, and waiting requests are answered', async () => {
   running = await startService(ABOVE_THE_MODEL);
   const first = pidOf(running);
   assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [EXPECTED, EXPECTED, EXPECTED]);
