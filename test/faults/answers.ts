@@ -4,11 +4,11 @@ import { ask, type Known, Tally } from './asking.ts';
 import type { Campaign } from './campaign.ts';
 import { ServiceProcess } from './service-process.ts';
 
-/** Requests at once, for each `--max-concurrency`. */
+/** Values of `--max-concurrency`, each with the same load. */
 const CONCURRENCIES = [1, 2, 4, 16];
 const SLOT_FREE_WITHIN_MS = 1000;
 
-/** Many requests at once, every second one a stream: each answered about its own picture. */
+/** Many concurrent requests, every second one a stream: each answer must be about its own picture. */
 export const mixUps: Campaign = {
   name: 'mix-ups',
   run: async ({ full, known }) => {
@@ -34,7 +34,7 @@ export const mixUps: Campaign = {
 
 type Leave = (url: string, image: string) => Promise<void>;
 
-/** Where a client can be when it goes away. */
+/** Phases in which a client can disconnect. */
 const PHASES: Readonly<Record<string, Leave>> = {
   'in the middle of its body': async (url, image) => {
     const body = JSON.stringify(question(image));
@@ -50,7 +50,7 @@ const PHASES: Readonly<Record<string, Leave>> = {
     leaveAfter(50 + Math.random() * 500, url, toInit({ ...endless(image), stream: true })),
 };
 
-/** Clients that disconnect in every phase; their places must be free at once. */
+/** Clients that disconnect in every phase; their slots must be free within a second. */
 export const disconnects: Campaign = {
   name: 'disconnects',
   run: async ({ full, known }) => {
@@ -59,7 +59,7 @@ export const disconnects: Campaign = {
     const image = known[0]?.image ?? '';
     const problems: string[] = [];
     const freeAfterMs: number[] = [];
-    await ask(service.url, known[0] as Known, false, new Tally()); // everything is loaded
+    await ask(service.url, known[0] as Known, false, new Tally()); // loads everything
     const before = await service.vitals();
     for (let round = 0; round < rounds; round += 1) {
       const leaving = Object.values(PHASES).flatMap((leave) => [leave, leave]);
@@ -82,7 +82,7 @@ export const disconnects: Campaign = {
     }
     const count = rounds * 2 * Object.keys(PHASES).length;
     return {
-      figures: `${count} in ${Object.keys(PHASES).length} phases: every place free within ${(longest / 1000).toFixed(2)} s, ${before.openFiles} open files before, ${after.openFiles} after`,
+      figures: `${count} in ${Object.keys(PHASES).length} phases: every slot free within ${(longest / 1000).toFixed(2)} s, ${before.openFiles} open files before, ${after.openFiles} after`,
       problems: [...problems, ...tally.problems],
     };
   },
@@ -102,5 +102,5 @@ async function leaveAfter(ms: number, url: string, init: RequestInit): Promise<v
   }).then((response) => response.text());
   await setTimeout(ms);
   controller.abort();
-  await answered.catch(() => {}); // that is what aborting does
+  await answered.catch(() => {}); // rejects because of the abort
 }

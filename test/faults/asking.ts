@@ -4,13 +4,13 @@ import { drawShape, type Shape, toDataUrl } from '../support/pictures.ts';
 const SHAPES = ['circle', 'square', 'triangle', 'star', 'cross', 'heart'] satisfies Shape[];
 const COLORS = ['red', 'blue', 'green', 'yellow', 'purple', 'black'];
 
-/** A picture and what the demo model rightly says of it. */
+/** A picture and the demo model's correct answer about it. */
 export interface Known {
   image: string;
   answer: string;
 }
 
-/** Pictures that all differ. */
+/** Pictures that are all different. */
 export async function knownPictures(): Promise<Known[]> {
   return Promise.all(
     COLORS.flatMap((color) =>
@@ -22,7 +22,7 @@ export async function knownPictures(): Promise<Known[]> {
   );
 }
 
-/** What became of one request. An error is documented when README's table has its code. */
+/** The outcome of one request. An error is documented if README's table has its code. */
 export type Outcome = 'right' | 'wrong' | 'lost' | 'documented' | 'undocumented';
 
 const DOCUMENTED = new Set([
@@ -36,7 +36,7 @@ const DOCUMENTED = new Set([
 
 const MAX_PROBLEMS = 20;
 
-/** Counts outcomes and keeps the first few that should not have been. */
+/** Counts outcomes and keeps the first few unexpected ones. */
 export class Tally {
   readonly counts: Record<Outcome, number> = {
     right: 0,
@@ -72,20 +72,20 @@ export class Tally {
   }
 }
 
-/** Asks about a picture and judges what comes back. */
+/** Asks about a picture and records the outcome. */
 export async function ask(url: string, { image, answer }: Known, streamed: boolean, tally: Tally) {
   try {
     const text = await (streamed ? askStreamed(url, image) : askWhole(url, image));
     tally.add(text === answer ? 'right' : 'wrong', `${text} for ${answer}`);
   } catch (error) {
-    const told = error instanceof ErrorAnswer ? error.code : undefined;
-    const isDocumented = told !== undefined && DOCUMENTED.has(told);
-    const outcome = isDocumented ? 'documented' : told === undefined ? 'lost' : 'undocumented';
+    const code = error instanceof ErrorAnswer ? error.code : undefined;
+    const isDocumented = code !== undefined && DOCUMENTED.has(code);
+    const outcome = isDocumented ? 'documented' : code === undefined ? 'lost' : 'undocumented';
     tally.add(outcome, `${(error as Error).message} ${(error as Error).cause ?? ''}`);
   }
 }
 
-/** An error in OpenAI's form; anything else that is thrown means that no answer came. */
+/** An error in OpenAI's form. Any other error means that there was no answer. */
 class ErrorAnswer extends Error {
   readonly code: string;
 
@@ -117,7 +117,7 @@ async function askStreamed(url: string, image: string): Promise<string> {
   return chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('');
 }
 
-/** So many clients ask about random pictures, every second one as a stream, until told to stop. */
+/** Starts clients that ask about random pictures, every second one with streams, until stopped. */
 export function startClients(count: number, url: () => string, known: readonly Known[]) {
   const tally = new Tally();
   let isStopping = false;

@@ -1,19 +1,19 @@
 import type { Known } from './asking.ts';
 
 export interface CampaignOptions {
-  /** With the numbers of docs/reliability.md; otherwise a short version of a minute or so. */
+  /** Run at full size; otherwise a short version of about a minute. */
   full: boolean;
   known: readonly Known[];
 }
 
 export interface CampaignResult {
-  /** What was done and measured, for the table. */
+  /** What was done and measured, as a cell of the table. */
   figures: string;
-  /** What should not have happened; none means that it held. */
+  /** What went wrong; the campaign passes if empty. */
   problems: readonly string[];
 }
 
-/** One kind of fault, tried on the real service with the real runtime. */
+/** One kind of fault, injected into the real service with the real runtime. */
 export interface Campaign {
   name: string;
   run(options: CampaignOptions): Promise<CampaignResult>;

@@ -9,7 +9,7 @@ import { ServiceProcess } from './service-process.ts';
 const ALLOWED_ANSWER_MS = 5000;
 const MEGABYTE = 1_000_000;
 
-/** Clients that send too slowly, announce much, stay silent or stop reading; others are answered. */
+/** Clients that send slowly, announce large bodies, send nothing or stop reading; others are answered. */
 export const slowClients: Campaign = {
   name: 'slow clients',
   run: async ({ full, known }) => {
@@ -67,7 +67,7 @@ const LENGTH = Buffer.byteLength(BODY);
 const start = (...lines: string[]) =>
   `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 
-/** What is no proper HTTP. `end` half-closes the connection after it. */
+/** Malformed HTTP. `end` half-closes the connection after it. */
 const BROKEN: Readonly<Record<string, { bytes: string; end?: boolean }>> = {
   'no HTTP at all': { bytes: 'hello there\r\n\r\n' },
   'a TLS hello': { bytes: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' },
@@ -101,7 +101,7 @@ const BROKEN: Readonly<Record<string, { bytes: string; end?: boolean }>> = {
 };
 const ANSWER_WITHIN_MS = 5000;
 
-/** Broken HTTP: refused in words where HTTP allows it, never taken for two requests. */
+/** Malformed HTTP: refused with a message where HTTP allows it, never parsed as two requests. */
 export const brokenHttp: Campaign = {
   name: 'broken HTTP',
   run: async ({ known }) => {
@@ -113,7 +113,7 @@ export const brokenHttp: Campaign = {
       const answer = await send(Number(port), bytes, end === true);
       const codes = [...answer.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, code = '']) => code);
       statuses.set(codes[0] ?? 'no answer', (statuses.get(codes[0] ?? 'no answer') ?? 0) + 1);
-      if (codes.length === 0) problems.push(`${name}: closed without a word`);
+      if (codes.length === 0) problems.push(`${name}: closed without a response`);
       if (codes.some((code) => code.startsWith('5') || code === '200'))
         problems.push(`${name}: ${codes}`);
       if (codes.filter((code) => code === '200').length > 0) problems.push(`${name}: smuggled`);
@@ -129,7 +129,7 @@ export const brokenHttp: Campaign = {
   },
 };
 
-/** What came back until the connection was closed, or for some seconds. */
+/** Returns what arrives until the connection closes or a few seconds pass. */
 async function send(port: number, bytes: string, isHalfClosed: boolean): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   let answer = '';

@@ -12,14 +12,14 @@ import type { Campaign } from './campaign.ts';
 import { isAlive, ServiceProcess } from './service-process.ts';
 
 const CLIENTS = 8;
-/** One more within five minutes, and the service gives the runtime up. */
+/** With one more within five minutes, the service gives up. */
 const CRASHES_ALLOWED = 5;
 const HANG_TIMEOUT_SECONDS = 3;
-/** Well above what the demo model takes to load on a busy machine. */
+/** Much longer than the demo model takes to load on a busy machine. */
 const LOADING_TIMEOUT_SECONDS = 25;
 const LONGEST_PAUSE_MS = 1500;
 
-/** Kills the runtime at random moments, every fourth time while it loads. */
+/** Kills the runtime at random times, every fourth time while it loads. */
 export const kills: Campaign = {
   name: 'kills',
   run: ({ full, known }) =>
@@ -31,7 +31,7 @@ export const kills: Campaign = {
     }),
 };
 
-/** Stops the runtime without ending it, every fourth time while it loads. */
+/** Suspends the runtime (SIGSTOP), every fourth time while it loads. */
 export const hangs: Campaign = {
   name: 'hangs',
   run: ({ full, known }) =>
@@ -81,7 +81,7 @@ async function harmRuntime(options: {
     done += harms;
     total.merge(await clients.stop());
     const left = await service.temporaryFolders();
-    if (left !== 1) problems.push(`${left} folders of runtimes, 1 expected`);
+    if (left !== 1) problems.push(`expected 1 runtime folder, found ${left}`);
     const stray = service.runtimePids.slice(0, -1).filter(isAlive);
     if (stray.length > 0) problems.push(`runtimes still alive: ${stray.join(', ')}`);
     await service.stop();
@@ -104,7 +104,7 @@ export const sequences: Campaign = {
   },
 };
 
-/** Serves other models while requests run and wait. */
+/** Switches models while requests run and wait. */
 export const switches: Campaign = {
   name: 'switches',
   run: async ({ full, known }) => {
@@ -142,7 +142,7 @@ export const switches: Campaign = {
   },
 };
 
-/** A long stream: `begun` once a token has come, `isWhole` whether it came to its end. */
+/** A long stream. `begun` resolves at the first token, `isWhole` with whether it completed. */
 function countWhole(url: string, picture: Known | undefined) {
   const begun = new EventTarget();
   const hasBegun = once(begun, 'token');

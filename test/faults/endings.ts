@@ -6,7 +6,7 @@ import { isAlive, ServiceProcess } from './service-process.ts';
 const GONE_WITHIN_MS = 5000;
 const LOOK_EVERY_MS = 10;
 
-/** The signals a service may be ended with, one after the other. */
+/** Signals that end the service, sent in sequence. */
 const WAYS: readonly (readonly NodeJS.Signals[])[] = [
   ['SIGTERM'],
   ['SIGINT'],
@@ -40,7 +40,7 @@ export const endings: Campaign = {
         const runtime = service.runtimePid;
         const startedAt = performance.now();
         for (const [at, signal] of signals.entries()) {
-          // A signal that is sent twice at once arrives once.
+          // Two pending signals of the same kind are delivered as one.
           const noticed = at === 0 && isBusy && /TERM|INT/.test(signal);
           const finishing = noticed ? service.logged('finishing 1 request(s) first') : undefined;
           service.kill(signal);
@@ -54,9 +54,9 @@ export const endings: Campaign = {
           await setTimeout(LOOK_EVERY_MS);
         }
         takenMs.push(elapsed(startedAt));
-        if (isAlive(runtime)) problems.push(`${name}: the runtime is still there`);
+        if (isAlive(runtime)) problems.push(`${name}: the runtime is still running`);
         if ((await service.temporaryFolders()) > 0)
-          problems.push(`${name}: a temporary folder is left`);
+          problems.push(`${name}: a temporary folder was left behind`);
         await streaming?.ended;
         await service.stop();
       }
@@ -70,12 +70,12 @@ function elapsed(startedAt: number): number {
   return performance.now() - startedAt;
 }
 
-/** A stream without end. `ended` resolves however it ends. */
+/** An endless stream. `ended` resolves when it ends, for any reason. */
 function beginStream(url: string, image: string) {
   const begun = Promise.withResolvers<void>();
   const read = async () => {
     for await (const _event of stream(url, endless(image))) begun.resolve();
   };
-  const ended = read().catch(() => {}); // it is cut off on purpose
+  const ended = read().catch(() => {}); // it is interrupted on purpose
   return { begun: begun.promise, ended };
 }

@@ -14,7 +14,7 @@ export async function noisePng(width: number, height: number): Promise<string> {
   return toDataUrl(png, 'image/png');
 }
 
-/** So many data URLs of files that are large, slow, damaged or not what they seem, each another. */
+/** Data URLs of different files that are large, slow, damaged or mislabelled. */
 export async function hostileImages(count: number): Promise<string[]> {
   const sound = await soundFiles();
   const made = await Promise.all(BOMBS.map(async (make) => make()));
@@ -40,7 +40,7 @@ async function soundFiles() {
   );
 }
 
-/** Cut off, with bytes changed, or with other bytes in the middle. */
+/** Truncated, with bytes changed, or with bytes inserted. */
 function damage(bytes: Buffer, seed: number): Buffer {
   const at = randomInt(8, Math.max(9, bytes.length));
   switch (seed % 3) {
@@ -58,7 +58,7 @@ function damage(bytes: Buffer, seed: number): Buffer {
 
 const png = (bytes: Buffer) => toDataUrl(bytes, 'image/png');
 
-/** Each is within the size limit of a file, and costly or wrong in another way. */
+/** Each is within the file size limit, and expensive or wrong in a different way. */
 const BOMBS: readonly (() => string | Promise<string>)[] = [
   () => png(emptyPng(11_500, 11_500, { depth: 16, interlaced: true })),
   () => png(emptyPng(11_500, 11_500, { depth: 8, interlaced: true })),
@@ -79,7 +79,7 @@ const BOMBS: readonly (() => string | Promise<string>)[] = [
   () => png(SIGNATURE),
 ];
 
-/** A PNG of one colour, which is small however many pixels it has. Beyond memory: its head alone. */
+/** A single-colour PNG, small however many pixels it has; its data is capped at 300 MB unpacked. */
 function emptyPng(
   width: number,
   height: number,
@@ -107,7 +107,7 @@ function chunk(type: string, data: Buffer): Buffer {
   return whole;
 }
 
-/** Behind the header. */
+/** Inserts a chunk after the header. */
 function withChunk(file: Buffer, type: string, data: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, 33), chunk(type, data), file.subarray(33)]);
 }
@@ -120,7 +120,7 @@ function profileBomb(): Buffer {
   return Buffer.concat([Buffer.from('p\0\0', 'latin1'), deflateSync(Buffer.alloc(200e6))]);
 }
 
-/** Progressive, so that all of it is held while it is decoded. */
+/** Progressive, so that the whole image is held in memory while it is decoded. */
 function slowJpeg(): Promise<Buffer> {
   return sharp({ create: { width: 9000, height: 9000, channels: 3, background: 'red' } })
     .jpeg({ progressive: true, quality: 10 })

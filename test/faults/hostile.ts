@@ -15,7 +15,7 @@ const LONGEST_STALL_MS = 100;
 const FLAGS = ['--max-concurrency', '4', '--allow-text-only'];
 const toMegabytes = (bytes: number) => `${(bytes / MEGABYTE).toFixed(0)} MB`;
 
-/** Sends one body after the other while an ordinary client asks on, and judges each answer. */
+/** Sends the bodies while an ordinary client keeps asking, and checks every answer. */
 async function sendAll(
   service: ServiceProcess,
   bodies: readonly unknown[],
@@ -58,7 +58,7 @@ async function sendAll(
   };
 }
 
-/** Generated bodies, valid and not. */
+/** Generated bodies, valid and invalid. */
 export const bodies: Campaign = {
   name: 'hostile bodies',
   run: async ({ full, known }) => {
@@ -72,7 +72,7 @@ export const bodies: Campaign = {
   },
 };
 
-/** Bodies within every documented limit that are costly to look at. */
+/** Bodies below the size limit that are expensive to process. */
 export const heavyBodies: Campaign = {
   name: 'heavy bodies',
   run: async ({ known }) => {
@@ -115,7 +115,7 @@ export const heavyBodies: Campaign = {
   },
 };
 
-/** More bytes at once than there is memory for: unfinished bodies, then requests that wait. */
+/** More data than the memory for requests: unfinished bodies, then waiting requests. */
 export const floods: Campaign = {
   name: 'floods',
   run: async ({ full, known }) => {
@@ -170,7 +170,7 @@ export const floods: Campaign = {
   },
 };
 
-/** Pictures made to be slow, large or wrong. */
+/** Images made to be slow, large or invalid. */
 export const images: Campaign = {
   name: 'hostile images',
   run: async ({ full, known }) => {
@@ -190,7 +190,7 @@ export const images: Campaign = {
   },
 };
 
-/** Schemas that a grammar cannot, or should not, be made of. */
+/** Schemas that cannot, or should not, be compiled to a grammar. */
 export const grammars: Campaign = {
   name: 'hostile grammars',
   run: async ({ known }) => {
@@ -249,7 +249,7 @@ function hostileSchemas(): object[] {
   ];
 }
 
-/** Addresses of this machine and its network in every spelling; a listener must hear nothing. */
+/** Addresses of this machine and its network in every notation; none may be requested. */
 export const forgery: Campaign = {
   name: 'SSRF',
   run: async ({ known }) => {
@@ -348,9 +348,9 @@ export const forgery: Campaign = {
     await ask(service.url, known[0] as Known, false, tally);
     await service.stop();
     await new Promise((closed) => listener.close(closed));
-    if (heard > 0) problems.push(`the listener heard ${heard} requests`);
+    if (heard > 0) problems.push(`the listener received ${heard} requests`);
     return {
-      figures: `${urls.length} URLs on ${shapes.length} APIs: the listener heard ${heard} requests`,
+      figures: `${urls.length} URLs on ${shapes.length} APIs: the listener received ${heard} requests`,
       problems: [...problems.slice(0, 5), ...tally.problems],
     };
   },

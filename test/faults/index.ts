@@ -7,8 +7,8 @@ import { hangs, kills, sequences, switches } from './crashes.ts';
 import { endings } from './endings.ts';
 import { bodies, floods, forgery, grammars, heavyBodies, images } from './hostile.ts';
 
-// `npm run test:faults`: harms the real service in every way that we know and prints a table.
-// `-- --full` takes the numbers of docs/reliability.md, `-- --only kills,hangs` some of it.
+// `npm run test:faults`: injects faults into the real service and prints a table of the results.
+// `-- --full` runs every campaign at full size, `-- --only kills,hangs` just those.
 
 const CAMPAIGNS: readonly Campaign[] = [
   kills,
@@ -42,7 +42,7 @@ process.stdout.write('| campaign | figures | |\n| --- | --- | --- |\n');
 for (const { name, run } of chosen) {
   const startedAt = performance.now();
   const { figures, problems } = await run({ full: values.full, known }).catch((error: Error) => ({
-    figures: 'did not come to its end',
+    figures: 'did not complete',
     problems: [error.stack ?? error.message],
   }));
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);

@@ -1,5 +1,5 @@
-// Loaded into the service before it starts (`node --import`): answers each message of the campaign
-// with how the process is, and forgets the longest stall.
+// Preloaded into the service (`node --import`): answers each message with the process's vitals, and
+// resets the longest stall.
 
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -8,12 +8,12 @@ const NS_PER_MS = 1e6;
 const RESOLUTION_MS = 5;
 
 export interface Vitals {
-  /** The longest time in which the event loop did nothing else, since the last question. */
+  /** The longest time that the event loop was blocked since the last message. */
   longestStallMs: number;
   rssBytes: number;
-  /** What is reachable in and outside the heap; exact after a collection. */
+  /** Heap and external memory in use; exact after a collection. */
   heldBytes: number;
-  /** The highest there ever was. */
+  /** The highest since the process started. */
   peakRssBytes: number;
   openFiles: number;
 }

@@ -13,11 +13,11 @@ interface LogLine {
   runtimePid?: number;
 }
 
-/** The service as people start it from a command line, watched from outside. */
+/** The service, started from the command line and monitored from outside. */
 export class ServiceProcess {
   readonly folder: string;
   readonly logLines: string[] = [];
-  /** Every runtime it has started, the latest last. */
+  /** All runtimes it has started, latest last. */
   readonly runtimePids: number[] = [];
   url = '';
   /** The highest resident memory of all runtimes. */
@@ -36,7 +36,7 @@ export class ServiceProcess {
     this.#sampler = setInterval(() => void this.#sampleMemory(), SAMPLE_MEMORY_EVERY_MS);
   }
 
-  /** Resolves once it answers. `memoryMegabytes` limits the heap of Node. */
+  /** Resolves once it is ready. `memoryMegabytes` limits Node's heap. */
   static async start(args: readonly string[] = [], memoryMegabytes?: number) {
     const folder = await mkdtemp(join(tmpdir(), 'sightglass-faults-'));
     await mkdir(join(folder, 'tmp'));
@@ -59,7 +59,7 @@ export class ServiceProcess {
     return Promise.resolve(this.#child);
   }
 
-  /** Resolves at the next log line that begins so. Rejects when the service ends first. */
+  /** Resolves at the next log line that starts with this. Rejects if the service ends first. */
   logged(beginning: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const listener = ({ msg }: LogLine) => {
@@ -74,16 +74,16 @@ export class ServiceProcess {
     return this.logLines.slice(-5).join('\n');
   }
 
-  /** How its process is; with `collect`, after a garbage collection. */
+  /** The vitals of its process; with `collect`, after a garbage collection. */
   async vitals({ collect = false } = {}): Promise<Vitals> {
     const answer = this.#child.getOneMessage();
     await this.#child.sendMessage({ collect });
     return (await answer) as unknown as Vitals;
   }
 
-  /** Our folders in its temporary folder; one is that of the present runtime's socket. */
+  /** Counts our folders in its temporary folder, including one for the current runtime's socket. */
   async temporaryFolders(): Promise<number> {
-    const names = await readdir(join(this.folder, 'tmp')); // MLX keeps compiled kernels there, too
+    const names = await readdir(join(this.folder, 'tmp')); // MLX caches compiled kernels there too
     return names.filter((name) => name.startsWith('sightglass-')).length;
   }
 
@@ -92,7 +92,7 @@ export class ServiceProcess {
     if (isAlive(this.pid)) process.kill(this.pid, signal);
   }
 
-  /** Ends it in order and removes what it wrote. */
+  /** Stops it gracefully and removes its files. */
   async stop(): Promise<void> {
     clearInterval(this.#sampler);
     this.#child.kill('SIGTERM');
@@ -111,7 +111,7 @@ export class ServiceProcess {
     for (const listener of this.#listeners) listener(line);
   }
 
-  /** The resident memory of the present runtime. */
+  /** The resident memory of the current runtime. */
   async runtimeBytes(): Promise<number> {
     const args = ['-o', 'rss=', '-p', `${this.runtimePid}`];
     const { stdout } = await execa('ps', args, { reject: false });
@@ -123,7 +123,7 @@ export class ServiceProcess {
   }
 }
 
-/** Whether a process is there. */
+/** Whether the process exists. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

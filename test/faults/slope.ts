@@ -3,7 +3,7 @@ const STANDARD_ERRORS = 2;
 
 /**
  * The least-squares slope of points [hours, value], in values per hour, with its uncertainty (95 %).
- * The points of a soak are not independent, so the true uncertainty is larger.
+ * The points of a soak are not independent, so the actual uncertainty is larger.
  */
 export function slopePerHour(points: readonly (readonly [number, number])[]) {
   const count = points.length;

@@ -6,20 +6,20 @@ import { ServiceProcess } from './service-process.ts';
 import { slopePerHour } from './slope.ts';
 
 // `npm run soak -- --minutes 60`: mixed load, errors and disconnects on one service for a long time.
-// Prints what memory, open files and temporary folders did after warm-up. The 60 minutes are run by
-// hand before a release; docs/reliability.md has the last result.
+// Prints how memory, open files and temporary folders changed after warm-up. The 60-minute run is done
+// by hand before a release.
 
 const SAMPLE_EVERY_MS = 10_000;
-/** Caches fill and the heap finds its size. */
+/** Not measured: caches fill up and the heap reaches its working size. */
 const WARM_UP_SHARE = 0.25;
 const MEGABYTE = 1e6;
-/** Above this, memory would double within days rather than stay. */
+/** At this rate, memory would double within days. */
 const ALLOWED_MEGABYTES_PER_HOUR = 20;
 
 interface Sample {
   hours: number;
   nodeMegabytes: number;
-  /** What is still reachable after a collection, outside the heap too. */
+  /** Still in use after a collection, including outside the heap. */
   heldMegabytes: number;
   pythonMegabytes: number;
   openFiles: number;
@@ -63,7 +63,7 @@ const CLIENTS: readonly ((at: number) => Promise<void>)[] = [
     const asked = post(service.url, body, { signal: controller.signal });
     await setTimeout(50 + ((at * 37) % 400));
     controller.abort();
-    await asked.catch(() => {}); // that is what aborting does
+    await asked.catch(() => {}); // rejects because of the abort
     disconnects += 1;
   },
   async (at) => {

@@ -64,7 +64,7 @@ const responseFormat = fc.oneof(
   }),
 );
 
-/** Bodies as the schema has them, but with values from anywhere in and out of their ranges. */
+/** Bodies with the schema's fields, but values both in and out of their ranges. */
 const body = fc.record(
   {
     messages: fc.array(message, { maxLength: 4 }),
@@ -91,7 +91,7 @@ const body = fc.record(
     repetition_context_size: number,
     thinking_budget: number,
     enable_thinking: fc.boolean(),
-    [`x-${'unknown'}`]: json,
+    'x-unknown': json,
   },
   { requiredKeys: ['messages'] },
 );
@@ -102,14 +102,14 @@ const nearlyValid = fc.tuple(body, fc.nat()).map(([{ messages: _, ...parameters 
   const extra = name === undefined ? {} : { [name]: parameters[name] };
   return question(redCircle, { max_tokens: 4, ...extra });
 });
-/** Texts that are hardly JSON. */
+/** Texts that are not, or barely, JSON. */
 const garbage = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 50 }),
   fc.json().map((text) => text.slice(0, -1)),
   fc.constantFrom('', 'null', '[]', '"x"', '{"messages":', `${'['.repeat(20_000)}`),
 );
 
-/** Bodies of chat completions from anywhere in and out of the schema, the same for the same seed. */
+/** Chat completion bodies that may or may not match the schema; the same seed returns the same bodies. */
 export function hostileBodies(count: number, seed: number): unknown[] {
   return fc.sample(
     fc.oneof({ weight: 4, arbitrary: nearlyValid }, { weight: 5, arbitrary: body }, garbage),
@@ -118,8 +118,8 @@ export function hostileBodies(count: number, seed: number): unknown[] {
 }
 
 /**
- * Sends a body and says `answered` or `refused`, or else what is wrong with the answer: a status that
- * is neither 200 nor 4xx, an error in another form than OpenAI's, or a stream without its end.
+ * Sends a body and returns `answered`, `refused`, or what is wrong with the answer: a status other than
+ * 200 or 4xx, an error that is not in OpenAI's form, or an incomplete stream.
  */
 export async function outcomeOf(url: string, sent: unknown): Promise<string> {
   const text = typeof sent === 'string' ? sent : JSON.stringify(sent);

@@ -14,9 +14,9 @@ export const demoModel = fileURLToPath(new URL('models/demo', resources));
 export interface RunningService {
   url: string;
   service: Service;
-  /** The runtime as the service has it now; tests ask it for mlx_vlm's own metrics. */
+  /** The service's current runtime; tests query it for mlx_vlm's own metrics. */
   runtime: () => Promise<RuntimeConnection>;
-  /** Stops it at once. */
+  /** Stops it immediately. */
   stop: () => Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function startService(
   }
 }
 
-/** Resolves when `condition` holds, asked again whenever the service's state has changed. */
+/** Resolves when `condition` holds, checked after every change of the service's state. */
 export async function until(
   { service }: Pick<RunningService, 'service'>,
   condition: () => boolean,
@@ -49,13 +49,13 @@ export async function until(
 ): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
   const changes = new EventTarget();
-  const tell = () => changes.dispatchEvent(new Event('change'));
+  const notify = () => changes.dispatchEvent(new Event('change'));
   const parts = [service.queue, service.runtime, service.activity];
-  const forget = parts.map((part) => part.onChange(tell));
+  const unsubscribes = parts.map((part) => part.onChange(notify));
   try {
     while (!condition()) await once(changes, 'change', { signal });
   } finally {
-    for (const off of forget) off();
+    for (const unsubscribe of unsubscribes) unsubscribe();
   }
 }
 
@@ -66,7 +66,7 @@ export interface StubService {
   settings: Settings;
 }
 
-/** Starts the service with stub runtimes for model A, and does not wait for one to be ready. */
+/** Starts the service with stub runtimes for model A, without waiting for one to be ready. */
 export async function startStubService(
   t: TestContext,
   overrides: Partial<Settings> = {},

@@ -1,34 +1,33 @@
-// A runtime without a model: it speaks the launcher's lines, serves the launcher's routes, and does
-// nothing of its own accord but what the test tells it to, over a control socket. `stub-runtimes.ts`
-// is the test's side of that socket.
+// A runtime without a model: it prints the launcher's lines and serves the launcher's routes, but only
+// does what the test commands over a control socket. `stub-runtimes.ts` is the test's side of it.
 import { createServer, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { LauncherLine } from '../../server/runtime/launcher-line.ts';
 
-/** What a test tells a stub to do. `id` is that of a request. */
+/** A test's command to a stub. `id` is a request's id. */
 export type Command =
   | { do: 'say'; line: LauncherLine | string }
   | { do: 'log'; line: string }
   | { do: 'exit'; code: number }
   | { do: 'ignore SIGTERM' }
-  /** From now on no step of a generation is made. */
+  /** From now on, generation makes no steps. */
   | { do: 'stand still' }
-  /** From now on a request has ended only when the test says so. */
+  /** From now on, requests end only on the command `end`. */
   | { do: 'keep requests' }
   | { do: 'send'; id: string; data: object | string }
   | { do: 'refuse'; id: string; status: number; body: string }
   | { do: 'close'; id: string }
   | { do: 'end'; id: string; usage?: object };
 
-/** What a stub tells the test. */
+/** A stub's report to the test. */
 export type Report =
   | { type: 'started'; pid: number; model: string; socketPath: string }
   | { type: 'request'; id: string; body: Record<string, unknown>; cacheSalt: string | undefined }
-  /** Nobody reads the answer any more. */
+  /** The client has closed the response. */
   | { type: 'closed'; id: string }
-  /** It was asked for its progress. */
+  /** Its progress was requested. */
   | { type: 'probe' }
   | { type: 'SIGTERM' };
 
@@ -42,7 +41,7 @@ const [socketPath = '', model = ''] = ['--socket=', '--model='].map((flag) =>
 );
 const control = connect(process.env['STUB_CONTROL'] ?? '');
 const report = (each: Report) => control.write(`${JSON.stringify(each)}\n`);
-/** All requests there were, by their id. */
+/** All requests so far, by id. */
 const requests = new Map<string, Open>();
 const active = new Set<string>();
 let [steps, isStill, keepsRequests, ignoresTerm] = [0, false, false, false];

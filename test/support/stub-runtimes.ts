@@ -9,7 +9,7 @@ import type { ReadyLine } from '../../server/runtime/launcher-line.ts';
 import type { RuntimeCommand } from '../../server/runtime/python-process.ts';
 import type { Command, Report } from './stub-runtime.ts';
 
-/** Things that come one after the other; each can be awaited before it is there. */
+/** A list of items that arrive over time; each can be awaited before it arrives. */
 export class Arrivals<T> {
   readonly all: T[] = [];
   readonly #wanted: { index: number; resolve: (item: T) => void }[] = [];
@@ -19,7 +19,7 @@ export class Arrivals<T> {
     for (const each of this.#wanted) if (each.index === index) each.resolve(item);
   }
 
-  /** Resolves with the first (0), second (1) … of them. */
+  /** Resolves with the item at this index once it has arrived. */
   at(index: number): Promise<T> {
     const item = this.all[index];
     if (item !== undefined) return Promise.resolve(item);
@@ -57,7 +57,7 @@ export class StubProcess {
   readonly requests = new Arrivals<Request>();
   readonly closed = new Arrivals<string>();
   readonly terms = new Arrivals<true>();
-  /** How often it was asked for its progress. */
+  /** Requests for its progress. */
   readonly probes = new Arrivals<true>();
   readonly #control: Socket;
 
@@ -100,7 +100,7 @@ export class StubProcess {
     this.tell({ do: 'exit', code: 1 });
   }
 
-  /** One that is gone already may be killed, too. */
+  /** Does nothing if it has already exited. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
     try {
       process.kill(this.pid, signal);
@@ -113,7 +113,7 @@ export class StubProcess {
     for (const text of texts) this.tell({ do: 'send', id, data: chunk(text) });
   }
 
-  /** Ends an answer as mlx_vlm does: the reason, what it used, and `[DONE]`. */
+  /** Ends an answer as mlx_vlm does: the finish reason, the usage, and `[DONE]`. */
   finish(id: string, reason = 'stop'): void {
     for (const data of [chunk('', reason), { choices: [], usage }, '[DONE]']) {
       this.tell({ do: 'send', id, data });
@@ -130,7 +130,7 @@ export class StubProcess {
   }
 }
 
-/** The stub processes that a supervisor starts with `command`, and the test's hold on each of them. */
+/** The stub processes that a supervisor starts with `command`, for the test to control. */
 export class StubRuntimes implements AsyncDisposable {
   readonly command: RuntimeCommand;
   readonly processes = new Arrivals<StubProcess>();
@@ -141,7 +141,7 @@ export class StubRuntimes implements AsyncDisposable {
     this.#close = close;
   }
 
-  /** `onStart` is what each does as soon as it is there: to be ready, unless the test says otherwise. */
+  /** `onStart` is called with each process when it starts; by default the process becomes ready. */
   static async create(
     onStart: (process: StubProcess, runtimes: StubRuntimes) => void = (each) => each.ready(),
   ): Promise<StubRuntimes> {
@@ -172,7 +172,7 @@ export class StubRuntimes implements AsyncDisposable {
     return runtimes;
   }
 
-  /** The first (0), second (1) … process, once it has started. */
+  /** Resolves with the process at this index once it has started. */
   at(index: number): Promise<StubProcess> {
     return this.processes.at(index);
   }

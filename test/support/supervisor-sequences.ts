@@ -21,13 +21,13 @@ const isBroken = (model: string) => model.endsWith('broken');
 const DRAIN_MS = 20_000;
 const LOADING_MS = 30_000;
 
-/** What a sequence is made of. `index` picks one of those there are. */
+/** One step of a sequence. `index` picks one of the pending jobs. */
 type Step =
   | { do: 'start' | 'stop' | 'unload' | 'restart' | 'shutdown' }
   | { do: 'load'; model: string }
   | { do: 'ask' | 'work' | 'work alone' }
   | { do: 'finish work' | 'abandon'; index: number }
-  /** What the process does next: says its next line, breaks, dies, or ends when it was asked to. */
+  /** What the process does: print its next line, report ready out of turn, die, or exit if asked to. */
   | { do: 'go on' | 'say ready' | 'die' | 'obey' }
   | { do: 'pass'; ms: number };
 
@@ -68,7 +68,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'shutdown' }) },
 ) as fc.Arbitrary<Step>;
 
-/** A process in memory: it does what the sequence says, and nothing of itself but to die when killed. */
+/** An in-memory process that only does what the sequence says, except that it dies when killed. */
 class FakeProcess implements RuntimeProcess {
   readonly socketPath = '/nowhere';
   readonly exited: Promise<string>;
@@ -77,7 +77,7 @@ class FakeProcess implements RuntimeProcess {
   readonly startedAt = Date.now();
   isAlive = true;
   isAskedToStop = false;
-  /** Lines said so far: loading, then ready or fatal. */
+  /** Lines printed so far: loading, then ready or fatal. */
   said = 0;
   readonly #exit = Promise.withResolvers<string>();
   readonly #onLine: (line: LauncherLine) => void;
@@ -131,24 +131,24 @@ interface Job {
   readonly caller: AbortController;
   readonly alone: boolean;
   finish: () => void;
-  /** Where it runs now. */
+  /** The process that it is running on. */
   process: FakeProcess | undefined;
   outcome: unknown;
 }
 
-/** One supervisor with what it has started, who waits, and what must hold at every moment. */
+/** One supervisor with its processes and jobs, and the rules that must hold at every step. */
 class World {
   readonly runtime: RuntimeSupervisor;
   readonly processes: FakeProcess[] = [];
   readonly jobs: Job[] = [];
-  /** The model that was ready last, the one asked for last, and whether one is to run at all. */
+  /** The model that was ready last, the one requested last, and whether the runtime should be on. */
   lastReady: string | undefined;
   wanted = 'A';
   isOn = false;
   isShutDown = false;
   #drainingSince: number | undefined;
   #isStopped = false;
-  /** The rules that did not hold. */
+  /** Rules that were broken. */
   readonly #broken: string[] = [];
 
   constructor() {
@@ -186,7 +186,10 @@ class World {
     const cut = this.jobs.filter((job) => job.process === process && job.outcome === undefined);
     const isOverdue =
       this.#drainingSince !== undefined && Date.now() - this.#drainingSince >= DRAIN_MS;
-    this.#expect(cut.length === 0 || this.#isStopped || isOverdue, 'no work is cut off needlessly');
+    this.#expect(
+      cut.length === 0 || this.#isStopped || isOverdue,
+      'no work is interrupted needlessly',
+    );
   }
 
   async take(each: Step): Promise<void> {
@@ -200,9 +203,9 @@ class World {
     const { process } = this;
     const isWaitedFor = process?.isAlive && !process.isAskedToStop;
     const loadsForMs = process?.isReady ? 0 : Date.now() - (process?.startedAt ?? 0);
-    this.#expect(!isWaitedFor || loadsForMs <= LOADING_MS, 'no runtime loads for ever');
+    this.#expect(!isWaitedFor || loadsForMs <= LOADING_MS, 'no runtime loads forever');
     const drainsForMs = Date.now() - (this.#drainingSince ?? Date.now());
-    this.#expect(drainsForMs <= DRAIN_MS, 'no drain lasts for ever');
+    this.#expect(drainsForMs <= DRAIN_MS, 'no drain lasts forever');
   }
 
   #do(each: Step): void {
@@ -325,21 +328,21 @@ class World {
     const { process } = this;
     this.#expect(
       process?.isAlive === true && process.isReady && !process.isAskedToStop,
-      'work begins with a runtime that is ready',
+      'work starts on a ready runtime',
     );
-    this.#expect(connection.model.model === process?.model, 'work begins with the runtime that is');
-    this.#expect(this.runtime.state.phase === 'ready', 'no work begins while the runtime drains');
+    this.#expect(connection.model.model === process?.model, 'work starts on the current runtime');
+    this.#expect(this.runtime.state.phase === 'ready', 'no work starts while the runtime drains');
     const others = this.jobs.filter((each) => each !== job && each.process !== undefined);
-    this.#expect(!job.alone || others.length === 0, 'who works alone is alone');
-    this.#expect(!others.some(({ alone }) => alone), 'nobody works beside who works alone');
+    this.#expect(!job.alone || others.length === 0, 'exclusive work runs alone');
+    this.#expect(!others.some(({ alone }) => alone), 'nothing runs beside exclusive work');
   }
 
-  /** Notes what does not hold: within a callback of the supervisor it must not be thrown. */
+  /** Records a broken rule; throwing inside a callback would affect the supervisor. */
   #expect(condition: boolean, rule: string): void {
     if (!condition) this.#broken.push(rule);
   }
 
-  /** From here on every process does what it should, and all work is finished: where does that end? */
+  /** Lets every process behave and all work finish, and checks the resulting state. */
   async settle(): Promise<void> {
     const failed = this.runtime.state.phase === 'failed';
     const last = this.#begin('ask');
@@ -387,7 +390,7 @@ class World {
       const { lastReady, wanted } = this;
       assert.ok(lastReady === undefined || lastReady === wanted, 'every fallback is honoured');
       if (!hadFailed)
-        assert.ok(isBroken(wanted), 'a runtime that does as it should is not given up');
+        assert.ok(isBroken(wanted), 'the service does not give up on a working runtime');
     } else {
       assert.equal(state.phase, 'ready', 'never stuck without a runtime');
       assert.equal(outcome, 'done');
@@ -399,10 +402,10 @@ class World {
 }
 
 /**
- * Has supervisors of processes in memory go through generated sequences of what can happen, and checks
- * that every waiter is answered, that no work is cut off needlessly, that there are never two runtimes
- * and never none for good, and that every fallback is honoured. Throws with the shortest sequence
- * that shows otherwise. Returns the number of steps taken.
+ * Runs supervisors of in-memory processes through generated sequences of events. Checks that every
+ * waiter is answered, no work is interrupted needlessly, there are never two runtimes and never none
+ * for good, and every fallback is honoured. Returns the number of steps taken.
+ * @throws with the shortest sequence that breaks a rule
  */
 export async function checkSupervisorSequences(options: {
   runs: number;
