@@ -45,7 +45,7 @@ async function answerAll(stub: StubProcess, text: string): Promise<void> {
   }
 }
 
-test('a request is asked once, under its own id, of the model that is loaded', async (t) => {
+test('a request is sent once, under its own id, to the loaded model', async (t) => {
   const { url, stubs } = await startStubService(t);
   const asked = post(
     url,
@@ -64,7 +64,7 @@ test('a request is asked once, under its own id, of the model that is loaded', a
   assert.deepEqual([answer.body.model, stub.requests.all.length], ['whatever', 1]);
 });
 
-test('several answers are asked one after the other, and their tokens counted together', async (t) => {
+test('several answers are generated one at a time, and their tokens added up', async (t) => {
   const { url, stubs, service } = await startStubService(t);
   for (const isStream of [false, true]) {
     const asked = isStream ? streamed(url, { ...hello, n: 2 }) : post(url, { ...hello, n: 2 });
@@ -243,7 +243,7 @@ test('a client that sends a key nobody asked for is known by its fingerprint', a
   await Promise.all(asked);
 });
 
-test('a request that fails alone is asked once, and gets 500', async (t) => {
+test('a request that fails alone is not retried, and gets 500', async (t) => {
   const { url, stubs } = await startStubService(t);
   const asked = post(url, hello);
   const stub = await stubs.at(0);
@@ -256,7 +256,7 @@ test('a request that fails alone is asked once, and gets 500', async (t) => {
   assert.equal(stub.requests.all.length, 1);
 });
 
-test('a request that fails in a shared batch is retried, unless it is itself at fault', async (t) => {
+test('a request that fails in a shared batch is retried, unless it caused the failure', async (t) => {
   const { url, stubs } = await startStubService(t, { maxConcurrency: 2 });
   const other = post(url, hello);
   const stub = await stubs.at(0);
@@ -352,7 +352,7 @@ test('a broken stream of Messages ends with an error', async (t) => {
   );
 });
 
-test('a stream that had sent nothing when its runtime died begins once, with the next', async (t) => {
+test('a stream that had sent nothing when its runtime died starts once, on the next runtime', async (t) => {
   const { url, stubs } = await startStubService(t);
   const asked = eventsOf(url, '/v1/responses', { input: 'Hello' });
   const first = await stubs.at(0);
@@ -593,7 +593,7 @@ test('the queue is paused while the runtime starts or drains', async (t) => {
   assert.deepEqual([isHeld(), first.requests.all.length], [false, 1]);
 });
 
-test('a client that goes away has its generation stopped, whole or streamed', async (t) => {
+test('a client that disconnects stops its generation, whole or streamed', async (t) => {
   const { url, stubs, service } = await startStubService(t);
   const stub = await stubs.at(0);
   for (const [index, isStream] of [false, true].entries()) {
@@ -612,7 +612,7 @@ test('a client that goes away has its generation stopped, whole or streamed', as
   }
 });
 
-test('a client that does not read what was generated long ago is no hang of the runtime', async (t) => {
+test('a client that does not read a finished answer is not a hang of the runtime', async (t) => {
   const { url, stubs } = await startStubService(t, { hangTimeoutSeconds: 1 });
   const { port } = new URL(url);
   const socket = connect(Number(port), '127.0.0.1');
@@ -638,7 +638,7 @@ test('a client that does not read what was generated long ago is no hang of the 
 });
 
 for (const isStream of [false, true]) {
-  test(`a request that brings the runtime down twice is refused, ${isStream ? 'streamed' : 'whole'}`, async (t) => {
+  test(`a request that crashes the runtime twice is refused, ${isStream ? 'streamed' : 'whole'}`, async (t) => {
     const { url, stubs } = await startStubService(t);
     const asked = post(url, { ...hello, stream: isStream });
     for (const index of [0, 1]) {

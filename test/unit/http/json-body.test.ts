@@ -33,7 +33,7 @@ const question = (url: string) => ({
   messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }],
 });
 
-test('any body is read as JSON.parse reads it, however it arrives', async (t) => {
+test('any body is parsed as JSON.parse would, however it arrives in chunks', async (t) => {
   const { url } = await serveBodies(t);
   const key = fc.constantFrom('url', 'image_url', 'data', 'type', 'x"\\y', 'é');
   const word = fc.oneof(
@@ -78,7 +78,7 @@ for (const [what, path, body] of [
     { messages: [{ content: [{ content: [{ source: { data: image(40_000) } }] }] }] },
   ],
 ] as const) {
-  test(`a long image of ${what} stays as bytes, and is sent on as it came`, async (t) => {
+  test(`a long image of ${what} stays as bytes and is forwarded unchanged`, async (t) => {
     let found: unknown;
     const { url } = await serveBodies(t, {
       use: (body) => {
@@ -94,7 +94,7 @@ for (const [what, path, body] of [
   });
 }
 
-test('a long text at another place is a string', async (t) => {
+test('a long text in any other field is a string', async (t) => {
   let found: unknown;
   const { url } = await serveBodies(t, {
     use: (body) => {
@@ -298,7 +298,7 @@ async function costOf(
 }
 
 for (const megabytes of [1, 10, 100]) {
-  test(`a list of zeros of ${megabytes} MB is refused within a second, and delays nobody`, async (t) => {
+  test(`a list of zeros of ${megabytes} MB is refused within a second, without delaying others`, async (t) => {
     const { url, budget } = await serveBodies(t, { maxMegabytes: 101 });
     const cost = await costOf(url, '{"messages":[0', ',0', megabytes * 500_000, ']}');
     t.diagnostic(JSON.stringify(cost));
@@ -329,7 +329,7 @@ const allowed: [string, [head: string, unit: string, times: number, tail: string
   ],
 ];
 for (const [what, body] of allowed) {
-  test(`a body of ${what} that is allowed delays nobody`, async (t) => {
+  test(`a body of ${what} within the limits does not delay others`, async (t) => {
     const { url } = await serveBodies(t, {
       use: (body) => ({ a: Object(body).a === 1 ? 1 : undefined }),
     });
@@ -362,7 +362,7 @@ function sendUnfinished(port: number, length: number, bytes: Buffer) {
   return socket;
 }
 
-test('unfinished bodies hold what has arrived; beyond the memory there is 429, and room for ordinary ones', async (t) => {
+test('unfinished bodies hold what has arrived; beyond the memory they get 429, and ordinary ones still fit', async (t) => {
   const { url, port, budget } = await serveBodies(t, { memoryBytes: 8e6 });
   const start = Buffer.concat([Buffer.from('{"x":"'), Buffer.alloc(2e6, 'a')]);
   const sockets = Array.from({ length: 8 }, () => sendUnfinished(port, 5e6, start));
@@ -381,7 +381,7 @@ test('unfinished bodies hold what has arrived; beyond the memory there is 429, a
   for (const socket of sockets) socket.destroy();
 });
 
-test('a refused body takes no memory, though its client stays and goes on sending', async (t) => {
+test('a refused body takes no memory, even if its client keeps sending', async (t) => {
   const { port } = await serveBodies(t, { memoryBytes: 40e6 });
   const before = process.memoryUsage().arrayBuffers;
   const start = '{"messages":[{"role":"user","content":[{"image_url":{"url":"data:';
@@ -406,7 +406,7 @@ for (const [what, length] of [
   ['an ordinary', 1000],
   ['a large', 1_000_000],
 ] as const) {
-  test(`${what} body that stops arriving is given up with 408, and its memory is free`, async (t) => {
+  test(`${what} body that stops arriving gets 408, and its memory is freed`, async (t) => {
     const { port, budget } = await serveBodies(t, { idleMs: 100 });
     const socket = sendUnfinished(port, length, Buffer.from('{"x":"aaaa'));
     assert.match(await text(socket), /^HTTP\/1.1 408 .*"code":"body_too_slow"/s);
@@ -414,7 +414,7 @@ for (const [what, length] of [
   });
 }
 
-test('a large body that trickles in is given up, too', async (t) => {
+test('a large body that trickles in gets 408 too', async (t) => {
   const { port } = await serveBodies(t, { idleMs: 100 });
   const socket = sendUnfinished(port, 1_000_000, Buffer.from('{"x":"'));
   const trickle = setInterval(() => socket.write('a'), 5);
@@ -422,7 +422,7 @@ test('a large body that trickles in is given up, too', async (t) => {
   assert.match(await text(socket), /^HTTP\/1.1 408 /);
 });
 
-test('a client that leaves in mid-body gives its memory back', async (t) => {
+test('a client that disconnects mid-body frees its memory', async (t) => {
   const { port, budget } = await serveBodies(t);
   const socket = sendUnfinished(
     port,

@@ -30,7 +30,7 @@ async function answerOn(socket: Socket) {
   return { status: Number(start.split(' ')[1]), message: JSON.parse(body).error.message as string };
 }
 
-test('a chunk of no valid size gets 400 that says so', async (t) => {
+test('an invalid chunk size gets 400 that says so', async (t) => {
   const send = await listen(t);
   const socket = await send(
     head('transfer-encoding: chunked'),
@@ -50,7 +50,7 @@ test('a body shorter than its Content-Length gets 400 when its client has sent i
   assert.match(message, /shorter than its Content-Length/);
 });
 
-test('a client that closes its side before the answer is told why there is none', async (t) => {
+test('a client that half-closes the connection before the answer gets 400 that says so', async (t) => {
   const send = await listen(t, () => {});
   const socket = await send(head('content-length: 2'), '{}');
   socket.end();

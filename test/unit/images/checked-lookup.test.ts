@@ -62,7 +62,7 @@ async function serveNames(t: TestContext, code: number | undefined) {
   return { servers: [`127.0.0.1:${server.address().port}`], asked: () => asked };
 }
 
-test('a silent name server fails in time, and holds up no decoder', async (t) => {
+test('a silent name server times out without blocking decoders', async (t) => {
   const { servers, asked } = await serveNames(t, undefined);
   const resolve = createResolve(false, { servers, timeoutMs: 500 });
   const names = Array.from({ length: 20 }, (_, at) => resolve(`host${at}.test`));
@@ -79,14 +79,14 @@ test('a silent name server fails in time, and holds up no decoder', async (t) =>
   assert.ok(asked() >= 20);
 });
 
-test('a name that the name servers do not know is looked up as the system does', async (t) => {
+test('a name unknown to the name servers is resolved by the system', async (t) => {
   const { servers, asked } = await serveNames(t, 3); // NXDOMAIN
   const found = await createResolve(false, { servers })('localhost');
   assert.ok(found.some(({ address }) => address === '127.0.0.1' || address === '::1'));
   assert.ok(asked() > 0);
 });
 
-test('with private addresses allowed the system is asked at once', async (t) => {
+test('if private addresses are allowed, the system resolves all names', async (t) => {
   const { servers, asked } = await serveNames(t, 3);
   assert.ok((await createResolve(true, { servers })('localhost')).length > 0);
   assert.equal(asked(), 0);

@@ -51,7 +51,7 @@ test('a small image of one client does not wait for the large ones of another', 
   assert.deepEqual(done, ['small', 'large', 'large', 'large']);
 });
 
-test('a decoder past its time is ended, and the next image is decoded', async () => {
+test('a decoder that times out is stopped, and the next image is decoded', async () => {
   const loader = new ImageLoader({ maxPixels: 4_000_000, decodeSeconds: 1 });
   const slow = toDataUrl(await heavyPng(6000), 'image/png');
   const start = performance.now();
@@ -73,7 +73,7 @@ test('an image whose decoder would take too much memory is refused by its header
   });
 });
 
-test('downloads of all requests together have one limit, and clients take turns', async (t) => {
+test('all requests share one limit on downloads', async (t) => {
   const png = await circlePng('red', { size: 32 });
   let [open, most] = [0, 0];
   const { url } = await serve(t, async (_, response) => {
@@ -122,7 +122,7 @@ test('a loaded image counts with the bytes that are kept of it', async () => {
   assert.ok(Math.abs(budget.used - dataUrl.bytes.length) <= 20);
 });
 
-test('slots go to clients in turn, whoever came first with many', async () => {
+test('clients take turns, even if one queued many first', async () => {
   const slots = new FairSlots(1);
   const order: string[] = [];
   const gate = Promise.withResolvers<void>();
@@ -137,7 +137,7 @@ test('slots go to clients in turn, whoever came first with many', async () => {
   assert.deepEqual(order, ['a1', 'a2', 'b1', 'a3', 'b2']);
 });
 
-test('who leaves the line, or fails, leaves the slot to the next', async () => {
+test('work that is aborted or fails leaves its slot to the next', async () => {
   const slots = new FairSlots(1);
   const gate = Promise.withResolvers<void>();
   const first = slots.run('a', signal, () => gate.promise);

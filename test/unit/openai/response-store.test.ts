@@ -33,7 +33,7 @@ function saveChain(store: ResponseStore, count: number, bytes: number): string[]
   });
 }
 
-test('what conversations keep alive counts, once', () => {
+test('items shared by conversations count once', () => {
   const store = new ResponseStore(1e6);
   assert.equal(saveChain(store, 9, 100_000).length, 9);
   assert.ok(store.bytes > 900_000 && store.bytes < 910_000, `${store.bytes} bytes`);
@@ -48,7 +48,7 @@ test('a conversation beyond the limit is not kept, and what was there stays', ()
   );
 });
 
-test('items go when the last response that has them goes', () => {
+test('an item is dropped with the last response that uses it', () => {
   const store = new ResponseStore(1e6);
   const [first, second] = [said(300_000), said(300_000)];
   store.save({ body: body('a'), input: [first], conversation: [first] });
@@ -59,7 +59,7 @@ test('items go when the last response that has them goes', () => {
   assert.equal(store.bytes, 0);
 });
 
-test('the oldest make room for a new one, and for a lower limit', () => {
+test('the oldest responses are evicted for a new one, and for a lower limit', () => {
   const store = new ResponseStore(1e6);
   for (const id of ['a', 'b', 'c', 'd']) {
     const item = said(300_000);

@@ -77,7 +77,7 @@ test('a long prefill, which makes steps but no tokens, is no hang', async (t) =>
   assert.deepEqual([hangs(), probes()], [0, 10]);
 });
 
-test('tokens are progress: nobody is asked', async (t) => {
+test('tokens are progress, so there is no probe', async (t) => {
   const { watch, pass, hangs, probes } = createWatch(t, async () => at(42));
   watch.begin();
   for (let second = 0; second < 60; second += 1) {
@@ -87,7 +87,7 @@ test('tokens are progress: nobody is asked', async (t) => {
   assert.deepEqual([hangs(), probes()], [0, 0]);
 });
 
-test('the next question comes half the time after the last token', async (t) => {
+test('the next probe comes half the timeout after the last token', async (t) => {
   const { watch, pass, probes } = createWatch(t, async () => at(42));
   watch.begin();
   await pass(3000);
@@ -98,7 +98,7 @@ test('the next question comes half the time after the last token', async (t) => 
   assert.equal(probes(), 1);
 });
 
-test('steps are compared with those before only if no token came in between', async (t) => {
+test('steps are compared with the previous ones only if no token arrived in between', async (t) => {
   const { watch, pass, hangs } = createWatch(t, async () => at(42));
   watch.begin();
   await pass(5000);
@@ -109,7 +109,7 @@ test('steps are compared with those before only if no token came in between', as
   assert.equal(hangs(), 1);
 });
 
-test('a token that comes while the runtime is asked is progress', async (t) => {
+test('a token that arrives during a probe is progress', async (t) => {
   const { probe, answer } = createPendingProbe();
   const { watch, pass, settle, hangs } = createWatch(t, probe);
   watch.begin();
@@ -130,7 +130,7 @@ test('a runtime that refuses to answer while it has work is a hang', async (t) =
   assert.equal(hangs(), 1);
 });
 
-test('a runtime that does not answer for half the time is a hang', async (t) => {
+test('a runtime that does not answer a probe for half the timeout is a hang', async (t) => {
   const { watch, pass, hangs } = createWatch(t, createPendingProbe().probe);
   watch.begin();
   await pass(5000);
@@ -140,7 +140,7 @@ test('a runtime that does not answer for half the time is a hang', async (t) => 
   assert.equal(hangs(), 1);
 });
 
-test('a machine that slept while the runtime was asked asks again', async (t) => {
+test('a probe during which the machine slept is repeated', async (t) => {
   const { watch, pass, hangs, probes } = createWatch(t, createPendingProbe().probe);
   watch.begin();
   await pass(5000);
@@ -160,7 +160,7 @@ test('a machine that slept has not waited for tokens', async (t) => {
   assert.equal(probes(), 1);
 });
 
-test('work that ends while the runtime is asked ends the watch, whatever the answer', async (t) => {
+test('work that ends during a probe ends the watch, whatever the answer', async (t) => {
   for (const reply of ['an answer', 'silence']) {
     const { probe, answer } = createPendingProbe();
     const { watch, pass, settle, hangs, probes } = createWatch(t, probe);
@@ -175,7 +175,7 @@ test('work that ends while the runtime is asked ends the watch, whatever the ans
   }
 });
 
-test('work that begins while the runtime is asked for earlier work is watched from its own begin', async (t) => {
+test('work that starts during a probe for earlier work is timed from its own start', async (t) => {
   const { probe, answer } = createPendingProbe();
   const { watch, pass, settle, hangs, probes } = createWatch(t, probe);
   const end = watch.begin();
@@ -225,7 +225,7 @@ test('an idle runtime is not watched, and costs no timer', async (t) => {
   assert.deepEqual([hangs(), probes()], [0, 0]);
 });
 
-test('work is watched until the last of it has ended, however often each end is told', async (t) => {
+test('work is watched until all of it has ended, however often each end is called', async (t) => {
   const { watch, pass, probes } = createWatch(t, async () => at(42));
   const [first, second] = [watch.begin(), watch.begin()];
   first();
@@ -237,7 +237,7 @@ test('work is watched until the last of it has ended, however often each end is 
   assert.equal(probes(), 1);
 });
 
-test('a second request is no progress of the first', async (t) => {
+test('a second request does not count as progress of the first', async (t) => {
   const { watch, pass, probes } = createWatch(t, async () => at(42));
   watch.begin();
   await pass(4000);
@@ -253,7 +253,7 @@ test('a client that does not read what was generated long ago is no hang of the 
   assert.equal(hangs(), 0);
 });
 
-test('another timeout holds from the next question on', async (t) => {
+test('a changed timeout applies from the next probe on', async (t) => {
   const { watch, pass, setTimeoutMs, hangs } = createWatch(t, async () => at(42));
   watch.begin();
   await pass(5000);

@@ -191,13 +191,13 @@ for (const name of [
 }
 
 for (const name of ['starting', 'loading', 'ready'] as const) {
-  test(`a start of a runtime that is up changes nothing, ${name}`, () => {
+  test(`starting a running runtime changes nothing, ${name}`, () => {
     const up = state(phases[name], { crashes: [NOW] });
     assert.equal(next(up, events.start, NOW), up);
   });
 }
 
-test('automatic restarts forget no crash', () => {
+test('automatic restarts do not reset the crashes', () => {
   for (const [name, event] of [
     ['unloaded', events.needed],
     ['crashed', events.due],
@@ -266,7 +266,7 @@ test('without a model that was ready, the last failure is the reason', () => {
   assert.deepEqual(toPhase(failed), phases.failed);
 });
 
-test('a fallback that cannot be loaded either has failed', () => {
+test('a fallback that cannot be loaded is a failure', () => {
   const broken = state(phases.loading, { wanted: 'B' });
   const failed = after(
     broken,
@@ -323,7 +323,7 @@ test('a crash after ready resets the crashes while loading', () => {
   assert.equal(once.context.loadingCrashes, 0);
 });
 
-test('two hangs in a row while loading are a failure, too', () => {
+test('two timeouts in a row while loading are a failure too', () => {
   const hung = after(state(phases.loading, { wanted: 'B', loadingCrashes: 1 }), events.due);
   const back = next(hung, events.exit, NOW);
   assert.deepEqual(toPhase(back), starting);

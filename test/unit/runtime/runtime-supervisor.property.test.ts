@@ -12,7 +12,7 @@ import { checkSupervisorSequences } from '../../support/supervisor-sequences.ts'
 const RUNS = 400;
 const RUNS_WITH_PROCESSES = 6;
 
-test('whatever happens in whatever order, every rule of the supervisor holds', async (t) => {
+test('the supervisor keeps its rules in any sequence of events', async (t) => {
   const steps = await checkSupervisorSequences({ runs: RUNS });
   t.diagnostic(`${RUNS} sequences, ${steps} steps`);
 });
@@ -23,7 +23,7 @@ const deed = fc.constantFrom(
   ...(['work', 'work', 'work', 'work alone', 'wait'] as const),
 );
 
-test('with real processes that die, hang and stop, all work is answered by the model of its time', async () => {
+test('with real processes that die, hang and stop, all work completes on the model that is then current', async () => {
   await fc.assert(fc.asyncProperty(fc.array(deed, { minLength: 6, maxLength: 12 }), goThrough), {
     numRuns: RUNS_WITH_PROCESSES,
     endOnFailure: true,

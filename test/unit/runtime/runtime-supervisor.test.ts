@@ -75,7 +75,7 @@ const broken = (...models: string[]) => {
   return (stub: StubProcess) => (models.includes(stub.model) ? stub.fatal() : stub.ready());
 };
 
-test('work runs with the runtime that is ready', async (t) => {
+test('work runs on a ready runtime', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never });
@@ -90,7 +90,7 @@ test('work runs with the runtime that is ready', async (t) => {
   );
 });
 
-test('a start of a runtime that is up starts no second one', async (t) => {
+test('starting a running runtime does not start a second one', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   runtime.start();
@@ -331,7 +331,7 @@ test('a stream that closes early counts as a lost runtime', async (t) => {
   assert.equal(stubs.count, 1);
 });
 
-test('aborted work ends once the runtime has let go of it', async (t) => {
+test('aborted work ends once the runtime has released it', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const controller = new AbortController();
@@ -352,7 +352,7 @@ test('aborted work ends once the runtime has let go of it', async (t) => {
   await refused;
 });
 
-test('an answer cut by `enough` reports its usage once the runtime has let go', async (t) => {
+test('an answer cut short by `enough` reports its usage once the runtime has released it', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const used: unknown[] = [];
@@ -429,7 +429,7 @@ test('a runtime that hangs is killed, and the next one does its work', async (t)
   assert.equal(await answer, 'whole');
 });
 
-test('steps without tokens are no hang', async (t) => {
+test('steps without tokens are not a hang', async (t) => {
   const { runtime, stubs } = await setUp(t, { hangTimeoutMs: 600 });
   runtime.start();
   const answer = runtime.run(ask, { signal: never });
@@ -682,7 +682,7 @@ test('exclusive work waits for running work, and other work waits for it', async
   assert.equal(runtime.state.context.exclusive, 0);
 });
 
-test('other work goes on however exclusive work ends', async (t) => {
+test('other work continues however exclusive work ends', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const fails = runtime.runAlone(() => Promise.reject(new Error('no')), { signal: never });
@@ -752,7 +752,7 @@ test('a program that cannot be started is a failure with a remedy', async (t) =>
   });
 });
 
-test('a folder for the socket that cannot be made is a failure with a remedy', async (t) => {
+test('failing to create the socket folder is a failure with a remedy', async (t) => {
   const { runtime } = await setUp(t, {
     launch: () => {
       throw new Error('ENOSPC: no space left');
