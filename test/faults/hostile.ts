@@ -12,6 +12,8 @@ const MEGABYTE = 1_000_000;
 const SLOWEST_ANSWER_MS = 10_000;
 const REFUSED_WITHIN_MS = 1000;
 const LONGEST_STALL_MS = 100;
+/** The service's own memory, that of requests and that of decoders (docs/limits.md), rounded up. */
+const MOST_MEMORY_BYTES = 1.4e9;
 const FLAGS = ['--max-concurrency', '4', '--allow-text-only'];
 const toMegabytes = (bytes: number) => `${(bytes / MEGABYTE).toFixed(0)} MB`;
 
@@ -160,6 +162,10 @@ export const floods: Campaign = {
     await ask(service.url, known[1] as Known, false, tally);
     const { peakRssBytes } = await service.vitals();
     await service.stop();
+    if (refused === 0) problems.push('no unfinished body was refused');
+    if (peakRssBytes > MOST_MEMORY_BYTES) {
+      problems.push(`Node took ${toMegabytes(peakRssBytes)}`);
+    }
     if ([...statuses.keys()].some((status) => status === 0 || status >= 500)) {
       problems.push(`statuses ${[...statuses]}`);
     }
