@@ -7,6 +7,9 @@ import { createValuesError } from './json-scanner.ts';
 const IMAGE_PATH =
   /^(messages|input)\.\d+\.(content|output)\.\d+\.((content\.\d+\.)?source\.(url|data)|image_url(\.url)?)$/;
 
+/** No key in {@link IMAGE_PATH} is longer. Others are not joined to a path, however long they are. */
+const LONGEST_KEY = 'image_url'.length;
+
 type Path = (string | number)[];
 
 /**
@@ -56,7 +59,8 @@ export function checkBody(
 
   const visitText = (text: string): unknown => {
     const long = longTexts.size === 0 ? undefined : longTexts.get(text);
-    if (long !== undefined && IMAGE_PATH.test(path.join('.'))) return long;
+    if (long?.isWellFormed === false) throw createMalformedError(path, long);
+    if (long !== undefined && isImagePath(path)) return long;
     if (long !== undefined) {
       textBytes += long.length;
       if (textBytes > MAX_TEXT_BYTES) throw createTextError(path);
@@ -68,6 +72,11 @@ export function checkBody(
 
   visit(body);
   return { values };
+}
+
+function isImagePath(path: Path): boolean {
+  const isShort = (key: string | number) => typeof key === 'number' || key.length <= LONGEST_KEY;
+  return path.every(isShort) && IMAGE_PATH.test(path.join('.'));
 }
 
 function createDepthError(): InvalidRequestError {
@@ -102,9 +111,10 @@ function createTextError(path: Path): InvalidRequestError {
   );
 }
 
-function createMalformedError(path: Path, text: string): InvalidRequestError {
+function createMalformedError(path: Path, text: string | LongText): InvalidRequestError {
   const field = path.join('.');
-  const got = text.length <= 40 ? JSON.stringify(text) : `a string of ${text.length} characters`;
+  const { length } = text;
+  const got = length <= 40 ? JSON.stringify(text) : `a string of ${length} characters`;
   return new InvalidRequestError(
     `Expected \`${field}\` to be well-formed Unicode, without lone surrogates, got ${got}.`,
     { param: field.toWellFormed() },

@@ -32,13 +32,16 @@ export function parseJsonBody(
   idleMs = BODY_IDLE_MS,
 ): Middleware<State> {
   const maxBytes = maxMegabytes * 1_000_000;
-  const parse = bodyParser({
+  const options = {
     enableTypes: ['json'],
+    /** For co-body: `checkBody` refuses such a field, and names it. */
+    onProtoPoisoning: 'ignore',
     jsonLimit: `${Math.min(maxBytes, ORDINARY_BODY_BYTES)}b`,
-    onerror: (error) => {
+    onerror: (error: Error) => {
       throw error;
     },
-  });
+  };
+  const parse = bodyParser(options);
   return async (ctx, next) => {
     refuseOtherTypes(ctx);
     const memory = budget.reserve();
@@ -69,6 +72,9 @@ function isOrdinary(ctx: HttpContext): boolean {
     ctx.get('content-encoding') === '' && /^application\/json\b/.test(ctx.get('content-type'));
   return isPlain && length !== '' && Number(length) <= ORDINARY_BODY_BYTES;
 }
+
+/** koa-bodyparser's own message for a body that is a string or a number. */
+const NO_OBJECT = 'invalid JSON, only supports object and array';
 
 interface Reading {
   memory: Reservation;
@@ -132,10 +138,8 @@ async function readLarge(ctx: HttpContext, reading: Reading, maxMegabytes: numbe
 async function toBody(scanner: JsonScanner, placeholder: string, memory: Reservation) {
   const { text, taken } = scanner.end();
   const json = text.startsWith('\ufeff') ? text.slice(1) : text;
-  if (json.trim() !== '' && !/^[\x20\t\n\r]*[[{]/.test(json)) {
-    throw new SyntaxError('it must be an object or an array');
-  }
-  const body: unknown = json.trim() === '' ? {} : JSON.parse(json);
+  if (json !== '' && !/^[\x20\t\n\r]*[[{]/.test(json)) throw new SyntaxError(NO_OBJECT);
+  const body: unknown = json === '' ? {} : JSON.parse(json);
   const texts = new Map<string, LongText>();
   for (const [index, { literal, hasEscapes }] of taken.entries()) {
     texts.set(`${placeholder}${index}`, await readJsonString(literal, hasEscapes));
@@ -223,7 +227,11 @@ function toBodyError(error: unknown): unknown {
   if (error instanceof ApiError || error instanceof ClientGoneError) return error;
   if (!(error instanceof Error)) return error;
   if ('type' in error && error.type === 'request.aborted') return new ClientGoneError();
-  const message = error.message.replace(/ in JSON at position \d+.*$/s, '');
+  // Positions and excerpts would be those of the text without its images.
+  const message = error.message.replace(
+    /( (in|after) JSON at position \d+|, (\.\.\.)?".*" ?(\.\.\.)? is not valid JSON).*$/s,
+    '',
+  );
   return new InvalidRequestError(`Expected the body to be valid JSON: ${message}.`, {
     cause: error,
   });

@@ -8,6 +8,8 @@ const COLON = 0x3a;
 const COMMA = 0x2c;
 const OPEN_LIST = 0x5b;
 const OPEN_OBJECT = 0x7b;
+/** Below it are the control characters, which JSON has only as escapes. */
+const SPACE = 0x20;
 
 /** Fields in which the three APIs accept images. */
 const IMAGE_FIELDS = new Set(['url', 'image_url', 'data']);
@@ -21,8 +23,8 @@ export interface TakenString {
 
 /**
  * Scans the JSON of a body as it arrives, so that limits apply before it is parsed: it counts values
- * and text, and replaces long image strings with placeholders. It checks nothing else; the small JSON
- * text that remains is for `JSON.parse`.
+ * and text, and replaces long image strings with placeholders. In those it checks what `JSON.parse`
+ * would refuse; the small JSON text that remains is for `JSON.parse` itself.
  */
 export class JsonScanner {
   readonly #placeholder: string;
@@ -44,7 +46,9 @@ export class JsonScanner {
     this.#placeholder = placeholder;
   }
 
-  /** @throws InvalidRequestError at the first limit that is exceeded */
+  /**
+   * @throws InvalidRequestError at the first limit that is exceeded; SyntaxError
+   */
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
@@ -83,8 +87,7 @@ export class JsonScanner {
         break;
       }
       if (byte === COLON) this.#field = this.#name;
-      else if (byte === COMMA) this.#count();
-      else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      else if (byte === COMMA || byte === OPEN_LIST || byte === OPEN_OBJECT) {
         this.#count();
         this.#field = '';
       }
@@ -108,7 +111,9 @@ export class JsonScanner {
       at += 1;
     }
     for (; at < chunk.length && chunk[at] !== QUOTE; at += 1) {
-      if (chunk[at] !== BACKSLASH) continue;
+      const byte = chunk[at];
+      if (byte !== undefined && byte < SPACE) throw createControlError();
+      if (byte !== BACKSLASH) continue;
       this.#hasEscapes = true;
       at += 1;
       this.#isEscaped = at === chunk.length;
@@ -142,6 +147,11 @@ export class JsonScanner {
     this.#values += 1;
     if (this.#values > MAX_VALUES) throw createValuesError();
   }
+}
+
+/** As `JSON.parse` words it. */
+function createControlError(): SyntaxError {
+  return new SyntaxError('Bad control character in string literal');
 }
 
 function createImagesError(): InvalidRequestError {

@@ -92,12 +92,15 @@ export class LongText implements JsonPieces {
   readonly #bytes: Bytes;
   /** Whether the bytes are already valid inside a JSON string, without escaping. */
   readonly #isLiteral: boolean;
+  /** Whether it had no lone surrogates, which UTF-8 cannot hold. */
+  readonly isWellFormed: boolean;
   #isKept = false;
   #isBase64 = false;
 
-  constructor(bytes: Bytes, isLiteral: boolean) {
+  constructor(bytes: Bytes, isLiteral: boolean, isWellFormed = true) {
     this.#bytes = bytes;
     this.#isLiteral = isLiteral;
+    this.isWellFormed = isWellFormed;
   }
 
   /** In UTF-8 bytes; 0 after `release`. */
@@ -162,20 +165,31 @@ export class LongText implements JsonPieces {
  * @throws SyntaxError
  */
 export async function readJsonString(literal: Bytes, hasEscapes: boolean): Promise<LongText> {
-  if (!hasEscapes) return new LongText(literal, true);
+  if (!hasEscapes && (await isAllAscii(literal))) return new LongText(literal, true);
   const text = new Bytes();
+  let isWellFormed = true;
   let held: Buffer = Buffer.alloc(0);
   let left = literal.length;
   for (const slice of literal.slices(SLICE_BYTES)) {
     const bytes = held.length === 0 ? slice : Buffer.concat([held, slice]);
     left -= slice.length;
     const end = left === 0 ? bytes.length : escapeEnd(bytes, bytes.length - LONGEST_ESCAPE);
-    text.append(Buffer.from(JSON.parse(`"${bytes.toString('utf8', 0, end)}"`)));
+    const piece: string = JSON.parse(`"${bytes.toString('utf8', 0, end)}"`);
+    isWellFormed &&= piece.isWellFormed();
+    text.append(Buffer.from(piece));
     held = bytes.subarray(end);
     await nextTurn();
   }
   literal.release();
-  return new LongText(text, false);
+  return new LongText(text, false, isWellFormed);
+}
+
+async function isAllAscii(bytes: Bytes): Promise<boolean> {
+  for (const slice of bytes.slices(SLICE_BYTES)) {
+    if (!isAscii(slice)) return false;
+    await nextTurn();
+  }
+  return true;
 }
 
 /** The first offset from `stop` on that does not split an escape, a surrogate pair or a character. */

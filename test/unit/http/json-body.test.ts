@@ -125,6 +125,35 @@ test('a byte order mark before a large body is skipped', async (t) => {
   assert.equal((await post(url, body)).status, 200);
 });
 
+const long = 'A'.repeat(20_000);
+for (const [what, json] of [
+  ['a line break in an image', JSON.stringify(question(`|${long}`)).replace('|', '\n')],
+  ['a line break in another text', `{"data":"\n${long}"}`],
+  ['a line break in a short text', '{"data":"\n"}'],
+  ['an escape that there is not', `{"data":"\\q${long}"}`],
+  ['half a character', `{"url":"\\ud800${long}"}`],
+  ['half a character in an image', JSON.stringify(question(`data:\ud800${long}`))],
+  ['a byte that is no UTF-8', Buffer.from(`{"url":"${long}\xff"}`, 'latin1')],
+  ['a long name after a number for a URL', `{"url":1,"${long}":{"data":null,"${long}":2}}`],
+  ['a prototype', '{"a":[{"__proto__":{}}]}'],
+  ['a word that is no JSON', '{"a":NaN}'],
+  ['text after a long image', `${JSON.stringify(question(long))}x`],
+  ['a text alone', '"x"'],
+  ['nothing but blanks', '  '],
+] as const) {
+  test(`a large body with ${what} is answered as a small one`, async (t) => {
+    const { url } = await serveBodies(t);
+    const padded = Buffer.concat([Buffer.from(json), Buffer.alloc(300_000, ' ')]);
+    const [small, large] = [await post(url, json), await post(url, padded)];
+    // A long text is measured in bytes.
+    const answer = JSON.parse(JSON.stringify(large.answer).replace(/20\d\d\d char/g, '20008 char'));
+    const expected = JSON.parse(
+      JSON.stringify(small.answer).replace(/20\d\d\d char/g, '20008 char'),
+    );
+    assert.deepEqual([large.status, answer], [small.status, expected]);
+  });
+}
+
 test('gzip and deflate are unpacked; another encoding is refused', async (t) => {
   const { url } = await serveBodies(t);
   const body = Buffer.from(JSON.stringify(question(image(400_000))));
@@ -187,7 +216,7 @@ const bad: [string, () => string | Buffer, string | null, string | null][] = [
   ['blanks without end', () => `{${' '.repeat(9e6)}}`, 'text_too_large', null],
   ['large body cut short', () => `{"x":"${'x'.repeat(300_000)}`, null, null],
   ['large text alone', () => `"${'x'.repeat(300_000)}"`, null, null],
-  ['prototype', () => '{"a":{"__proto__":{"x":1}}}', null, null],
+  ['prototype', () => '{"a":{"__proto__":{"x":1}}}', null, 'a.__proto__'],
   [
     'large body with a prototype',
     () => `{"a":{"__proto__":{}},"b":"${'x'.repeat(300_000)}"}`,
@@ -322,6 +351,10 @@ const allowed: [string, [head: string, unit: string, times: number, tail: string
   [
     'an image of escapes',
     ['{"messages":[{"content":[{"image_url":"', '\\u0061', 15_000_000, '"}]}]}'],
+  ],
+  [
+    'images under a long name',
+    [`{"${'k'.repeat(6e6)}":[`, `{"url":"${'abcd'.repeat(4100)}"},`, 480, '0]}'],
   ],
   [
     'many images',
