@@ -59,7 +59,13 @@ export const BYTES_PER_VALUE = 128;
 /** `Retry-After` when the memory for requests is in use: about how long an answer takes. */
 export const MEMORY_RETRY_SECONDS = 5;
 
+/** Quotes from a request in an error, such as a field's name, are cut to this length. */
+export const MAX_ERROR_CHARACTERS = 2000;
+
 // -- Images
+
+/** The longest URL of an image that is downloaded; most servers accept about 8,000 characters. */
+export const MAX_URL_CHARACTERS = 16_000;
 
 /** Images in one request; OpenAI's limit. */
 export const MAX_IMAGES = 1500;

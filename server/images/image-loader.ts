@@ -142,7 +142,9 @@ export class ImageLoader {
     const rules = this.#rules;
     if (!isDataUrl(url)) {
       const options = { rules, resolve: this.#resolve, memory };
-      return this.#downloads.run(client, signal, () => fetchImage(String(url), options, signal));
+      // The start of one that is too long for a URL will do to refuse it.
+      const [text = ''] = typeof url === 'string' ? [url] : url.slices();
+      return this.#downloads.run(client, signal, () => fetchImage(String(text), options, signal));
     }
     memory.grow(Math.floor((url.length / 4) * 3));
     return readDataUrl(url, rules.maxBytes);

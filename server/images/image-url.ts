@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { MAX_URL_CHARACTERS } from '../limits.ts';
 import { createAddressError } from './checked-lookup.ts';
 import { ImageError } from './image-error.ts';
 import { isPublicAddress } from './public-address.ts';
@@ -11,12 +12,12 @@ const LONGEST_PATH = 60;
  * without a connection. Throws an ImageError.
  */
 export function parseImageUrl(text: string, allowPrivate: boolean, base?: URL): URL {
-  const url = URL.parse(text, base?.href);
+  const url = text.length > MAX_URL_CHARACTERS ? null : URL.parse(text, base?.href);
   // The text is not shown: it may be a picture's base64 without its prefix.
   if (url === null) {
     throw new ImageError(
       'image_invalid_url',
-      `Expected the image URL to be ${ACCEPTED}, got ${text.trim() === '' ? 'an empty string' : 'a text that is no URL'}. ` +
+      `Expected the image URL to be ${ACCEPTED}, got ${nameNoUrl(text)}. ` +
         'Files are not read from their path: send their content as data:image/png;base64,...',
     );
   }
@@ -36,6 +37,11 @@ export function parseImageUrl(text: string, allowPrivate: boolean, base?: URL): 
   }
   if (!allowPrivate && isPrivateHost(url)) throw createAddressError(url.hostname);
   return url;
+}
+
+function nameNoUrl(text: string): string {
+  if (text.length > MAX_URL_CHARACTERS) return 'a text that is too long for a URL';
+  return text.trim() === '' ? 'an empty string' : 'a text that is no URL';
 }
 
 /** Origin and path, shortened: what may be shown of a URL. */

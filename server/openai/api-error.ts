@@ -1,3 +1,5 @@
+import { MAX_ERROR_CHARACTERS } from '../limits.ts';
+
 /** What an {@link ApiError} tells beside its message; names are those of OpenAI's error object. */
 export interface ApiErrorOptions {
   status: number;
@@ -30,12 +32,12 @@ export class ApiError extends Error {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(message: string, options: ApiErrorOptions) {
-    super(message, { cause: options.cause });
+    super(shorten(message), { cause: options.cause });
     this.name = new.target.name;
     this.status = options.status;
     this.type = options.type;
     this.code = options.code ?? null;
-    this.param = options.param ?? null;
+    this.param = options.param == null ? null : shorten(options.param);
     this.headers = options.headers ?? {};
   }
 
@@ -43,6 +45,13 @@ export class ApiError extends Error {
     const { message, type, param, code } = this;
     return { error: { message, type, param, code }, detail: message };
   }
+}
+
+/** Leaves out the middle: a client's own words may be as long as its whole request. */
+function shorten(text: string): string {
+  if (text.length <= MAX_ERROR_CHARACTERS) return text;
+  const half = MAX_ERROR_CHARACTERS / 2;
+  return `${text.slice(0, half)} … ${text.slice(-half)}`.toWellFormed();
 }
 
 /** 400: the request cannot be served as it stands; `param` names the field. */

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { before, test } from 'node:test';
 import sharp from 'sharp';
 import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { Bytes, LongText } from '../../../server/images/long-text.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
-import { nextConnectionClosed, serve } from './picture-server.ts';
+import { imageError, nextConnectionClosed, serve } from './picture-server.ts';
 
 const loader = new ImageLoader({ allowPrivateUrls: true });
 const { signal } = new AbortController();
@@ -127,4 +128,15 @@ test('a picture of low detail is scaled down to 512 by 512 at most, beside itsel
       [627, 418],
     ],
   );
+});
+
+test('a text that is too long for a URL is neither parsed nor asked of a resolver', async () => {
+  const lookup = () => assert.fail('it was looked up');
+  const checked = new ImageLoader({}, { lookup });
+  const host = Buffer.from(`http://${'a'.repeat(1e6)}`);
+  const bytes = new Bytes();
+  bytes.append(host);
+  for (const url of [host.toString(), new LongText(bytes, true)]) {
+    await assert.rejects(checked.load(url, signal), imageError('image_invalid_url'));
+  }
 });

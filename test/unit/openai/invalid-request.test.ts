@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { InvalidRequestError } from '../../../server/openai/api-error.ts';
 import { ChatCompletionRequest } from '../../../server/openai/chat-request.ts';
 import { toInvalidRequest } from '../../../server/openai/invalid-request.ts';
 
@@ -105,4 +106,12 @@ for (const [what, body, expected] of cases) {
 test('a long value is not repeated in an error', () => {
   const { message } = problemWith({ messages: 'x'.repeat(5000) });
   assert.equal(message, 'Expected `messages` to be an array, got a string of 5000 characters.');
+});
+
+test('a field whose name is as long as the request is not sent back as a whole', () => {
+  const name = `${'🦜'.repeat(1e6)}end`;
+  const { message, param } = new InvalidRequestError(`Unrecognized: ${name}`, { param: name });
+  for (const text of [message, param ?? '']) {
+    assert.ok(text.length < 2100 && text.endsWith('end') && text.isWellFormed());
+  }
 });
