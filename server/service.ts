@@ -108,6 +108,18 @@ export function createService({
   runtime.onChange(holdOrRelease);
   holdOrRelease();
 
+  const change = async (settings: Settings): Promise<{ applied: Applied; port: number }> => {
+    const { host, port } = settings;
+    const moves = host !== current.host || port !== current.port;
+    if (moves) address = { host, port: await server.move({ host, port }, address) };
+    const reloads = settings.modelPath !== current.modelPath;
+    use(settings);
+    if (reloads) void runtime.load(settings.modelPath);
+    const applied = reloads ? 'model_reloading' : moves ? 'server_restarted' : 'now';
+    return { applied, port: address.port };
+  };
+  let lastChange: Promise<unknown> = Promise.resolve();
+
   const service = {
     queue,
     memory,
@@ -122,19 +134,14 @@ export function createService({
       return address.port;
     },
     /**
-     * Changes the settings of a service that was started: nothing that waits or runs is lost.
+     * Changes the settings of a service that was started: nothing that waits or runs is lost. Changes
+     * are made one after the other.
      * @throws ListenError, and then nothing has changed
      */
-    async apply(settings: Settings): Promise<{ applied: Applied; port: number }> {
-      const { host, port } = settings;
-      const before = current;
-      const moves = host !== before.host || port !== before.port;
-      if (moves) address = { host, port: await server.move({ host, port }, address) };
-      use(settings);
-      const reloads = settings.modelPath !== before.modelPath;
-      if (reloads) void runtime.load(settings.modelPath);
-      const applied = reloads ? 'model_reloading' : moves ? 'server_restarted' : 'now';
-      return { applied, port: address.port };
+    apply(settings: Settings): ReturnType<typeof change> {
+      const result = lastChange.then(() => change(settings));
+      lastChange = result.catch(() => {});
+      return result;
     },
     /**
      * Checks the served model. Running requests complete first; new ones wait.

@@ -34,6 +34,8 @@ export class HttpServer {
   readonly #moved = new Set<Server>();
   readonly #open = new Set<ServerResponse>();
   readonly #answered = Promise.withResolvers<void>();
+  /** Once it drains, an address that it was about to listen on is given up again. */
+  #isEnding = false;
 
   constructor(handler: RequestListener) {
     this.#handler = handler;
@@ -69,8 +71,11 @@ export class HttpServer {
    * @throws ListenError
    */
   async listen({ host, port }: Address): Promise<number> {
+    const server = this.#server;
     try {
-      return await listenOn(this.#server, host, port);
+      const given = await listenOn(server, host, port);
+      if (this.#isEnding) server.close();
+      return given;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'EADDRINUSE') {
@@ -84,6 +89,7 @@ export class HttpServer {
 
   /** Accepts no more connections; resolves when every request there is has been answered. */
   drain(): Promise<void> {
+    this.#isEnding = true;
     this.#server.close();
     this.#tellIfAnswered();
     return this.#answered.promise;
@@ -91,6 +97,7 @@ export class HttpServer {
 
   /** Closes every connection, answered or not. */
   close(): void {
+    this.#isEnding = true;
     this.#server.close();
     for (const server of [this.#server, ...this.#moved]) server.closeAllConnections();
   }

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import pino from 'pino';
+import { acceptsConnections } from '../../server/http/http-server.ts';
 import { eventsOf, postTo } from '../support/api.ts';
 import { post, question, stream } from '../support/chat.ts';
+import { freePort } from '../support/free-port.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type StubService, startStubService, until } from '../support/service.ts';
 import { chunk, type StubProcess, usage } from '../support/stub-runtimes.ts';
@@ -773,4 +775,19 @@ test('changed settings apply to every part from the next request on', async (t) 
   const next = await stubs.at(2); // the hang watch
   next.answer((await next.requests.at(0)).id, 'x');
   assert.equal((await hung).status, 200);
+});
+
+test('two changes of the address at once leave the last one, and no other', async (t) => {
+  const { service, settings } = await startStubService(t);
+  const [first, second] = [await freePort(), await freePort()];
+  await Promise.all([first, second].map((port) => service.apply({ ...settings, port })));
+  const listens = (port: number) => acceptsConnections('127.0.0.1', port);
+  assert.deepEqual([await listens(first), await listens(second)], [false, true]);
+});
+
+test('a service that is stopped while it moves listens nowhere', async (t) => {
+  const { service, settings } = await startStubService(t);
+  const port = await freePort();
+  await Promise.all([service.apply({ ...settings, port }), service.stop()]);
+  assert.equal(await acceptsConnections('127.0.0.1', port), false);
 });
