@@ -4,6 +4,9 @@ import { BYTES_PER_STORED_VALUE } from '../limits.ts';
 import { InvalidRequestError } from './api-error.ts';
 import type { ConversationItem } from './responses-item.ts';
 
+/** Of an item in a list: a response has lists of its own, though others share its items. */
+const BYTES_PER_REFERENCE = 8;
+
 /** What OpenAI's API gives of a response; `output_text` is made by its clients. */
 export type ResponseBody = Omit<Response, 'output_text'>;
 
@@ -36,7 +39,8 @@ export class ResponseStore {
   }
 
   save(stored: StoredResponse): void {
-    const bytes = sizeOf(stored.body);
+    const references = stored.input.length + stored.conversation.length;
+    const bytes = sizeOf(stored.body) + references * BYTES_PER_REFERENCE;
     const whole = [...itemsOf(stored)].reduce((sum, item) => sum + this.#sizeOfItem(item), bytes);
     if (whole > this.#maxBytes) return;
     this.#stored.set(stored.body.id, { ...stored, bytes });

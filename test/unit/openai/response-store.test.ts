@@ -72,3 +72,14 @@ test('the oldest responses are evicted for a new one, and for a lower limit', ()
   assert.ok(store.get('d'));
   assert.ok(store.bytes <= 400_000);
 });
+
+test('the lists of many answers to one long conversation count, too', () => {
+  const store = new ResponseStore(10e6);
+  const shared = Array.from({ length: 5000 }, () => said(1));
+  store.save({ body: body('first'), input: [], conversation: [...shared] });
+  const before = store.bytes;
+  for (let at = 0; at < 10; at += 1) {
+    store.save({ body: body(`r${at}`), input: [], conversation: [...shared] });
+  }
+  assert.ok(store.bytes - before >= 10 * 5000 * 8, `${store.bytes - before} bytes more`);
+});
