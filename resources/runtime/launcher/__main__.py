@@ -44,7 +44,14 @@ def main() -> None:
     args = parser.parse_args()
     lines = LifeLines()
     bound = threading.Event()
-    exit_with_parent(lambda: remove_socket(args.socket, bound=bound.is_set()))
+    binding = threading.Lock()
+
+    def remove_own_socket() -> None:
+        # Never released: a socket that was created after this would stay behind.
+        binding.acquire()
+        remove_socket(args.socket, bound=bound.is_set())
+
+    exit_with_parent(remove_own_socket)
     leave_interrupts_to_parent()
     log_to_stderr()
     try:
@@ -55,8 +62,9 @@ def main() -> None:
         check_model_folder(folder)
         lines.say("weights", weights_bytes=weights_bytes(folder))
         check_memory(folder)
-        listener = bind(args.socket)
-        bound.set()
+        with binding:
+            listener = bind(args.socket)
+            bound.set()
         keep_socket(args.socket)
         try:
             run(listener, folder, args.model, lines)
