@@ -148,6 +148,7 @@ export class StubRuntimes implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'stub-'));
     const control = join(folder, 'control.sock');
     const server = createServer((socket) => {
+      socket.on('error', () => {}); // a stub that is killed does not read what was sent to it
       let stub: StubProcess | undefined;
       const lines = createInterface({ input: socket });
       lines.on('error', () => {}); // it was killed
