@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import pino from 'pino';
 import { acceptsConnections } from '../../server/http/http-server.ts';
 import { eventsOf, postTo } from '../support/api.ts';
@@ -461,8 +461,8 @@ test('B and then C while a stream runs: the stream is whole, and C answers the n
   );
 });
 
-test('a client that does not read delays a change of the model no longer than --drain-timeout', async (t) => {
-  const { url, stubs, service, settings } = await startStubService(t, { drainTimeoutSeconds: 0.5 });
+/** Asks for a stream and reads none of it until the socket is resumed. */
+async function streamUnread(t: TestContext, url: string) {
   const { port } = new URL(url);
   const socket = connect(Number(port), '127.0.0.1');
   t.after(() => socket.destroy());
@@ -473,6 +473,12 @@ test('a client that does not read delays a change of the model no longer than --
     `POST ${PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n` +
       `content-length: ${text.length}\r\n\r\n${text}`,
   );
+  return socket;
+}
+
+test('a client that does not read delays a change of the model no longer than --drain-timeout', async (t) => {
+  const { url, stubs, service, settings } = await startStubService(t, { drainTimeoutSeconds: 0.5 });
+  const socket = await streamUnread(t, url);
   const first = await stubs.at(0);
   const { id } = await first.requests.at(0);
   const large = 'x'.repeat(100_000);
@@ -616,16 +622,7 @@ test('a client that disconnects stops its generation, whole or streamed', async 
 
 test('a client that does not read a finished answer is not a hang of the runtime', async (t) => {
   const { url, stubs } = await startStubService(t, { hangTimeoutSeconds: 1 });
-  const { port } = new URL(url);
-  const socket = connect(Number(port), '127.0.0.1');
-  t.after(() => socket.destroy());
-  await once(socket, 'connect');
-  socket.pause();
-  const text = JSON.stringify({ ...hello, stream: true });
-  socket.write(
-    `POST ${PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n` +
-      `content-length: ${text.length}\r\n\r\n${text}`,
-  );
+  await streamUnread(t, url);
   const stub = await stubs.at(0);
   stub.tell({ do: 'stand still' });
   const { id } = await stub.requests.at(0);
