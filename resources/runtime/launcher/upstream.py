@@ -122,17 +122,26 @@ class TrackedRequest(generation.QueuedGenerationRequest):
 
 
 def _until_last(queue: Queue, call: Call | None, request_id: str | None) -> Any:
-    """`queue.put`, which releases the request at None or an exception: nothing follows those."""
+    """`queue.put`, which releases the request at None or an exception: nothing follows those.
+
+    None without a finish reason means that the generation was cancelled. mlx_vlm then ends the
+    answer with "stop" (`finish_reason or "stop"` in its `openai.py`), as if it were complete. While
+    the call still waits for the answer, it gets an error instead.
+    """
     put = queue.put
     open_ = True
+    finished = False
 
     def tracked(item: Any) -> None:
-        nonlocal open_
+        nonlocal open_, finished
+        if item is None and open_ and not finished and not (call is not None and call.over):
+            item = RuntimeError("The generation was cancelled before its end.")
         if isinstance(item, Exception):
             exit_if_gpu_failed(item)
         if call is not None and isinstance(item, generation.GenerationContext):
             call.on_over(lambda: runtime.response_generator._cancel(item.uid))
         elif isinstance(item, generation.StreamingToken):
+            finished = finished or item.finish_reason is not None
             requests.count(request_id, made=item.token_count, cached=item.cached_tokens)
         put(item)
         if open_ and (item is None or isinstance(item, Exception)):

@@ -1,0 +1,39 @@
+"""An answer that was cut off is never passed on as a complete one."""
+
+from queue import Queue
+
+import pytest
+import upstream
+from mlx_vlm.server.generation import StreamingToken, _TokenIterator
+from requests_in_flight import Call
+
+
+def said(token: StreamingToken | None, call: Call | None) -> list[str]:
+    """What the call reads of a generation that ends after this token."""
+    queue: Queue = Queue()
+    upstream.requests.start_generation(None, prompt_tokens=1)
+    put = upstream._until_last(queue, call, None)
+    if token is not None:
+        put(token)
+    put(None)
+    return [item.text for item in _TokenIterator(queue, 1, lambda uid: None, None)]
+
+
+def token(finish_reason: str | None) -> StreamingToken:
+    return StreamingToken("A red", 7, 0.0, finish_reason)
+
+
+@pytest.mark.parametrize("first", [None, token(None)])
+@pytest.mark.parametrize("call", [None, Call("a")])
+def test_a_generation_cancelled_under_a_live_call_is_an_error(first, call):
+    with pytest.raises(RuntimeError, match="cancelled before its end"):
+        said(first, call)
+
+
+def test_a_generation_cancelled_by_its_own_call_just_ends():
+    assert said(token(None), Call("a", over=True)) == ["A red"]
+
+
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_a_finished_generation_is_complete(reason):
+    assert said(token(reason), Call("a")) == ["A red"]
