@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { post, question } from '../support/chat.ts';
 import { drawShape, type Shape, toDataUrl } from '../support/pictures.ts';
 
@@ -35,6 +36,16 @@ const DOCUMENTED = new Set([
 ]);
 
 const MAX_PROBLEMS = 20;
+/** Number of ended requests that a wrong answer is reported with: those that it can have shared a batch with. */
+const KEPT_ENDED = 40;
+
+/** A request under way, or one that has ended. Times are those of `performance.now()`. */
+interface Noted {
+  id: string;
+  what: string;
+  startedAt: number;
+  endedAt?: number;
+}
 
 /** Counts outcomes and keeps the first few unexpected ones. */
 export class Tally {
@@ -46,6 +57,36 @@ export class Tally {
     undocumented: 0,
   };
   readonly problems: string[] = [];
+  readonly #noted: Noted[] = [];
+
+  /** Notes a request, for the report of a wrong answer beside it. Call `end` once it has ended. */
+  begin(what: string): { id: string; end: () => void } {
+    const noted: Noted = { id: randomUUID(), what, startedAt: performance.now() };
+    const ended = this.#noted.filter(({ endedAt }) => endedAt !== undefined);
+    if (ended[0] !== undefined && ended.length > KEPT_ENDED) {
+      this.#noted.splice(this.#noted.indexOf(ended[0]), 1);
+    }
+    this.#noted.push(noted);
+    const end = () => {
+      noted.endedAt = performance.now();
+    };
+    return { id: noted.id, end };
+  }
+
+  /** The requests that overlapped with this one, and when they did, from its own start. */
+  describeOverlapping(id: string): string {
+    const own = this.#noted.find((noted) => noted.id === id);
+    if (own === undefined) return 'unknown';
+    const sinceStart = (at: number | undefined) =>
+      at === undefined ? '' : `${Math.round(at - own.startedAt)}`;
+    return this.#noted
+      .filter(({ endedAt = Number.POSITIVE_INFINITY }) => endedAt >= own.startedAt)
+      .map((noted) => {
+        const times = `${sinceStart(noted.startedAt)}..${sinceStart(noted.endedAt)} ms`;
+        return `${noted.id === id ? 'itself' : noted.id} ${times} ${noted.what}`;
+      })
+      .join('; ');
+  }
 
   add(outcome: Outcome, detail = ''): void {
     this.counts[outcome] += 1;
@@ -72,17 +113,35 @@ export class Tally {
   }
 }
 
-/** Asks about a picture and records the outcome. */
+/** Asks about a picture and records the outcome; of a wrong answer, all that may explain it. */
 export async function ask(url: string, { image, answer }: Known, streamed: boolean, tally: Tally) {
+  const { id, end } = tally.begin(`${streamed ? 'stream' : 'whole'}: ${answer}`);
   try {
-    const text = await (streamed ? askStreamed(url, image) : askWhole(url, image));
-    tally.add(text === answer ? 'right' : 'wrong', `${text} for ${answer}`);
+    const got = await (streamed ? askStreamed(url, image, id) : askWhole(url, image, id));
+    end();
+    if (got.text === answer) tally.add('right');
+    else {
+      const { text, ...about } = got;
+      tally.add(
+        'wrong',
+        `${JSON.stringify(text)} for ${JSON.stringify(answer)}, request ${id}, ` +
+          `${JSON.stringify(about)}, beside: ${tally.describeOverlapping(id)}`,
+      );
+    }
   } catch (error) {
+    end();
     const code = error instanceof ErrorAnswer ? error.code : undefined;
     const isDocumented = code !== undefined && DOCUMENTED.has(code);
     const outcome = isDocumented ? 'documented' : code === undefined ? 'lost' : 'undocumented';
     tally.add(outcome, `${(error as Error).message} ${(error as Error).cause ?? ''}`);
   }
+}
+
+interface Got {
+  text: string;
+  finishReason: string;
+  /** Includes the number of tokens from the prefix cache. */
+  usage: object | undefined;
 }
 
 /** An error in OpenAI's form. Any other error means that there was no answer. */
@@ -95,17 +154,19 @@ class ErrorAnswer extends Error {
   }
 }
 
-async function askWhole(url: string, image: string): Promise<string> {
-  const { status, body } = await post(url, question(image));
+async function askWhole(url: string, image: string, id: string): Promise<Got> {
+  const { status, body } = await post(url, question(image), { headers: { 'x-request-id': id } });
   if (status !== 200) throw new ErrorAnswer(body.error);
-  return body.choices[0].message.content;
+  const { message, finish_reason: finishReason } = body.choices[0];
+  return { text: message.content, finishReason, usage: body.usage };
 }
 
-async function askStreamed(url: string, image: string): Promise<string> {
+async function askStreamed(url: string, image: string, id: string): Promise<Got> {
+  const asked = question(image, { stream: true, stream_options: { include_usage: true } });
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(question(image, { stream: true })),
+    headers: { 'content-type': 'application/json', 'x-request-id': id },
+    body: JSON.stringify(asked),
   });
   const body = await response.text();
   if (response.status !== 200) throw new ErrorAnswer(JSON.parse(body).error);
@@ -114,7 +175,12 @@ async function askStreamed(url: string, image: string): Promise<string> {
   const failed = chunks.find(({ error }) => error !== undefined);
   if (failed !== undefined) throw new ErrorAnswer(failed.error);
   if (events.at(-1) !== '[DONE]') throw new Error('The stream ended early.');
-  return chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('');
+  const choices = chunks.flatMap((chunk) => chunk.choices[0] ?? []);
+  return {
+    text: choices.map(({ delta }) => delta.content ?? '').join(''),
+    finishReason: choices.at(-1)?.finish_reason ?? 'none',
+    usage: chunks.at(-1)?.usage,
+  };
 }
 
 /** Starts clients that ask about random pictures, every second one with streams, until stopped. */

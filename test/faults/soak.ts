@@ -66,22 +66,29 @@ const CLIENTS: readonly ((at: number) => Promise<void>)[] = [
   async (at) => {
     const controller = new AbortController();
     const body = { ...endless(pictureAt(at).image), stream: at % 2 === 0 };
-    const asked = post(service.url, body, { signal: controller.signal });
+    const { id, end } = tally.begin(`disconnects${body.stream ? ', stream' : ''}`);
+    const asked = post(service.url, body, {
+      signal: controller.signal,
+      headers: { 'x-request-id': id },
+    });
     await setTimeout(50 + ((at * 37) % 400));
     controller.abort();
     await asked.catch(() => {}); // rejects because of the abort
+    end();
     disconnects += 1;
   },
   async (at) => {
     const input = [
       { role: 'user', content: [{ type: 'input_image', image_url: pictureAt(at).image }] },
     ];
+    const { id, end } = tally.begin('responses');
     const response = await fetch(`${service.url}/v1/responses`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', 'x-request-id': id },
       body: JSON.stringify({ input, max_output_tokens: 16 }),
     });
     await response.text();
+    end();
     if (response.status !== 200) tally.add('undocumented', `responses: ${response.status}`);
     await setTimeout(500);
   },
