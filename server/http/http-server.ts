@@ -108,6 +108,7 @@ export class HttpServer {
     server.maxConnections = MAX_CONNECTIONS;
     const responseOn = (socket: Duplex) =>
       [...this.#open].find((response) => response.socket === socket);
+    const closing = new WeakSet<Duplex>();
     server.on('request', (request, response) => {
       this.#open.add(response);
       response.once('close', () => {
@@ -119,8 +120,11 @@ export class HttpServer {
     });
     server.on('clientError', (error, socket) => {
       const response = responseOn(socket);
-      // After a complete request, the fault is in the next one; its answer has to wait its turn.
-      if (response?.headersSent || response?.req.complete) socket.destroy();
+      if (response?.req.complete) {
+        // The fault is in what follows a complete request, which still gets its answer.
+        if (!closing.has(socket)) response.once('finish', () => socket.end());
+        closing.add(socket);
+      } else if (response?.headersSent) socket.destroy();
       else answerMalformedHttp((error as NodeJS.ErrnoException).code, socket);
     });
     server.on('connection', (socket) => {
