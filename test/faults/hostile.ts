@@ -11,7 +11,10 @@ import { ServiceProcess } from './service-process.ts';
 const MEGABYTE = 1_000_000;
 const SLOWEST_ANSWER_MS = 10_000;
 const REFUSED_WITHIN_MS = 1000;
+/** Of the event loop, for one request at a time. */
 const LONGEST_STALL_MS = 100;
+/** For several at once: decoders and the runtime compete with the event loop for two cores. */
+const LONGEST_SHARED_STALL_MS = 500;
 /** The service's own memory, that of requests and that of decoders (docs/limits.md), rounded up. */
 const MOST_MEMORY_BYTES = 1.4e9;
 const FLAGS = ['--max-concurrency', '4', '--allow-text-only'];
@@ -50,8 +53,8 @@ async function sendAll(
   isDone = true;
   await standing;
   const { longestStallMs } = await service.vitals();
-  if (longestStallMs > LONGEST_STALL_MS)
-    problems.push(`a stall of ${longestStallMs.toFixed(0)} ms`);
+  const allowedMs = clients === 1 ? LONGEST_STALL_MS : LONGEST_SHARED_STALL_MS;
+  if (longestStallMs > allowedMs) problems.push(`a stall of ${longestStallMs.toFixed(0)} ms`);
   return {
     slowestMs,
     longestStallMs,
@@ -125,7 +128,7 @@ export const floods: Campaign = {
     const { port } = new URL(service.url);
     const problems: string[] = [];
     const unfinished = full ? 45 : 12;
-    const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 98566144\r\n\r\n{"messages":"`;
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 98566144\r\n\r\n{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,`;
     const chunk = Buffer.alloc(MEGABYTE, 'a');
     let refused = 0;
     const sockets = await Promise.all(
@@ -139,7 +142,13 @@ export const floods: Campaign = {
         socket.write(head);
         for (let sent = 0; sent < 94 && socket.writable; sent += 1) {
           if (!socket.write(chunk)) {
-            await Promise.race([once(socket, 'drain').catch(() => {}), once(socket, 'close')]);
+            const given = new AbortController();
+            const { signal } = given;
+            await Promise.race([
+              once(socket, 'drain', { signal }).catch(() => {}),
+              once(socket, 'close', { signal }).catch(() => {}),
+            ]);
+            given.abort();
           }
         }
         return socket;

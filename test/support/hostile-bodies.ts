@@ -133,7 +133,7 @@ export async function outcomeOf(url: string, sent: unknown): Promise<string> {
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
     const whole = isStream
       ? answer.endsWith('data: [DONE]\n\n')
-      : JSON.parse(answer).choices.length === 1;
+      : JSON.parse(answer).choices.length === ((sent as { n?: number | null }).n ?? 1);
     return whole ? 'answered' : `broken answer: ${answer.slice(-300)}`;
   }
   const { error, detail } = JSON.parse(answer);
