@@ -108,23 +108,22 @@ export class HttpServer {
     server.maxConnections = MAX_CONNECTIONS;
     const responseOn = (socket: Duplex) =>
       [...this.#open].find((response) => response.socket === socket);
-    const closing = new WeakSet<Duplex>();
+    /** Sent something else than HTTP after a complete request, which still gets its answer. */
+    const malformed = new WeakSet<Duplex>();
     server.on('request', (request, response) => {
       this.#open.add(response);
       response.once('close', () => {
         this.#open.delete(response);
-        if (!server.listening) request.socket.end(); // else a client would go on to ask here
+        // Otherwise a client would send its next request here.
+        if (!server.listening || malformed.has(request.socket)) request.socket.end();
         this.#tellIfAnswered();
       });
       this.#handler(request, response);
     });
     server.on('clientError', (error, socket) => {
       const response = responseOn(socket);
-      if (response?.req.complete) {
-        // The fault is in what follows a complete request, which still gets its answer.
-        if (!closing.has(socket)) response.once('finish', () => socket.end());
-        closing.add(socket);
-      } else if (response?.headersSent) socket.destroy();
+      if (response?.req.complete) malformed.add(socket);
+      else if (response?.headersSent) socket.destroy();
       else answerMalformedHttp((error as NodeJS.ErrnoException).code, socket);
     });
     server.on('connection', (socket) => {

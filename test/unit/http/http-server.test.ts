@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer, type Server } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { createServer, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { HttpServer, ListenError } from '../../../server/http/http-server.ts';
 
@@ -57,27 +56,4 @@ test('a server can move to all addresses on its own port', async (t) => {
   const from = { host: '127.0.0.1', port };
   assert.equal(await server.move({ host: '0.0.0.0', port }, from), port);
   assert.equal(await (await fetch(`http://127.0.0.1:${port}`)).text(), 'ours');
-});
-
-test('a complete request is answered though what follows it is no HTTP', async (t) => {
-  const server = createHttpServer(t);
-  const late = Promise.withResolvers<void>();
-  server.setHandler(async (_request, response) => {
-    await late.promise;
-    response.end('ours');
-  });
-  const port = await server.listen({ host: '127.0.0.1', port: 0 });
-  const socket = connect(port, '127.0.0.1');
-  t.after(() => socket.destroy());
-  socket.write(
-    'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbodyno HTTP\r\n\r\n',
-  );
-  await once(socket, 'connect');
-  // The server has read both by the time that it answers another client.
-  await fetch(`http://127.0.0.1:${port}`, { signal: AbortSignal.timeout(100) }).catch(() => {});
-  socket.write('more of the same\r\n');
-  late.resolve();
-  const answer = await text(socket);
-  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n.*ours/s);
-  assert.equal(answer.match(/HTTP\/1\.1/g)?.length, 1);
 });
