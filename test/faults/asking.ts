@@ -117,8 +117,8 @@ export class Tally {
 export async function ask(url: string, { image, answer }: Known, streamed: boolean, tally: Tally) {
   const { id, end } = tally.begin(`${streamed ? 'stream' : 'whole'}: ${answer}`);
   try {
-    const got = await (streamed ? askStreamed(url, image, id) : askWhole(url, image, id));
-    end();
+    const asked = streamed ? askStreamed(url, image, id) : askWhole(url, image, id);
+    const got = await asked.finally(end);
     if (got.text === answer) tally.add('right');
     else {
       const { text, ...about } = got;
@@ -129,7 +129,6 @@ export async function ask(url: string, { image, answer }: Known, streamed: boole
       );
     }
   } catch (error) {
-    end();
     const code = error instanceof ErrorAnswer ? error.code : undefined;
     const isDocumented = code !== undefined && DOCUMENTED.has(code);
     const outcome = isDocumented ? 'documented' : code === undefined ? 'lost' : 'undocumented';
