@@ -68,7 +68,7 @@ async function start(): Promise<void> {
     demoModel: demoModelIn(resources),
   });
   const logTail = new LogTail();
-  const { log, file, flush } = await createLog(store.settings, { also: [logTail] });
+  const { log, file, flush } = createLog(store.settings, { also: [logTail] });
   for (const notice of store.notices) log.warn(notice);
 
   const onChange = () => {
@@ -126,7 +126,7 @@ async function start(): Promise<void> {
   const updateIcon = createThrottle(() => icon.update(), UPDATE_ICON_EVERY_MS);
   endInOrder(sightglass, () => {
     panel?.destroy();
-    flush();
+    void flush();
   });
 
   await sightglass.models.restore();

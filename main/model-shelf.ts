@@ -5,6 +5,7 @@ import type { Check, Download, FoundModel } from '../server/contract.ts';
 import { Downloads } from '../server/models/downloads.ts';
 import { findModels, measureMachine } from '../server/models/find-models.ts';
 import { HUB_NAME } from '../server/models/hub-name.ts';
+import { toModelName } from '../server/models/model-name.ts';
 import type { Place } from '../server/models/model-places.ts';
 import type { MachineLine } from '../server/models/models-line.ts';
 import { ModelsProgram } from '../server/models/models-program.ts';
@@ -109,7 +110,8 @@ export class ModelShelf {
       return suggestModels(resources, await this.#machine, store.settings.maxConcurrency);
     },
     demoModel: () => this.demoModel,
-    download: ({ id, use }) => {
+    download: ({ id: pasted, use }) => {
+      const id = toModelName(pasted);
       if (!HUB_NAME.test(id)) throw new Error(`${id} is no id of Hugging Face. Give owner/name.`);
       void this.#download(id, use);
     },

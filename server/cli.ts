@@ -8,6 +8,7 @@ import { createModelsProgram } from './cli/models-command.ts';
 import { prepareModel } from './cli/prepare-model.ts';
 import { goOnUnread, reportFailure } from './cli/report-failure.ts';
 import { createCommandLog, createLog } from './log.ts';
+import { toModelName } from './models/model-name.ts';
 import { ModelsProgram } from './models/models-program.ts';
 import { createModelsCommand, createRuntimeCommand } from './runtime/runtime-command.ts';
 import { RuntimeFailedError } from './runtime/runtime-errors.ts';
@@ -39,8 +40,9 @@ async function createDoctor(log: Logger) {
 
 /** The headless host of the service: `sightglass --model-path … --port …`. */
 async function serve(args: readonly string[]): Promise<number> {
-  const settings = parseFlags(args, process.env, DEFAULTS);
-  const { log, file, flush } = await createLog(settings);
+  const given = parseFlags(args, process.env, DEFAULTS);
+  const settings = { ...given, modelPath: toModelName(given.modelPath) };
+  const { log, file, flush } = createLog(settings);
   await prepareModel(settings, new ModelsProgram(createModelsCommand(resources), log), log);
   const service = createService({ settings, command: createRuntimeCommand(resources), log });
   const ended = Promise.race([drainOnSignals(service, log), failureOf(service)]);
@@ -70,3 +72,5 @@ process.stdout.on('error', goOnUnread);
 process.stderr.on('error', () => {}); // there is nowhere to tell it
 const exitCode = await main(process.argv.slice(2)).catch(reportFailure);
 process.exitCode ||= exitCode;
+// An unread pipe would otherwise keep the process alive until somebody reads it.
+if (process.stderr.writableLength > 0 && process.stdout.writableLength === 0) process.exit();

@@ -2,8 +2,9 @@ import type { Logger } from 'pino';
 import type { Service } from '../service.ts';
 
 /**
- * The first SIGINT or SIGTERM lets what is under way come to its end, the second ends it now.
- * Resolves when nothing is left, with no process behind.
+ * The first SIGINT, SIGTERM or SIGHUP (its terminal was closed) lets running requests complete, the
+ * second stops at once. Under `nohup` too: Node.js resets ignored signals when it starts, so that
+ * cannot be detected. Resolves when no process is left.
  */
 export function drainOnSignals(service: Service, log: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -19,5 +20,6 @@ export function drainOnSignals(service: Service, log: Logger): Promise<void> {
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
+    process.on('SIGHUP', onSignal);
   });
 }

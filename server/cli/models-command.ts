@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import { findModels, inspectModel, measureMachine } from '../models/find-models.ts';
+import { toModelName } from '../models/model-name.ts';
 import type { FoundModel } from '../models/model-views.ts';
 import { ModelsProgram } from '../models/models-program.ts';
 import { suggestModels } from '../models/suggested-models.ts';
@@ -75,7 +76,8 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
   add(
     'show <model>',
     'one model, by its folder or its Hugging Face id: what it is, and whether it fits',
-  ).action(async (path: string, { maxConcurrency, json }: Options) => {
+  ).action(async (pasted: string, { maxConcurrency, json }: Options) => {
+    const path = toModelName(pasted);
     tell(await inspectModel(path, { program, maxConcurrency }), json);
   });
 
@@ -92,7 +94,8 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
   );
 
   add('fetch <id>', 'download a model from the Hugging Face Hub, or go on with a download').action(
-    async (id: string, { maxConcurrency, json }: Options) => {
+    async (pasted: string, { maxConcurrency, json }: Options) => {
+      const id = toModelName(pasted);
       const folder = await fetchModel(id, program);
       const model = await inspectModel(folder, { program, maxConcurrency });
       tell({ ...model, path: id, name: id }, json);
@@ -102,10 +105,14 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
   models
     .command('discard <id>')
     .description('remove what has come of a download that was not finished')
-    .action((id: string) => program.run({ task: 'discard', request: { id }, onLine: () => {} }));
+    .action((pasted: string) => {
+      const request = { id: toModelName(pasted) };
+      return program.run({ task: 'discard', request, onLine: () => {} });
+    });
 
   add('check <model>', 'load a model and compare its answers alone and several at once').action(
-    async (path: string, { json, maxConcurrency }: Options) => {
+    async (pasted: string, { json, maxConcurrency }: Options) => {
+      const path = toModelName(pasted);
       const { fit, problem } = await inspectModel(path, { program, maxConcurrency });
       if (problem !== undefined) throw new RuntimeFailedError(problem);
       if (fit !== undefined && fit.verdict !== 'fits') {

@@ -1,0 +1,31 @@
+import { homedir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const HUB_URL =
+  /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/(?:models\/)?([\w-][\w.-]*\/[\w-][\w.-]*)(?:[/?#].*)?$/i;
+const QUOTED = /^(["'`])(.*)\1$|^[“‘](.*)[”’]$/s;
+
+/**
+ * A model folder or Hugging Face id as people paste it: in quotes, with a final slash, as a `file:` or
+ * Hub URL, or with `hf:` or `~` before it. Anything else is returned as it is, without outer spaces.
+ */
+export function toModelName(pasted: string, home = homedir()): string {
+  const trimmed = pasted.trim();
+  const quoted = QUOTED.exec(trimmed);
+  const text = (quoted?.[2] ?? quoted?.[3] ?? trimmed).trim();
+  const id =
+    HUB_URL.exec(text)?.[1] ?? /^hf:(?:\/\/)?([\w-][\w.-]*\/[\w-][\w.-]*)\/?$/i.exec(text)?.[1];
+  if (id !== undefined) return id;
+  if (/^file:/i.test(text)) {
+    try {
+      return withoutFinalSlash(fileURLToPath(text));
+    } catch {
+      return text; // of another machine
+    }
+  }
+  return withoutFinalSlash(text.replace(/^~(?=\/|$)/, () => home));
+}
+
+function withoutFinalSlash(path: string): string {
+  return path.replace(/(?<=[^/])\/+$/, '');
+}
