@@ -194,7 +194,7 @@ export class SettingsStore {
   #keep(change: (kept: Kept) => Promise<Kept>): Promise<void> {
     const written = this.#last.then(async () => {
       const kept = await change(this.#kept);
-      this.#conf.store = this.#toStored(kept);
+      this.#conf.store = keepUnknown(this.#conf.store, this.#toStored(kept));
       this.#kept = kept;
     });
     this.#last = written.catch(() => {}); // the caller gets the error
@@ -215,6 +215,20 @@ export class SettingsStore {
       ...Object.fromEntries(encrypted.map(([name, { cipherText }]) => [SECRETS[name], cipherText])),
     };
   }
+}
+
+/** Adds what a newer version of the app has stored, so that going back to an older one loses nothing. */
+function keepUnknown(before: Stored, stored: Stored): Stored {
+  const known = new Set<string>(['settings', 'recentModels', ...Object.values(SECRETS)]);
+  const others = Object.entries(before).filter(([name]) => !known.has(name));
+  const otherSettings = Object.entries(before.settings ?? {}).filter(
+    ([name]) => !Object.hasOwn(AppSettings.shape, name),
+  );
+  return {
+    ...Object.fromEntries(others),
+    ...stored,
+    settings: { ...Object.fromEntries(otherSettings), ...stored.settings },
+  };
 }
 
 function toWords(name: SecretName): string {

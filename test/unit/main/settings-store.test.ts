@@ -214,3 +214,12 @@ test('settings that are null, and a folder in the place of the file, do not keep
   await store.save(AppSettings.parse({ port: 9000 }));
   assert.equal((await open()).settings.port, 9000);
 });
+
+test('what a newer version has stored is still there after a save', async () => {
+  const newer = { settings: { port: 9000, newSetting: { a: 1 } }, newPart: ['b'] };
+  await writeFile(file(), JSON.stringify(newer));
+  const store = await open();
+  await store.save({ ...store.settings, port: 9001 });
+  const { settings, newPart } = await stored();
+  assert.deepEqual([settings.port, settings.newSetting, newPart], [9001, { a: 1 }, ['b']]);
+});
