@@ -64,7 +64,9 @@ export class DownloadProgress {
 }
 
 /** `1.2 GB of 3.1 GB, 24 MB/s, 1 min 20 s left`. */
-export function toWords({ phase, doneBytes, totalBytes, bytesPerSecond, secondsLeft }: Download) {
+export function toWords(download: Download): string {
+  const { phase, doneBytes, totalBytes, bytesPerSecond, secondsLeft, problem } = download;
+  if (phase === 'waiting' && problem?.reason === 'rate_limited') return problem.message;
   if (phase !== 'downloading') return PHASES[phase];
   const parts = [`${toSize(doneBytes)} of ${toSize(totalBytes ?? 0)}`];
   if (bytesPerSecond !== undefined) parts.push(`${toSize(bytesPerSecond)}/s`);

@@ -41,7 +41,7 @@ export async function prepareModel(
 async function weightsIn(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   const sizes = names
-    .filter((name) => name.endsWith('.safetensors'))
+    .filter((name) => name.endsWith('.safetensors') && !name.startsWith('.'))
     .map((name) => stat(join(folder, name)).then(({ size }) => size));
   // What cannot be read is the launcher's to name.
   return Promise.all(sizes).then(sum, () => 0);

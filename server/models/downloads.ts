@@ -23,6 +23,14 @@ const NETWORK = {
   remedy: 'It goes on by itself when the network is back.',
 };
 
+function toRateLimit(seconds: number) {
+  return {
+    reason: 'rate_limited',
+    message: `The Hub accepts no more requests from here for ${Math.ceil(seconds)} s.`,
+    remedy: 'The download continues by itself. A Hugging Face token raises the limit.',
+  };
+}
+
 /**
  * The models on their way here. A download may be paused, or its process killed, at any time: what has
  * come lies on the disk, and the next start goes on from there.
@@ -136,7 +144,10 @@ export class Downloads {
         break;
       }
       case 'waiting':
-        this.#set(id, { phase: 'waiting', problem: NETWORK });
+        this.#set(id, {
+          phase: 'waiting',
+          problem: line.reason === 'rate_limited' ? toRateLimit(line.seconds) : NETWORK,
+        });
         break;
       case 'verifying': {
         // While other files still come, that is what a person wants to see.

@@ -109,7 +109,8 @@ async function listOwned(
   return found.length === 0 && names.some((each) => each.endsWith('.gguf')) ? itself : found;
 }
 
-/** None when there is no such folder, or it is not ours to read. */
-function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch(() => []);
+/** Without dot files, which macOS writes on exFAT and SMB disks; empty if it cannot be read. */
+async function namesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => !name.startsWith('.'));
 }

@@ -35,7 +35,11 @@ export const ModelsLine = z.discriminatedUnion('event', [
   ModelLine,
   z.object({ event: z.literal('planned'), total_bytes: Bytes, done_bytes: Bytes }),
   z.object({ event: z.literal('progress'), total_bytes: Bytes, done_bytes: Bytes }),
-  z.object({ event: z.literal('waiting'), seconds: z.number() }),
+  z.object({
+    event: z.literal('waiting'),
+    seconds: z.number(),
+    reason: z.enum(['network', 'rate_limited']),
+  }),
   z.object({ event: z.literal('verifying'), file: z.string() }),
   z.object({ event: z.literal('fetched'), path: z.string() }),
   z.object({ event: z.literal('discarded') }),

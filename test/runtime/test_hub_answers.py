@@ -1,13 +1,16 @@
 """What a Hub says becomes parts of paths here, so not everything is taken from it."""
 
 import socket
+import ssl
 from types import SimpleNamespace
 
 import download
+import httpx2
 import hub_errors
 import pytest
 from hub_file import HubFile
 from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 from lines import FatalError
 
@@ -83,3 +86,46 @@ def test_a_token_that_cannot_be_one_is_refused_and_not_repeated(token):
         hub_errors.check_token(token)
     assert caught.value.reason == "bad_token"
     assert token not in caught.value.message
+
+
+@pytest.mark.parametrize("name", [*hub_errors.CERTIFICATES, "NODE_EXTRA_CA_CERTS"])
+def test_certificates_that_cannot_be_read_are_reported_with_the_variable(monkeypatch, name):
+    for each in (*hub_errors.CERTIFICATES, "NODE_EXTRA_CA_CERTS"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, "/nowhere/ca.pem")
+    with pytest.raises(FatalError, match=f"{name} names /nowhere/ca.pem"):
+        hub_errors.check_certificates()
+
+
+def test_a_certificate_that_is_not_trusted_is_reported_with_the_remedy():
+    refused = ssl.SSLCertVerificationError(1, "CERTIFICATE_VERIFY_FAILED")
+    refused.verify_message = "self-signed certificate in certificate chain"
+    error = httpx2.ConnectError("failed")
+    error.__cause__ = refused
+    fatal = hub_errors.to_fatal(error, "owner/name", None)
+    assert "is not trusted (self-signed" in fatal.message
+    assert "SSL_CERT_FILE or REQUESTS_CA_BUNDLE" in fatal.remedy
+    assert not hub_errors.is_transient(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
+        ({"ratelimit": '"api";r=0;t=55'}, 55),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_a_429_says_how_long_to_wait(headers, seconds):
+    request = httpx2.Request("GET", "http://hub")
+    response = httpx2.Response(429, headers=headers, request=request)
+    error = HfHubHTTPError("limited", response=response)
+    assert (hub_errors.retry_after(error), hub_errors.was_rate_limited(error)) == (seconds, True)
+
+
+def test_a_download_is_refused_when_the_user_has_gone_offline(monkeypatch):
+    monkeypatch.setattr(hub_errors.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(FatalError, match="HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"):
+        download.fetch("owner/name", None, lines=None)

@@ -114,6 +114,76 @@ def test_a_damaged_model_folder_is_refused_with_the_reason(model, damage, reason
     assert caught.value.remedy
 
 
+QUANTIZED_ELSEWHERE = [
+    {"quantization_config": {"quant_method": "awq", "bits": 4}},
+    {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+    {"quantization_config": {"quant_method": "bitsandbytes"}},
+    {"quantization_config": {"load_in_4bit": True}},
+    {"quantization_config": {"quant_method": "fp8"}},
+    {"quantization_config": {"quant_method": "torchao"}},
+    {"text_config": {"quantization_config": {"quant_method": "AWQ"}}},
+]
+LOADABLE = [
+    {},
+    {"quantization": {"bits": 4, "group_size": 64}, "quantization_config": {"bits": 4}},
+    {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}},
+    {"quantization_config": {"quant_method": "compressed-tensors"}},
+    {"quantization_config": {"quant_method": "mxfp4"}},
+]
+
+
+@pytest.mark.parametrize("config", QUANTIZED_ELSEWHERE)
+def test_weights_quantized_for_pytorch_are_refused_by_name(config):
+    from lines import FatalError
+    from model_folder import check_quantization
+
+    with pytest.raises(FatalError, match="quantized with") as caught:
+        check_quantization(config)
+    assert caught.value.reason == "unsupported_model"
+
+
+@pytest.mark.parametrize("config", LOADABLE)
+def test_weights_that_mlx_vlm_converts_are_accepted(config):
+    from model_folder import check_quantization
+
+    check_quantization(config)
+
+
+def stale_index(model):
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
+    (model / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def apple_double(model):
+    for file in list(model.iterdir()):
+        (model / f"._{file.name}").write_bytes(b"\0\5\x16\7")
+    (model / "._gone.gguf").write_bytes(b"")
+    (model / ".DS_Store").write_bytes(b"Bud1")
+
+
+@pytest.mark.parametrize("change", [stale_index, apple_double])
+def test_what_mlx_vlm_loads_is_accepted(model, change):
+    from model_folder import check_model_folder, weights_bytes
+
+    before = weights_bytes(model)
+    change(model)
+    check_model_folder(model)
+    assert weights_bytes(model) == before
+
+
+@pytest.mark.parametrize("index", [None, "model-00001-of-00009.safetensors"])
+def test_a_missing_shard_is_found_by_the_names_when_the_index_is_stale(model, index):
+    from lines import FatalError
+    from model_folder import check_model_folder
+
+    (model / "model.safetensors").rename(model / "model-00001-of-00003.safetensors")
+    if index is not None:
+        weight_map = {"weight_map": {"a": index}}
+        (model / "model.safetensors.index.json").write_text(json.dumps(weight_map))
+    with pytest.raises(FatalError, match="2 of 3 weight files are missing: model-00002-of-00003"):
+        check_model_folder(model)
+
+
 def test_a_model_larger_than_the_memory_is_not_even_tried(start, model):
     larger_than_memory(model)
     fatal = start(model=model).wait_fatal()

@@ -20,11 +20,17 @@ MODEL_FILES = [
 """What mlx_vlm takes of a repository (`get_model_path` in mlx_vlm/utils.py)."""
 
 
+DOT_FILES = [".*", "*/.*"]
+"""What macOS leaves beside files, and somebody has uploaded with them."""
+
+
 def cached_folder(name: str) -> Path:
     """The folder of the newest complete download. Raises FatalError if there is none."""
     remedy = f"Download it in the app, or with `sightglass models fetch {name}`."
     try:
-        folder = snapshot_download(name, local_files_only=True, allow_patterns=MODEL_FILES)
+        folder = snapshot_download(
+            name, local_files_only=True, allow_patterns=MODEL_FILES, ignore_patterns=DOT_FILES
+        )
     except IncompleteSnapshotError as error:
         message = f"The download of {name} is not complete."
         raise FatalError("model_incomplete", message, remedy) from error

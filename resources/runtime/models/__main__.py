@@ -19,6 +19,8 @@ from lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
 from machine import exit_with_parent, leave_interrupts_to_parent  # noqa: E402
 from settings import ENVIRONMENT  # noqa: E402
 
+OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="models", description=__doc__)
@@ -32,9 +34,10 @@ def main() -> None:
     request = json.loads(read_line())
     exit_with_parent()
     leave_interrupts_to_parent()
+    own = {name: os.environ.get(name) for name in OFFLINE}
     os.environ.update(ENVIRONMENT)
     try:
-        do(task, request, lines)
+        do(task, request, lines, own)
     except FatalError as fatal:
         lines.fatal(fatal)
         os._exit(1)
@@ -53,14 +56,17 @@ def read_line() -> bytes:
     return line
 
 
-def do(task: str, request: dict, lines: LifeLines) -> None:
+def do(task: str, request: dict, lines: LifeLines, own: dict[str, str | None]) -> None:
     if task == "inspect":
         from inspection import inspect_all
 
         inspect_all(request["models"], lines)
         return
-    # What the person's environment says of the Hub holds; only serving is offline.
-    del os.environ["HF_HUB_OFFLINE"], os.environ["TRANSFORMERS_OFFLINE"]
+    # Serving is always offline; a download is only if the user's own environment says so.
+    for name, value in own.items():
+        del os.environ[name]
+        if value is not None:
+            os.environ[name] = value
     # Xet's client cannot go on with half a file; plain HTTP can, and mirrors speak nothing else.
     os.environ["HF_HUB_DISABLE_XET"] = "1"
     from download import discard, fetch

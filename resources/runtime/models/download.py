@@ -9,20 +9,29 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 from httpx2 import Client
-from hub_cache import MODEL_FILES
-from hub_errors import check_endpoint, check_token, free_bytes, no_id, told_in_words
+from hub_cache import DOT_FILES, MODEL_FILES
+from hub_errors import (
+    check_certificates,
+    check_endpoint,
+    check_online,
+    check_token,
+    free_bytes,
+    no_id,
+    told_in_words,
+    trusted_certificates,
+)
 from hub_file import Ears, HubFile, bring, hash_of
 from huggingface_hub import HfApi, constants, get_token, set_client_factory, snapshot_download
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import filter_repo_objects
-from huggingface_hub.utils._http import default_client_factory
+from huggingface_hub.utils._http import hf_request_event_hook
 from lines import FatalError, LifeLines
-from model_folder import CONVERT, HUB_NAME
+from model_folder import CONVERT, HUB_NAME, check_quantization
 from progress import Progress
 
 UNFINISHED = "sightglass-download"
@@ -48,7 +57,9 @@ def fetch(name: str, token: str | None, lines: LifeLines) -> None:
     """Says `planned`, `progress`, `waiting`, `verifying` and at last `fetched`."""
     token = token.strip() if token else None
     with told_in_words(name, token):
+        check_online(name)
         check_endpoint()
+        check_certificates()
         check_token(token or get_token())
         set_client_factory(impatient_client)
         repository = repository_folder(name)
@@ -103,6 +114,7 @@ def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
     listed = api.list_repo_tree(name, recursive=True, revision=revision)
     there = {file.path: file for file in listed if isinstance(file, RepoFile)}
     wanted = [there[path] for path in filter_repo_objects(there, allow_patterns=MODEL_FILES)]
+    wanted = [file for file in wanted if not PurePosixPath(file.path).name.startswith(".")]
     if not any(file.path.endswith(".safetensors") for file in wanted):
         message = f"{name} has no weights as .safetensors files, so MLX cannot load it."
         raise FatalError("unsupported_model", message, CONVERT)
@@ -113,9 +125,13 @@ def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
 
 
 def impatient_client() -> Client:
-    client = default_client_factory()
-    client.timeout = ANSWER_SECONDS
-    return client
+    """huggingface_hub's default client, with a timeout and the environment's certificates."""
+    return Client(
+        event_hooks={"request": [hf_request_event_hook]},
+        follow_redirects=True,
+        timeout=ANSWER_SECONDS,
+        verify=trusted_certificates(),
+    )
 
 
 def not_here(files: list[HubFile], blobs: Path, lines: LifeLines) -> list[HubFile]:
@@ -159,10 +175,12 @@ def bring_all(files: list[HubFile], folder: Path, token: str | None, progress: P
 
 
 def check_type(config: Path) -> None:
-    """Before gigabytes come: does mlx_vlm know the type?"""
+    """Checks, before the weights are downloaded, that mlx_vlm can load such a model."""
     from inspection import known_architecture
 
-    known_architecture(json.loads(config.read_text("utf-8")))
+    content = json.loads(config.read_text("utf-8"))
+    check_quantization(content)
+    known_architecture(content)
 
 
 def publish(
@@ -175,7 +193,12 @@ def publish(
     for file in files:
         file.here(repository / UNFINISHED).rename(blobs / file.etag)
     path = snapshot_download(
-        name, revision=revision, token=token, allow_patterns=MODEL_FILES, max_workers=AT_ONCE
+        name,
+        revision=revision,
+        token=token,
+        allow_patterns=MODEL_FILES,
+        ignore_patterns=DOT_FILES,
+        max_workers=AT_ONCE,
     )
     main = repository / "refs/main"
     main.parent.mkdir(exist_ok=True)

@@ -1,12 +1,17 @@
 """What can go wrong between here and the Hub, in words that a person can act on."""
 
 import errno
+import os
 import re
 import shutil
+import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 from huggingface_hub import constants, get_token
@@ -17,6 +22,7 @@ from huggingface_hub.errors import (
     HFValidationError,
     RepositoryNotFoundError,
 )
+from huggingface_hub.utils import parse_ratelimit_headers
 from lines import FatalError
 
 NETWORK = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
@@ -27,6 +33,8 @@ def is_transient(error: Exception) -> bool:
     """Whether it may work in a while, with nothing changed."""
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         return error.response.status_code in TRANSIENT
+    if isinstance(error, httpx2.ProxyError) or certificate_problem(error) is not None:
+        return False
     return isinstance(error, NETWORK)
 
 
@@ -57,6 +65,25 @@ def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
         return no_id(name)
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         return refused(error.response.status_code, hub)
+    if (reason := certificate_problem(error)) is not None:
+        return FatalError(
+            "network",
+            f"The certificate of {hub} is not trusted ({reason}).",
+            "If your company inspects TLS, set SSL_CERT_FILE or REQUESTS_CA_BUNDLE to a PEM file "
+            "with its certificates.",
+        )
+    if isinstance(error, httpx2.ProxyError):
+        return FatalError(
+            "network",
+            f"The proxy refused the connection to {hub}: {CREDENTIALS.sub('', str(error))}"[:300],
+            "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
+        )
+    if isinstance(error, httpx2.ConnectError) and (proxy := proxy_in_use()) is not None:
+        return FatalError(
+            "network",
+            f"{hub} cannot be reached through the proxy {proxy}.",
+            "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY, and the network connection; then go on.",
+        )
     if is_transient(error) or isinstance(error, FileMetadataError | httpx2.HTTPError):
         return FatalError(
             "network",
@@ -77,6 +104,19 @@ def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
     return FatalError("failed", f"{type(error).__name__}: {error}"[:300], "Read the log.")
 
 
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def proxy_in_use() -> str | None:
+    """The proxy for the Hub, without its password."""
+    address = urlsplit(constants.ENDPOINT)
+    proxies = getproxies()
+    if proxy_bypass(address.netloc):
+        return None
+    proxy = proxies.get(address.scheme) or proxies.get("all")
+    return None if proxy is None else CREDENTIALS.sub("", proxy)
+
+
 def no_id(name: str) -> FatalError:
     message = f"{name} is not an id of the Hugging Face Hub."
     remedy = "Give owner/name, such as mlx-community/Qwen3-VL-4B-Instruct-4bit."
@@ -93,6 +133,89 @@ def check_endpoint() -> None:
     if not is_address or not constants.ENDPOINT.isprintable():
         message = f"HF_ENDPOINT is no address of a Hub: {hub_address()!r}."
         raise FatalError("network", message, "Give a URL, such as https://huggingface.co.")
+
+
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name trusted certificates; the first that is set wins. httpx reads the first two
+itself; requests, curl and pip read the others. NODE_EXTRA_CA_CERTS adds to them."""
+
+
+def check_online(name: str) -> None:
+    """Raises FatalError when the user has switched the network off."""
+    if constants.is_offline_mode():
+        raise FatalError(
+            "offline",
+            f"{name} cannot be downloaded: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set.",
+            "Unset it, then run the command again.",
+        )
+
+
+def check_certificates() -> None:
+    """Raises FatalError when a variable names certificates that cannot be read."""
+    chosen = next((name for name in CERTIFICATES if os.environ.get(name)), None)
+    for name in filter(None, (chosen, "NODE_EXTRA_CA_CERTS")):
+        if path := os.environ.get(name):
+            try:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.load_verify_locations(**_locations(path))
+            except (OSError, ValueError) as error:
+                raise FatalError(
+                    "network",
+                    f"{name} names {path}, from which no certificates can be read: {error}"[:300],
+                    f"Set {name} to a PEM file with your company's certificates, or unset it.",
+                ) from error
+
+
+def trusted_certificates() -> ssl.SSLContext:
+    """What the download trusts: the certificates that the environment names, else the system's."""
+    chosen = next((name for name in CERTIFICATES if os.environ.get(name)), None)
+    if chosen is None:
+        context = httpx2.create_ssl_context()
+    else:
+        context = ssl.create_default_context(**_locations(os.environ[chosen]))
+    if extra := os.environ.get("NODE_EXTRA_CA_CERTS"):
+        context.load_verify_locations(extra)
+    return context
+
+
+def _locations(path: str) -> dict[str, str]:
+    return {"capath" if Path(path).is_dir() else "cafile": path}
+
+
+def certificate_problem(error: BaseException) -> str | None:
+    """Why the server's certificate was refused, if that is what went wrong."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return seen.verify_message
+        seen = seen.__cause__ or seen.__context__
+    text = str(error)
+    return text if "CERTIFICATE_VERIFY_FAILED" in text else None
+
+
+def was_rate_limited(error: Exception) -> bool:
+    return (
+        isinstance(error, HfHubHTTPError)
+        and error.response is not None
+        and error.response.status_code == 429
+    )
+
+
+def retry_after(error: Exception) -> float | None:
+    """The seconds that a refusal asks to wait: in Retry-After, a number or a date, or RateLimit."""
+    if not isinstance(error, HfHubHTTPError) or error.response is None:
+        return None
+    headers = error.response.headers
+    given = headers.get("retry-after", "").strip()
+    if given.isdigit():
+        return float(given)
+    if given:
+        try:
+            return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+        except (ValueError, TypeError):
+            pass
+    limit = parse_ratelimit_headers(headers)
+    return None if limit is None else float(limit.reset_in_seconds)
 
 
 def check_token(token: str | None) -> None:
@@ -120,6 +243,14 @@ def refused(status: int, hub: str) -> FatalError:
     if status == 401:
         message = f"{hub} does not know the Hugging Face token."
         return FatalError("bad_token", message, f"Make a new one on {hub}/settings/tokens.")
+    if status == 429:
+        message = f"{hub} refuses more requests from here for now (status 429)."
+        return FatalError("rate_limited", message, "Wait some minutes, or give a token: HF_TOKEN.")
+    if status == 407:
+        message = "The proxy asks for a user name and a password (status 407)."
+        return FatalError(
+            "network", message, "Put them into HTTPS_PROXY: http://user:password@host."
+        )
     remedy = "Try again later." if status in TRANSIENT else "See what its page in a browser says."
     return FatalError("network", f"{hub} answered with status {status}.", remedy)
 

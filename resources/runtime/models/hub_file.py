@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hub_errors import is_transient
+from hub_errors import is_transient, retry_after, was_rate_limited
 from huggingface_hub import constants, hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import RepoFile
@@ -71,7 +71,7 @@ class Ears:
     """
 
     arrived: Callable[[int], None]
-    waits: Callable[[float], None]
+    waits: Callable[[float, bool], None]
     verifies: Callable[[str], None]
 
 
@@ -134,10 +134,13 @@ def patiently(work: Callable[[], None], bytes_here: Callable[[], int], ears: Ear
         except Exception as error:
             if (has := bytes_here()) > had:
                 wait, waited, had = FIRST_WAIT_SECONDS, 0.0, has
-            if not is_transient(error) or waited >= GIVE_UP_SECONDS:
+            asked = retry_after(error)
+            pause = wait if asked is None else max(FIRST_WAIT_SECONDS, asked)
+            if not is_transient(error) or waited + (asked or 0) >= GIVE_UP_SECONDS:
                 raise
-        ears.waits(wait)
-        waited += wait
+            is_limited = was_rate_limited(error)
+        ears.waits(pause, is_limited)
+        waited += pause
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
 

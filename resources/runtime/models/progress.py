@@ -38,11 +38,12 @@ class Progress:
                 self._later.daemon = True
                 self._later.start()
 
-    def waits(self, seconds: float) -> None:
-        """Says so, and waits. Raises Stopped after stop()."""
+    def waits(self, seconds: float, is_rate_limited: bool = False) -> None:
+        """Says so and why, and waits. Raises Stopped after stop()."""
         with self._lock:
             self._tell()
-            self._lines.say("waiting", seconds=seconds)
+            reason = "rate_limited" if is_rate_limited else "network"
+            self._lines.say("waiting", seconds=seconds, reason=reason)
         if self._stopped.wait(seconds):
             raise Stopped
 
