@@ -6,7 +6,7 @@ import { schemaErrors } from '../support/openapi/validate.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService } from '../support/service.ts';
 
-// The demo model knows no tools: what it calls here, it calls because it cannot do anything else.
+// The demo model was not taught these functions: it calls them because the grammar allows nothing else.
 
 let running: RunningService;
 let openai: OpenAI;
