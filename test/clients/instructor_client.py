@@ -12,7 +12,7 @@ from typing import Literal
 import instructor
 from instructor.core import InstructorRetryException
 from openai import OpenAI
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 base_url, image, _ = sys.argv[1:]
 openai = OpenAI(base_url=base_url, api_key="not needed", max_retries=0)
@@ -21,7 +21,6 @@ tool_client = instructor.from_openai(openai, mode=instructor.Mode.TOOLS)
 
 
 class Picture(BaseModel):
-    model_config = ConfigDict(extra="forbid")  # else the demo model goes on inventing fields
     color: Literal["red", "green", "blue"]
 
 

@@ -11,7 +11,7 @@ import sys
 from typing import Literal
 
 import litellm
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 litellm.suppress_debug_info = True  # it is printed on stdout
 base_url, image, provider = sys.argv[1:]
@@ -36,7 +36,6 @@ call = {
 
 
 class Picture(BaseModel):
-    model_config = ConfigDict(extra="forbid")  # else the demo model goes on inventing fields
     color: Literal["red", "green", "blue"]
 
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import {
@@ -13,7 +14,11 @@ import {
 } from 'ai';
 import { z } from 'zod';
 import { type RunningService, startService } from '../support/service.ts';
-import { answer, png, question, tooHot } from './picture.ts';
+import { answer, png, question } from './picture.ts';
+
+/** Not `temperature`: @ai-sdk/anthropic lowers it to 1 by itself. */
+const refused = { topP: 3 };
+const refusal = 'Expected `top_p` to be at most 1, got 3.';
 
 const messages: ModelMessage[] = [
   {
@@ -45,6 +50,7 @@ const providers: [name: string, createModel: (baseURL: string) => LanguageModel]
         supportsStructuredOutputs: true,
       })('demo'),
   ],
+  ['@ai-sdk/anthropic', (baseURL) => createAnthropic({ baseURL, apiKey: 'not needed' })('demo')],
 ];
 
 let running: RunningService;
@@ -61,7 +67,11 @@ for (const [name, createModel] of providers) {
     });
 
     test('answers about a picture', async () => {
-      const { text, finishReason, usage, warnings } = await generateText({ model, messages });
+      const { text, finishReason, usage, warnings } = await generateText({
+        model,
+        messages,
+        maxOutputTokens: 60,
+      });
       assert.deepEqual([text, finishReason, warnings], [answer, 'stop', []]);
       assert.ok((usage.inputTokens ?? 0) > 0 && (usage.outputTokens ?? 0) > 0);
     });
@@ -128,9 +138,9 @@ for (const [name, createModel] of providers) {
     });
 
     test('tells why a request is refused', async () => {
-      await assert.rejects(generateText({ model, messages, temperature: 3 }), (error: unknown) => {
+      await assert.rejects(generateText({ model, messages, ...refused }), (error: unknown) => {
         assert.ok(APICallError.isInstance(error));
-        assert.deepEqual([error.message, error.statusCode], [tooHot, 400]);
+        assert.deepEqual([error.message, error.statusCode], [refusal, 400]);
         return true;
       });
     });
@@ -138,11 +148,11 @@ for (const [name, createModel] of providers) {
     test('tells why a stream is refused', async () => {
       const errors: unknown[] = [];
       const onError = ({ error }: { error: unknown }) => void errors.push(error);
-      const { textStream } = streamText({ model, messages, temperature: 3, onError });
+      const { textStream } = streamText({ model, messages, ...refused, onError });
       for await (const part of textStream) assert.fail(`a part came: ${part}`);
       assert.deepEqual(
         errors.map((error) => APICallError.isInstance(error) && error.message),
-        [tooHot],
+        [refusal],
       );
     });
   });

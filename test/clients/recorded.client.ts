@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type RunningService, startService } from '../support/service.ts';
+import { answer, image, png, question } from './picture.ts';
+
+/*
+ * Request bodies in the shape that apps send which cannot run here: the fields and their values are
+ * the apps', the texts are ours.
+ */
+
+const asPart = { type: 'image_url', image_url: { url: image } };
+const run = {
+  name: 'run',
+  description: 'Runs a command.',
+  parameters: {
+    type: 'object',
+    properties: { cmd: { type: 'string' } },
+    required: ['cmd'],
+    additionalProperties: false,
+  },
+};
+const asked = [
+  {
+    type: 'message',
+    role: 'user',
+    content: [
+      { type: 'input_text', text: question },
+      { type: 'input_image', image_url: image, detail: 'high' },
+    ],
+  },
+];
+const namespace = {
+  type: 'namespace',
+  name: 'mcp__camera',
+  description: 'A camera.',
+  tools: [
+    {
+      type: 'function',
+      name: 'snap',
+      description: 'Takes a picture.',
+      strict: false,
+      parameters: {
+        type: 'object',
+        properties: { which: { type: 'string', enum: ['left', 'right'] } },
+        required: ['which'],
+        additionalProperties: false,
+      },
+    },
+  ],
+};
+const custom = {
+  type: 'custom',
+  name: 'apply_patch',
+  description: 'Changes files.',
+  format: { type: 'grammar', syntax: 'lark', definition: 'start: LINE+\nLINE: /[^\\n]+\\n/' },
+};
+/** What Codex adds to every request. */
+const codex = {
+  model: 'gpt-5.5-codex',
+  instructions: 'Be brief.',
+  tool_choice: 'auto',
+  parallel_tool_calls: false,
+  reasoning: { effort: 'low', summary: 'auto' },
+  text: { verbosity: 'low' },
+  store: false,
+  include: ['reasoning.encrypted_content'],
+  prompt_cache_key: 'session',
+  client_metadata: { session_id: 'session', originator: 'codex_cli' },
+  max_output_tokens: 60,
+};
+const claudeCode = {
+  model: 'claude-sonnet',
+  max_tokens: 60,
+  temperature: 1,
+  system: [
+    { type: 'text', text: 'You are Claude Code.', cache_control: { type: 'ephemeral' } },
+    { type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral', ttl: '1h' } },
+  ],
+  tools: [
+    {
+      name: 'Read',
+      description: 'Reads a file.',
+      input_schema: {
+        $schema: 'https://json-schema.org/draft/2020-12/schema',
+        type: 'object',
+        properties: { file_path: { type: 'string' }, offset: { type: 'integer', minimum: 0 } },
+        required: ['file_path'],
+        additionalProperties: false,
+      },
+    },
+  ],
+  metadata: { user_id: 'user_0_session_0' },
+  context_management: { edits: [{ type: 'clear_thinking_20251015', keep: 'all' }] },
+  mcp_servers: [],
+  messages: [
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: '<system-reminder>Today is Friday.</system-reminder>' },
+        {
+          type: 'image',
+          source: { type: 'base64', media_type: 'image/png', data: png.toString('base64') },
+        },
+        { type: 'text', text: question, cache_control: { type: 'ephemeral' } },
+      ],
+    },
+  ],
+};
+const toolTurn = [
+  {
+    role: 'assistant',
+    content: [
+      {
+        type: 'tool_use',
+        id: 'toolu_1',
+        name: 'Read',
+        input: { file_path: 'heart.png' },
+        caller: { type: 'direct' },
+      },
+    ],
+  },
+  {
+    role: 'user',
+    content: [
+      {
+        type: 'tool_result',
+        tool_use_id: 'toolu_1',
+        is_error: false,
+        content: claudeCode.messages[0]?.content.slice(1, 2),
+        cache_control: { type: 'ephemeral' },
+      },
+    ],
+  },
+];
+
+const chat = '/v1/chat/completions';
+const responses = '/v1/responses';
+const messages = '/v1/messages';
+const endOfStream: Record<string, RegExp> = {
+  [chat]: /data: \[DONE\]/,
+  [responses]: /event: response\.(completed|incomplete)/,
+  [messages]: /event: message_stop/,
+};
+const bodies: [app: string, path: string, body: object][] = [
+  [
+    'Apple’s ChatCompletionsLanguageModel, greedy',
+    chat,
+    {
+      model: 'local',
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: [{ type: 'text', text: question }, asPart] },
+      ],
+      temperature: 0,
+      top_p: 0,
+      max_completion_tokens: 60,
+    },
+  ],
+  [
+    'Apple’s ChatCompletionsLanguageModel, with tools',
+    chat,
+    {
+      model: 'local',
+      messages: [{ role: 'user', content: [{ type: 'text', text: question }, asPart] }],
+      tools: [{ type: 'function', function: run }],
+      tool_choice: 'auto',
+      top_p: 0,
+      seed: -7,
+    },
+  ],
+  [
+    'Codex, a named model',
+    responses,
+    { ...codex, input: asked, tools: [{ type: 'function', strict: false, ...run }] },
+  ],
+  [
+    'Codex, MCP servers and apply_patch',
+    responses,
+    { ...codex, input: asked, tools: [{ type: 'function', ...run }, namespace, custom] },
+  ],
+  [
+    'Codex, its default model',
+    responses,
+    {
+      ...codex,
+      input: [
+        { type: 'additional_tools', role: 'developer', tools: [namespace, custom] },
+        ...asked,
+      ],
+    },
+  ],
+  [
+    'Codex, the turn after a call of its own tools',
+    responses,
+    {
+      ...codex,
+      tools: [{ type: 'function', ...run }, custom],
+      input: [
+        ...asked,
+        {
+          type: 'custom_tool_call',
+          id: 'ctc_1',
+          status: 'completed',
+          call_id: 'call_1',
+          name: 'apply_patch',
+          input: '*** Begin Patch',
+        },
+        {
+          type: 'custom_tool_call_output',
+          id: 'ctco_1',
+          call_id: 'call_1',
+          output: [{ type: 'input_text', text: 'Done.' }],
+        },
+        ...asked,
+      ],
+    },
+  ],
+  ['Claude Code', messages, claudeCode],
+  [
+    'Claude Code, the turn after a tool showed a picture',
+    messages,
+    { ...claudeCode, messages: [...claudeCode.messages, ...toolTurn] },
+  ],
+];
+
+let running: RunningService;
+before(async () => {
+  running = await startService();
+});
+after(() => running.stop());
+
+function post(path: string, body: object): Promise<Response> {
+  const headers = {
+    'content-type': 'application/json',
+    ...(path.startsWith(messages) && {
+      'anthropic-version': '2023-06-01',
+      'anthropic-beta': 'context-management-2025-06-27,interleaved-thinking-2025-05-14',
+    }),
+  };
+  return fetch(running.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+for (const [app, path, body] of bodies) {
+  test(`${app}: the request is answered, and streamed`, async () => {
+    const whole = await post(path, body);
+    const text = await whole.text();
+    assert.equal(whole.status, 200, text);
+    const streamed = await post(path, { ...body, stream: true });
+    assert.equal(streamed.status, 200);
+    assert.match(await streamed.text(), endOfStream[path] ?? /never/);
+  });
+}
+
+test('a greedy request of Apple’s client gets the usual answer', async () => {
+  const [, path = '', body = {}] = bodies[0] ?? [];
+  const { choices } = (await (await post(path, body)).json()) as {
+    choices: { message: { content: string } }[];
+  };
+  assert.equal(choices[0]?.message.content, answer);
+});
+
+test('a forced call of a tool in a namespace comes back with namespace and name apart', async () => {
+  const response = await post(responses, {
+    ...codex,
+    input: asked,
+    tools: [namespace],
+    tool_choice: 'required',
+  });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  const { output } = JSON.parse(text) as { output: Record<string, unknown>[] };
+  const call = output.find(({ type }) => type === 'function_call');
+  assert.deepEqual([call?.['namespace'], call?.['name']], ['mcp__camera', 'snap']);
+});
+
+test('Claude Code counts the tokens of a request, with and without a picture', async () => {
+  const { max_tokens: _, temperature: __, ...counted } = claudeCode;
+  for (const turns of [claudeCode.messages, [{ role: 'user', content: 'foo' }]]) {
+    const response = await post(`${messages}/count_tokens`, { ...counted, messages: turns });
+    const text = await response.text();
+    assert.equal(response.status, 200, text);
+    assert.ok((JSON.parse(text) as { input_tokens: number }).input_tokens > 0);
+  }
+});
