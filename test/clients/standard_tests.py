@@ -3,7 +3,8 @@
 SIGHTGLASS_URL=http://localhost:8000 SIGHTGLASS_API=chat pytest standard_tests.py
 
 Tests marked xfail need a model that copies a number or a name from the question into an argument,
-which the demo model cannot. The suite's tests of pictures stay off because they download theirs; langchain_client.py asks about a picture.
+which the demo model cannot. The suite's tests of pictures stay off because they download theirs;
+langchain_client.py asks about a picture.
 """
 
 import os
