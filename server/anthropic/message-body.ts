@@ -3,6 +3,7 @@ import type {
   Message,
   MessageDeltaUsage,
   StopReason,
+  TextBlock,
 } from '@anthropic-ai/sdk/resources/messages/messages';
 import type { Answer } from '../generation/answer.ts';
 import type { MadeToolCall } from '../generation/collected-answer.ts';
@@ -57,8 +58,10 @@ export function toMessageBody(
   };
 }
 
+/** Without `citations`: @ai-sdk/anthropic refuses an answer in which they are null. */
 export function textBlock(text: string): ContentBlock {
-  return { type: 'text', text, citations: null };
+  const block: Omit<TextBlock, 'citations'> = { type: 'text', text };
+  return block as TextBlock;
 }
 
 export function thinkingBlock(thinking: string): ContentBlock {

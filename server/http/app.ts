@@ -4,11 +4,12 @@ import { messagesDialect } from '../anthropic/messages-dialect.ts';
 import { chatDialect } from '../openai/chat-dialect.ts';
 import { createResponsesDialect } from '../openai/responses-dialect.ts';
 import { allowOrigins } from './cors.ts';
+import { refuseCrossSiteWrites } from './cross-site.ts';
 import type { Deps, State } from './deps.ts';
 import { answerErrors } from './error-response.ts';
 import { refuseForeignHosts } from './foreign-host.ts';
 import { createGenerationRoute } from './generation-route.ts';
-import { createHealth } from './health.ts';
+import { createHealth, createLiveness } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createMetricsRoute } from './metrics-route.ts';
 import { createModelList, createModelLookup } from './models.ts';
@@ -18,6 +19,7 @@ import { requireApiKey } from './require-api-key.ts';
 import { registerStoredResponses } from './responses.ts';
 import { answerOptions, refuseUnknownRoutes } from './unknown-route.ts';
 import { refuseUnserved } from './unserved.ts';
+import { tidyPaths } from './url-path.ts';
 
 /** The HTTP surface: what is served where. Every path is there with and without `/v1`. */
 export function createApp(deps: Deps): Koa<State> {
@@ -29,8 +31,10 @@ export function createApp(deps: Deps): Koa<State> {
     '/messages': messagesDialect,
   };
   const health = createHealth(deps);
-  const open = new Router<State>().get('/health', health).get('/v1/health', health);
+  const open = new Router<State>();
   for (const prefix of ['', '/v1']) {
+    for (const name of ['health', 'healthz', 'readyz']) open.get(`${prefix}/${name}`, health);
+    open.get(`${prefix}/livez`, createLiveness());
     router.get(`${prefix}/models`, createModelList(deps));
     router.get(`${prefix}/models/:id{/:name}`, createModelLookup(deps));
     router.get(`${prefix}/queue/stats`, createQueueStats(deps));
@@ -39,10 +43,6 @@ export function createApp(deps: Deps): Koa<State> {
       router.post(prefix + path, parse, createGenerationRoute(deps, dialect));
     }
     registerStoredResponses(router, `${prefix}/responses`, deps.responses);
-    router.post(`${prefix}/completions`, refuseUnserved('text completions'));
-    router.post(`${prefix}/embeddings`, refuseUnserved('embeddings'));
-    router.post(`${prefix}/messages/count_tokens`, refuseUnserved('counting of tokens'));
-    router.post(`${prefix}/responses/input_tokens`, refuseUnserved('counting of tokens'));
   }
   const app = new Koa<State>();
   // Connections that break, mostly: what a handler throws is answered by `answerErrors`.
@@ -50,10 +50,13 @@ export function createApp(deps: Deps): Koa<State> {
   app.use(assignRequestId());
   app.use(allowOrigins(deps.settings.corsOrigins));
   app.use(answerErrors(deps));
+  app.use(tidyPaths());
   app.use(refuseForeignHosts(deps.settings, (message) => deps.log.warn(message)));
+  app.use(refuseCrossSiteWrites(deps.settings.corsOrigins));
   app.use(answerOptions([open, router]));
   app.use(open.routes());
   app.use(requireApiKey(deps.settings.apiKey));
+  app.use(refuseUnserved());
   app.use(router.routes());
   app.use(refuseUnknownRoutes([open, router]));
   return app;

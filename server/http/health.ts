@@ -3,7 +3,7 @@ import type { Deps, State } from './deps.ts';
 import { modelIdOf } from './model-id.ts';
 
 /**
- * `GET /health`: 200 when a request would be answered, else 503 with the state and a reason. A
+ * `GET /health`, also as `/healthz` and `/readyz`: 200 when a request would be answered, else 503 with the state and a reason. A
  * runtime that was unloaded is started by the next request.
  */
 export function createHealth({ runtime, settings }: Deps): Middleware<State> {
@@ -18,5 +18,12 @@ export function createHealth({ runtime, settings }: Deps): Middleware<State> {
       ...(state.phase === 'crashed' ? { reason: state.reason } : {}),
       ...(state.phase === 'failed' ? { reason: state.failure.reason } : {}),
     };
+  };
+}
+
+/** `GET /livez`: 200 while the process runs, whatever the model's state. */
+export function createLiveness(): Middleware<State> {
+  return (ctx) => {
+    ctx.body = { status: 'ok' };
   };
 }

@@ -16,6 +16,7 @@ import {
 import { ApiError, InvalidRequestError } from '../openai/api-error.ts';
 import { checkBody } from './body-form.ts';
 import { ClientGoneError } from './client-gone.ts';
+import { mediaTypesOf } from './cross-site.ts';
 import type { HttpContext, State } from './deps.ts';
 import { JsonScanner } from './json-scanner.ts';
 
@@ -58,8 +59,13 @@ export function parseJsonBody(
   };
 }
 
+/** Some clients set the header twice, which arrives as `application/json, application/json`. */
 function refuseOtherTypes(ctx: HttpContext): void {
-  if (/^application\/json\b/i.test(ctx.get('content-type'))) return;
+  const types = mediaTypesOf(ctx.get('content-type'));
+  if (types.every((type) => type === 'application/json')) {
+    ctx.req.headers['content-type'] = 'application/json';
+    return;
+  }
   throw new InvalidRequestError(
     `Expected content-type application/json, got ${ctx.get('content-type') || 'none'}.`,
     { status: 415, code: 'unsupported_media_type' },
@@ -68,9 +74,9 @@ function refuseOtherTypes(ctx: HttpContext): void {
 
 function isOrdinary(ctx: HttpContext): boolean {
   const length = ctx.get('content-length');
-  const isPlain =
-    ctx.get('content-encoding') === '' && /^application\/json\b/.test(ctx.get('content-type'));
-  return isPlain && length !== '' && Number(length) <= ORDINARY_BODY_BYTES;
+  return (
+    ctx.get('content-encoding') === '' && length !== '' && Number(length) <= ORDINARY_BODY_BYTES
+  );
 }
 
 /** koa-bodyparser's own message for a body that is a string or a number. */

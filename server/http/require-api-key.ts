@@ -4,22 +4,28 @@ import type { Middleware } from 'koa';
 import { InvalidApiKeyError } from '../openai/api-error.ts';
 import type { State } from './deps.ts';
 
-/** The key a client sent, as OpenAI's clients (Bearer) or Anthropic's (x-api-key) do. */
-export function apiKeyOf(headers: IncomingHttpHeaders): string {
+/**
+ * The keys in a request: those of OpenAI's clients (Bearer), Anthropic's (x-api-key) and Azure's
+ * (api-key). Some clients send a placeholder in one header and the key in another.
+ */
+export function apiKeysOf(headers: IncomingHttpHeaders): string[] {
   const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1];
-  return bearer ?? String(headers['x-api-key'] ?? '');
+  return [bearer, headers['x-api-key'], headers['api-key']]
+    .map((key) => String(key ?? '').trim())
+    .filter((key) => key !== '');
 }
 
-/** Refuses who does not have the key, if one is set. Compared in constant time. */
+/** Refuses requests without the API key, if one is set. Compares in constant time. */
 export function requireApiKey(apiKey: string | undefined): Middleware<State> {
   if (apiKey === undefined) return (_ctx, next) => next();
   const expected = digest(apiKey);
   return (ctx, next) => {
-    const given = apiKeyOf(ctx.headers);
-    if (timingSafeEqual(digest(given), expected)) return next();
+    const given = apiKeysOf(ctx.headers);
+    if (given.some((key) => timingSafeEqual(digest(key), expected))) return next();
     throw new InvalidApiKeyError(
-      given === ''
-        ? 'You didn’t provide an API key. Send it as "Authorization: Bearer KEY" or "x-api-key: KEY".'
+      given.length === 0
+        ? 'You didn’t provide an API key. Send it as "Authorization: Bearer KEY", "x-api-key: KEY" ' +
+            'or "api-key: KEY".'
         : 'Incorrect API key provided. Send the one that Sightglass was started with.',
     );
   };

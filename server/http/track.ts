@@ -3,7 +3,7 @@ import type { Outcome, RequestRecord } from '../activity.ts';
 import { abortWhenGone, ClientGoneError } from './client-gone.ts';
 import type { Deps, HttpContext } from './deps.ts';
 import { assignFreshId } from './request-id.ts';
-import { apiKeyOf } from './require-api-key.ts';
+import { apiKeysOf } from './require-api-key.ts';
 import { toApiError } from './to-api-error.ts';
 
 /**
@@ -43,8 +43,11 @@ export async function track(
  * one app on this machine from another; else its address.
  */
 function clientOf(ctx: HttpContext, apiKey: string | undefined): string {
-  const key = apiKeyOf(ctx.headers);
-  if (key === '' || key === apiKey) return ctx.req.socket.remoteAddress ?? '';
+  const keys = apiKeysOf(ctx.headers);
+  const [key] = keys;
+  if (key === undefined || (apiKey !== undefined && keys.includes(apiKey))) {
+    return ctx.req.socket.remoteAddress ?? '';
+  }
   return `key ${createHash('sha256').update(key).digest('hex').slice(0, 8)}`; // it may be a secret
 }
 

@@ -16,7 +16,7 @@ export function answerOptions(routers: Routers): Middleware<State> {
   };
 }
 
-/** 405 with `Allow` for a path that is served otherwise, else 404. */
+/** 405 with `Allow` for a path that has other methods (426 for a WebSocket), else 404. */
 export function refuseUnknownRoutes(routers: Routers): Middleware<State> {
   return (ctx) => {
     const methods = methodsOf(routers, ctx.path);
@@ -27,11 +27,25 @@ export function refuseUnknownRoutes(routers: Routers): Middleware<State> {
         { status: 404, code: 'unknown_url' },
       );
     }
+    if (/\bwebsocket\b/i.test(ctx.get('upgrade'))) throw createUpgradeError(ctx.path, methods);
     throw new InvalidRequestError(
       `Expected ${methods.join(' or ')} for ${ctx.path}, got ${ctx.method}.`,
       { status: 405, code: 'method_not_allowed', headers: { allow: methods.join(', ') } },
     );
   };
+}
+
+/** Codex tries a WebSocket first, and only this status has it use HTTP at once. */
+function createUpgradeError(path: string, methods: readonly string[]): InvalidRequestError {
+  return new InvalidRequestError(
+    `This server has no WebSockets. Send ${methods.join(' or ')} ${path} over HTTP.`,
+    {
+      status: 426,
+      code: 'websocket_not_supported',
+      // RFC 9110, 15.5.22 wants the protocol that is served.
+      headers: { allow: methods.join(', '), upgrade: 'HTTP/1.1', connection: 'upgrade, close' },
+    },
+  );
 }
 
 function methodsOf(routers: Routers, path: string): string[] {

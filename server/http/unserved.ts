@@ -2,9 +2,38 @@ import type { Middleware } from 'koa';
 import { InvalidRequestError } from '../openai/api-error.ts';
 import type { State } from './deps.ts';
 
-/** A route that clients try and a vision model cannot serve: says so, and what is served. */
-export function refuseUnserved(what: string): Middleware<State> {
-  return () => {
+/** OpenAI's and Anthropic's other endpoints, by the start of their path, with what they are for. */
+const UNSERVED: readonly (readonly [RegExp, string])[] = [
+  [/^completions$/, 'text completions'],
+  [/^embeddings$/, 'embeddings'],
+  [/^(messages\/count_tokens|responses\/input_tokens)$/, 'counting of tokens'],
+  [/^moderations$/, 'moderation'],
+  [/^images(\/|$)/, 'image generation'],
+  [/^videos(\/|$)/, 'video generation'],
+  [/^audio(\/|$)/, 'audio'],
+  [/^realtime(\/|$)/, 'realtime sessions'],
+  [/^responses\/compact$/, 'compaction of conversations'],
+  [/^responses\/[^/]+\/cancel$/, 'background responses'],
+  [/^chat\/completions\/[^/]+(\/messages)?$/, 'stored chat completions'],
+  [/^conversations(\/|$)/, 'stored conversations'],
+  [/^(files|uploads|vector_stores)(\/|$)/, 'file storage'],
+  [/^(batches|messages\/batches)(\/|$)/, 'batches'],
+  [/^(assistants|threads|chatkit)(\/|$)/, 'assistants'],
+  [/^(fine_tuning|evals|graders)(\/|$)/, 'fine-tuning or evaluation'],
+  [/^(containers|skills|agents|organization)(\/|$)/, 'hosted tools or administration'],
+  [/^complete$/, 'text completions'],
+  [/^rerank$|^score$/, 'ranking'],
+];
+
+/** Endpoints that clients try and a vision model's server doesn't have: says so, and what it has. */
+export function refuseUnserved(): Middleware<State> {
+  return (ctx, next) => {
+    const path = ctx.path.replace(/^\/(v1\/)?/, '').replace(/\/$/, '');
+    const what = UNSERVED.find(([pattern]) => pattern.test(path))?.[1];
+    // `responses/compact` may also be the id of a response.
+    if (what === undefined || (path === 'responses/compact' && ctx.method !== 'POST')) {
+      return next();
+    }
     throw new InvalidRequestError(
       `This server has no ${what}: it answers questions about images. It serves ` +
         'POST /v1/chat/completions, /v1/responses and /v1/messages, and GET /v1/models.',

@@ -24,6 +24,8 @@ before(async () => {
 });
 after(() => running.stop());
 
+const dispatcher = new Agent();
+after(() => dispatcher.close());
 const key = { authorization: 'Bearer secret' };
 const call = (path: string, init: RequestInit = {}) =>
   fetch(running.url + path, { ...init, headers: { ...key, ...init.headers } });
@@ -213,6 +215,116 @@ test('what is no HTTP is answered in OpenAI’s form', async () => {
     assert.equal(JSON.parse(body).error.type, 'invalid_request_error');
   }
 });
+
+for (const path of [
+  '/v1//chat/completions',
+  '//v1/chat/completions',
+  '//chat//completions',
+  '/v1/v1/chat/completions',
+  '/v1/chat/completions/',
+]) {
+  test(`POST ${path} is answered as /v1/chat/completions`, async () => {
+    const response = await call(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json, application/json' },
+      body: JSON.stringify(question(image)),
+    });
+    assert.equal(response.status, 200);
+  });
+}
+
+const answers: Record<string, string> = { authorization: 'Bearer placeholder' };
+for (const [what, headers, status] of [
+  ['a right x-api-key beside a wrong Bearer', { ...answers, 'x-api-key': 'secret' }, 200],
+  ['Azure’s api-key', { 'api-key': 'secret' }, 200],
+  ['three wrong keys', { ...answers, 'x-api-key': 'x', 'api-key': 'y' }, 401],
+] as const) {
+  test(`${what} gives ${status}`, async () => {
+    const response = await fetch(`${running.url}/v1/models`, { headers });
+    assert.equal(response.status, status);
+  });
+}
+
+for (const [path, status] of [
+  ['/health', 200],
+  ['/healthz', 200],
+  ['/readyz', 200],
+  ['/livez', 200],
+  ['/v1/readyz', 200],
+] as const) {
+  test(`GET ${path} needs no key`, async () => {
+    assert.equal((await fetch(running.url + path)).status, status);
+  });
+}
+
+for (const path of ['/v1/responses', '/v1/chat/completions']) {
+  test(`a WebSocket to ${path} is answered with 426, so that the client uses HTTP`, async () => {
+    const { port } = new URL(running.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(
+      `GET ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret\r\n` +
+        'connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n' +
+        'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+    assert.match(head, /^HTTP\/1.1 426 Upgrade Required\r\n/);
+    assert.match(head, /\r\nupgrade: HTTP\/1.1\r\n/i);
+    assert.equal(JSON.parse(body).error.code, 'websocket_not_supported');
+  });
+}
+
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+const other = { origin: 'https://evil.example' };
+for (const [what, headers, code] of [
+  ['a form post of another site', { ...form, ...other }, 'cross_site_refused'],
+  ['a text post of another site', { 'content-type': 'text/plain', ...other }, 'cross_site_refused'],
+  ['a post without a type of another site', other, 'cross_site_refused'],
+  ['a form post of a sandboxed page', { ...form, origin: 'null' }, 'cross_site_refused'],
+  [
+    'a form post that Sec-Fetch-Site calls cross-site',
+    { ...form, 'sec-fetch-site': 'cross-site' },
+    'cross_site_refused',
+  ],
+  ['a form post of a listed origin', { ...form, origin: page }, 'unsupported_media_type'],
+  [
+    'a form post of the same host',
+    { ...form, origin: 'http://127.0.0.1:1' },
+    'unsupported_media_type',
+  ],
+  ['a form post of a program', form, 'unsupported_media_type'],
+  [
+    'a type that only begins like JSON',
+    { 'content-type': 'application/jsonp' },
+    'unsupported_media_type',
+  ],
+] as const) {
+  test(`${what} is refused: ${code}`, async () => {
+    const body = new TextEncoder().encode('{}'); // fetch gives bytes no type of its own
+    const init = { method: 'POST', headers: { ...key, ...headers }, body, dispatcher };
+    const response = await request(`${running.url}/v1/chat/completions`, init);
+    const { error } = (await response.body.json()) as { error: { code: string } };
+    assert.equal(error.code, code);
+  });
+}
+
+for (const [method, path] of [
+  ['POST', '/v1/responses/compact'],
+  ['POST', '/v1/moderations'],
+  ['POST', '/v1/images/generations'],
+  ['POST', '/v1/audio/transcriptions'],
+  ['GET', '/v1/batches'],
+  ['GET', '/v1/files'],
+  ['POST', '/v1/conversations'],
+  ['GET', '/v1/chat/completions/chatcmpl-1'],
+  ['POST', '/v1/responses/resp_1/cancel'],
+  ['POST', '/realtime/sessions'],
+] as const) {
+  test(`${method} ${path} says that it is not served`, async () => {
+    const response = await call(path, { method });
+    const { error } = (await response.json()) as { error: { code: string } };
+    assert.deepEqual([response.status, error.code], [404, 'endpoint_not_served']);
+  });
+}
 
 for (const path of ['completions', 'embeddings']) {
   test(`POST /v1/${path} says that it is not served, and what is`, async () => {
