@@ -10,8 +10,9 @@ import type { MadeToolCall } from '../generation/collected-answer.ts';
 import type { AnswerHead, FinishedAnswer } from '../generation/dialect.ts';
 import { toUsage } from '../generation/usage.ts';
 
-/** A message that has only begun. How long the prompt was is told as it ends. */
-export function beginMessage({ requestId, model }: AnswerHead) {
+/** A message without content yet; the tokens of its prompt are known. */
+export function beginMessage({ requestId, model }: AnswerHead, answer: Answer) {
+  const { promptTokens, cachedTokens } = toUsage([answer]);
   return {
     id: `msg_${requestId}`,
     type: 'message',
@@ -24,11 +25,11 @@ export function beginMessage({ requestId, model }: AnswerHead) {
     container: null,
     diagnostics: null,
     usage: {
-      input_tokens: 0,
+      input_tokens: promptTokens - cachedTokens,
       output_tokens: 0,
       cache_creation: null,
       cache_creation_input_tokens: 0,
-      cache_read_input_tokens: 0,
+      cache_read_input_tokens: cachedTokens,
       inference_geo: null,
       output_tokens_details: null,
       server_tool_use: null,
@@ -49,7 +50,7 @@ export function toMessageBody(
   if (showsThinking && reasoning !== '') blocks.push(thinkingBlock(reasoning));
   if (content !== '' || toolCalls.length === 0) blocks.push(textBlock(content));
   for (const call of toolCalls) blocks.push(toolUseBlock(call, toInput(call.arguments)));
-  const begun = beginMessage(head);
+  const begun = beginMessage(head, answer);
   return {
     ...begun,
     content: blocks,

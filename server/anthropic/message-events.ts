@@ -31,8 +31,8 @@ export class MessageEvents implements AnswerEvents {
     this.#showsThinking = showsThinking;
   }
 
-  delta(_index: number, { content, reasoning, toolCalls }: AnswerDelta): string {
-    let events = this.#begin();
+  delta(_index: number, { content, reasoning, toolCalls }: AnswerDelta, answer: Answer): string {
+    let events = this.#begin(answer);
     if (reasoning !== '' && this.#showsThinking) {
       events += this.#into('thinking', () => thinkingBlock(''));
       events += this.#delta({ type: 'thinking_delta', thinking: reasoning });
@@ -46,7 +46,7 @@ export class MessageEvents implements AnswerEvents {
   }
 
   finish(_index: number, answer: Answer): string {
-    let events = this.#begin();
+    let events = this.#begin(answer);
     if (this.#index === 0 && this.#open === undefined) {
       events += this.#into('text', () => textBlock(''));
     }
@@ -71,10 +71,10 @@ export class MessageEvents implements AnswerEvents {
     return `event: error\ndata: ${JSON.stringify({ type, error: told })}\n\n`;
   }
 
-  #begin(): string {
+  #begin(answer: Answer): string {
     if (this.#begun) return '';
     this.#begun = true;
-    return toEvent({ type: 'message_start', message: beginMessage(this.#head) });
+    return toEvent({ type: 'message_start', message: beginMessage(this.#head, answer) });
   }
 
   #call({ index = 0, id = '', function: called }: RuntimeToolCallDelta): string {

@@ -1,4 +1,9 @@
-import type { ChatChunk, RuntimeToolCallDelta, RuntimeUsage } from '../runtime/chat-protocol.ts';
+import type {
+  ChatChunk,
+  PromptUsage,
+  RuntimeToolCallDelta,
+  RuntimeUsage,
+} from '../runtime/chat-protocol.ts';
 import { ForcedCall } from './forced-call.ts';
 import type { GenerationRequest } from './generation-request.ts';
 import { HeldLogprobs } from './held-logprobs.ts';
@@ -25,6 +30,7 @@ export class Answer {
   #hasFurtherCall = false;
   #finishReason: string | undefined;
   #usage: RuntimeUsage | undefined;
+  #prompt: PromptUsage | undefined;
   #tokens = 0;
   #reasoningTokens = 0;
 
@@ -60,13 +66,15 @@ export class Answer {
     return this.#forcedCall?.begun ? 'tool_calls' : 'stop';
   }
 
-  get usage(): RuntimeUsage | undefined {
-    return this.#usage;
+  /** Of the prompt; known from the first chunk on. */
+  get promptUsage(): PromptUsage | undefined {
+    return this.#usage ?? this.#prompt;
   }
 
   /** What the chunk adds that can be shown; nothing if it adds nothing yet. */
   add(chunk: ChatChunk): AnswerDelta | undefined {
     if (chunk.usage != null) this.#usage = chunk.usage;
+    if (chunk.prompt !== undefined) this.#prompt = chunk.prompt;
     const choice = chunk.choices[0];
     if (choice === undefined) return undefined;
     this.#count(choice.delta);

@@ -35,8 +35,8 @@ export interface FinishedAnswer {
 
 /** Writes the Server-Sent Events of one request. Every method gives the text to send, if any. */
 export interface AnswerEvents {
-  /** What answer number `index` has newly said. */
-  delta(index: number, delta: AnswerDelta): string;
+  /** What is new in answer number `index`; `answer` is all of it so far. */
+  delta(index: number, delta: AnswerDelta, answer: Answer): string;
   /** Answer number `index` is complete. */
   finish(index: number, answer: Answer): string;
   /** All answers are. */

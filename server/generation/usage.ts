@@ -12,7 +12,7 @@ export interface Usage {
 
 /** Sums up the answers of one request. Its prompt is counted once, as OpenAI does. */
 export function toUsage(answers: readonly Answer[]): Usage {
-  const prompt = answers[0]?.usage;
+  const prompt = answers[0]?.promptUsage;
   const sum = (count: (answer: Answer) => number) =>
     answers.reduce((total, answer) => total + count(answer), 0);
   return {

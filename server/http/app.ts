@@ -17,6 +17,7 @@ import { createQueueStats } from './queue-stats.ts';
 import { assignRequestId } from './request-id.ts';
 import { requireApiKey } from './require-api-key.ts';
 import { registerStoredResponses } from './responses.ts';
+import { createTokenCount } from './token-count.ts';
 import { answerOptions, refuseUnknownRoutes } from './unknown-route.ts';
 import { refuseUnserved } from './unserved.ts';
 import { tidyPaths } from './url-path.ts';
@@ -42,6 +43,17 @@ export function createApp(deps: Deps): Koa<State> {
     for (const [path, dialect] of Object.entries(dialects)) {
       router.post(prefix + path, parse, createGenerationRoute(deps, dialect));
     }
+    const count = {
+      '/messages/count_tokens': createTokenCount(deps, dialects['/messages'], {
+        defaults: { max_tokens: 1 },
+        toBody: (input_tokens) => ({ input_tokens }),
+      }),
+      '/responses/input_tokens': createTokenCount(deps, dialects['/responses'], {
+        defaults: { store: false },
+        toBody: (input_tokens) => ({ object: 'response.input_tokens', input_tokens }),
+      }),
+    };
+    for (const [path, route] of Object.entries(count)) router.post(prefix + path, parse, route);
     registerStoredResponses(router, `${prefix}/responses`, deps.responses);
   }
   const app = new Koa<State>();

@@ -96,7 +96,7 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
     for (const [index, answer] of answers.entries()) {
       const sink: Sink = {
         answer,
-        add: (delta) => stream.add(writer.delta(index, delta)),
+        add: (delta) => stream.add(writer.delta(index, delta, answer)),
         flush: (signal) => stream.flush(signal),
       };
       await stream.flush(signal);
@@ -125,7 +125,7 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
 }
 
 /** What the runtime said of a request, with the fields that its client knows. */
-function nameFields(error: unknown, request: GenerationRequest): unknown {
+export function nameFields(error: unknown, request: GenerationRequest): unknown {
   const isOfRuntime =
     error instanceof RuntimeRefusedError || error instanceof GenerationFailedError;
   return isOfRuntime ? toGenerationError(error, request) : error;

@@ -1,9 +1,10 @@
 import type Router from '@koa/router';
 import { toJsonBody } from '../json-stream.ts';
 import type { ResponseStore } from '../openai/response-store.ts';
+import type { ConversationItem } from '../openai/responses-item.ts';
 import type { HttpContext, State } from './deps.ts';
 
-/** What is to be had of a response that was answered: itself, its input, and its removal. */
+/** Routes for a stored response: itself, its input items, and its deletion. */
 export function registerStoredResponses(
   router: Router<State>,
   path: string,
@@ -14,7 +15,7 @@ export function registerStoredResponses(
   });
   router.get(`${path}/:id/input_items`, (ctx) => {
     const id = idOf(ctx);
-    const data = store.get(id).input.map((item, index) => ({ id: `item_${index}_${id}`, ...item }));
+    const data = store.get(id).input.map((item, index) => toInputItem(item, `item_${index}_${id}`));
     const ids = { first_id: data.at(0)?.id ?? null, last_id: data.at(-1)?.id ?? null };
     const body = toJsonBody({ object: 'list', data, ...ids, has_more: false });
     ctx.type = 'json';
@@ -30,4 +31,26 @@ export function registerStoredResponses(
 
 function idOf(ctx: HttpContext): string {
   return (ctx['params'] as { id: string }).id;
+}
+
+/** An item as OpenAI's API returns it: with id and status, and its content as typed parts. */
+function toInputItem(item: ConversationItem, id: string) {
+  const status = 'completed';
+  switch (item.type) {
+    case 'message': {
+      const { role, content } = item;
+      const text = role === 'assistant' ? 'output_text' : 'input_text';
+      const parts = typeof content === 'string' ? [{ type: text, text: content }] : content;
+      return { id, type: item.type, status, role, content: parts.map(toInputPart) };
+    }
+    case 'reasoning':
+      return { id, summary: [], status, ...item };
+    default:
+      return { id, status, ...item };
+  }
+}
+
+function toInputPart(part: { type: string }) {
+  if (part.type === 'output_text') return { annotations: [], logprobs: [], ...part };
+  return part.type === 'input_image' ? { detail: 'auto', ...part } : part;
 }

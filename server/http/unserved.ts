@@ -6,7 +6,6 @@ import type { State } from './deps.ts';
 const UNSERVED: readonly (readonly [RegExp, string])[] = [
   [/^completions$/, 'text completions'],
   [/^embeddings$/, 'embeddings'],
-  [/^(messages\/count_tokens|responses\/input_tokens)$/, 'counting of tokens'],
   [/^moderations$/, 'moderation'],
   [/^images(\/|$)/, 'image generation'],
   [/^videos(\/|$)/, 'video generation'],

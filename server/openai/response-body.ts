@@ -18,6 +18,7 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
     id,
     object: 'response',
     created_at: head.created,
+    completed_at: null,
     status: 'in_progress',
     background: false,
     error: null,
@@ -31,7 +32,9 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
     previous_response_id: request.previous_response_id ?? null,
     reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
     service_tier: 'default',
-    temperature: request.temperature ?? null,
+    temperature: request.temperature ?? 0,
+    presence_penalty: 0,
+    frequency_penalty: 0,
     text: { format: textFormat(request), verbosity: 'medium' },
     tool_choice: request.tool_choice ?? 'auto',
     tools: (request.tools ?? []).map((tool) => ({
@@ -42,9 +45,14 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
       strict: tool.strict ?? true,
     })),
     top_logprobs: request.top_logprobs ?? 0,
-    top_p: request.top_p ?? null,
+    top_p: request.top_p ?? 1,
     truncation: 'disabled',
     access_programs: null,
+    store: request.store !== false,
+    user: request.user ?? null,
+    safety_identifier: request.safety_identifier ?? null,
+    prompt_cache_key: request.prompt_cache_key ?? null,
+    usage: null,
     metadata: Object.fromEntries(
       Object.entries(request.metadata ?? {}).map(([key, value]) => [key, String(value)]),
     ),
@@ -117,17 +125,8 @@ export function callItem(
   } satisfies ResponseFunctionToolCall;
 }
 
-/** Logprobs as the events of a stream have them: without the bytes. */
-export function toEventLogprobs(logprobs: readonly unknown[]) {
-  return toLogprobs(logprobs).map(({ token, logprob, top_logprobs }) => ({
-    token,
-    logprob,
-    top_logprobs: top_logprobs.map((top) => ({ token: top.token, logprob: top.logprob })),
-  }));
-}
-
 /** mlx_vlm's logprobs have OpenAI's form (`ChatLogprobContent` in its `schemas.py`). */
-function toLogprobs(logprobs: readonly unknown[]) {
+export function toLogprobs(logprobs: readonly unknown[]) {
   return logprobs as NonNullable<ResponseOutputText['logprobs']>;
 }
 

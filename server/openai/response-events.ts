@@ -133,7 +133,7 @@ export class ResponseEvents implements AnswerEvents {
   }
 }
 
-/** The clients' type has a field of their own making, `output_text`. */
+/** The clients' type adds `output_text`, and lacks the nulls of Open Responses. */
 function asResponse(body: ResponseBody) {
-  return body as Extract<ResponseStreamEvent, { type: 'response.created' }>['response'];
+  return body as unknown as Extract<ResponseStreamEvent, { type: 'response.created' }>['response'];
 }

@@ -3,13 +3,7 @@ import type {
   ResponseOutputItem,
   ResponseStreamEvent,
 } from 'openai/resources/responses/responses';
-import {
-  callItem,
-  messageItem,
-  reasoningItem,
-  textPart,
-  toEventLogprobs,
-} from './response-body.ts';
+import { callItem, messageItem, reasoningItem, textPart, toLogprobs } from './response-body.ts';
 
 type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
 /** OpenAI's specification wants the name of a function with its arguments, the client's type not. */
@@ -54,13 +48,13 @@ export class TextItem implements GrowingItem {
     this.#logprobs.push(...logprobs);
     const said = { ...this.#place, delta };
     return this.kind === 'message'
-      ? [{ type: 'response.output_text.delta', ...said, logprobs: toEventLogprobs(logprobs) }]
+      ? [{ type: 'response.output_text.delta', ...said, logprobs: toLogprobs(logprobs) }]
       : [{ type: 'response.reasoning_text.delta', ...said }];
   }
 
   end(): ResponseEvent[] {
     const said = { ...this.#place, text: this.#text };
-    const logprobs = toEventLogprobs(this.#logprobs);
+    const logprobs = toLogprobs(this.#logprobs);
     return [
       this.kind === 'message'
         ? { type: 'response.output_text.done', ...said, logprobs }

@@ -7,8 +7,22 @@ import type { ConversationItem } from './responses-item.ts';
 /** Of an item in a list: a response has lists of its own, though others share its items. */
 const BYTES_PER_REFERENCE = 8;
 
-/** What OpenAI's API gives of a response; `output_text` is made by its clients. */
-export type ResponseBody = Omit<Response, 'output_text'>;
+/**
+ * OpenAI's response object (`output_text` is added by its clients), with the fields that the Open
+ * Responses specification requires and with its nulls.
+ */
+export type ResponseBody = Omit<
+  Response,
+  'output_text' | 'usage' | 'user' | 'safety_identifier' | 'prompt_cache_key'
+> & {
+  usage: Response['usage'] | null;
+  user: string | null;
+  safety_identifier: string | null;
+  prompt_cache_key: string | null;
+  store: boolean;
+  presence_penalty: number;
+  frequency_penalty: number;
+};
 
 export interface StoredResponse {
   body: ResponseBody;

@@ -20,6 +20,8 @@ export interface ChatChunk {
     finish_reason?: string | null;
   }[];
   usage?: RuntimeUsage | null;
+  /** The launcher's first chunk: the prompt's tokens, before the first one of the answer. */
+  prompt?: PromptUsage;
 }
 
 export interface RuntimeToolCallDelta {
@@ -29,9 +31,13 @@ export interface RuntimeToolCallDelta {
   function?: { name?: string; arguments?: string };
 }
 
-export interface RuntimeUsage {
+/** Tokens of the prompt, and of those the ones that the prefix cache had. */
+export interface PromptUsage {
   prompt_tokens: number;
+  prompt_tokens_details?: { cached_tokens?: number };
+}
+
+export interface RuntimeUsage extends PromptUsage {
   completion_tokens: number;
   total_tokens: number;
-  prompt_tokens_details?: { cached_tokens?: number };
 }

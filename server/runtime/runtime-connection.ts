@@ -131,6 +131,22 @@ export class RuntimeConnection {
     }
   }
 
+  /**
+   * Counts the tokens of the prompt of a chat request, without generating.
+   * @throws RuntimeDiedError, RuntimeRefusedError, or the signal's reason
+   */
+  async countTokens(request: RuntimeChatRequest, options: ChatOptions): Promise<number> {
+    try {
+      const response = await this.#post('/sightglass/tokens', toJsonBody(request), options);
+      const { prompt_tokens } = (await response.body.json()) as { prompt_tokens: number };
+      return prompt_tokens;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!isLostConnection(error)) throw error;
+      throw new RuntimeDiedError('The connection to the runtime was lost.', { cause: error });
+    }
+  }
+
   async progress(signal?: AbortSignal): Promise<RuntimeProgress> {
     return (await this.#get('/sightglass/progress', signal)) as RuntimeProgress;
   }

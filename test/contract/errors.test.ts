@@ -43,7 +43,7 @@ const requests: [string, string, RequestInit, Awaited<ReturnType<typeof errorOf>
   ],
   [
     'an unknown path',
-    '/v1/files',
+    '/v1/nothing',
     { headers: key },
     { status: 404, type: 'invalid_request_error', code: 'unknown_url', param: null },
   ],

@@ -28,14 +28,7 @@ test('a message answers about a base64 image, with its usage', async () => {
   const { body, headers } = await create({ system: 'You describe images.' });
   assert.deepEqual(
     [body.type, body.role, body.model, body.content, body.stop_reason, body.stop_sequence],
-    [
-      'message',
-      'assistant',
-      'claude',
-      [{ type: 'text', text: usual, citations: null }],
-      'end_turn',
-      null,
-    ],
+    ['message', 'assistant', 'claude', [{ type: 'text', text: usual }], 'end_turn', null],
   );
   assert.ok(body.usage.input_tokens + body.usage.cache_read_input_tokens > 10);
   assert.equal(body.usage.output_tokens, 9);
@@ -167,4 +160,49 @@ test('a wrong key is refused in Anthropic’s form; x-api-key is the right one',
   } finally {
     await guarded.stop();
   }
+});
+
+test('message_start tells the tokens of the prompt, as message_delta does', async () => {
+  const events = await eventsOf(running.url, '/v1/messages', {
+    ...{ model: 'claude', max_tokens: 5, messages: asked },
+  });
+  const start = events.find(({ event }) => event === 'message_start')?.data.message.usage;
+  const end = events.find(({ event }) => event === 'message_delta')?.data.usage;
+  assert.ok(start.input_tokens + start.cache_read_input_tokens > 10);
+  assert.deepEqual(
+    [start.input_tokens, start.cache_read_input_tokens],
+    [end.input_tokens, end.cache_read_input_tokens],
+  );
+});
+
+const counted = (body: object) => postTo(running.url, '/v1/messages/count_tokens', body);
+const tools = [{ name: 'report', input_schema: { type: 'object', properties: {} } }];
+for (const [what, body] of [
+  ['an image', { messages: asked }],
+  [
+    'two images, a system prompt and tools',
+    {
+      messages: [user(base64, byUrl(blue), text('Which?'))],
+      system: 'Be brief.',
+      tools,
+    },
+  ],
+] as const) {
+  test(`count_tokens counts ${what} exactly as usage does`, async () => {
+    const { messages, ...rest } = body;
+    const usage = (await create({ ...rest, max_tokens: 1 }, [...messages])).body.usage;
+    const { body: count } = await counted({ model: 'claude', ...body });
+    assert.deepEqual(count, { input_tokens: usage.input_tokens + usage.cache_read_input_tokens });
+  });
+}
+
+test('count_tokens takes text only, and no slot of the queue', async () => {
+  const { body } = await counted({ model: 'claude', messages: [user(text('Hello'))] });
+  assert.ok(body.input_tokens > 0);
+  assert.equal(running.service.queue.stats.activeRequests, 0);
+});
+
+test('count_tokens refuses a bad body as the message itself would be', async () => {
+  const { status, body } = await counted({ model: 'claude', messages: [] });
+  assert.deepEqual([status, body.error.type], [400, 'invalid_request_error']);
 });

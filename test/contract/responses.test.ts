@@ -207,3 +207,90 @@ for (const [what, extra, input, status, param] of refusals) {
     assert.deepEqual([got, body.error?.param], [status, param]);
   });
 }
+
+/** Required fields of `ResponseResource` in the Open Responses specification, and their types. */
+const REQUIRED: Record<string, string> = {
+  ...{ id: 'string', object: 'string', created_at: 'number', completed_at: 'number|null' },
+  ...{ status: 'string', incomplete_details: 'object|null', model: 'string' },
+  ...{ previous_response_id: 'string|null', instructions: 'string|null', output: 'array' },
+  ...{ error: 'object|null', tools: 'array', tool_choice: 'string|object', truncation: 'string' },
+  ...{ parallel_tool_calls: 'boolean', text: 'object', top_p: 'number', temperature: 'number' },
+  ...{ presence_penalty: 'number', frequency_penalty: 'number', top_logprobs: 'number' },
+  ...{ reasoning: 'object|null', user: 'string|null', usage: 'object|null', store: 'boolean' },
+  ...{ max_output_tokens: 'number|null', max_tool_calls: 'number|null', background: 'boolean' },
+  ...{ service_tier: 'string', metadata: 'object', safety_identifier: 'string|null' },
+  ...{ prompt_cache_key: 'string|null' },
+};
+const typeOf = (value: unknown) =>
+  value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+const faultsOf = (response: Record<string, unknown>) =>
+  Object.entries(REQUIRED)
+    .filter(([name, types]) => !types.split('|').includes(typeOf(response[name])))
+    .map(([name]) => `${name}: ${typeOf(response[name])}`);
+
+for (const [what, extra] of [
+  ['a plain response', {}],
+  ['a response that is cut', { max_output_tokens: 2 }],
+  ['a response with every option', { store: false, user: 'u', prompt_cache_key: 'k', top_p: 0.5 }],
+] as const) {
+  test(`${what} has every field that Open Responses requires, streamed and whole`, async () => {
+    const { body } = await create(extra);
+    const events = await eventsOf(running.url, '/v1/responses', {
+      input: [picture(red)],
+      ...extra,
+    });
+    const streamed = events.flatMap(({ data }) => (data.response ? [data.response] : []));
+    assert.equal(streamed.length, 3);
+    assert.deepEqual([body, ...streamed].flatMap(faultsOf), []);
+  });
+}
+
+test('logprobs in the events of a stream have their bytes', async () => {
+  const events = await eventsOf(running.url, '/v1/responses', {
+    input: [picture(red)],
+    top_logprobs: 2,
+  });
+  const entries = events.flatMap(({ data }) => data.logprobs ?? []);
+  assert.ok(entries.length > 0);
+  assert.ok(entries.every(({ bytes }: { bytes: unknown }) => Array.isArray(bytes)));
+});
+
+test('input items have an id, a status and typed content, however they were sent', async () => {
+  const { body } = await create({}, [
+    { role: 'user', content: 'Hello' },
+    { role: 'assistant', content: 'Hi' },
+    picture(red),
+  ]);
+  const listed = await fetch(`${running.url}/v1/responses/${body.id}/input_items`);
+  const { data } = (await listed.json()) as { data: Record<string, unknown>[] };
+  assert.deepEqual(
+    data.map(({ id, ...item }) => [typeof id, item]),
+    [
+      { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hello' }] },
+      {
+        type: 'message',
+        role: 'assistant',
+        content: [{ type: 'output_text', text: 'Hi', annotations: [], logprobs: [] }],
+      },
+      {
+        type: 'message',
+        role: 'user',
+        content: [said('What is in this image?'), { ...shown(red), detail: 'auto' }],
+      },
+    ].map((item) => ['string', { ...item, status: 'completed' }]),
+  );
+});
+
+for (const [what, input] of [
+  ['an image', [picture(red)]],
+  ['two images', [picture(red), { role: 'assistant', content: usual }, picture(blue)]],
+] as const) {
+  test(`POST /v1/responses/input_tokens counts ${what} exactly as usage does`, async () => {
+    const counted = await postTo(running.url, '/v1/responses/input_tokens', { input });
+    const { body } = await create({ max_output_tokens: 1 }, input);
+    assert.deepEqual(counted.body, {
+      object: 'response.input_tokens',
+      input_tokens: body.usage.input_tokens,
+    });
+  });
+}

@@ -98,6 +98,7 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     import image_errors
     import prefix_cache
     import structured_output
+    import token_count
     import upstream
     from memory import MemoryTeller
     from model import load_model
@@ -108,6 +109,7 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     prefix_cache.patch()
     structured_output.patch()
     image_errors.patch()
+    token_count.patch()
     closed_streams.patch()
     loaded = load_model(str(folder), name)
     teller = MemoryTeller(

@@ -131,6 +131,11 @@ class RequestsInFlight:
             request.usage.completion_tokens += made
             request.usage.cached_tokens = cached
 
+    def usage(self, request_id: str) -> Usage | None:
+        """Of a request at work whose prompt has been counted."""
+        request = self._requests.get(request_id)
+        return request.usage if request is not None and request.usage.prompt_tokens else None
+
     def end_generation(self, request_id: str | None) -> None:
         with self._lock:
             self.generating -= 1

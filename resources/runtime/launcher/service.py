@@ -1,7 +1,8 @@
-"""Serves mlx_vlm's own app with uvicorn, and two routes for what its HTTP cannot tell."""
+"""Serves mlx_vlm's own app with uvicorn, and routes for what its HTTP lacks."""
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from memory import memory_bytes
 from mlx_vlm.server.app import app
 from mlx_vlm.server.runtime import runtime
 from requests_in_flight import Call, RequestPool, current_call
+from token_count import count_tokens
 from upstream import progress, requests
 
 GRACE_SECONDS = 1.0
@@ -31,6 +33,7 @@ def serve(listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
     """Returns after SIGTERM, when the generations have ended."""
     app.add_middleware(NameRequests)
     app.add_api_route("/sightglass/requests/{request_id:path}/ended", ended, methods=["GET"])
+    app.add_api_route("/sightglass/tokens", count_tokens, methods=["POST"], response_model=None)
     app.add_api_route("/sightglass/progress", tell_progress, methods=["GET"])
     config = uvicorn.Config(
         app,
@@ -88,11 +91,31 @@ class NameRequests:
         requests.hold(call.request_id)
         token = current_call.set(call)
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, with_prompt(send, call.request_id))
         finally:
             current_call.reset(token)
             call.end()
             requests.release(call.request_id)
+
+
+def with_prompt(send: Any, request_id: str) -> Any:
+    """Puts an event with the tokens of the prompt before the first one of a stream. mlx_vlm itself
+    reports them at the end, and Anthropic's API at the start."""
+    is_stream = False
+
+    async def send_prompt_first(message: dict) -> None:
+        nonlocal is_stream
+        if message["type"] == "http.response.start":
+            kind = dict(message["headers"]).get(b"content-type", b"")
+            is_stream = kind.startswith(b"text/event-stream")
+        elif is_stream and message.get("body"):
+            is_stream = False
+            if (usage := requests.usage(request_id)) is not None:
+                event = json.dumps({"choices": [], "prompt": usage.to_openai()})
+                message = {**message, "body": f"data: {event}\n\n".encode() + message["body"]}
+        await send(message)
+
+    return send_prompt_first
 
 
 async def ended(request_id: str) -> Response:

@@ -14,7 +14,8 @@ const call = (index: number) => ({
 function eventsOf(deltas: (typeof nothing | ReturnType<typeof call>)[], showsThinking = true) {
   const events = new MessageEvents(head, showsThinking);
   const answer = new Answer({ stops: [], parallelToolCalls: true, tools: undefined });
-  const written = deltas.map((delta) => events.delta(0, delta)).join('') + events.finish(0, answer);
+  const written =
+    deltas.map((delta) => events.delta(0, delta, answer)).join('') + events.finish(0, answer);
   return written
     .split('\n')
     .filter((line) => line.startsWith('data: '))

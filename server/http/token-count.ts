@@ -1,0 +1,59 @@
+import type { Middleware } from 'koa';
+import { imagesOf } from '../generation/conversation.ts';
+import type { Dialect } from '../generation/dialect.ts';
+import {
+  refuseTooManyImages,
+  refuseTooManyPixels,
+  toRuntimeRequest,
+} from '../generation/runtime-request.ts';
+import { abortWhenGone } from './client-gone.ts';
+import type { Deps, State } from './deps.ts';
+import { loadImages } from './generation-job.ts';
+import { nameFields } from './generation-route.ts';
+
+interface CountOptions {
+  /** Fields that the API's own count does not have, and its requests need. */
+  defaults: object;
+  toBody: (tokens: number) => object;
+}
+
+/**
+ * Counts the tokens of a request's prompt, images included: as many as its usage would report. Takes
+ * no slot of the queue; the memory for requests and the lanes for images bound it.
+ */
+export function createTokenCount(
+  deps: Deps,
+  dialect: Dialect,
+  { defaults, toBody }: CountOptions,
+): Middleware<State> {
+  return async (ctx) => {
+    const { request } = dialect.read({ ...defaults, ...(ctx.request.body as object) });
+    refuseTooManyImages(request, null);
+    refuseTooManyPixels(request.parameters, deps.settings.maxImagePixels);
+    const controller = new AbortController();
+    abortWhenGone(ctx.res, controller);
+    const client = ctx.req.socket.remoteAddress ?? '';
+    const loading = { signal: controller.signal, client, memory: ctx.state.memory };
+    const images =
+      imagesOf(request.messages).length === 0 ? [] : loadImages(deps, request, loading);
+    const urls = (await images).map(({ dataUrl }) => dataUrl);
+    try {
+      const tokens = await deps.runtime.run(
+        (connection, signal) => {
+          const body = toRuntimeRequest(request, urls, connection.model, 0);
+          return connection.countTokens(body, { id: `${ctx.state.requestId}/tokens`, signal });
+        },
+        {
+          signal: controller.signal,
+          mayRetry: () => true,
+          maxWaitMs: deps.settings.queueTimeoutSeconds * 1000,
+        },
+      );
+      ctx.body = toBody(tokens);
+    } catch (error) {
+      throw nameFields(error, request);
+    } finally {
+      controller.abort();
+    }
+  };
+}
