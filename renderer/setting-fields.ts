@@ -108,6 +108,13 @@ export const ADVANCED: readonly SettingField[] = [
   },
   { name: 'keepAliveSeconds', label: 'Keep streams alive every', kind: 'number', unit: 'seconds' },
   {
+    name: 'contact',
+    label: 'Contact for image hosts',
+    kind: 'text',
+    empty: 'none',
+    help: 'An e-mail address or web page, sent with each image download. Wikimedia asks for one.',
+  },
+  {
     name: 'allowedHosts',
     label: 'Allowed host names',
     kind: 'list',

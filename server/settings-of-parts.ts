@@ -43,6 +43,7 @@ export function toRequestMemoryBytes(settings: Settings): number {
 export function toImageRules(settings: Settings): Partial<ImageRules> {
   return {
     allowPrivateUrls: settings.allowPrivateImageUrls,
+    contact: settings.contact,
     maxBytes: settings.maxImageMegabytes * 1_000_000,
     maxPixels: settings.maxImagePixels,
   };

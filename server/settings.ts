@@ -98,6 +98,18 @@ export const Settings = z.object({
     'fetch image URLs from private, loopback and link-local addresses too',
     z.boolean().default(false),
   ),
+  contact: setting(
+    '--contact <text>',
+    'e-mail address or web page that image hosts are sent with each download, in the User-Agent; ' +
+      'Wikimedia and others ask for one',
+    z
+      .string()
+      .trim()
+      .regex(/^[\x20-\x27\x2a-\x5b\x5d-\x7e]{1,200}$/, {
+        error: 'at most 200 characters of ASCII without parentheses or backslashes',
+      })
+      .optional(),
+  ),
   maxImageMegabytes: setting(
     '--max-image-megabytes <MB>',
     'largest image accepted, as downloaded or decoded from its data URL',

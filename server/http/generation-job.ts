@@ -88,18 +88,44 @@ export async function generate(
   if (rest !== undefined) sink.add(rest);
 }
 
-/** For a response header: which images were scaled down, and to what. */
-export function describeScaling(
+/** A header much longer than this may exceed what clients and proxies accept. */
+const MAX_HEADER_BYTES = 1024;
+
+/**
+ * The value of `x-sightglass-images`: a list of structured fields (RFC 9651), an item for each image,
+ * named by its place in the body. If the list is too long, images sent as they are go first; `+N more`
+ * counts what is left out.
+ */
+export function describeImages(
   { messages }: GenerationRequest,
   images: readonly LoadedImage[],
 ): string {
-  return imagesOf(messages)
-    .flatMap(({ param }, at) => {
-      const { scaledFrom, width, height } = images[at] ?? {};
-      if (scaledFrom === undefined) return [];
-      return [`${param} ${scaledFrom.width}x${scaledFrom.height} to ${width}x${height}`];
-    })
-    .join(', ');
+  const items = imagesOf(messages).flatMap(({ param }, at) => {
+    const image = images[at];
+    return image === undefined ? [] : [{ text: describeImage(param, image), image }];
+  });
+  const all = items.map(({ text }) => text).join(', ');
+  if (all.length <= MAX_HEADER_BYTES) return all;
+  const changed = items.filter(({ image }) => image.scaledFrom ?? image.parts ?? image.background);
+  const shown: string[] = [];
+  let length = '+1500 more'.length;
+  for (const { text } of changed) {
+    length += text.length + 2;
+    if (length > MAX_HEADER_BYTES) break;
+    shown.push(text);
+  }
+  return [...shown, `+${items.length - shown.length} more`].join(', ');
+}
+
+function describeImage(param: string, image: LoadedImage): string {
+  const { width, height, scaledFrom: from = image, parts, background } = image;
+  return [
+    param,
+    `original="${from.width}x${from.height}"`,
+    `sent="${width}x${height}"`,
+    ...(parts === undefined ? [] : [`${parts.unit}-left-out=${parts.count - 1}`]),
+    ...(background === undefined ? [] : [`background=${background}`]),
+  ].join(';');
 }
 
 function toImageApiError(error: ImageError, parts: readonly ImagePart[]) {

@@ -12,7 +12,7 @@ import { GenerationFailedError, RuntimeRefusedError } from '../runtime/runtime-e
 import type { Deps, HttpContext, State } from './deps.ts';
 import { EventStream } from './event-stream.ts';
 import {
-  describeScaling,
+  describeImages,
   type GenerationJob,
   generate,
   loadImages,
@@ -81,7 +81,7 @@ async function answerWhole(deps: Deps, ctx: HttpContext, job: GenerationJob, sig
     },
     { id: record.id, client: record.client, signal, ready: () => job.images },
   );
-  announceScaling(ctx, request, await job.images);
+  announceImages(ctx, request, await job.images);
   return body;
 }
 
@@ -108,7 +108,7 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
   void job.images; // starts loading them while the runtime may still be starting
   job.record.startedAt = Date.now();
   try {
-    announceScaling(ctx, job.request, await job.images);
+    announceImages(ctx, job.request, await job.images);
     await deps.runtime.run(attempt, {
       signal,
       mayRetry: (error) => !stream.hasContent && !isClientMistake(error),
@@ -167,11 +167,11 @@ function headOf(
   };
 }
 
-function announceScaling(
+function announceImages(
   ctx: HttpContext,
   request: GenerationRequest,
   images: Awaited<GenerationJob['images']>,
 ) {
-  const scaling = describeScaling(request, images);
-  if (scaling !== '') ctx.set('x-sightglass-scaled-images', scaling);
+  const described = describeImages(request, images);
+  if (described !== '') ctx.set('x-sightglass-images', described);
 }

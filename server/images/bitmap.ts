@@ -5,14 +5,18 @@ import { ImageError } from './image-error.ts';
 type Masks = readonly [number, number, number];
 
 /**
- * What the header of a BMP says. Run-length encoded ones are not read, and alpha is left out as most
- * viewers do: programs that write it often leave it at 0.
+ * What the header of a BMP says. libvips reads no BMP in sharp's build, and the decoders on npm
+ * (bmp-ts, fast-bmp, decode-bmp) block until a whole image is unpacked, check no bounds in run-length
+ * encoding, or read fewer kinds. Alpha is left out as most viewers do: programs that write it often
+ * leave it at 0.
  */
 export interface Bitmap {
   width: number;
   height: number;
   topDown: boolean;
   bitsPerPixel: number;
+  /** Whether the pixels are run-length encoded (RLE4 or RLE8). */
+  isRunLength: boolean;
   offset: number;
   stride: number;
   masks: Masks;
@@ -20,6 +24,13 @@ export interface Bitmap {
   paletteEntryBytes: number;
 }
 
+const COMPRESSIONS: Readonly<Record<number, string>> = {
+  1: 'RLE8',
+  2: 'RLE4',
+  3: 'bit fields or Huffman coding',
+  4: 'embedded JPEG or RLE24',
+  5: 'embedded PNG',
+};
 const FILE_HEADER_BYTES = 14;
 const CORE_HEADER_BYTES = 12;
 /** A few milliseconds of work. */
@@ -35,30 +46,40 @@ export function readBitmap(bytes: Buffer): Bitmap {
   if (bytes.length < FILE_HEADER_BYTES + headerBytes + 12) throw createIncompleteError();
   const compression = core ? 0 : bytes.readUInt32LE(30);
   const bitsPerPixel = bytes.readUInt16LE(core ? 24 : 28);
-  if ((!core && headerBytes < 40) || ![1, 4, 8, 16, 24, 32].includes(bitsPerPixel)) {
+  if ((!core && headerBytes < 40) || ![1, 2, 4, 8, 16, 24, 32].includes(bitsPerPixel)) {
     throw createUnsupportedError(`one of ${bitsPerPixel} bits per pixel`);
   }
   const packed = [3, 6].includes(compression) && [16, 32].includes(bitsPerPixel);
-  if (compression !== 0 && !packed) throw createUnsupportedError(`compression ${compression}`);
+  const isRunLength =
+    (compression === 1 && bitsPerPixel === 8) || (compression === 2 && bitsPerPixel === 4);
+  if (compression !== 0 && !packed && !isRunLength) {
+    const name = COMPRESSIONS[compression] ?? `compression ${compression}`;
+    throw createUnsupportedError(`one with ${name} and ${bitsPerPixel} bits per pixel`);
+  }
 
   const width = core ? bytes.readUInt16LE(18) : bytes.readInt32LE(18);
   const signedHeight = core ? bytes.readUInt16LE(20) : bytes.readInt32LE(22);
   const height = Math.abs(signedHeight);
-  const offset = bytes.readUInt32LE(10);
   const stride = Math.ceil((width * bitsPerPixel) / 32) * 4;
   if (width <= 0 || height === 0) throw createUnsupportedError(`a size of ${width}x${height}`);
-  if (offset + stride * height > bytes.length) throw createIncompleteError();
 
   const paletteEntryBytes = core ? 3 : 4;
   const colors = (core ? 0 : bytes.readUInt32LE(46)) || 2 ** bitsPerPixel;
-  const paletteStart = FILE_HEADER_BYTES + headerBytes;
+  const masksBytes = packed && headerBytes === 40 ? (compression === 6 ? 16 : 12) : 0;
+  const paletteStart = FILE_HEADER_BYTES + headerBytes + masksBytes;
   const unpacked = bitsPerPixel === 16 ? MASKS_5551 : MASKS_8888;
   const paletteEnd = bitsPerPixel > 8 ? paletteStart : paletteStart + colors * paletteEntryBytes;
+  // The last row may lack its padding.
+  const pixelBytes = isRunLength
+    ? 2
+    : stride * (height - 1) + Math.ceil((width * bitsPerPixel) / 8);
+  const offset = findPixels(bytes, { paletteStart, paletteEnd, pixelBytes });
   return {
     width,
     height,
     topDown: signedHeight < 0,
     bitsPerPixel,
+    isRunLength,
     offset,
     stride,
     masks: packed ? readMasks(bytes) : unpacked,
@@ -67,9 +88,30 @@ export function readBitmap(bytes: Buffer): Bitmap {
   };
 }
 
+/**
+ * Where the pixels start. The header's own offset may lie in the header or palette; what follows the
+ * palette then decides, unless the file is too short for that, because the palette is.
+ */
+function findPixels(
+  bytes: Buffer,
+  {
+    paletteStart,
+    paletteEnd,
+    pixelBytes,
+  }: { paletteStart: number; paletteEnd: number; pixelBytes: number },
+): number {
+  const given = bytes.readUInt32LE(10);
+  const fits = (offset: number) => offset + pixelBytes <= bytes.length;
+  if (given >= paletteEnd && fits(given)) return given;
+  if (fits(paletteEnd)) return paletteEnd;
+  if (given >= paletteStart && fits(given)) return given;
+  throw createIncompleteError();
+}
+
 /** Unpacks the pixels to rows of RGBA, from the top; other requests have their turn in between. */
 export async function decodeBitmap(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
   const { width, height, topDown, offset, stride } = bitmap;
+  if (bitmap.isRunLength) return decodeRuns(bytes, bitmap);
   const pixels = Buffer.alloc(width * height * 4);
   const copyRow = createRowReader(bytes, bitmap);
   const rowsPerTurn = Math.ceil(PIXELS_PER_TURN / width);
@@ -77,6 +119,58 @@ export async function decodeBitmap(bytes: Buffer, bitmap: Bitmap): Promise<Buffe
     if (y % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
     const row = topDown ? y : height - 1 - y;
     copyRow(offset + row * stride, pixels.subarray(y * width * 4, (y + 1) * width * 4));
+  }
+  return pixels;
+}
+
+/** Unpacks RLE4 and RLE8. Pixels that are skipped have the first color, as in Windows and Pillow. */
+async function decodeRuns(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
+  const { width, height, topDown, bitsPerPixel, palette, paletteEntryBytes, offset } = bitmap;
+  const pixels = Buffer.alloc(width * height * 4);
+  setPixel(pixels, 0, palette, 0);
+  // Doubles what is filled; each copy takes less than a turn may.
+  for (let filled = 4; filled < pixels.length; ) {
+    const count = Math.min(filled, pixels.length - filled, PIXELS_PER_TURN * 16);
+    pixels.copy(pixels, filled, 0, count);
+    filled += count;
+    if (count === PIXELS_PER_TURN * 16) await nextTurn();
+  }
+  let [x, y] = [0, 0];
+  let written = 0;
+  const put = (index: number) => {
+    written += 1;
+    if (x >= width || y >= height) return;
+    const row = topDown ? y : height - 1 - y;
+    setPixel(pixels, (row * width + x) * 4, palette, index * paletteEntryBytes);
+    x += 1;
+  };
+  let at = offset;
+  while (y < height) {
+    if (at + 2 > bytes.length) throw createIncompleteError();
+    const [count = 0, value = 0] = [bytes[at], bytes[at + 1]];
+    at += 2;
+    if (count > 0) {
+      const [even, odd] = bitsPerPixel === 8 ? [value, value] : [value >> 4, value & 15];
+      for (let i = 0; i < count; i++) put(i % 2 === 0 ? even : odd);
+    } else if (value === 0) [x, y] = [0, y + 1];
+    else if (value === 1) break;
+    else if (value === 2) {
+      if (at + 2 > bytes.length) throw createIncompleteError();
+      [x, y] = [x + (bytes[at] ?? 0), y + (bytes[at + 1] ?? 0)];
+      at += 2;
+    } else {
+      const length = Math.ceil((value * bitsPerPixel) / 8);
+      if (at + length > bytes.length) throw createIncompleteError();
+      for (let i = 0; i < value; i++) {
+        const packed = bytes[at + (bitsPerPixel === 8 ? i : i >> 1)] ?? 0;
+        put(bitsPerPixel === 8 ? packed : i % 2 === 0 ? packed >> 4 : packed & 15);
+      }
+      at += length + (length % 2);
+    }
+    written += 1;
+    if (written < PIXELS_PER_TURN) continue;
+    written = 0;
+    await nextTurn();
   }
   return pixels;
 }
@@ -145,6 +239,6 @@ function createIncompleteError(): ImageError {
 function createUnsupportedError(what: string): ImageError {
   return new ImageError(
     'image_unsupported_format',
-    `Expected an uncompressed BMP, got ${what}. Convert the image to PNG.`,
+    `Expected an uncompressed or run-length encoded BMP, got ${what}. Convert the image to PNG.`,
   );
 }

@@ -1,53 +1,81 @@
 import sharp, { type Sharp } from 'sharp';
+import { type Background, chooseBackground, isOpaque } from './background.ts';
 import { decodeBitmap } from './bitmap.ts';
 import { DataUrl } from './data-url.ts';
 import { ImageError } from './image-error.ts';
+import type { ImageFormat } from './image-format.ts';
 import {
   createUnreadableError,
-  type ImageFormat,
+  DECODER_OPTIONS,
   type ImageHeader,
   type ImageSize,
 } from './image-header.ts';
 import type { ImageRules } from './image-rules.ts';
+import type { Parts } from './image-structure.ts';
 
-/** A picture that the runtime can be given. */
+/** An image that the runtime can be given. */
 export interface LoadedImage {
   dataUrl: DataUrl;
-  /** Of the client's picture; the data URL may hold another. */
+  /** Of the client's image; the data URL may hold another. */
   format: ImageFormat;
   /** As shown, in the data URL. */
   width: number;
   height: number;
   scaledFrom?: ImageSize;
+  /** Frames or pages of the file, of which the first was loaded; left out if there is only one. */
+  parts?: Parts;
+  /** What transparent parts are shown on; left out for an opaque image. */
+  background?: Background;
 }
 
+type Limits = Pick<ImageRules, 'maxPixels' | 'decodeSeconds'>;
+
 /**
- * Decodes a picture once, to know that it can be. It goes on as it came if it is plain, opaque and
- * within the limit; otherwise it is encoded anew: upright, 8-bit sRGB, flattened on white (the
- * runtime would drop the alpha channel and show what hides under it), its first frame only.
+ * Decodes an image once. It is passed on, without its metadata, if it is plain, opaque and within the
+ * limit. Otherwise it is encoded anew as careful viewers show its first frame: upright, its color
+ * profile converted to 8-bit sRGB, transparent parts on a background that keeps the content visible
+ * (the runtime would drop the alpha channel and show what hides under it).
  */
 export async function convertImage(
   bytes: Buffer,
   header: ImageHeader,
-  { maxPixels, decodeSeconds }: Pick<ImageRules, 'maxPixels' | 'decodeSeconds'>,
+  limits: Limits,
 ): Promise<LoadedImage> {
-  const { format, shown } = header;
-  const size = fitInto(shown, maxPixels);
-  const scaled = size.width !== shown.width || size.height !== shown.height;
-  const about = { format, ...size, ...(scaled && { scaledFrom: shown }) };
+  const { format, shown, structure } = header;
+  const size = fitInto(shown, limits.maxPixels);
+  const isScaled = size.width !== shown.width || size.height !== shown.height;
+  const about = {
+    format,
+    ...size,
+    ...(isScaled && { scaledFrom: shown }),
+    ...(structure.parts !== undefined && { parts: structure.parts }),
+  };
+  const started = performance.now();
   try {
-    if (!scaled && header.plain && (await isOpaque(bytes, header, decodeSeconds))) {
-      return { dataUrl: new DataUrl(`image/${format}`, bytes), ...about };
+    const image = await open(bytes, header, limits.decodeSeconds);
+    const scale = isScaled ? size : undefined;
+    const bare = header.isPlain && !isScaled ? structure.withoutMetadata : undefined;
+    if (header.hasAlpha) {
+      return { ...(await flatten(image, header, size, scale, bare)), ...about };
     }
-    const image = await open(bytes, header, decodeSeconds);
-    const pipeline = image.autoOrient().flatten({ background: 'white' }).toColourspace('srgb');
-    if (scaled) pipeline.resize({ ...size, fit: 'fill' });
-    return { dataUrl: await encode(pipeline, format), ...about };
+    if (bare !== undefined) {
+      await decodeToEnd(image, header);
+      const passedOn = bare();
+      if (passedOn !== undefined) {
+        return { dataUrl: new DataUrl(`image/${format}`, passedOn), ...about };
+      }
+      return {
+        dataUrl: await encode(await open(bytes, header, limits.decodeSeconds), format),
+        ...about,
+      };
+    }
+    return { dataUrl: await convert(image, header, scale, limits), ...about };
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith('timeout:')) {
-      throw createSlowError(decodeSeconds);
-    }
-    throw createUnreadableError(format, error);
+    if (error instanceof ImageError) throw error;
+    // libvips says so too, but in a text that may be of another request.
+    const isLate = performance.now() - started >= limits.decodeSeconds * 1000;
+    if (isLate) throw createSlowError(limits.decodeSeconds);
+    throw createUnreadableError(format, structure);
   }
 }
 
@@ -60,33 +88,89 @@ export function createSlowError(seconds: number): ImageError {
   );
 }
 
-async function open(bytes: Buffer, { bitmap }: ImageHeader, seconds: number): Promise<Sharp> {
-  const options = { failOn: 'error', limitInputPixels: false } as const;
-  if (bitmap === undefined) return sharp(bytes, options).timeout({ seconds });
+async function open(
+  bytes: Buffer,
+  { bitmap, structure }: ImageHeader,
+  seconds: number,
+): Promise<Sharp> {
+  if (bitmap === undefined) {
+    return sharp(structure.decodable?.() ?? bytes, DECODER_OPTIONS).timeout({ seconds });
+  }
   const { width, height } = bitmap;
   const pixels = await decodeBitmap(bytes, bitmap);
-  return sharp(pixels, { ...options, raw: { width, height, channels: 4 } }).timeout({ seconds });
+  return fromPixels(pixels, { width, height }, 4).timeout({ seconds });
 }
 
-/**
- * Whether no pixel is transparent. Throws if the picture cannot be decoded to its end: files are
- * read row by row, so even its last pixel alone needs all the others, and that is the cheapest.
- */
-async function isOpaque(bytes: Buffer, header: ImageHeader, seconds: number): Promise<boolean> {
-  const image = await open(bytes, header, seconds);
-  if (!header.hasAlpha) {
-    const { width, height } = header.stored;
-    await image
-      .extract({ left: width - 1, top: height - 1, width: 1, height: 1 })
-      .raw()
-      .toBuffer();
-    return true;
+function fromPixels(pixels: Buffer, { width, height }: ImageSize, channels: 3 | 4): Sharp {
+  return sharp(pixels, { ...DECODER_OPTIONS, raw: { width, height, channels } });
+}
+
+/** Files are read row by row, so even the last pixel alone needs all others, and is the cheapest. */
+async function decodeToEnd(image: Sharp, { stored: { width, height } }: ImageHeader) {
+  await image
+    .extract({ left: width - 1, top: height - 1, width: 1, height: 1 })
+    .raw()
+    .toBuffer();
+}
+
+/** Decodes an image with an alpha channel; an opaque one may be passed on after all. */
+async function flatten(
+  image: Sharp,
+  header: ImageHeader,
+  size: ImageSize,
+  scale: ImageSize | undefined,
+  bare: (() => Buffer | undefined) | undefined,
+): Promise<Pick<LoadedImage, 'dataUrl' | 'background'>> {
+  const { format } = header;
+  const upright = toUprightSrgb(image, header, scale).ensureAlpha();
+  const pixels = await upright.raw().toBuffer();
+  const opaque = await isOpaque(pixels);
+  if (opaque) {
+    const passedOn = bare?.();
+    if (passedOn !== undefined) return { dataUrl: new DataUrl(`image/${format}`, passedOn) };
+    return { dataUrl: await encode(fromPixels(pixels, size, 4).removeAlpha(), format) };
   }
-  const alpha = await image.extractChannel('alpha').raw().toBuffer();
-  return alpha.equals(Buffer.alloc(alpha.length, 255));
+  const background = await chooseBackground(pixels, size.width);
+  const flat = fromPixels(pixels, size, 4).flatten({ background });
+  return { dataUrl: await encode(flat, format), background };
 }
 
-/** Photos stay JPEG, without the colour loss that blurs small text; the rest loses nothing. */
+/** Decodes an opaque image. */
+async function convert(
+  image: Sharp,
+  header: ImageHeader,
+  scale: ImageSize | undefined,
+  { decodeSeconds }: Limits,
+): Promise<DataUrl> {
+  const { format, shown, structure } = header;
+  if (structure.extraChannels === undefined) {
+    return encode(toUprightSrgb(image, header, scale).removeAlpha(), format);
+  }
+  // Scaling would take the last channel for transparency, so the others are taken out first.
+  const colors = toUprightSrgb(image, header, undefined).removeAlpha();
+  if (scale === undefined) return encode(colors, format);
+  const pixels = await colors.raw().toBuffer();
+  const scaled = fromPixels(pixels, shown, 3).timeout({ seconds: decodeSeconds });
+  return encode(scaled.resize({ ...scale, fit: 'fill' }), format);
+}
+
+/** Applies the color profile and the orientation, which sharp does for EXIF only. */
+function toUprightSrgb(
+  image: Sharp,
+  { turn, profiled }: ImageHeader,
+  scale: ImageSize | undefined,
+): Sharp {
+  const { angle, isMirrored } = turn;
+  if (angle !== 0) image.rotate(angle);
+  if (isMirrored) image.flop();
+  // sharp takes no notice of the profile of 16-bit gray, and leaves 16-bit RGB in Display P3.
+  if (profiled === 'gray16') image.pipelineColourspace('b-w');
+  if (profiled === 'rgb16') image.withIccProfile('srgb');
+  image.toColourspace('srgb');
+  return scale === undefined ? image : image.resize({ ...scale, fit: 'fill' });
+}
+
+/** Photos stay JPEG, without the color loss that blurs small text; the rest loses nothing. */
 async function encode(pipeline: Sharp, format: ImageFormat): Promise<DataUrl> {
   const photo = format === 'jpeg' || format === 'webp';
   const encoder = photo

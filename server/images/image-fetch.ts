@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher, request } from 'undici';
+import { sightglassVersion } from '../version.ts';
 import { createCheckedLookup, type Resolve } from './checked-lookup.ts';
 import { ImageError } from './image-error.ts';
 import { type ImageRules, toByteText } from './image-rules.ts';
@@ -11,7 +12,16 @@ export interface ImageMemory {
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const HEADERS = { 'user-agent': 'Sightglass', accept: 'image/*', 'accept-encoding': 'identity' };
+
+/** What a host asks of its clients that identify themselves: name, version and contact (RFC 9110, 10.1.5). */
+function toHeaders({ contact }: ImageRules) {
+  const comment = contact === undefined ? '' : ` (${contact})`;
+  return {
+    'user-agent': `Sightglass/${sightglassVersion()}${comment}`,
+    accept: 'image/*',
+    'accept-encoding': 'identity',
+  };
+}
 
 /**
  * Downloads a picture, each redirect checked as the first URL was. Its connections end with it.
@@ -66,8 +76,9 @@ async function follow(
   rules: ImageRules,
   options: { dispatcher: Agent; signal: AbortSignal },
 ): Promise<Response> {
+  const headers = toHeaders(rules);
   for (let redirects = 0; ; redirects++) {
-    const response = await request(url, { ...options, headers: HEADERS });
+    const response = await request(url, { ...options, headers });
     // A body left unread fails when its connection ends; that is no news.
     response.body.on('error', () => {});
     const location = [response.headers['location'] ?? []].flat()[0];
@@ -86,14 +97,14 @@ async function follow(
 
 async function readBody(
   { url, statusCode, headers, body }: Response,
-  { maxBytes }: ImageRules,
+  { maxBytes, contact }: ImageRules,
   grow: (bytes: number) => void,
 ): Promise<Buffer> {
   if (statusCode !== 200) {
     throw new ImageError(
       'image_http_error',
       `Expected ${describeUrl(url)} to answer 200 with an image, got ${statusCode}. ` +
-        'Check that the URL works without signing in.',
+        toRemedy(statusCode, headers['retry-after'], contact),
     );
   }
   const encoding = headers['content-encoding'] ?? 'identity';
@@ -120,6 +131,31 @@ async function readBody(
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);
+}
+
+/** What to do about a status: a host that blocks or limits programs is not asking anyone to sign in. */
+function toRemedy(status: number, retryAfter: unknown, contact: string | undefined): string {
+  const inline = 'send the image as a base64 data URL';
+  const name =
+    contact === undefined ? 'name a contact with --contact (some hosts require one), or ' : '';
+  if (status === 401 || status === 407) return `The host wants a sign-in: ${inline}.`;
+  if (status === 403) return `The host refuses this download: ${name}${inline}.`;
+  const when = describeDelay(retryAfter);
+  if (status === 429)
+    return `The host limits downloads: try again ${when}, ${name || 'or '}${inline}.`;
+  if (status === 503) return `The host is busy: try again ${when}, or ${inline}.`;
+  if (status === 404 || status === 410) return 'There is no image at this URL; check it.';
+  if (status >= 500) return `The host has failed: try again later, or ${inline}.`;
+  return 'Check that the URL leads to an image.';
+}
+
+/** A delay in seconds or a date, as Retry-After states it (RFC 9110, 10.2.3). */
+function describeDelay(retryAfter: unknown): string {
+  const text = String(retryAfter ?? '');
+  const seconds = /^\d{1,9}$/.test(text)
+    ? Number(text)
+    : Math.ceil((Date.parse(text) - Date.now()) / 1000);
+  return seconds > 0 ? `in ${seconds} s` : 'later';
 }
 
 function createTimeoutError(url: URL, { timeoutMs }: ImageRules): ImageError {

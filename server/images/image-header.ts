@@ -1,92 +1,87 @@
 import sharp, { type Metadata } from 'sharp';
 import { MAX_DECODER_BYTES } from '../limits.ts';
 import { type Bitmap, readBitmap } from './bitmap.ts';
+import { isSrgbProfile } from './color-profile.ts';
 import { ImageError } from './image-error.ts';
+import { describeContent, detectFormat, type ImageFormat } from './image-format.ts';
 import { type ImageRules, toByteText } from './image-rules.ts';
-
-export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'bmp' | 'tiff';
-
-/** First bytes as latin1; `?` stands for any byte. */
-const SIGNATURES: readonly (readonly [ImageFormat, string])[] = [
-  ['png', '\x89PNG\r\n\x1a\n'],
-  ['jpeg', '\xff\xd8\xff'],
-  ['webp', 'RIFF????WEBP'],
-  ['gif', 'GIF87a'],
-  ['gif', 'GIF89a'],
-  ['bmp', 'BM?????????????\0\0\0'],
-  ['tiff', 'II*\0'],
-  ['tiff', 'MM\0*'],
-  ['tiff', 'II+\0'],
-  ['tiff', 'MM\0+'],
-];
-
-/** Formats that are often sent by mistake, in lower case. */
-const OTHERS: readonly (readonly [string, string])[] = [
-  ['HEIC', '????ftyphei'],
-  ['HEIC', '????ftyphev'],
-  ['HEIC', '????ftypmif1'],
-  ['AVIF', '????ftypavi'],
-  ['a video', '????ftyp'],
-  ['a video', 'riff????avi '],
-  ['JPEG XL', '\xff\x0a'],
-  ['JPEG XL', '\0\0\0\x0cjxl '],
-  ['JPEG 2000', '\0\0\0\x0cjp  '],
-  ['an icon', '\0\0\x01\0'],
-  ['a Photoshop document', '8bps'],
-  ['PDF', '%pdf'],
-  ['HTML', '<!doctype html'],
-  ['HTML', '<html'],
-  ['XML', '<?xml'],
-  ['JSON', '{'],
-  ['JSON', '['],
-];
+import { type ImageStructure, readStructure } from './image-structure.ts';
 
 export interface ImageSize {
   width: number;
   height: number;
 }
 
+/** How far to turn an image clockwise, and whether to mirror it left to right afterwards. */
+export interface Turn {
+  angle: 0 | 90 | 180 | 270;
+  isMirrored: boolean;
+}
+
 /** What the header of an image says, before any pixel is decoded. */
 export interface ImageHeader {
   format: ImageFormat;
-  /** As shown, after EXIF orientation. */
+  /** As shown, after the turn. */
   shown: ImageSize;
   /** As in the file. */
   stored: ImageSize;
+  turn: Turn;
   hasAlpha: boolean;
-  /** Whether every decoder sees the same image: one 8-bit gray or RGB frame, not rotated. */
-  plain: boolean;
+  /** Whether every decoder sees the same image: one 8-bit gray or sRGB frame, not turned. */
+  isPlain: boolean;
+  /** The samples to which an embedded color profile applies; without one, or with sRGB, undefined. */
+  profiled?: 'rgb' | 'rgb16' | 'gray16';
   /** The most memory that its decoder may take. */
   decoderBytes: number;
+  structure: ImageStructure;
   bitmap?: Bitmap;
 }
 
-/** Qwen-VL's image processors fail on a longer picture (smart_resize in transformers). */
+/** Qwen-VL's image processors fail on a longer image (smart_resize in transformers). */
 const MAX_ASPECT_RATIO = 200;
 
-/** Judges a picture by its bytes and its claimed size. Throws an ImageError. */
+/** EXIF orientations 1 to 8 (CIPA DC-008, 4.6.5). */
+const TURNS: readonly Turn[] = [
+  { angle: 0, isMirrored: false },
+  { angle: 0, isMirrored: true },
+  { angle: 180, isMirrored: false },
+  { angle: 180, isMirrored: true },
+  { angle: 270, isMirrored: true },
+  { angle: 90, isMirrored: false },
+  { angle: 90, isMirrored: true },
+  { angle: 270, isMirrored: false },
+];
+const UPRIGHT: Turn = { angle: 0, isMirrored: false };
+
+/** Judges an image by its bytes and its claimed size. Throws an ImageError. */
 export async function readHeader(bytes: Buffer, rules: ImageRules): Promise<ImageHeader> {
   const format = detectFormat(bytes);
   if (format === undefined) {
+    const [name, remedy] = await describeContent(bytes);
     throw new ImageError(
       'image_unsupported_format',
-      `Expected a PNG, JPEG, WebP, GIF, BMP or TIFF image, got ${describeContent(bytes)}. ` +
-        'Convert the image to PNG or JPEG.',
+      `Expected a PNG, JPEG, WebP, GIF, BMP or TIFF image, got ${name}. ${remedy}`,
     );
   }
-  const header = format === 'bmp' ? readBitmapHeader(bytes) : await readMetadata(bytes, format);
+  const header =
+    format === 'bmp' ? readBitmapHeader(bytes) : await readMetadata(bytes, format, rules);
   checkSize(header, rules);
   return header;
 }
 
-/** The error for a picture that could not be decoded; libvips says why in one line. */
-export function createUnreadableError(format: ImageFormat, cause?: unknown): ImageError {
-  const reason = cause instanceof Error ? ` (${cause.message.split('\n')[0]?.slice(0, 120)})` : '';
+/**
+ * The error for an image that could not be decoded. libvips's own text is left out: it keeps one for
+ * the whole process, so that it may belong to another request (libvips/libvips#707).
+ */
+export function createUnreadableError(
+  format: ImageFormat,
+  { findDamage }: ImageStructure,
+): ImageError {
+  const damage = findDamage?.() ?? 'its content cannot be decoded';
   return new ImageError(
     'image_unreadable',
-    `Expected a readable image, got a damaged or incomplete ${format.toUpperCase()}${reason}. ` +
+    `Expected a readable image, got a damaged ${format.toUpperCase()}: ${damage}. ` +
       'Send the complete file, or save it again.',
-    { cause },
   );
 }
 
@@ -98,45 +93,83 @@ function readBitmapHeader(bytes: Buffer): ImageHeader {
     format: 'bmp',
     shown: size,
     stored: size,
+    turn: UPRIGHT,
     hasAlpha: false,
-    plain: false,
+    isPlain: false,
     decoderBytes: width * height * 4,
+    structure: {},
     bitmap,
   };
 }
 
-async function readMetadata(bytes: Buffer, format: ImageFormat): Promise<ImageHeader> {
-  const metadata = await sharp(bytes, { failOn: 'error', limitInputPixels: false })
+async function readMetadata(
+  bytes: Buffer,
+  format: ImageFormat,
+  { maxPixels }: ImageRules,
+): Promise<ImageHeader> {
+  const structure = readStructure(bytes, format);
+  const { unsupported, extraChannels = 0, isPartlyCovered = false, parts } = structure;
+  if (unsupported !== undefined) {
+    throw new ImageError(
+      'image_unsupported_format',
+      `This image is ${unsupported}, which is not supported. Convert it to PNG or an ordinary JPEG.`,
+    );
+  }
+  const metadata = await sharp(bytes, DECODER_OPTIONS)
     .metadata()
-    .catch((error: unknown) => {
-      throw createUnreadableError(format, error);
+    .catch(() => {
+      throw createUnreadableError(format, structure);
     });
-  if (metadata.format !== format) throw createUnreadableError(format);
-  const {
-    width,
-    height,
-    autoOrient,
-    hasAlpha,
-    depth,
-    space,
-    orientation = 1,
-    pages = 1,
-  } = metadata;
+  if (metadata.format !== format) throw createUnreadableError(format, structure);
+  const { width, height, depth, space, pages = 1 } = metadata;
+  const turn = readTurn(metadata);
+  const isOnItsSide = turn.angle % 180 !== 0;
+  const profiled = readProfile(metadata);
+  const hasAlpha = (metadata.hasAlpha && extraChannels === 0) || isPartlyCovered;
+  const pixels = width * height;
+  // Besides the decoder's, whole rows of what is scaled or flattened in a second step.
+  const copyBytes = hasAlpha ? Math.min(pixels, maxPixels) * 4 : extraChannels > 0 ? pixels * 3 : 0;
   return {
     format,
-    shown: { width: autoOrient.width, height: autoOrient.height },
+    shown: isOnItsSide ? { width: height, height: width } : { width, height },
     stored: { width, height },
+    turn,
     hasAlpha,
-    decoderBytes: width * height * bytesPerPixel(metadata),
+    decoderBytes: pixels * bytesPerPixel(metadata) + copyBytes,
+    structure,
+    ...(profiled !== undefined && { profiled }),
     // libvips repairs small damage in a GIF that the runtime's PIL fails on, so GIFs are re-encoded.
-    plain:
+    isPlain:
       format !== 'tiff' &&
       format !== 'gif' &&
-      pages === 1 &&
-      orientation <= 1 &&
+      (pages === 1 || format === 'png') &&
+      (parts === undefined || format === 'png') &&
+      turn === UPRIGHT &&
+      profiled === undefined &&
       depth === 'uchar' &&
       (space === 'srgb' || space === 'b-w'),
   };
+}
+
+/** Damage that leaves an image recognizable is no reason to refuse it. */
+export const DECODER_OPTIONS = {
+  failOn: 'error',
+  limitInputPixels: false,
+  limitInputChannels: false,
+} as const;
+
+/** From EXIF, or else from XMP, as the runtime's Pillow does. */
+function readTurn({ orientation, xmpAsString = '' }: Metadata): Turn {
+  const [, inXmp] = /tiff:Orientation(?:="|>)([1-8])/.exec(xmpAsString) ?? [];
+  const value = orientation ?? Number(inXmp ?? 1);
+  return value <= 1 ? UPRIGHT : (TURNS[value - 1] ?? UPRIGHT);
+}
+
+function readProfile({ icc, depth, space }: Metadata): ImageHeader['profiled'] {
+  if (icc === undefined || isSrgbProfile(icc)) return undefined;
+  if (depth !== 'ushort') return 'rgb';
+  if (space === 'grey16') return 'gray16';
+  return space === 'rgb16' ? 'rgb16' : 'rgb';
 }
 
 /** A decoder may hold the whole image; for a progressive JPEG, its coefficients instead. */
@@ -177,25 +210,4 @@ function checkSize(header: ImageHeader, { maxSourcePixels }: ImageRules): void {
         'Crop the image or send it in parts.',
     );
   }
-}
-
-/** Detects the format by the bytes; the file's name and declared type are not reliable. */
-function detectFormat(bytes: Buffer): ImageFormat | undefined {
-  const head = bytes.toString('latin1', 0, 32);
-  return SIGNATURES.find(([, signature]) => startsWith(head, signature))?.[0];
-}
-
-/** Describes a file in an unsupported format, for a message. */
-function describeContent(bytes: Buffer): string {
-  if (bytes.length === 0) return 'an empty file';
-  const head = bytes.toString('latin1', 0, 512).toLowerCase();
-  const text = head.replace(/^ï»¿/, '').trimStart();
-  if (text.startsWith('<') && text.includes('<svg')) return 'SVG';
-  const known = OTHERS.find(([, start]) => startsWith(head, start) || startsWith(text, start));
-  return known?.[0] ?? 'an unknown format';
-}
-
-function startsWith(head: string, signature: string): boolean {
-  if (head.length < signature.length) return false;
-  return [...signature].every((character, at) => character === '?' || character === head[at]);
 }

@@ -4,6 +4,8 @@ import { DECODE_SECONDS } from '../limits.ts';
 export interface ImageRules {
   /** Whether URLs may lead to private, loopback, link-local and other non-public addresses. */
   allowPrivateUrls: boolean;
+  /** An e-mail address or web page that image hosts may want to know; none by default. */
+  contact?: string | undefined;
   /** Of the file, as downloaded or as decoded from a data URL. */
   maxBytes: number;
   /** A larger picture is scaled down, its aspect ratio kept. */

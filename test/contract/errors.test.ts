@@ -143,8 +143,8 @@ test('a picture that is scaled down is announced in a header', async () => {
   const { status, headers } = await ask(question(toDataUrl(large, 'image/png')));
   assert.equal(status, 200);
   assert.match(
-    headers.get('x-sightglass-scaled-images') ?? '',
-    /^messages\.0\.content\.0 3000x2000 to \d+x\d+$/,
+    headers.get('x-sightglass-images') ?? '',
+    /^messages\.0\.content\.0;original="3000x2000";sent="\d+x\d+"$/,
   );
 });
 

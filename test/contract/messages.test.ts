@@ -105,11 +105,11 @@ test('a picture of low detail is scaled down, and a header says so', async () =>
     ],
   });
   assert.equal(
-    headers.get('x-sightglass-scaled-images'),
-    'messages.0.content.0 1024x1024 to 512x512',
+    headers.get('x-sightglass-images'),
+    'messages.0.content.0;original="1024x1024";sent="512x512"',
   );
   assert.equal(
-    (await post(running.url, question(large))).headers.get('x-sightglass-scaled-images'),
-    null,
+    (await post(running.url, question(large))).headers.get('x-sightglass-images'),
+    'messages.0.content.0;original="1024x1024";sent="1024x1024"',
   );
 });

@@ -720,8 +720,8 @@ for (const isStream of [false, true]) {
     const response = await asked;
     await response.text();
     assert.equal(
-      response.headers.get('x-sightglass-scaled-images'),
-      'messages.0.content.0 64x64 to 32x32',
+      response.headers.get('x-sightglass-images'),
+      'messages.0.content.0;original="64x64";sent="32x32"',
     );
   });
 }
@@ -757,7 +757,7 @@ test('changed settings apply to every part from the next request on', async (t) 
   const png = await drawShape({ shape: 'circle', color: 'red', width: 64, height: 64 });
   const scaled = post(url, question(toDataUrl(png, 'image/png')));
   first.answer((await first.requests.at(0)).id, 'x');
-  assert.ok((await scaled).headers.has('x-sightglass-scaled-images'), 'images');
+  assert.ok((await scaled).headers.has('x-sightglass-images'), 'images');
 
   const kept = postTo(url, '/v1/responses', { input: 'Hello' });
   first.answer((await first.requests.at(1)).id, 'x');

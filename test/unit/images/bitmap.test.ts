@@ -140,13 +140,52 @@ test('a BMP of two colors is read bit by bit', async () => {
 const PIXEL: Layout = { bits: 32, size: [1, 1], rows: [[10, 20, 30, 0]] };
 const MASKS = [0xff0000, 0xff00, 0xff];
 
-test('a run-length encoded BMP is refused with the remedy', async () => {
-  const bytes = encode({ bits: 8, size: [1, 1], palette: PALETTE, rows: [[0]], compression: 1 });
-  await assert.rejects(load(bytes), (error: Error) => {
-    assert.match(error.message, /compression 1\. Convert/);
-    return imageError('image_unsupported_format')(error);
+/** The same six pixels, run-length encoded: runs, literal pixels, ends of rows and of the image. */
+const RUNS = {
+  RLE8: { bits: 8, compression: 1, runs: [1, 2, 2, 0, 0, 0, 0, 3, 0, 1, 2, 0, 0, 0, 0, 1] },
+  RLE4: { bits: 4, compression: 2, runs: [1, 0x20, 2, 0, 0, 0, 0, 3, 0x01, 0x20, 0, 0, 0, 1] },
+};
+for (const [name, { bits, compression, runs }] of Object.entries(RUNS)) {
+  const head = encode({ bits, compression, size: [3, 2], palette: PALETTE, rows: [] });
+  const bytes = Buffer.concat([head, Buffer.from(runs)]);
+
+  test(`a BMP with ${name} is unpacked`, async () => {
+    assert.equal(await colorsOf(bytes), WANTED);
   });
+
+  test(`a BMP with ${name} that is cut anywhere is unreadable`, async () => {
+    for (let length = head.length; length < bytes.length - 2; length++) {
+      await assert.rejects(load(bytes.subarray(0, length)), imageError('image_unreadable'));
+    }
+  });
+}
+
+test('a BMP is read without the padding of its last row, and with a wrong offset', async () => {
+  const layout = {
+    bits: 8,
+    palette: PALETTE,
+    rows: [
+      [2, 0, 0],
+      [0, 1, 3],
+    ],
+  };
+  const bytes = encode({ ...layout, size: [3, 2] });
+  assert.equal(await colorsOf(bytes.subarray(0, -1)), WANTED);
+  for (const offset of [0, 54, 60]) {
+    bytes.writeUInt32LE(offset, 10);
+    assert.equal(await colorsOf(bytes), WANTED, String(offset));
+  }
 });
+
+async function colorsOf(bytes: Buffer): Promise<string> {
+  const png = Buffer.from(String((await load(bytes)).dataUrl).slice(22), 'base64');
+  const pixels = await sharp(png).removeAlpha().raw().toBuffer();
+  const names = Array.from({ length: 6 }, (_, at) => {
+    const [red, green] = pixels.subarray(at * 3);
+    return red === 255 ? 'R' : green === 255 ? 'G' : 'B';
+  });
+  return `${names.slice(0, 3).join('')} ${names.slice(3).join('')}`;
+}
 
 test('an alpha of 0 in a BMP hides nothing', async () => {
   const masks = [...MASKS, 0xff000000];

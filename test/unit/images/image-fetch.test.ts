@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { before, test } from 'node:test';
 import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { sightglassVersion } from '../../../server/version.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
 import { imageError, nextConnectionClosed, routeInternetTo, serve } from './picture-server.ts';
 
@@ -32,11 +33,42 @@ test('a request names us, wants a picture as it is, and brings nothing else', as
   assert.deepEqual(headers, {
     host: `127.0.0.1:${port}`,
     connection: 'close',
-    'user-agent': 'Sightglass',
+    'user-agent': `Sightglass/${sightglassVersion()}`,
     accept: 'image/*',
     'accept-encoding': 'identity',
   });
 });
+
+test('the contact is sent to image hosts', async (t) => {
+  const named = new ImageLoader({ allowPrivateUrls: true, contact: 'ada@example.org' });
+  let agent: unknown;
+  const { url } = await serve(t, (request, response) => {
+    agent = request.headers['user-agent'];
+    response.end(png);
+  });
+  await named.load(url, signal);
+  assert.equal(agent, `Sightglass/${sightglassVersion()} (ada@example.org)`);
+});
+
+for (const [status, retryAfter, expected] of [
+  [401, undefined, /wants a sign-in/],
+  [403, undefined, /refuses this download: name a contact with --contact/],
+  [429, '7', /limits downloads: try again in 7 s/],
+  [503, 'soon', /is busy: try again later/],
+  [404, undefined, /no image at this URL/],
+] as const) {
+  test(`a ${status} of an image host says what to do`, async (t) => {
+    const { url } = await serve(t, (_, response) => {
+      response
+        .writeHead(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
+        .end();
+    });
+    await assert.rejects(loader.load(url, signal), (error: Error) => {
+      assert.match(error.message, expected);
+      return imageError('image_http_error')(error);
+    });
+  });
+}
 
 test('redirects are followed, relative ones and all five kinds', async (t) => {
   const five = new ImageLoader({ allowPrivateUrls: true });

@@ -125,7 +125,7 @@ const NO_PICTURES: [string, string | Buffer][] = [
   ['HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0', 'latin1')],
   ['AVIF', Buffer.from('\0\0\0\x18ftypavif\0\0\0\0', 'latin1')],
   ['JPEG XL', Buffer.from([0xff, 0x0a, 1, 2, 3])],
-  ['an unknown format', 'BM is not always a bitmap'],
+  ['text, not an image', 'BM is not always a bitmap'],
   ['an unknown format', Buffer.from([1])],
 ];
 for (const [name, content] of NO_PICTURES) {

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
+import sharp from 'sharp';
+import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { drawShape, toDataUrl } from '../../support/pictures.ts';
+
+// Whether the runtime is sent what a careful viewer shows.
+
+const loader = new ImageLoader();
+const { signal } = new AbortController();
+const load = (bytes: Buffer) => loader.load(toDataUrl(bytes, 'image/png'), signal);
+
+async function firstPixel(bytes: Buffer): Promise<number[]> {
+  const { dataUrl } = await load(bytes);
+  return [...(await sharp(dataUrl.bytes).removeAlpha().raw().toBuffer()).subarray(0, 3)];
+}
+
+const red = { create: { width: 8, height: 8, channels: 3 as const, background: 'red' } };
+
+test('an image with a wide-gamut profile is converted, one with sRGB passed on', async () => {
+  const wide = await sharp(red).withIccProfile('p3').png().toBuffer();
+  const plain = await sharp(red).withIccProfile('srgb').png().toBuffer();
+  assert.equal((await sharp((await load(wide)).dataUrl.bytes).metadata()).icc, undefined);
+  const [redness = 0, green = 0] = await firstPixel(wide);
+  assert(redness >= 253 && green <= 3, `${redness} ${green}`);
+  assert.deepEqual(await firstPixel(plain), [255, 0, 0]);
+});
+
+test('a profile that exchanges red and blue is applied, whatever its name', async () => {
+  const bytes = await sharp(red).withIccProfile('srgb').png().toBuffer();
+  const { icc } = await sharp(bytes).metadata();
+  assert.ok(icc !== undefined);
+  // The directory of tags says where each color is: exchange two names.
+  for (let at = 132; at < 132 + 12 * icc.readUInt32BE(128); at += 12) {
+    const name = icc.toString('latin1', at, at + 4);
+    if (name === 'rXYZ') icc.write('bXYZ', at, 'latin1');
+    if (name === 'bXYZ') icc.write('rXYZ', at, 'latin1');
+  }
+  const [redness = 255, , blue = 0] = await firstPixel(
+    withJpegProfile(await sharp(red).jpeg().toBuffer(), icc),
+  );
+  assert(redness < 20 && blue > 235, `${redness} ${blue}`);
+});
+
+/** Inserts a profile as JPEG's APP2 (ICC.1, B.4). */
+function withJpegProfile(bytes: Buffer, icc: Buffer): Buffer {
+  const data = Buffer.concat([Buffer.from('ICC_PROFILE\0\x01\x01', 'latin1'), icc]);
+  const head = Buffer.from([0xff, 0xe2, 0, 0]);
+  head.writeUInt16BE(data.length + 2, 2);
+  return Buffer.concat([bytes.subarray(0, 2), head, data, bytes.subarray(2)]);
+}
+
+for (const [color, background] of [
+  ['white', 'black'],
+  ['#f5f5f5', 'black'],
+  ['black', 'white'],
+  ['red', 'white'],
+] as const) {
+  test(`${color} content on transparency is shown on ${background}`, async () => {
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><circle cx="32" cy="32" r="20" fill="${color}"/></svg>`;
+    const loaded = await load(await sharp(Buffer.from(svg)).png().toBuffer());
+    assert.equal(loaded.background, background);
+  });
+}
+
+test('broken metadata of a PNG does not reach the runtime', async () => {
+  const bytes = await drawShape({ shape: 'circle', color: 'red' });
+  const text = Buffer.from('\0\0\0\x03tEXta\0b\0\0\0\0', 'latin1'); // a wrong checksum
+  const broken = Buffer.concat([bytes.subarray(0, 33), text, bytes.subarray(33)]);
+  assert.notEqual(crc32(broken.subarray(37, 44)), 0);
+  const { dataUrl } = await load(broken);
+  assert.deepEqual(dataUrl.bytes, bytes);
+});
+
+test('an orientation in XMP alone turns opaque and transparent images alike', async () => {
+  const xmp =
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></r:RDF></x:xmpmeta>';
+  for (const channels of [3, 4] as const) {
+    const background = { r: 255, g: 0, b: 0, alpha: 0.5 };
+    const image = sharp({ create: { width: 20, height: 10, channels, background } });
+    const { width, height } = await load(await image.withXmp(xmp).png().toBuffer());
+    assert.deepEqual([width, height], [10, 20], String(channels));
+  }
+});
+
+test('an intact JPEG of 12 bits is named, not called damaged', async () => {
+  const bytes = await sharp(red).jpeg().toBuffer();
+  const frame = bytes.indexOf(Buffer.from([0xff, 0xc0]));
+  bytes[frame + 4] = 12;
+  await assert.rejects(load(bytes), {
+    code: 'image_unsupported_format',
+    message: /a JPEG with 12 bits per sample/,
+  });
+});
+
+test('frames that are left out are counted', async () => {
+  const frames = await Promise.all(
+    ['red', 'blue', 'green'].map((background) =>
+      sharp({ create: { ...red.create, background } })
+        .png()
+        .toBuffer(),
+    ),
+  );
+  for (const format of ['gif', 'webp'] as const) {
+    const bytes = await sharp(frames, { join: { animated: true } })
+      .toFormat(format)
+      .toBuffer();
+    assert.deepEqual((await load(bytes)).parts, { count: 3, unit: 'frames' });
+  }
+});
