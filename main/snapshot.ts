@@ -49,6 +49,7 @@ export function takeSnapshot({
     active: active.slice(0, LISTED),
     unlisted: Math.max(0, active.length - LISTED),
     recent: activity.recent().slice(0, RECENT).map(toRequestView),
+    textOnlyClients: [...activity.textOnlyClients()],
     ...(trouble === undefined ? {} : { trouble }),
     settings,
     recentModels: [...recentModels],

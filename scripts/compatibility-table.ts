@@ -5,18 +5,41 @@ import type { Compatibility } from '../server/openai/compatibility.ts';
 import { ResponsesRequest } from '../server/openai/responses-request.ts';
 
 const EFFECTS: Readonly<Record<Compatibility['effect'], string>> = {
-  gateway: 'honoured',
-  runtime: 'given to mlx_vlm',
-  'no effect': 'accepted, without effect',
-  refused: 'refused by name',
+  gateway: 'by Sightglass',
+  runtime: 'by mlx_vlm',
+  'no effect': 'nothing to do',
+  ignored: 'ignored',
+  refused: 'refused',
 };
+
+const GROUPS: readonly [title: string, effects: readonly Compatibility['effect'][]][] = [
+  ['Honoured', ['gateway', 'runtime', 'no effect']],
+  ['Ignored and reported', ['ignored']],
+  ['Refused by name', ['refused']],
+];
 
 const HEAD = `# What happens to each parameter
 
-Made from the schemas in \`server/openai\` and \`server/anthropic\` by \`npm run docs\`; a test keeps it
-true. Nothing is silently ignored: a parameter is honoured by Sightglass, given to mlx_vlm as it is,
-accepted because it asks for nothing that shows in an answer, or refused in OpenAI's error form with
-its name in \`param\`. A parameter that is not listed is refused as unknown. \`null\` means not given.
+Generated from the schemas in \`server/openai\` and \`server/anthropic\` by \`npm run docs\`; a test
+keeps it true. A parameter belongs to one of three groups:
+
+- **Honoured**, by Sightglass or by mlx_vlm; or it asks for nothing that could show in an answer. Other
+  servers' spellings of the same are honoured too. If two spellings contradict each other, the API's
+  own wins and the other is reported as ignored.
+- **Ignored and reported**: hints without which an answer is as correct, and every field that is not
+  listed, at any depth. Their values are not validated and never reach the model. The response header
+  \`x-sightglass-ignored\` lists them as JSON paths (names only, percent-encoded, at most 1 KB, then
+  \`+N more\`); the log has all of them at \`--log-level debug\`. \`--strict-parameters\` refuses them
+  instead, as OpenAI does.
+- **Refused by name**: what would change the answer and cannot be had, in OpenAI's error form with the
+  name in \`param\`. Wrong types and values out of range are refused too.
+
+\`null\` means not given.
+
+Without a limit an answer may use the rest of the model's context; \`--max-answer-tokens\` caps every
+answer. The deadline (\`--queue-timeout\`) ends a queued request however far its answer has come: the
+client gets 504 and nothing of the answer. So give slow models a limit of tokens, or stream: streams
+have no deadline once they run.
 `;
 
 /** The parameters of one request's schema, and what is said of each. */
@@ -38,9 +61,16 @@ export function compatibilityPage(): string {
 }
 
 function section(title: string, schema: z.ZodObject): string {
-  const rows = compatibilityOf(schema).map(([name, { effect, note = '', test }]) => {
-    const what = note === '' ? EFFECTS[effect] : `${EFFECTS[effect]}: ${note}`;
-    return `| \`${name}\` | ${what} | [${test.replace(/^.*\//, '')}](../${test}) |`;
+  const all = compatibilityOf(schema);
+  const tables = GROUPS.map(([group, effects]) => {
+    const rows = all.filter(([, { effect }]) => effects.includes(effect)).map(row);
+    const head = '| parameter | what happens to it | tested by |\n| --- | --- | --- |';
+    return `### ${group}\n\n${head}\n${rows.join('\n')}\n`;
   });
-  return `## ${title}\n\n| parameter | what happens to it | tested by |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
+  return `## ${title}\n\n${tables.join('\n')}`;
+}
+
+function row([name, { effect, note = '', test }]: [string, Compatibility]): string {
+  const what = note === '' ? EFFECTS[effect] : `${EFFECTS[effect]}: ${note}`;
+  return `| \`${name}\` | ${what} | [${test.replace(/^.*\//, '')}](../${test}) |`;
 }

@@ -15,8 +15,21 @@ export interface RequestRecord {
   firstTokenAt?: number;
   endedAt?: number;
   tokens: number;
+  /** JSON paths of fields that had no effect. */
+  ignored?: readonly string[];
   outcome?: Outcome;
 }
+
+/** A program whose requests were refused because they have no image. */
+export interface TextOnlyClient {
+  client: string;
+  count: number;
+  /** Epoch milliseconds. */
+  lastAt: number;
+}
+
+/** Clients choose their names: of more than these, the one refused longest ago is forgotten. */
+const MAX_TEXT_ONLY_CLIENTS = 50;
 
 /** Why a request ends that a person cancelled. */
 export class RequestCancelledError extends Error {
@@ -40,6 +53,8 @@ export class Activity {
   #endedTokens = 0;
   readonly #idle: (() => void)[] = [];
   readonly #notice = new ChangeNotice();
+  readonly #textOnly = new Map<string, TextOnlyClient>();
+  readonly #textOnlyListeners = new Set<(client: TextOnlyClient) => void>();
   readonly #endListeners = new Set<(record: Readonly<RequestRecord>) => void>();
 
   /** @param keep number of ended requests to remember */
@@ -74,6 +89,31 @@ export class Activity {
   onEnd(listener: (record: Readonly<RequestRecord>) => void): () => void {
     this.#endListeners.add(listener);
     return () => this.#endListeners.delete(listener);
+  }
+
+  /** Calls the listener when a request without an image was refused. Returns the unsubscribe. */
+  onTextOnlyRefused(listener: (client: TextOnlyClient) => void): () => void {
+    this.#textOnlyListeners.add(listener);
+    return () => this.#textOnlyListeners.delete(listener);
+  }
+
+  /** The programs whose requests without an image were refused, the latest last. */
+  textOnlyClients(): readonly TextOnlyClient[] {
+    return [...this.#textOnly.values()];
+  }
+
+  /** Counts a request without an image that was refused, and reports it to the hosts. */
+  textOnlyRefused(client: string): void {
+    const count = (this.#textOnly.get(client)?.count ?? 0) + 1;
+    const refused = { client, count, lastAt: Date.now() };
+    this.#textOnly.delete(client);
+    this.#textOnly.set(client, refused);
+    const [oldest] = this.#textOnly.keys();
+    if (this.#textOnly.size > MAX_TEXT_ONLY_CLIENTS && oldest !== undefined) {
+      this.#textOnly.delete(oldest);
+    }
+    for (const listener of this.#textOnlyListeners) listener(refused);
+    this.#notice.announce();
   }
 
   has(id: string): boolean {

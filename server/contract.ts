@@ -146,6 +146,10 @@ export const Snapshot = z.object({
   unlisted: Count,
   /** Those that ended last, the newest first. */
   recent: z.array(RequestView),
+  /** Programs whose requests were refused because they have no image, the latest last. */
+  textOnlyClients: z
+    .array(z.object({ client: z.string(), count: Count, lastAt: Milliseconds }))
+    .optional(),
   /** The latest failure since the person last put it away. */
   trouble: Trouble.optional(),
   settings: AppSettings,

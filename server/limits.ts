@@ -32,7 +32,7 @@ export const MAX_TOOL_CALLS = 1000;
 /** Items in a list of keywords, such as `include`; there are fewer keywords than this. */
 export const MAX_WORDS = 32;
 
-/** Stop sequences in Anthropic's API: more than clients use. */
+/** Stop sequences: more than clients use. */
 export const MAX_STOP_SEQUENCES = 64;
 
 /** Fields in an object, such as the tokens in `logit_bias`: more than real requests have. */
@@ -58,6 +58,15 @@ export const BYTES_PER_VALUE = 128;
 
 /** `Retry-After` when the memory for requests is in use: about how long an answer takes. */
 export const MEMORY_RETRY_SECONDS = 5;
+
+/** Ignored fields of a request that are kept by name; further ones are counted. */
+export const MAX_IGNORED_PATHS = 200;
+
+/** The path of an ignored field is cut to this length. */
+export const MAX_IGNORED_PATH_CHARACTERS = 200;
+
+/** Keys in `chat_template_kwargs`; templates know a handful. */
+export const MAX_TEMPLATE_KWARGS = 64;
 
 /** Quotes from a request in an error, such as a field's name, are cut to this length. */
 export const MAX_ERROR_CHARACTERS = 2000;

@@ -93,6 +93,17 @@ export const Settings = z.object({
     'also answer conversations without an image',
     z.boolean().default(false),
   ),
+  strictParameters: setting(
+    '--strict-parameters',
+    'refuse parameters that would be ignored (docs/openai-compatibility.md says which)',
+    z.boolean().default(false),
+  ),
+  maxAnswerTokens: setting(
+    '--max-answer-tokens <count>',
+    'longest answer, whatever a request asks for; if not given, an answer may use the rest of the ' +
+      'context',
+    z.int().min(1).max(100_000_000).optional(),
+  ),
   allowPrivateImageUrls: setting(
     '--allow-private-image-urls',
     'fetch image URLs from private, loopback and link-local addresses too',

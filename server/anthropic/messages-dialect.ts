@@ -2,13 +2,22 @@ import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { pick, runtimeParameters } from '../openai/compatibility.ts';
 import { toTools } from '../openai/function-tool.ts';
+import { findIgnored, type IgnoredFields } from '../openai/ignored-fields.ts';
 import { parseBody } from '../openai/invalid-request.ts';
+import { readSpellings, readStops, readTokenLimit } from '../openai/other-servers.ts';
 import { toMessageBody } from './message-body.ts';
 import { MessageEvents } from './message-events.ts';
 import { toMessages } from './messages-conversation.ts';
 import { MessagesRequest } from './messages-request.ts';
 
 const passedOn = runtimeParameters(MessagesRequest);
+const LIMITS = [
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'num_predict',
+  'n_predict',
+] as const;
 
 /**
  * Anthropic's Messages. Not by mlx_vlm's own route: that one finds stop sequences only after it has
@@ -17,9 +26,11 @@ const passedOn = runtimeParameters(MessagesRequest);
 export const messagesDialect: Dialect = {
   read(body) {
     const request = parseBody(MessagesRequest, body);
+    const ignored = findIgnored(body, request);
     const showsThinking = request.thinking != null && request.thinking.type !== 'disabled';
     return {
-      request: toGenerationRequest(request),
+      request: toGenerationRequest(request, ignored),
+      ignored,
       createEvents: (head) => new MessageEvents(head, showsThinking),
       toBody(head, answers) {
         const [first] = answers;
@@ -30,7 +41,10 @@ export const messagesDialect: Dialect = {
   },
 };
 
-function toGenerationRequest(request: MessagesRequest): GenerationRequest {
+function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): GenerationRequest {
+  const own = { ...pick(request, passedOn), ...toThinking(request) };
+  const { thinking: _, ...others } = request;
+  const { parameters, templateKwargs } = readSpellings(others, own, ignored);
   const choice = request.tool_choice;
   const alone = choice != null && 'disable_parallel_tool_use' in choice;
   return {
@@ -39,16 +53,16 @@ function toGenerationRequest(request: MessagesRequest): GenerationRequest {
     params: { messages: 'messages', schema: 'output_config.format' },
     stream: request.stream === true,
     answers: 1,
-    seed: undefined,
-    maxTokens: request.max_tokens,
-    stops: request.stop_sequences ?? [],
+    seed: request.seed ?? undefined,
+    maxTokens: readTokenLimit(request, LIMITS, ignored),
+    stops: readStops(request, ['stop_sequences', 'stop'], ignored),
     tools: toTools(toFunctions(request), toChoice(request)),
     parallelToolCalls: !(alone && choice.disable_parallel_tool_use === true),
     parameters: {
-      ...pick(request, passedOn),
-      ...toThinking(request),
+      ...parameters,
       ...toFormat(request),
     },
+    templateKwargs,
   };
 }
 
@@ -56,7 +70,9 @@ function toThinking({ thinking, output_config }: MessagesRequest) {
   const effort = output_config?.effort;
   return {
     ...(thinking == null ? {} : { enable_thinking: thinking.type !== 'disabled' }),
-    ...(thinking?.type === 'enabled' ? { thinking_budget: thinking.budget_tokens } : {}),
+    ...(thinking?.type === 'enabled' && thinking.budget_tokens != null
+      ? { thinking_budget: thinking.budget_tokens }
+      : {}),
     ...(effort == null ? {} : { reasoning_effort: effort }),
   };
 }
@@ -70,10 +86,11 @@ function toFormat({ output_config }: MessagesRequest) {
 }
 
 function toFunctions({ tools }: MessagesRequest) {
-  return tools?.map(({ name, description, input_schema: parameters }) => ({
-    type: 'function' as const,
-    function: { name, description, parameters },
-  }));
+  return tools?.map((tool) => {
+    if (tool === undefined) return undefined;
+    const { name, description, input_schema: parameters } = tool;
+    return { type: 'function' as const, function: { name, description, parameters } };
+  });
 }
 
 function toChoice({ tool_choice: choice }: MessagesRequest) {

@@ -1,22 +1,33 @@
 import { z } from 'zod';
-import { MAX_LIST_ITEMS, MAX_MESSAGES, MAX_STOP_SEQUENCES, MAX_TOOLS } from '../limits.ts';
+import { MAX_LIST_ITEMS, MAX_MESSAGES, MAX_TOOLS } from '../limits.ts';
 import { DocumentText, ImageText, JsonObject, JsonSchema } from '../openai/bounded.ts';
-import { gateway, noEffect, refused, runtime } from '../openai/compatibility.ts';
+import { gateway, noEffect, refused, repeated, runtime } from '../openai/compatibility.ts';
 import { FunctionName } from '../openai/function-tool.ts';
+import { otherServers, StopSequences } from '../openai/other-servers.ts';
+import { TokenLimit } from '../openai/sampling.ts';
 
 const test = 'test/contract/messages-api.test.ts';
 
-const TextBlock = z.object({ type: z.literal('text'), text: z.string() });
+/** The prefix cache needs no hint. */
+const cache_control = repeated;
+const TextBlock = z.object({
+  type: z.literal('text'),
+  text: z.string(),
+  cache_control,
+  citations: repeated,
+});
 const ImageBlock = z.object({
   type: z.literal('image'),
   source: z.discriminatedUnion('type', [
     z.object({ type: z.literal('base64'), media_type: z.string(), data: ImageText }),
     z.object({ type: z.literal('url'), url: ImageText }),
   ]),
+  cache_control,
 });
 const DocumentBlock = z.object({
   type: z.literal('document'),
-  source: z.object({ type: z.literal('text'), data: DocumentText }),
+  source: z.object({ type: z.literal('text'), media_type: repeated, data: DocumentText }),
+  cache_control,
 });
 const shown = z.discriminatedUnion('type', [TextBlock, ImageBlock, DocumentBlock]);
 const ToolResultBlock = z.object({
@@ -24,15 +35,21 @@ const ToolResultBlock = z.object({
   tool_use_id: z.string(),
   content: z.union([z.string(), z.array(shown).max(MAX_LIST_ITEMS)]).nullish(),
   is_error: z.boolean().nullish(),
+  cache_control,
 });
 const ToolUseBlock = z.object({
   type: z.literal('tool_use'),
   id: z.string(),
   name: z.string(),
   input: JsonObject,
+  cache_control,
 });
-const ThinkingBlock = z.object({ type: z.literal('thinking'), thinking: z.string() });
-const RedactedBlock = z.object({ type: z.literal('redacted_thinking') });
+const ThinkingBlock = z.object({
+  type: z.literal('thinking'),
+  thinking: z.string(),
+  signature: repeated,
+});
+const RedactedBlock = z.object({ type: z.literal('redacted_thinking'), data: repeated });
 
 const UserMessage = z.object({
   role: z.literal('user'),
@@ -56,47 +73,54 @@ const AssistantMessage = z.object({
 export const AnthropicMessage = z.discriminatedUnion('role', [UserMessage, AssistantMessage]);
 export type AnthropicMessage = z.infer<typeof AnthropicMessage>;
 
+/** A tool that Anthropic defines: there is no schema to offer it by. */
+const AnthropicTool = z
+  .object({
+    type: z.string().refine((type) => type !== 'custom', { error: 'the type of another tool' }),
+  })
+  .transform(() => undefined);
 const disable_parallel_tool_use = z.boolean().nullish();
 
 /** The body of `POST /v1/messages`, after Anthropic's API reference; null means not given. */
-export const MessagesRequest = z.strictObject({
+export const MessagesRequest = z.object({
+  ...otherServers,
   model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
   messages: z.array(AnthropicMessage).min(1).max(MAX_MESSAGES).meta({
     effect: 'gateway',
     note: 'blocks `text`, `image` (`base64`, `url`), `document` (text), `tool_use`, `tool_result` (with images too), `thinking`; `cache_control` has no effect',
     test,
   }),
-  max_tokens: z
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .meta({ effect: 'gateway', note: 'needed, as at Anthropic', test }),
+  max_tokens: TokenLimit.meta({
+    effect: 'gateway',
+    note: 'required, as at Anthropic; -1 means no limit but the context',
+    test,
+  }),
   system: gateway(
     z.union([z.string(), z.array(TextBlock).max(MAX_LIST_ITEMS)]),
     'the first system message',
     test,
   ),
   stream: gateway(z.boolean(), 'not queued', test),
-  stop_sequences: gateway(
-    z.array(z.string().min(1)).max(MAX_STOP_SEQUENCES),
-    'never shown, not even in part',
-    test,
-  ),
+  stop_sequences: gateway(StopSequences, 'up to 64; never shown, not even in part', test),
   temperature: runtime(z.number().min(0).max(1), '', test),
-  top_p: runtime(z.number().gt(0).max(1), '', test),
-  top_k: runtime(z.int().min(0).max(1_000_000), 'at most the number of the model’s tokens', test),
+  top_p: runtime(z.number().min(0).max(1), '0 always takes the likeliest token', test),
+  top_k: runtime(z.int().min(-1).max(1_000_000), 'at most the number of the model’s tokens', test),
   tools: gateway(
     z
       .array(
-        z.object({
-          type: z.literal('custom').nullish(),
-          name: FunctionName,
-          description: z.string().nullish(),
-          input_schema: JsonSchema,
-        }),
+        z.union([
+          z.object({
+            type: z.literal('custom').nullish(),
+            name: FunctionName,
+            description: z.string().nullish(),
+            input_schema: JsonSchema,
+            cache_control,
+          }),
+          AnthropicTool,
+        ]),
       )
       .max(MAX_TOOLS),
-    'functions; Anthropic’s own tools run at Anthropic',
+    'functions. Anthropic’s own tools are ignored and reported',
     test,
   ),
   tool_choice: gateway(
@@ -110,8 +134,8 @@ export const MessagesRequest = z.strictObject({
   ),
   thinking: gateway(
     z.discriminatedUnion('type', [
-      z.object({ type: z.literal('enabled'), budget_tokens: z.int().min(1) }),
-      z.object({ type: z.enum(['adaptive', 'disabled', 'between_tools']) }),
+      z.object({ type: z.literal('enabled'), budget_tokens: z.int().min(1).nullish() }),
+      z.object({ type: z.enum(['adaptive', 'auto', 'disabled', 'between_tools']) }),
     ]),
     'for models that can be told to think; thinking is shown when it was asked for',
     test,
@@ -133,7 +157,8 @@ export const MessagesRequest = z.strictObject({
   user_profile_id: noEffect(z.string(), 'Anthropic’s own'),
   workspace_id: noEffect(z.string(), 'Anthropic’s own'),
   container: refused('there are no containers here'),
-  context_management: refused('send what the model is to read'),
-  mcp_servers: refused('this server calls no tools itself'),
+  mcp_servers: refused('this server calls no tools itself; an empty list is ignored and reported', {
+    ignores: (value) => Array.isArray(value) && value.length === 0,
+  }),
 });
 export type MessagesRequest = z.infer<typeof MessagesRequest>;

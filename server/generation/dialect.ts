@@ -1,4 +1,5 @@
 import type { ApiError } from '../openai/api-error.ts';
+import type { IgnoredFields } from '../openai/ignored-fields.ts';
 import type { Answer, AnswerDelta } from './answer.ts';
 import type { CollectedAnswer } from './collected-answer.ts';
 import type { GenerationRequest } from './generation-request.ts';
@@ -15,6 +16,8 @@ export interface Dialect {
 /** One request of a dialect, and how its answers are told. */
 export interface Exchange {
   request: GenerationRequest;
+  /** Fields that have no effect; the client is told. */
+  ignored: IgnoredFields;
   /** The body of the whole answer. */
   toBody(head: AnswerHead, answers: readonly FinishedAnswer[]): object;
   createEvents(head: AnswerHead): AnswerEvents;

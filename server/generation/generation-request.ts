@@ -11,7 +11,8 @@ export interface GenerationRequest {
   stream: boolean;
   /** How many answers are wanted, one after the other. */
   answers: number;
-  seed: number | undefined;
+  /** 64 bits, signed; a bigint beyond 2^53. */
+  seed: number | bigint | undefined;
   maxTokens: number | undefined;
   /** Texts at which an answer ends, without them. mlx_vlm knows none. */
   stops: readonly string[];
@@ -20,4 +21,6 @@ export interface GenerationRequest {
   parallelToolCalls: boolean;
   /** What mlx_vlm is given as it is, under its own names (`VLMRequest` in its `schemas.py`). */
   parameters: Readonly<Record<string, unknown>>;
+  /** For the model's chat template. The launcher passes on those that the template uses. */
+  templateKwargs: Readonly<Record<string, string | number | boolean>>;
 }

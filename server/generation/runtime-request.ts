@@ -9,6 +9,10 @@ import type { GenerationRequest } from './generation-request.ts';
 import { toRuntimeTools } from './tools.ts';
 
 const MAX_SEED = 2 ** 32;
+/** The limit for a model that does not tell its context length. */
+const NO_LIMIT = 1_000_000;
+/** Below this, the arithmetic of the runtime takes `top_p` for 0, which it takes for none. */
+const MIN_TOP_P = 1e-6;
 
 /**
  * What the runtime is asked for answer number `index`: always the loaded model (another name would
@@ -22,9 +26,15 @@ export function toRuntimeRequest(
   model: ReadyLine,
   index: number,
 ): RuntimeChatRequest {
-  const { messages, parameters, seed, maxTokens, tools } = request;
+  const { messages, seed, maxTokens = NO_LIMIT, tools } = request;
+  const templateKwargs = Object.fromEntries(
+    Object.entries(request.templateKwargs).filter(([name]) => model.template_names.includes(name)),
+  );
+  const parameters = toSampling(request.parameters);
   refuseTooManyImages(request, model.context_length);
+  refuseEmpty(request);
   refuseMediaTokens(messages, tools, model.media_tokens);
+  refuseMediaTokensInTemplate(templateKwargs, model.media_tokens);
   if (model.vocab_size !== null) refuseBeyondVocabulary(parameters, model.vocab_size);
   return {
     model: model.model,
@@ -32,11 +42,65 @@ export function toRuntimeRequest(
     stream_options: { include_usage: true },
     context_management: [], // none given means that mlx_vlm shortens conversations by itself
     messages: toRuntimeMessages(messages, imageDataUrls),
-    seed: seed === undefined ? randomInt(MAX_SEED) : (Math.abs(seed) + index) % MAX_SEED,
-    ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+    seed: seed === undefined ? randomInt(MAX_SEED) : toRuntimeSeed(seed, index),
+    // Without a limit mlx_vlm ends every answer after 2,048 tokens.
+    max_tokens: Math.min(maxTokens, model.context_length ?? NO_LIMIT),
     ...parameters,
     ...toRuntimeTools(tools),
+    ...(Object.keys(templateKwargs).length === 0
+      ? {}
+      : { sightglass_template_kwargs: templateKwargs }),
   };
+}
+
+/** The likeliest token only, for a `top_p` of 0: mlx_vlm takes 0 for none given, as it takes -1. */
+function toSampling(parameters: GenerationRequest['parameters']): Record<string, unknown> {
+  const { top_p, top_k, ...others } = parameters;
+  return {
+    ...others,
+    ...(top_k === undefined ? {} : { top_k: Math.max(0, Number(top_k)) }),
+    ...(top_p === undefined ? {} : Number(top_p) < MIN_TOP_P ? { temperature: 0 } : { top_p }),
+  };
+}
+
+/**
+ * mlx_vlm uses 32 bits of a seed. The upper 32 of a signed 64-bit one change the lower ones, so that
+ * 7 and -7 differ, as do two large neighbours. Seeds of 32 bits stay as they are.
+ */
+function toRuntimeSeed(seed: number | bigint, index: number): number {
+  const bits = BigInt.asUintN(64, BigInt(seed) + BigInt(index));
+  const upper = Number(bits >> 32n);
+  return (Number(bits & 0xffff_ffffn) ^ Math.imul(upper, 0x9e37_79b1)) >>> 0;
+}
+
+/** A conversation without a word has nothing to answer; mlx_vlm's own error names no field. */
+function refuseEmpty({ messages, params }: GenerationRequest): void {
+  const says = messages.some(
+    ({ content, toolCalls = [], reasoning }) =>
+      toolCalls.length > 0 ||
+      (reasoning?.text.trim() ?? '') !== '' ||
+      content.some((part) => part.type === 'image' || part.text.trim() !== ''),
+  );
+  if (says) return;
+  throw new InvalidRequestError(
+    `Expected \`${params.messages}\` to have a text or an image, got only empty texts.`,
+    { param: params.messages, code: 'empty_input' },
+  );
+}
+
+function refuseMediaTokensInTemplate(
+  kwargs: GenerationRequest['templateKwargs'],
+  mediaTokens: readonly string[],
+): void {
+  for (const [name, value] of Object.entries(kwargs)) {
+    const token = mediaTokens.find((candidate) => String(value).includes(candidate));
+    if (token === undefined) continue;
+    const param = `chat_template_kwargs.${name}`;
+    throw new InvalidRequestError(
+      `Expected \`${param}\` to be without ${token}: this model marks images with it. Remove it.`,
+      { param, code: 'media_token_in_text' },
+    );
+  }
 }
 
 /**

@@ -2,7 +2,13 @@ import cors from '@koa/cors';
 import type { Middleware } from 'koa';
 import type { State } from './deps.ts';
 
-const EXPOSED = ['x-request-id', 'request-id', 'retry-after', 'x-sightglass-images'];
+const EXPOSED = [
+  'x-request-id',
+  'request-id',
+  'retry-after',
+  'x-sightglass-ignored',
+  'x-sightglass-images',
+];
 const A_DAY = 24 * 3600;
 
 /**

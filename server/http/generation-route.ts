@@ -7,6 +7,8 @@ import { isClientMistake, toGenerationError } from '../generation/generation-err
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { refuseTooManyImages, refuseTooManyPixels } from '../generation/runtime-request.ts';
 import { AtCapacityError, InvalidRequestError } from '../openai/api-error.ts';
+import type { IgnoredFields } from '../openai/ignored-fields.ts';
+import { refuseIgnored } from '../openai/invalid-request.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import { GenerationFailedError, RuntimeRefusedError } from '../runtime/runtime-errors.ts';
 import type { Deps, HttpContext, State } from './deps.ts';
@@ -20,19 +22,28 @@ import {
 } from './generation-job.ts';
 import { modelIdOf } from './model-id.ts';
 import { retryAfterSeconds, toApiError } from './to-api-error.ts';
-import { track } from './track.ts';
+import { clientOf, track } from './track.ts';
 
 /** A route that has the model answer: admitted, its images fetched, queued, answered. */
 export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<State> {
   return async (ctx) => {
-    const exchange = dialect.read(ctx.request.body);
-    const { messages, params, stream } = exchange.request;
+    const { request: asked, ignored, ...rest } = dialect.read(ctx.request.body);
+    const request = limitAnswer(forTemplate(deps, asked, ignored), deps.settings.maxAnswerTokens);
+    if (deps.settings.strictParameters) refuseIgnored(ignored);
+    if (ignored.count > 0) ctx.set('x-sightglass-ignored', ignored.toHeader());
+    const exchange = { ...rest, request, ignored };
+    const { messages, params, stream } = request;
     refuseTooManyImages(exchange.request, contextLengthOf(deps));
     refuseTooManyPixels(exchange.request.parameters, deps.settings.maxImagePixels);
     const kind = imagesOf(messages).length > 0 ? 'vision' : 'text';
-    if (kind === 'text') refuseTextOnly(deps, params.messages);
+    if (kind === 'text') refuseTextOnly(deps, ctx, params.messages);
     if (stream) refuseTooManyStreams(deps);
     await track(deps, ctx, { kind, stream }, async (record, signal) => {
+      if (ignored.count > 0) {
+        record.ignored = ignored.paths;
+        const { paths, count } = ignored;
+        deps.log.debug({ id: record.id, ignored: paths, count }, 'ignored fields');
+      }
       const loading = { signal, client: record.client, memory: ctx.state.memory };
       let images: GenerationJob['images'] | undefined;
       const job: GenerationJob = {
@@ -135,13 +146,49 @@ function newAnswers({ request }: GenerationJob): Answer[] {
   return Array.from({ length: request.answers }, () => new Answer(request));
 }
 
-function refuseTextOnly({ settings }: Deps, param: string): void {
+/**
+ * Without the `chat_template_kwargs` that the loaded model's template does not use; they are reported.
+ * While no model is loaded, the launcher drops them.
+ */
+function forTemplate(
+  { runtime }: Deps,
+  request: GenerationRequest,
+  ignored: IgnoredFields,
+): GenerationRequest {
+  if (runtime.state.phase !== 'ready') return request;
+  const names = runtime.state.model.template_names;
+  const used = Object.entries(request.templateKwargs).filter(([name]) => {
+    if (names.includes(name)) return true;
+    ignored.add('chat_template_kwargs', name);
+    return false;
+  });
+  return { ...request, templateKwargs: Object.fromEntries(used) };
+}
+
+/** `--max-answer-tokens` holds for every request, also for those without a limit. */
+function limitAnswer(
+  request: GenerationRequest,
+  maxAnswerTokens: number | undefined,
+): GenerationRequest {
+  if (maxAnswerTokens === undefined) return request;
+  return { ...request, maxTokens: Math.min(request.maxTokens ?? maxAnswerTokens, maxAnswerTokens) };
+}
+
+function refuseTextOnly({ settings, activity }: Deps, ctx: HttpContext, param: string): void {
   if (settings.allowTextOnly) return;
+  activity.textOnlyRefused(appOf(ctx, settings.apiKey));
   throw new InvalidRequestError(
     'Expected an image: this server answers questions about images. Add one to a user message ' +
-      '(an image_url, input_image or image part), or start it with --allow-text-only.',
+      '(an image_url, input_image or image part). To answer text alone too, start the server with ' +
+      '--allow-text-only (in the app: Answer without a picture).',
     { code: 'text_only_unsupported', param },
   );
+}
+
+/** The client's program, by its User-Agent without the version; else its key or address. */
+function appOf(ctx: HttpContext, apiKey: string | undefined): string {
+  const [family = ''] = /^[\w.+-]{1,60}(?: [A-Z][\w.+-]{0,40})?/.exec(ctx.get('user-agent')) ?? [];
+  return family === '' ? clientOf(ctx, apiKey) : family;
 }
 
 /** The loaded model's; null if unknown or no model is loaded. */

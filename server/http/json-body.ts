@@ -99,6 +99,8 @@ async function readOrdinary(ctx: HttpContext, reading: Reading, parse: () => Pro
   } finally {
     arrival.stop();
   }
+  const { body, rawBody } = ctx.request as { body?: unknown; rawBody?: string };
+  restoreSeed(body, rawBody ?? '');
   // koa-bodyparser keeps the raw text too, another copy of any images in it.
   Reflect.deleteProperty(ctx.request, 'rawBody');
   const { values } = checkBody(ctx.request.body, new Map());
@@ -146,6 +148,7 @@ async function toBody(scanner: JsonScanner, placeholder: string, memory: Reserva
   const json = text.startsWith('\ufeff') ? text.slice(1) : text;
   if (json !== '' && !/^[\x20\t\n\r]*[[{]/.test(json)) throw new SyntaxError(NO_OBJECT);
   const body: unknown = json === '' ? {} : JSON.parse(json);
+  restoreSeed(body, json);
   const texts = new Map<string, LongText>();
   for (const [index, { literal, hasEscapes }] of taken.entries()) {
     texts.set(`${placeholder}${index}`, await readJsonString(literal, hasEscapes));
@@ -154,6 +157,19 @@ async function toBody(scanner: JsonScanner, placeholder: string, memory: Reserva
   const images = [...texts.values()].reduce((sum, { length }) => sum + length, 0);
   memory.resize(images + text.length * 2 + values * BYTES_PER_VALUE);
   return body;
+}
+
+/**
+ * A seed has 64 bits, and JSON.parse rounds those beyond 2^53: two neighbours would become one. Puts
+ * a bigint with all digits in its place.
+ */
+function restoreSeed(body: unknown, json: string): void {
+  if (typeof body !== 'object' || body === null || !('seed' in body)) return;
+  const { seed } = body;
+  if (!Number.isInteger(seed) || Number.isSafeInteger(seed)) return;
+  for (const [, digits = ''] of json.matchAll(/"seed"\s*:\s*(-?\d+)(?=\s*[,}])/g)) {
+    if (Number(digits) === seed) Object.assign(body, { seed: BigInt(digits) });
+  }
 }
 
 function decompress(request: IncomingMessage, encoding: string): Readable {

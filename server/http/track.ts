@@ -42,7 +42,7 @@ export async function track(
  * Who takes turns in the fair line: the key a client sends, be it needed or not, since that tells
  * one app on this machine from another; else its address.
  */
-function clientOf(ctx: HttpContext, apiKey: string | undefined): string {
+export function clientOf(ctx: HttpContext, apiKey: string | undefined): string {
   const keys = apiKeysOf(ctx.headers);
   const [key] = keys;
   if (key === undefined || (apiKey !== undefined && keys.includes(apiKey))) {

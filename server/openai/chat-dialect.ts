@@ -8,18 +8,29 @@ import type { ChatMessage } from './chat-message.ts';
 import { ChatCompletionRequest } from './chat-request.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
 import { toTools } from './function-tool.ts';
+import { findIgnored, type IgnoredFields } from './ignored-fields.ts';
 import { parseBody } from './invalid-request.ts';
+import { readSpellings, readStops, readTokenLimit } from './other-servers.ts';
 
 const passedOn = runtimeParameters(ChatCompletionRequest);
+const LIMITS = [
+  'max_completion_tokens',
+  'max_tokens',
+  'max_output_tokens',
+  'num_predict',
+  'n_predict',
+] as const;
 
 /** OpenAI's chat completions. */
 export const chatDialect: Dialect = {
   read(body) {
     const request = parseBody(ChatCompletionRequest, body);
     refuseContradictions(request);
+    const ignored = findIgnored(body, request);
     const includeUsage = request.stream_options?.include_usage === true;
     return {
-      request: toGenerationRequest(request),
+      request: toGenerationRequest(request, ignored),
+      ignored,
       toBody: toChatCompletion,
       createEvents: (head) => new ChatCompletionEvents(head, includeUsage),
     };
@@ -27,8 +38,13 @@ export const chatDialect: Dialect = {
 };
 
 /** What a request for chat completions asks of the model. */
-export function toGenerationRequest(request: ChatCompletionRequest): GenerationRequest {
+export function toGenerationRequest(
+  request: ChatCompletionRequest,
+  ignored: IgnoredFields,
+): GenerationRequest {
   const answers = request.n ?? 1;
+  const own = pick(request, passedOn);
+  const { parameters, templateKwargs } = readSpellings(request, own, ignored);
   return {
     model: request.model ?? undefined,
     messages: request.messages.map(toMessage),
@@ -36,14 +52,15 @@ export function toGenerationRequest(request: ChatCompletionRequest): GenerationR
     stream: request.stream === true,
     answers,
     seed: request.seed ?? undefined,
-    maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
-    stops: request.stop == null ? [] : [request.stop].flat(),
+    maxTokens: readTokenLimit(request, LIMITS, ignored),
+    stops: readStops(request, ['stop', 'stop_sequences'], ignored),
     tools: toTools(request.tools, request.tool_choice),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
       ...(answers > 1 ? { temperature: 1 } : {}), // without it every answer would be the same
-      ...pick(request, passedOn),
+      ...parameters,
     },
+    templateKwargs,
   };
 }
 

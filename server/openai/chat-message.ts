@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MAX_LIST_ITEMS, MAX_TOOL_CALLS } from '../limits.ts';
 import { ImageText } from './bounded.ts';
+import { repeated } from './compatibility.ts';
 
 /** How closely a picture is read; `low` has it scaled down, as OpenAI does. */
 export const ImageDetail = z.enum(['auto', 'low', 'high', 'original']).nullish();
@@ -16,13 +17,8 @@ const ImageUrl = z.union([
 const ImagePart = z.object({ type: z.literal('image_url'), image_url: ImageUrl });
 
 const text = z.union([z.string(), z.array(TextPart).min(1).max(MAX_LIST_ITEMS)]);
-const textAndImages = z.union([
-  z.string(),
-  z
-    .array(z.discriminatedUnion('type', [TextPart, ImagePart]))
-    .min(1)
-    .max(MAX_LIST_ITEMS),
-]);
+const parts = z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).max(MAX_LIST_ITEMS);
+const textAndImages = z.union([z.string(), parts.min(1)]);
 const name = z.string().nullish();
 
 const InstructionMessage = z.object({ role: z.enum(['system', 'developer']), content: text, name });
@@ -32,18 +28,17 @@ const AssistantMessage = z.object({
   content: z
     .union([
       z.string(),
-      z
-        .array(z.discriminatedUnion('type', [TextPart, RefusalPart]))
-        .min(1)
-        .max(MAX_LIST_ITEMS),
+      z.array(z.discriminatedUnion('type', [TextPart, RefusalPart])).max(MAX_LIST_ITEMS),
     ])
     .nullish(),
   refusal: z.string().nullish(),
+  annotations: repeated,
   reasoning_content: z.string().nullish(),
   tool_calls: z
     .array(
       z.object({
         id: z.string(),
+        index: repeated,
         type: z.literal('function'),
         function: z.object({ name: z.string(), arguments: z.string() }),
       }),
@@ -54,7 +49,8 @@ const AssistantMessage = z.object({
 });
 const ToolMessage = z.object({
   role: z.literal('tool'),
-  content: textAndImages,
+  /** A tool may have nothing to say. */
+  content: z.union([z.string(), parts]),
   tool_call_id: z.string(),
 });
 

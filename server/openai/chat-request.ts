@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { MAX_MESSAGES, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
-import { JsonObject, JsonSchema, record } from './bounded.ts';
+import { JsonObject, JsonSchema } from './bounded.ts';
 import { ChatMessage } from './chat-message.ts';
 import { gateway, noEffect, refused, runtime } from './compatibility.ts';
-import { FunctionName, FunctionTool, ToolChoice } from './function-tool.ts';
-import { mlxParameters, sampling } from './sampling.ts';
+import { FunctionName, FunctionTool, OtherTool, ToolChoice } from './function-tool.ts';
+import { otherServers, ReasoningEffort, StopSequences } from './other-servers.ts';
+import { Seed, sampling, TokenLimit } from './sampling.ts';
 
 const ResponseFormat = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text') }),
@@ -20,10 +21,7 @@ const ResponseFormat = z.discriminatedUnion('type', [
   }),
 ]);
 
-const tokens = z.int().min(1).max(1_000_000);
-const penalty = z.number().min(-2).max(2);
-const stopSequence = z.string().min(1);
-const TokenId = z.string().regex(/^\d{1,9}$/, { error: 'that is the id of a token' });
+const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
 const hint = 'the prefix cache needs no hint';
 const local = 'nothing leaves this Mac';
 
@@ -31,7 +29,8 @@ const local = 'nothing leaves this Mac';
  * The body of `POST /v1/chat/completions`, after OpenAI's API reference; null means not given. What
  * is said of each parameter here is what `docs/openai-compatibility.md` tells.
  */
-export const ChatCompletionRequest = z.strictObject({
+export const ChatCompletionRequest = z.object({
+  ...otherServers,
   messages: z.array(ChatMessage).min(1).max(MAX_MESSAGES).meta({
     effect: 'gateway',
     note: 'roles `system`, `developer`, `user`, `assistant`, `tool`; images of users and tools; `detail: low` scales a picture down to 512 × 512 at most',
@@ -43,19 +42,19 @@ export const ChatCompletionRequest = z.strictObject({
     z.object({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() }),
     '`include_usage`; there is no obfuscation, so that `include_obfuscation` has no effect',
   ),
-  max_completion_tokens: gateway(tokens, 'the model’s context is the limit beside it'),
-  max_tokens: gateway(tokens, 'the older name of `max_completion_tokens`'),
+  max_completion_tokens: gateway(
+    TokenLimit,
+    'the model’s context is the limit beside it, and the only one without it; -1 means no limit',
+  ),
+  max_tokens: gateway(TokenLimit, 'the older name of `max_completion_tokens`'),
   n: gateway(z.int().min(1).max(128), 'one after the other, in one slot; each with its own seed'),
-  seed: gateway(z.int(), 'a random one is used if none is given'),
+  seed: gateway(Seed, 'signed, 64 bits; a random one is used if none is given'),
   stop: gateway(
-    z.union([stopSequence, z.array(stopSequence).min(1).max(4)]),
-    'never shown, not even in part',
+    StopSequences,
+    'up to 64; never shown, not even in part',
     'test/unit/generation/stop-matcher.test.ts',
   ),
   ...sampling,
-  presence_penalty: runtime(penalty),
-  frequency_penalty: runtime(penalty),
-  logit_bias: runtime(record(TokenId, z.number().min(-100).max(100))),
   logprobs: runtime(z.boolean()),
   top_logprobs: runtime(z.int().min(0).max(20), 'with `logprobs`'),
   response_format: runtime(
@@ -64,12 +63,12 @@ export const ChatCompletionRequest = z.strictObject({
     'test/contract/structured-output.test.ts',
   ),
   reasoning_effort: runtime(
-    z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']),
+    ReasoningEffort,
     'for models that think; the reasoning comes as `reasoning_content`',
   ),
   tools: gateway(
-    z.array(FunctionTool).max(MAX_TOOLS),
-    'functions; the model’s own format is parsed',
+    z.array(z.union([FunctionTool, OtherTool])).max(MAX_TOOLS),
+    'functions; the model’s own format is parsed. Tools of other types are ignored and reported',
   ),
   tool_choice: gateway(
     ToolChoice,
@@ -78,8 +77,6 @@ export const ChatCompletionRequest = z.strictObject({
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call'),
   modalities: gateway(z.array(z.literal('text')).min(1).max(MAX_WORDS), 'text only'),
-  verbosity: gateway(z.literal('medium'), 'only the default; ask for it in the prompt'),
-  ...mlxParameters,
   user: noEffect(z.string(), local),
   safety_identifier: noEffect(z.string(), local),
   store: noEffect(z.boolean(), 'nothing is stored'),
@@ -90,7 +87,7 @@ export const ChatCompletionRequest = z.strictObject({
   prompt_cache_options: noEffect(JsonObject, hint),
   prompt_cache_retention: noEffect(z.string(), hint),
   audio: refused('this server answers in text'),
-  functions: refused('it is deprecated; send `tools`'),
+  functions: refused('it is deprecated; send `tools`', { unless: isEmpty }),
   function_call: refused('it is deprecated; send `tool_choice`'),
   moderation: refused('this server moderates nothing'),
   web_search_options: refused('this server does not search the web'),

@@ -1,43 +1,96 @@
 import { z } from 'zod';
 
-/** What becomes of a parameter; `docs/openai-compatibility.md` is made of these. */
+/**
+ * What happens to a parameter; `docs/openai-compatibility.md` is generated from these. The first
+ * three are honoured, the fourth is ignored and reported, the last is refused by name.
+ */
 export interface Compatibility {
   /**
-   * `gateway`: Sightglass honours it. `runtime`: mlx_vlm does, given it as it is. `no effect`:
-   * accepted, since it asks for nothing that shows in an answer. `refused`: an error names it.
+   * `gateway`: Sightglass honours it. `runtime`: mlx_vlm does, and gets it unchanged. `no effect`:
+   * accepted, because it asks for nothing that could show in an answer here. `ignored`: it cannot
+   * be honoured, and the client is told so. `refused`: the request fails, and the error names it.
    */
-  effect: 'gateway' | 'runtime' | 'no effect' | 'refused';
+  effect: 'gateway' | 'runtime' | 'no effect' | 'ignored' | 'refused';
   note?: string;
   /** The test that shows it. */
   test: string;
 }
 
 const contract = 'test/contract/parameters.test.ts';
+/** Where the table of other servers' parameters is tested. */
+const others = 'test/contract/other-servers.test.ts';
 
 /** A parameter that Sightglass itself honours. Null means not given, in OpenAI's API and here. */
 export function gateway<Schema extends z.ZodType>(schema: Schema, note: string, test = contract) {
   return schema.nullish().meta({ effect: 'gateway', note, test } satisfies Compatibility);
 }
 
-/** A parameter that the runtime is given as it is. */
+/** A parameter that the runtime gets unchanged. */
 export function runtime<Schema extends z.ZodType>(schema: Schema, note = '', test = contract) {
   return schema.nullish().meta({ effect: 'runtime', note, test } satisfies Compatibility);
 }
 
-/** A parameter that asks for nothing a local model could do otherwise. */
+/** A parameter of the API itself that asks for nothing a local model could do otherwise. */
 export function noEffect<Schema extends z.ZodType>(schema: Schema, note: string) {
   return schema
     .nullish()
     .meta({ effect: 'no effect', note, test: contract } satisfies Compatibility);
 }
 
-/** A parameter that would change the answer in a way that cannot be had here; says why. */
-export function refused(why: string) {
-  const schema = z.null({ error: `left out: ${why}` }).optional();
-  return schema.meta({ effect: 'refused', note: why, test: contract } satisfies Compatibility);
+/**
+ * A parameter that is ignored whatever its value, and reported. `unless` are values that ask for
+ * what happens anyway: those are not worth a report.
+ */
+export function ignored(note: string, unless?: z.ZodType) {
+  const schema = unless === undefined ? dropped : z.union([unless, dropped]);
+  return schema.nullish().meta({ effect: 'ignored', note, test: others } satisfies Compatibility);
 }
 
-/** The parameters of a request's schema that are given to the runtime as they are. */
+/** Any value; nothing remains of it, which is how `findIgnored` knows that it was ignored. */
+export const dropped = z.unknown().transform(() => undefined);
+
+/** A field of the API that clients repeat from our own answers: accepted, and not kept. */
+export const repeated = z
+  .unknown()
+  .transform(() => null)
+  .optional();
+
+/**
+ * A parameter that would change the answer in a way that cannot be had here; says why. Values for
+ * which `unless` holds ask for nothing and are accepted.
+ */
+export function refused(
+  why: string,
+  {
+    unless = () => false,
+    ignores = () => false,
+    test = contract,
+  }: {
+    unless?: (value: unknown) => boolean;
+    /** Values that cannot be honoured either, but without which the answer is the same. */
+    ignores?: (value: unknown) => boolean;
+    test?: string;
+  } = {},
+) {
+  const isAccepted = (value: unknown) => value === null || unless(value) || ignores(value);
+  const schema = z
+    .custom<unknown>(isAccepted, { error: `left out: ${why}` })
+    .transform((value) => (ignores(value) ? undefined : value))
+    .optional();
+  return schema.meta({ effect: 'refused', note: why, test } satisfies Compatibility);
+}
+
+/** As `refused`, of other servers' parameters. */
+export function refusedOfOthers(why: string, unless?: (value: unknown) => boolean) {
+  return refused(why, { test: others, ...(unless === undefined ? {} : { unless }) });
+}
+
+/** As `gateway`, of other servers' parameters. */
+export function spelling<Schema extends z.ZodType>(schema: Schema, note: string) {
+  return gateway(schema, note, others);
+}
+
+/** The parameters of a request's schema that the runtime gets unchanged. */
 export function runtimeParameters(schema: z.ZodObject): readonly string[] {
   return Object.entries(schema.shape)
     .filter(([, parameter]) => (parameter as z.ZodType).meta()?.['effect'] === 'runtime')

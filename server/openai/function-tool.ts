@@ -22,6 +22,22 @@ export const FunctionTool = z.object({
   type: z.literal('function'),
   function: z.object(functionTool),
 });
+/** A tool that cannot be offered to the model, such as one that OpenAI runs: ignored and reported. */
+export const OtherTool = z
+  .object({
+    type: z.string().refine((type) => type !== 'function', { error: 'the type of another tool' }),
+  })
+  .transform(() => undefined);
+
+/** Without the tools that are not offered. Each keeps its place in the client's list. */
+export function placeTools<Tool>(
+  tools: readonly (Tool | undefined)[] | null | undefined,
+): { tool: Tool; param: string }[] {
+  return (tools ?? []).flatMap((tool, index) =>
+    tool === undefined ? [] : [{ tool, param: `tools.${index}` }],
+  );
+}
+
 export type FunctionTool = z.infer<typeof FunctionTool>;
 
 const NamedFunction = z.object({
@@ -49,10 +65,10 @@ export type ToolChoice = z.infer<typeof ToolChoice>;
  * @throws InvalidRequestError when a choice names no tool there is
  */
 export function toTools(
-  tools: readonly FunctionTool[] | null | undefined,
+  tools: readonly (FunctionTool | undefined)[] | null | undefined,
   choice: ToolChoice | null | undefined,
 ): Tools | undefined {
-  const there = (tools ?? []).map((tool, index) => ({ ...tool.function, param: `tools.${index}` }));
+  const there = placeTools(tools).map(({ tool, param }) => ({ ...tool.function, param }));
   if (choice === 'required') refuseUnlessThere(there.length > 0, choice);
   if (choice == null || typeof choice === 'string') {
     return there.length === 0 ? undefined : { functions: there, choice: choice ?? 'auto' };

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { LongText } from '../images/long-text.ts';
 import { InvalidRequestError } from './api-error.ts';
+import type { IgnoredFields } from './ignored-fields.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -18,21 +19,29 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
 }
 
 /**
+ * What `--strict-parameters` does with the fields that would be ignored.
+ * @throws InvalidRequestError that names the first of them
+ */
+export function refuseIgnored({ paths: [param] }: IgnoredFields): void {
+  if (param === undefined) return;
+  throw new InvalidRequestError(
+    `Unrecognized request argument supplied: ${param}. Leave it out, or start the server without ` +
+      '--strict-parameters, which would ignore it.',
+    { param, code: 'unknown_parameter' },
+  );
+}
+
+/**
  * Turns what zod found wrong into OpenAI's error: the first problem, the field in `param`, and a
  * message that tells what was expected and what came.
  */
 export function toInvalidRequest(error: z.ZodError, body: unknown): InvalidRequestError {
   const { issue, path } = mostTelling(error.issues, []);
-  if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0] ?? '';
-    return new InvalidRequestError(`Unrecognized request argument supplied: ${key}`, {
-      param: [...path, key].join('.'),
-    });
-  }
   const field = path.join('.');
-  const got = describe(path.reduce<unknown>(step, body));
+  const expected = expectation(issue);
+  const got = describe(path.reduce<unknown>(step, body), / items?\b/.test(expected));
   return new InvalidRequestError(
-    `Expected ${field === '' ? 'the body' : `\`${field}\``} to be ${expectation(issue)}, got ${got}.`,
+    `Expected ${field === '' ? 'the body' : `\`${field}\``} to be ${expected}, got ${got}.`,
     { param: field === '' ? null : field },
   );
 }
@@ -59,9 +68,9 @@ function expectation(issue: Issue): string {
       if (!issue.message.startsWith('Invalid')) return issue.message;
       return issue.expected === 'int' ? 'an integer' : withArticle(issue.expected);
     case 'too_small':
-      return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unit(issue.origin)}`;
+      return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unit(issue.origin, issue.minimum)}`;
     case 'too_big':
-      return `at most ${issue.maximum}${unit(issue.origin)}`;
+      return `at most ${issue.maximum}${unit(issue.origin, issue.maximum)}`;
     case 'invalid_value':
       return issue.message.startsWith('Invalid') ? oneOf(issue.values) : issue.message;
     case 'invalid_union':
@@ -83,9 +92,9 @@ function withArticle(type: string): string {
   return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 
-function unit(origin: string): string {
-  if (origin === 'array') return ' item(s)';
-  return origin === 'string' ? ' character(s)' : '';
+function unit(origin: string, count: number | bigint): string {
+  const noun = { array: 'item', string: 'character' }[origin];
+  return noun === undefined ? '' : ` ${noun}${Number(count) === 1 ? '' : 's'}`;
 }
 
 function oneOf(values: readonly unknown[]): string {
@@ -98,14 +107,15 @@ function step(value: unknown, key: PropertyKey): unknown {
 }
 
 /** A value as an error may show it: short, and never the payload of an image. */
-function describe(value: unknown): string {
+function describe(value: unknown, isAboutLength: boolean): string {
   if (value === undefined) return 'nothing';
   if (value instanceof LongText) return `a string of ${value.length} characters`;
   if (Array.isArray(value)) {
-    if (value.length > 100) return `an array of ${value.length}`;
-    return value.length === 0 ? 'an empty array' : 'an array';
+    if (value.length === 0) return 'an empty array';
+    return value.length > 100 || isAboutLength ? `an array of ${value.length}` : 'an array';
   }
   if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'bigint') return String(value);
   if (typeof value !== 'string') return JSON.stringify(value);
   return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
 }

@@ -7,6 +7,7 @@ import type {
 } from 'openai/resources/responses/responses';
 import type { AnswerHead, FinishedAnswer } from '../generation/dialect.ts';
 import { toUsage, type Usage } from '../generation/usage.ts';
+import { placeTools } from './function-tool.ts';
 import type { ResponseBody } from './response-store.ts';
 import type { ResponsesRequest } from './responses-request.ts';
 
@@ -24,7 +25,8 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
     error: null,
     incomplete_details: null,
     instructions: request.instructions ?? null,
-    max_output_tokens: request.max_output_tokens ?? null,
+    max_output_tokens:
+      request.max_output_tokens === -1 ? null : (request.max_output_tokens ?? null),
     max_tool_calls: request.max_tool_calls ?? null,
     model: head.model,
     output: [],
@@ -37,7 +39,7 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
     frequency_penalty: 0,
     text: { format: textFormat(request), verbosity: 'medium' },
     tool_choice: request.tool_choice ?? 'auto',
-    tools: (request.tools ?? []).map((tool) => ({
+    tools: placeTools(request.tools).map(({ tool }) => ({
       type: 'function',
       name: tool.name,
       description: tool.description ?? null,
@@ -46,7 +48,7 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
     })),
     top_logprobs: request.top_logprobs ?? 0,
     top_p: request.top_p ?? 1,
-    truncation: 'disabled',
+    truncation: request.truncation ?? 'disabled',
     access_programs: null,
     store: request.store !== false,
     user: request.user ?? null,

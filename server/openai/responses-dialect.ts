@@ -3,7 +3,9 @@ import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
 import { toTools } from './function-tool.ts';
+import { findIgnored, type IgnoredFields } from './ignored-fields.ts';
 import { parseBody } from './invalid-request.ts';
+import { readSpellings, readStops, readTokenLimit } from './other-servers.ts';
 import { beginResponse, finishResponse, toOutput } from './response-body.ts';
 import { ResponseEvents } from './response-events.ts';
 import type { ResponseBody, ResponseStore } from './response-store.ts';
@@ -12,6 +14,13 @@ import { type ConversationItem, InputItem } from './responses-item.ts';
 import { ResponsesRequest } from './responses-request.ts';
 
 const passedOn = runtimeParameters(ResponsesRequest);
+const LIMITS = [
+  'max_output_tokens',
+  'max_completion_tokens',
+  'max_tokens',
+  'num_predict',
+  'n_predict',
+] as const;
 
 /**
  * OpenAI's Responses. Not by mlx_vlm's own route: that one sleeps 10 ms after each token, numbers
@@ -21,6 +30,7 @@ export function createResponsesDialect(store: ResponseStore): Dialect {
   return {
     read(body) {
       const request = parseBody(ResponsesRequest, body);
+      const ignored = findIgnored(body, request);
       const previous = earlierItems(request, store);
       const input = ownItems(request, store);
       if (request.store !== false) keepImages(input);
@@ -35,7 +45,8 @@ export function createResponsesDialect(store: ResponseStore): Dialect {
       const begin = (head: Parameters<typeof beginResponse>[1]) =>
         beginResponse(`resp_${suffix}`, head, request);
       return {
-        request: toGenerationRequest(request, [...previous, ...input]),
+        request: toGenerationRequest(request, [...previous, ...input], ignored),
+        ignored,
         createEvents: (head) => new ResponseEvents(begin(head), suffix, keep),
         toBody(head, answers) {
           const [first] = answers;
@@ -74,19 +85,22 @@ function ownItems({ input }: ResponsesRequest, store: ResponseStore): PlacedItem
   if (typeof input === 'string') {
     return [{ item: { type: 'message', role: 'user', content: input }, param: 'input' }];
   }
-  return input.map((item, index) => {
+  return input.flatMap((item, index) => {
     const param = `input.${index}`;
-    return isKept(item) ? { item, param } : { item: store.item(item.id, param), param };
+    if (item === undefined) return [];
+    return [isKept(item) ? { item, param } : { item: store.item(item.id, param), param }];
   });
 }
 
 function toGenerationRequest(
   request: ResponsesRequest,
   items: readonly PlacedItem[],
+  ignored: IgnoredFields,
 ): GenerationRequest {
-  const { instructions, include, top_logprobs, text, reasoning } = request;
+  const { instructions, include, top_logprobs, text } = request;
   const asksLogprobs = include?.includes('message.output_text.logprobs') || (top_logprobs ?? 0) > 0;
-  const effort = reasoning?.effort;
+  const own = pick(request, passedOn);
+  const { parameters, templateKwargs } = readSpellings(request, own, ignored);
   const format = toResponseFormat(text?.format);
   const first = instructions == null ? [] : [toInstructions(instructions)];
   return {
@@ -96,16 +110,16 @@ function toGenerationRequest(
     stream: request.stream === true,
     answers: 1,
     seed: request.seed ?? undefined,
-    maxTokens: request.max_output_tokens ?? undefined,
-    stops: [],
+    maxTokens: readTokenLimit(request, LIMITS, ignored),
+    stops: readStops(request, ['stop', 'stop_sequences'], ignored),
     tools: toChosenTools(request),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
-      ...pick(request, passedOn),
+      ...parameters,
       ...(asksLogprobs ? { logprobs: true, top_logprobs: top_logprobs ?? 0 } : {}),
-      ...(effort == null ? {} : { reasoning_effort: effort }),
       ...(format === undefined ? {} : { response_format: format }),
     },
+    templateKwargs,
   };
 }
 
@@ -121,7 +135,11 @@ function toResponseFormat(format: NonNullable<ResponsesRequest['text']>['format'
 }
 
 function toChosenTools({ tools, tool_choice: choice }: ResponsesRequest) {
-  const functions = tools?.map(({ type, ...called }) => ({ type, function: called }));
+  const functions = tools?.map((tool) => {
+    if (tool === undefined) return undefined;
+    const { type, ...called } = tool;
+    return { type, function: called };
+  });
   if (choice == null || typeof choice === 'string') return toTools(functions, choice);
   const named = ({ type, name }: { type: 'function'; name: string }) => ({
     type,

@@ -2,9 +2,15 @@ import { z } from 'zod';
 import { MAX_LIST_ITEMS } from '../limits.ts';
 import { ImageText } from './bounded.ts';
 import { ImageDetail } from './chat-message.ts';
+import { repeated } from './compatibility.ts';
 
 const InputText = z.object({ type: z.literal('input_text'), text: z.string() });
-const OutputText = z.object({ type: z.literal('output_text'), text: z.string() });
+const OutputText = z.object({
+  type: z.literal('output_text'),
+  text: z.string(),
+  annotations: repeated,
+  logprobs: repeated,
+});
 const Refusal = z.object({ type: z.literal('refusal'), refusal: z.string() });
 const InputImage = z.object({
   type: z.literal('input_image'),
@@ -14,15 +20,15 @@ const InputImage = z.object({
 });
 const Output = z.union([
   z.string(),
-  z
-    .array(z.discriminatedUnion('type', [InputText, InputImage]))
-    .min(1)
-    .max(MAX_LIST_ITEMS),
+  z.array(z.discriminatedUnion('type', [InputText, InputImage])).max(MAX_LIST_ITEMS),
 ]);
+/** What items of our own answers have beside their content. */
+const ofAnswers = { id: repeated, status: repeated };
 
 /** One turn of the conversation; an earlier answer has the parts of an answer. */
 const MessageItem = z.object({
   type: z.literal('message'),
+  ...ofAnswers,
   role: z.enum(['user', 'assistant', 'system', 'developer']),
   content: z.union([
     z.string(),
@@ -33,17 +39,22 @@ const MessageItem = z.object({
 });
 const FunctionCallItem = z.object({
   type: z.literal('function_call'),
+  ...ofAnswers,
   call_id: z.string(),
   name: z.string(),
   arguments: z.string(),
 });
 const FunctionCallOutputItem = z.object({
   type: z.literal('function_call_output'),
+  ...ofAnswers,
   call_id: z.string(),
   output: Output,
 });
 const ReasoningItem = z.object({
   type: z.literal('reasoning'),
+  ...ofAnswers,
+  summary: repeated,
+  encrypted_content: repeated,
   content: z
     .array(z.object({ type: z.literal('reasoning_text'), text: z.string() }))
     .max(MAX_LIST_ITEMS)
@@ -51,6 +62,14 @@ const ReasoningItem = z.object({
 });
 /** An item of an earlier answer that this server has kept. */
 const ItemReference = z.object({ type: z.literal('item_reference'), id: z.string() });
+
+const TYPES = ['message', 'function_call', 'function_call_output', 'reasoning', 'item_reference'];
+/** What only OpenAI's or a client's own tools could read: ignored and reported. */
+const OtherItem = z
+  .object({
+    type: z.string().refine((type) => !TYPES.includes(type), { error: 'the type of an item' }),
+  })
+  .transform(() => undefined);
 
 /** One item of the input of `POST /v1/responses`; a message may come without its type. */
 export const InputItem = z.preprocess(
@@ -67,5 +86,7 @@ export const InputItem = z.preprocess(
   ]),
 );
 export type InputItem = z.infer<typeof InputItem>;
+/** One that a client may send: another item than those is ignored. */
+export const GivenItem = z.union([InputItem, OtherItem]);
 /** An item with nothing left to look up. */
 export type ConversationItem = Exclude<InputItem, { type: 'item_reference' }>;

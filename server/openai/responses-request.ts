@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { MAX_MESSAGES, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
 import { JsonObject, JsonSchema } from './bounded.ts';
-import { gateway, noEffect, refused } from './compatibility.ts';
-import { FunctionName, functionTool } from './function-tool.ts';
-import { InputItem } from './responses-item.ts';
-import { mlxParameters, sampling } from './sampling.ts';
+import { dropped, gateway, ignored, noEffect, refused } from './compatibility.ts';
+import { FunctionName, functionTool, OtherTool } from './function-tool.ts';
+import { otherServers, ReasoningEffort } from './other-servers.ts';
+import { GivenItem } from './responses-item.ts';
+import { Seed, sampling, TokenLimit } from './sampling.ts';
 
 const Format = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text') }),
@@ -18,16 +19,16 @@ const Format = z.discriminatedUnion('type', [
   }),
 ]);
 const Named = z.object({ type: z.literal('function'), name: FunctionName });
-const Effort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
 const hint = 'the prefix cache needs no hint';
 const local = 'nothing leaves this Mac';
 const test = 'test/contract/responses.test.ts';
 
 /** The body of `POST /v1/responses`, after OpenAI's API reference; null means not given. */
-export const ResponsesRequest = z.strictObject({
-  input: z.union([z.string(), z.array(InputItem).min(1).max(MAX_MESSAGES)]).meta({
+export const ResponsesRequest = z.object({
+  ...otherServers,
+  input: z.union([z.string(), z.array(GivenItem).min(1).max(MAX_MESSAGES)]).meta({
     effect: 'gateway',
-    note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call`, `function_call_output` (with images too), `reasoning`, `item_reference`',
+    note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call`, `function_call_output` (with images too), `reasoning`, `item_reference`; items of other types are ignored and reported',
     test,
   }),
   model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
@@ -39,8 +40,8 @@ export const ResponsesRequest = z.strictObject({
     test,
   ),
   max_output_tokens: gateway(
-    z.int().min(1).max(1_000_000),
-    'the model’s context is the limit beside it',
+    TokenLimit,
+    'the model’s context is the limit beside it, and the only one without it; -1 means no limit',
     test,
   ),
   previous_response_id: gateway(
@@ -52,18 +53,24 @@ export const ResponsesRequest = z.strictObject({
   ...sampling,
   top_logprobs: gateway(z.int().min(0).max(20), 'asks for the logprobs too', test),
   include: gateway(
-    z.array(z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content'])).max(MAX_WORDS),
-    '`message.output_text.logprobs`; reasoning is never encrypted',
+    z
+      .array(
+        z.union([z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content']), dropped]),
+      )
+      .max(MAX_WORDS),
+    '`message.output_text.logprobs`; reasoning is never encrypted. What else there is concerns OpenAI’s own tools: ignored and reported',
     test,
   ),
   text: gateway(
-    z.object({ format: Format.nullish(), verbosity: z.literal('medium').nullish() }),
-    '`format`: `text`, `json_object`, `json_schema`; `verbosity`: only the default',
+    z.object({ format: Format.nullish(), verbosity: ignored('', z.literal('medium')) }),
+    '`format`: `text`, `json_object`, `json_schema`; `verbosity` is ignored and reported',
     test,
   ),
   reasoning: gateway(
     z.object({
-      effort: Effort.nullish(),
+      effort: ReasoningEffort.nullish(),
+      enabled: z.boolean().nullish(),
+      max_tokens: z.int().min(1).max(1_000_000).nullish(),
       summary: z.string().nullish(),
       generate_summary: z.string().nullish(),
     }),
@@ -71,8 +78,10 @@ export const ResponsesRequest = z.strictObject({
     test,
   ),
   tools: gateway(
-    z.array(z.object({ type: z.literal('function'), ...functionTool })).max(MAX_TOOLS),
-    'functions; OpenAI’s own tools run at OpenAI',
+    z
+      .array(z.union([z.object({ type: z.literal('function'), ...functionTool }), OtherTool]))
+      .max(MAX_TOOLS),
+    'functions. Tools of other types are ignored and reported: OpenAI’s own run at OpenAI',
     test,
   ),
   tool_choice: gateway(
@@ -89,11 +98,14 @@ export const ResponsesRequest = z.strictObject({
     'test/e2e/forced-call.test.ts',
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call', test),
-  truncation: gateway(z.literal('disabled'), 'a conversation that is too long is refused', test),
+  truncation: gateway(
+    z.enum(['auto', 'disabled']),
+    'a conversation that is too long is refused, with `auto` too',
+    test,
+  ),
   background: gateway(z.literal(false), 'an answer is given at once or streamed', test),
   metadata: gateway(JsonObject, 'repeated in the response', test),
-  seed: gateway(z.int(), 'not OpenAI’s; as in chat completions', test),
-  ...mlxParameters,
+  seed: gateway(Seed, 'not OpenAI’s; as in chat completions', test),
   max_tool_calls: noEffect(z.int(), 'it counts calls of OpenAI’s own tools'),
   user: noEffect(z.string(), local),
   safety_identifier: noEffect(z.string(), local),
@@ -102,7 +114,6 @@ export const ResponsesRequest = z.strictObject({
   prompt_cache_options: noEffect(JsonObject, hint),
   prompt_cache_retention: noEffect(z.string(), hint),
   access_programs: refused('it is OpenAI’s own'),
-  context_management: refused('send what the model is to read'),
   conversation: refused('conversations are not kept; send `previous_response_id`'),
   image: refused('this server makes no images'),
   moderation: refused('this server moderates nothing'),

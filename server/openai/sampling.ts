@@ -9,7 +9,7 @@ export const sampling = {
     z.number().min(0).max(2),
     'the default is the model’s own (its `generation_config.json`), else 0; 1 when `n` is above 1',
   ),
-  top_p: runtime(z.number().gt(0).max(1)),
+  top_p: runtime(z.number().min(0).max(1), '0 always takes the likeliest token'),
 };
 
 const pixels = z.int().min(1).max(16_777_216);
@@ -17,7 +17,10 @@ const side = z.int().min(1).max(4096);
 
 /** mlx_vlm's own parameters (`VLMRequest` in `mlx_vlm/server/schemas.py`). */
 export const mlxParameters = {
-  top_k: runtime(z.int().min(0).max(1_000_000), 'at most the number of the model’s tokens'),
+  top_k: runtime(
+    z.int().min(-1).max(1_000_000),
+    'at most the number of the model’s tokens; 0 and -1 mean no limit',
+  ),
   min_p: runtime(z.number().min(0).max(1)),
   top_n_sigma: runtime(z.number().min(0).max(100)),
   typical_p: runtime(z.number().gt(0).max(1)),
@@ -37,3 +40,19 @@ export const mlxParameters = {
   min_pixels: runtime(pixels, 'for models that choose their own size of a picture'),
   max_pixels: runtime(pixels, 'for models that choose their own size of a picture'),
 };
+
+const MAX_SEED = 2n ** 63n - 1n;
+
+/** OpenAI's seed is a signed 64-bit integer. One beyond 2^53 is a bigint (see `json-body.ts`). */
+export const Seed = z.custom<number | bigint>(
+  (value) =>
+    Number.isSafeInteger(value) ||
+    (typeof value === 'bigint' && value <= MAX_SEED && value >= -MAX_SEED - 1n),
+  { error: 'a signed 64-bit integer' },
+);
+
+const noLimit = z.literal(-1);
+/** A number of tokens, however large: the context is the limit beside it. -1 means no limit. */
+export const TokenLimit = z.union([z.int().min(1), noLimit]);
+/** As Ollama and llama.cpp have it; -2 means the rest of the context, as -1 does here. */
+export const PredictLimit = z.union([z.int().min(1), noLimit, z.literal(-2)]);

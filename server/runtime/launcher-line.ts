@@ -10,6 +10,8 @@ export const ReadyLine = z.object({
   context_length: z.int().nullable(),
   vocab_size: z.int().nullable(),
   media_tokens: z.array(z.string()),
+  /** Names in the model's chat template, any of which `chat_template_kwargs` may set. */
+  template_names: z.array(z.string()).default([]),
   device: z.enum(['cpu', 'gpu']),
   versions: z.record(z.string(), z.string()),
 });

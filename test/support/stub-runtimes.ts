@@ -38,6 +38,7 @@ export const readyLine: ReadyLine = {
   context_length: 4096,
   vocab_size: null,
   media_tokens: [],
+  template_names: [],
   device: 'cpu',
   versions: { mlx_vlm: 'stub' },
 };

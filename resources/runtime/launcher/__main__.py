@@ -98,6 +98,7 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     import image_errors
     import prefix_cache
     import structured_output
+    import template_kwargs
     import token_count
     import upstream
     from memory import MemoryTeller
@@ -111,6 +112,7 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     image_errors.patch()
     token_count.patch()
     closed_streams.patch()
+    template_kwargs.patch()
     loaded = load_model(str(folder), name)
     teller = MemoryTeller(
         loaded.memory_bytes, lambda memory: lines.say("memory", memory_bytes=memory)

@@ -13,6 +13,7 @@ from memory import memory_bytes
 from mlx_vlm.server.app import get_cached_model
 from mlx_vlm.server.runtime import runtime
 from model_folder import out_of_memory
+from template_kwargs import template_names
 
 MEDIA = re.compile(r"image|img|vision|video|audio|media", re.IGNORECASE)
 MEDIA_IDS = re.compile(r"(image|video|audio|vision|boi|eoi|boa|eoa)\w*_(id|index)$")
@@ -30,6 +31,7 @@ class LoadedModel:
     context_length: int | None
     vocab_size: int | None
     media_tokens: list[str]
+    template_names: list[str]
     memory_bytes: int
     device: str
     versions: dict[str, str]
@@ -47,6 +49,7 @@ def load_model(folder: str, name: str) -> LoadedModel:
         context_length=context_length_of(config),
         vocab_size=_positive(getattr(text, "vocab_size", getattr(config, "vocab_size", None))),
         media_tokens=find_media_tokens(processor, config),
+        template_names=template_names(processor),
         memory_bytes=memory_bytes(),
         device="gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu",
         versions={

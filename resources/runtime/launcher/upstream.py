@@ -7,7 +7,7 @@
   min_p, seed and logprobs.
 - Cancelling: mlx_vlm counts its generations from 0 in every new batch, so that a late cancellation
   could hit the next request. Here the numbers differ.
-- Length: a text that is far beyond the context is refused before all of it is tokenized.
+- Length: an answer ends with the context. A text that is far beyond the context is refused before all of it is tokenized.
 - Failures: a picture or a sampler that fails ends its own request, not the whole batch; a GPU
   that fails ends the process.
 
@@ -115,6 +115,9 @@ class TrackedRequest(generation.QueuedGenerationRequest):
 
     def __post_init__(self) -> None:
         refuse_beyond_context(self.prompt_tokens)
+        limit = context_length_of(runtime.model_cache.get("config"))
+        if limit is not None:
+            self.args.max_tokens = min(self.args.max_tokens, limit - self.prompt_tokens)
         call = current_call.get()
         request_id = call and call.request_id
         requests.start_generation(request_id, prompt_tokens=self.prompt_tokens)

@@ -17,6 +17,7 @@ const model: ReadyLine = {
   context_length: 4096,
   vocab_size: 1024,
   media_tokens: ['<|image_pad|>'],
+  template_names: [],
   device: 'cpu',
   versions: {},
 };
@@ -59,7 +60,7 @@ test('the runtime is asked for the loaded model, with checked images and no null
       { role: 'assistant', content: '' },
       { role: 'user', content: [image({ url: 'data:2' }), text('And this?')] },
     ],
-    seed: 3,
+    seed: 2654435762, // another one than that of 3
     max_tokens: 20,
     top_p: 0.5,
   });

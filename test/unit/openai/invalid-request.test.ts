@@ -29,7 +29,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     'an empty conversation',
     { messages: [] },
     {
-      message: 'Expected `messages` to be at least 1 item(s), got an empty array.',
+      message: 'Expected `messages` to be at least 1 item, got an empty array.',
       param: 'messages',
     },
   ],
@@ -41,7 +41,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
   [
     'a fraction for an integer',
     { messages, seed: 1.5 },
-    { message: 'Expected `seed` to be an integer, got 1.5.', param: 'seed' },
+    { message: 'Expected `seed` to be a signed 64-bit integer, got 1.5.', param: 'seed' },
   ],
   [
     'a text for a number',
@@ -49,9 +49,12 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     { message: 'Expected `temperature` to be a number, got "hot".', param: 'temperature' },
   ],
   [
-    'an unknown parameter',
-    { messages, temprature: 1 },
-    { message: 'Unrecognized request argument supplied: temprature', param: 'temprature' },
+    'a list that is too long',
+    { messages, stop: Array(65).fill('a') },
+    {
+      message: 'Expected `stop` to be a string or at most 64 items, got an array of 65.',
+      param: 'stop',
+    },
   ],
   [
     'a part of an unknown type',

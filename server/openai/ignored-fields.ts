@@ -1,0 +1,101 @@
+import { MAX_IGNORED_PATH_CHARACTERS, MAX_IGNORED_PATHS } from '../limits.ts';
+
+/** A header may be longer, but proxies limit all headers of a response to 4 or 8 KB. */
+const MAX_HEADER_CHARACTERS = 1024;
+
+/**
+ * The fields of a request that were ignored, as JSON paths such as `messages.0.opts`. Names only,
+ * percent-encoded, so that a path is safe in a header and in a log. A client decides how many fields
+ * there are and how long their names are: beyond a limit they are only counted.
+ */
+export class IgnoredFields {
+  readonly #paths: string[] = [];
+  #count = 0;
+
+  /** Every path up to the limit. */
+  get paths(): readonly string[] {
+    return this.#paths;
+  }
+
+  /** How many fields were ignored, those beyond the limit included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  add(...path: readonly PropertyKey[]): void {
+    this.#count += 1;
+    if (this.#paths.length < MAX_IGNORED_PATHS) this.#paths.push(toJsonPath(path));
+  }
+
+  /** The paths up to 1 KB, then how many more there are. */
+  toHeader(): string {
+    let header = '';
+    for (const [index, path] of this.#paths.entries()) {
+      const next = index === 0 ? path : `${header}, ${path}`;
+      const more = ` +${this.#count - index} more`;
+      if (next.length + more.length > MAX_HEADER_CHARACTERS) return `${header}${more}`.trim();
+      header = next;
+    }
+    const more = this.#count - this.#paths.length;
+    return more === 0 ? header : `${header} +${more} more`;
+  }
+}
+
+/**
+ * Finds the fields of a body of which parsing has left nothing. The schemas drop what they do not
+ * know, at every depth, so that comparing what came with what is left finds all of it.
+ */
+export function findIgnored(body: unknown, parsed: unknown): IgnoredFields {
+  const ignored = new IgnoredFields();
+  compare(body, parsed, [], ignored);
+  return ignored;
+}
+
+function compare(
+  given: unknown,
+  kept: unknown,
+  path: readonly PropertyKey[],
+  ignored: IgnoredFields,
+): void {
+  if (given === kept) return;
+  if (Array.isArray(given) && Array.isArray(kept)) {
+    for (const [index, item] of given.entries()) look(item, kept[index], [...path, index], ignored);
+  } else if (isPlainObject(given) && isPlainObject(kept)) {
+    for (const [name, value] of Object.entries(given)) {
+      look(value, kept[name], [...path, name], ignored);
+    }
+  }
+}
+
+/** Null means not given, whatever the field. */
+function look(
+  given: unknown,
+  kept: unknown,
+  path: readonly PropertyKey[],
+  ignored: IgnoredFields,
+): void {
+  if (given === null || given === undefined) return;
+  if (kept === undefined) ignored.add(...path);
+  else compare(given, kept, path, ignored);
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** `.` separates names, so that one within a name is encoded too. */
+function toJsonPath(path: readonly PropertyKey[]): string {
+  const text = path.map((name) => encode(String(name))).join('.');
+  if (text.length <= MAX_IGNORED_PATH_CHARACTERS) return text;
+  // Not in the middle of an escape.
+  return `${text.slice(0, MAX_IGNORED_PATH_CHARACTERS).replace(/%.?$/, '')}...`;
+}
+
+function encode(name: string): string {
+  // A name may be as long as the whole body; more than this is cut off anyway.
+  const start = name.slice(0, MAX_IGNORED_PATH_CHARACTERS).toWellFormed();
+  const text = encodeURIComponent(start).replaceAll('.', '%2E');
+  return name.length > start.length ? `${text}...` : text;
+}

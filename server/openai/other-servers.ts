@@ -1,0 +1,306 @@
+import { z } from 'zod';
+import { MAX_STOP_SEQUENCES, MAX_TEMPLATE_KWARGS } from '../limits.ts';
+import { record } from './bounded.ts';
+import {
+  gateway,
+  ignored,
+  refusedOfOthers as refused,
+  runtime,
+  spelling,
+} from './compatibility.ts';
+import type { IgnoredFields } from './ignored-fields.ts';
+import { mlxParameters, PredictLimit, Seed, TokenLimit } from './sampling.ts';
+import { isTemplateName } from './template-kwargs.ts';
+
+// What vLLM, SGLang, llama.cpp, LM Studio, Ollama and OpenRouter document beside OpenAI's parameters.
+// All three APIs take it, since clients of local servers send it to any of them.
+
+export const ReasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
+
+const StopSequence = z.string().min(1);
+export const StopSequences = z.union([StopSequence, z.array(StopSequence).max(MAX_STOP_SEQUENCES)]);
+const penalty = z.number().min(-2).max(2);
+const TokenId = z.string().regex(/^\d{1,9}$/, { error: 'that is the id of a token' });
+
+/** OpenAI's penalties and biases, which the model can be given by way of every API. */
+export const penalties = {
+  presence_penalty: runtime(penalty),
+  frequency_penalty: runtime(penalty),
+  logit_bias: runtime(record(TokenId, z.number().min(-100).max(100))),
+};
+
+const budget = z.int().min(1).max(1_000_000);
+const Reasoning = z.object({
+  effort: ReasoningEffort.nullish(),
+  enabled: z.boolean().nullish(),
+  max_tokens: budget.nullish(),
+});
+const Thinking = z.union([
+  z.boolean(),
+  z.object({
+    type: z.enum(['enabled', 'disabled', 'adaptive', 'auto', 'between_tools']),
+    budget_tokens: budget.nullish(),
+  }),
+]);
+
+/** Other spellings of what is honoured here. */
+const spellings = {
+  max_tokens: spelling(TokenLimit, 'as the API’s own limit'),
+  max_completion_tokens: spelling(TokenLimit, 'as the API’s own limit'),
+  max_output_tokens: spelling(TokenLimit, 'as the API’s own limit'),
+  num_predict: spelling(PredictLimit, 'Ollama’s limit of tokens; -1 and -2 mean no limit'),
+  n_predict: spelling(PredictLimit, 'llama.cpp’s limit of tokens; -1 and -2 mean no limit'),
+  stop: spelling(StopSequences, 'up to 64; never shown, not even in part'),
+  stop_sequences: spelling(StopSequences, 'as `stop`'),
+  seed: gateway(Seed, 'signed, 64 bits; a random one is used if none is given'),
+  repeat_penalty: spelling(z.number().gt(0).max(10), 'as `repetition_penalty`'),
+  repeat_last_n: spelling(
+    z.int().min(-1).max(1_000_000),
+    'as `repetition_context_size`; -1 is all of the context, 0 none of it',
+  ),
+  reasoning_effort: spelling(ReasoningEffort, 'for models that think'),
+  reasoning: spelling(Reasoning, 'OpenRouter’s: `effort`, `enabled`, `max_tokens`'),
+  thinking: spelling(Thinking, 'true or false, or `type` and `budget_tokens`'),
+  think: spelling(z.union([z.boolean(), ReasoningEffort]), 'Ollama’s: true, false or an effort'),
+  thinking_budget_tokens: spelling(budget, 'as `thinking_budget`'),
+  thinking_token_budget: spelling(budget, 'as `thinking_budget`'),
+  chat_template_kwargs: spelling(
+    record(z.string(), z.unknown()),
+    `numbers, texts, true and false, up to ${MAX_TEMPLATE_KWARGS}, under names that the model’s ` +
+      'template uses. Never `chat_template`, `tools`, `documents` and what else would replace the ' +
+      'conversation or how it is rendered. The rest is ignored and reported',
+  ),
+};
+
+/** Structured output is asked for by `response_format`. */
+const structured = {
+  structured_outputs: ignored('vLLM’s; send `response_format`'),
+  guided_json: ignored('vLLM’s; send `response_format`'),
+  guided_regex: ignored('vLLM’s; send `response_format`'),
+  guided_choice: ignored('vLLM’s; send `response_format`'),
+  guided_grammar: ignored('vLLM’s; send `response_format`'),
+};
+
+const speed = 'a hint about speed or memory';
+const sampler = 'a sampler that mlx_vlm does not have';
+const shown = 'what else a response says is fixed';
+const routing = 'there is one model, and it is here';
+
+/** Hints: an answer without them is as correct. */
+const hints = {
+  verbosity: ignored('ask for it in the prompt', z.literal('medium')),
+  keep_alive: ignored('Ollama’s; see `--idle-unload`'),
+  ttl: ignored('LM Studio’s; see `--idle-unload`'),
+  options: ignored('Ollama’s own API has it; send its fields beside `messages`'),
+  num_ctx: ignored('the context is the model’s own'),
+  context_length: ignored('the context is the model’s own'),
+  num_keep: ignored('a conversation is never shortened'),
+  n_keep: ignored('a conversation is never shortened'),
+  context_management: ignored('a conversation is never shortened'),
+  transforms: ignored('a conversation is never shortened'),
+  truncate: ignored('a conversation is never shortened'),
+  num_gpu: ignored(speed),
+  num_thread: ignored(speed),
+  num_batch: ignored(speed),
+  cache_prompt: ignored(speed),
+  cache_salt: ignored(speed),
+  n_cache_reuse: ignored(speed),
+  id_slot: ignored(speed),
+  slot_id: ignored(speed),
+  priority: ignored(speed),
+  draft_model: ignored(speed),
+  t_max_predict_ms: ignored(speed),
+  top_a: ignored(sampler),
+  tfs_z: ignored(sampler),
+  mirostat: ignored(sampler),
+  mirostat_tau: ignored(sampler),
+  mirostat_eta: ignored(sampler),
+  dynatemp_range: ignored(sampler),
+  dynatemp_exponent: ignored(sampler),
+  xtc_probability: ignored(sampler),
+  xtc_threshold: ignored(sampler),
+  dry_multiplier: ignored(sampler),
+  dry_base: ignored(sampler),
+  dry_allowed_length: ignored(sampler),
+  dry_penalty_last_n: ignored(sampler),
+  dry_sequence_breakers: ignored(sampler),
+  samplers: ignored(sampler),
+  min_keep: ignored(sampler),
+  length_penalty: ignored(sampler),
+  early_stopping: ignored(sampler),
+  n_probs: ignored('send `logprobs` and `top_logprobs`'),
+  timings_per_token: ignored(shown),
+  return_progress: ignored(shown),
+  return_token_ids: ignored(shown),
+  return_tokens_as_token_ids: ignored(shown),
+  include_reasoning: ignored('reasoning is always given apart from the answer'),
+  separate_reasoning: ignored('reasoning is always given apart from the answer'),
+  reasoning_format: ignored('reasoning is always given apart from the answer'),
+  parse_tool_calls: ignored('they are always parsed'),
+  skip_special_tokens: ignored('special tokens are never shown'),
+  spaces_between_special_tokens: ignored('special tokens are never shown'),
+  add_special_tokens: ignored('the model’s template decides'),
+  mm_processor_kwargs: ignored('see `min_pixels`, `max_pixels` and `resize_shape`'),
+  usage: ignored('usage is always given; see `stream_options`'),
+  provider: ignored(routing),
+  models: ignored(routing),
+  route: ignored(routing),
+  preset: ignored(routing),
+  request_id: ignored('send the header `x-request-id`'),
+  client_metadata: ignored('it is for OpenAI'),
+};
+
+const isFalse = (value: unknown) => value === false;
+const isZero = (value: unknown) => value === 0;
+const isOne = (value: unknown) => value === 1;
+const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
+const format = 'send `response_format`';
+const tokens = 'answers cannot be held to tokens; see `logit_bias`';
+
+/** What would change the answer and cannot be had. Values that ask for nothing are accepted. */
+const unsupported = {
+  echo: refused('the prompt is never repeated', isFalse),
+  ignore_eos: refused('an answer ends where the model ends it', isFalse),
+  min_tokens: refused('an answer ends where the model ends it', isZero),
+  use_beam_search: refused('there is no beam search', isFalse),
+  best_of: refused('every answer is returned; send `n`', isOne),
+  stop_token_ids: refused('send `stop`', isEmpty),
+  bad_words: refused('send `logit_bias`', isEmpty),
+  allowed_token_ids: refused(tokens, isEmpty),
+  include_stop_str_in_output: refused('a stop sequence is never shown', isFalse),
+  prompt_logprobs: refused('there are none of the prompt', isZero),
+  truncate_prompt_tokens: refused('a conversation is never shortened'),
+  add_generation_prompt: refused('the model always answers', (value) => value === true),
+  continue_final_message: refused('the model always begins a message of its own', isFalse),
+  chat_template: refused('a model is asked by its own template'),
+  template: refused('a model is asked by its own template'),
+  raw: refused('a model is asked by its own template', isFalse),
+  documents: refused('send them as text in a message', isEmpty),
+  adapter_path: refused('the model that is loaded answers, without an adapter'),
+  adapters: refused('the model that is loaded answers, without an adapter', isEmpty),
+  lora: refused('the model that is loaded answers, without an adapter', isEmpty),
+  grammar: refused(format),
+  json_schema: refused(format),
+  format: refused(format),
+  logits_processors: refused('a request cannot bring code', isEmpty),
+  prompt_embeds: refused('send messages'),
+};
+
+/** All of it. An API's own parameters replace those of the same name. */
+export const otherServers = {
+  ...mlxParameters,
+  ...penalties,
+  ...spellings,
+  ...structured,
+  ...hints,
+  ...unsupported,
+};
+
+type Shape = typeof spellings & typeof mlxParameters;
+export type OtherSpellings = { [Name in keyof Shape]?: z.infer<Shape[Name]> | undefined };
+type Scalar = string | number | boolean;
+
+/** What other spellings ask for, in mlx_vlm's words. */
+export interface Wishes {
+  parameters: Record<string, unknown>;
+  templateKwargs: Record<string, Scalar>;
+}
+
+/**
+ * Reads other spellings of mlx_vlm's parameters. `own` is what the API's own parameters ask for: it
+ * takes precedence, and a spelling that contradicts it is reported as ignored.
+ */
+export function readSpellings(
+  request: OtherSpellings,
+  own: Readonly<Record<string, unknown>>,
+  ignored: IgnoredFields,
+): Wishes {
+  const parameters: Record<string, unknown> = { ...own };
+  const take = (path: readonly string[], name: string, value: unknown) => {
+    if (value == null) return;
+    if (parameters[name] === undefined) parameters[name] = value;
+    else if (parameters[name] !== value) ignored.add(...path);
+  };
+  const { reasoning, thinking, think, repeat_last_n } = request;
+  take(['repeat_penalty'], 'repetition_penalty', request.repeat_penalty);
+  if (repeat_last_n === 0) parameters['repetition_penalty'] = 1;
+  else {
+    const size = repeat_last_n === -1 ? 1_000_000 : repeat_last_n;
+    take(['repeat_last_n'], 'repetition_context_size', size);
+  }
+  take(['reasoning_effort'], 'reasoning_effort', request.reasoning_effort);
+  take(['reasoning', 'effort'], 'reasoning_effort', reasoning?.effort);
+  take(['reasoning', 'enabled'], 'enable_thinking', reasoning?.enabled);
+  take(['reasoning', 'max_tokens'], 'thinking_budget', reasoning?.max_tokens);
+  const isThinking =
+    typeof thinking === 'object' ? thinking && thinking.type !== 'disabled' : thinking;
+  take(['thinking'], 'enable_thinking', isThinking);
+  if (typeof thinking === 'object') {
+    take(['thinking', 'budget_tokens'], 'thinking_budget', thinking?.budget_tokens);
+  }
+  take(['think'], typeof think === 'boolean' ? 'enable_thinking' : 'reasoning_effort', think);
+  take(['thinking_budget_tokens'], 'thinking_budget', request.thinking_budget_tokens);
+  take(['thinking_token_budget'], 'thinking_budget', request.thinking_token_budget);
+  const templateKwargs = readTemplateKwargs(request.chat_template_kwargs, take, ignored);
+  return { parameters, templateKwargs };
+}
+
+/** Keys of `chat_template_kwargs` that mean a parameter of the request. */
+const ALSO_PARAMETERS: Readonly<Record<string, z.ZodType>> = {
+  enable_thinking: z.boolean(),
+  reasoning_effort: ReasoningEffort,
+  thinking_budget: budget,
+};
+
+function readTemplateKwargs(
+  kwargs: Readonly<Record<string, unknown>> | null | undefined,
+  take: (path: readonly string[], name: string, value: unknown) => void,
+  ignored: IgnoredFields,
+): Record<string, Scalar> {
+  const forwarded: Record<string, Scalar> = {};
+  let count = 0;
+  for (const [name, value] of Object.entries(kwargs ?? {})) {
+    const path = ['chat_template_kwargs', name];
+    if (value === null) continue;
+    if (ALSO_PARAMETERS[name]?.safeParse(value).success) take(path, name, value);
+    else if (isScalar(value) && isTemplateName(name) && count < MAX_TEMPLATE_KWARGS) {
+      forwarded[name] = value;
+      count += 1;
+    } else ignored.add(...path);
+  }
+  return forwarded;
+}
+
+function isScalar(value: unknown): value is Scalar {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+}
+
+/** The first of these limits that is given, by the API's own precedence; undefined is no limit. */
+export function readTokenLimit(
+  request: OtherSpellings,
+  names: readonly (
+    | 'max_tokens'
+    | 'max_completion_tokens'
+    | 'max_output_tokens'
+    | 'num_predict'
+    | 'n_predict'
+  )[],
+  ignored: IgnoredFields,
+): number | undefined {
+  const [first, ...others] = names.filter((name) => request[name] != null);
+  if (first === undefined) return undefined;
+  for (const name of others) if (request[name] !== request[first]) ignored.add(name);
+  const limit = request[first] ?? -1;
+  return limit < 0 ? undefined : limit;
+}
+
+/** The stop sequences, by the API's own name first. */
+export function readStops(
+  request: Pick<OtherSpellings, 'stop' | 'stop_sequences'>,
+  names: readonly ['stop', 'stop_sequences'] | readonly ['stop_sequences', 'stop'],
+  ignored: IgnoredFields,
+): readonly string[] {
+  const [own, other] = names;
+  if (request[own] != null && request[other] != null) ignored.add(other);
+  return [request[own] ?? request[other] ?? []].flat();
+}
