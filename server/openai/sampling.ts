@@ -41,13 +41,14 @@ export const mlxParameters = {
   max_pixels: runtime(pixels, 'for models that choose their own size of a picture'),
 };
 
-const MAX_SEED = 2n ** 63n - 1n;
-
-/** OpenAI's seed is a signed 64-bit integer. One beyond 2^53 is a bigint (see `json-body.ts`). */
+/**
+ * OpenAI's seed is a signed 64-bit integer. One beyond 2^53 is a bigint (see `json-body.ts`). Compared
+ * as a double: JavaScript writes the largest, 2^63 - 1, as 9223372036854776000.
+ */
 export const Seed = z.custom<number | bigint>(
   (value) =>
     Number.isSafeInteger(value) ||
-    (typeof value === 'bigint' && value <= MAX_SEED && value >= -MAX_SEED - 1n),
+    (typeof value === 'bigint' && Math.abs(Number(value)) <= 2 ** 63),
   { error: 'a signed 64-bit integer' },
 );
 

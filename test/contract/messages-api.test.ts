@@ -127,14 +127,16 @@ const refusals: [string, object, object[], number, string, RegExp][] = [
     /image/,
   ],
   [
-    'one of Anthropic’s own tools',
-    { tools: [{ type: 'web_search_20250305', name: 'web_search' }] },
+    'a choice of one of Anthropic’s own tools',
+    {
+      tools: [{ type: 'web_search_20250305', name: 'web_search' }],
+      tool_choice: { type: 'tool', name: 'web_search' },
+    },
     asked,
     400,
     'invalid_request_error',
-    /`tools.0.type`/,
+    /`tool_choice`/,
   ],
-  ['an unknown parameter', { temprature: 1 }, asked, 400, 'invalid_request_error', /temprature/],
 ];
 for (const [what, extra, messages, status, type, message] of refusals) {
   test(`${what} is refused in Anthropic’s form, with the reason`, async () => {

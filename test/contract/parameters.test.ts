@@ -58,14 +58,17 @@ test('top_p 0 always takes the likeliest token', async () => {
 
 test('a seed and its negative give different answers, and so do two large neighbours', async () => {
   const at = async (seed: string) => {
-    const body = JSON.stringify(
-      question(image, { temperature: 2, max_tokens: 40, seed: 'SEED' }),
-    ).replace('"SEED"', seed);
+    const messages = [userMessage('Count to one hundred.', image)];
+    const body = JSON.stringify({ messages, temperature: 2, max_tokens: 60, seed: 'SEED' }).replace(
+      '"SEED"',
+      seed,
+    );
     return textOf(await post(running.url, body));
   };
   for (const [one, other] of [
     ['7', '-7'],
     ['9223372036854775807', '9223372036854775806'],
+    ['9223372036854776000', '-9223372036854775808'],
   ] as const) {
     const [first, again, different] = [await at(one), await at(one), await at(other)];
     assert.equal(again, first);

@@ -184,11 +184,11 @@ const refusals: [string, object, unknown, number, string][] = [
     'input.0.content.1',
   ],
   [
-    'one of OpenAI’s own tools',
-    { tools: [{ type: 'web_search' }] },
+    'a choice of one of OpenAI’s own tools',
+    { tools: [{ type: 'web_search' }], tool_choice: 'required' },
     [picture(red)],
     400,
-    'tools.0.type',
+    'tool_choice',
   ],
   [
     'a choice of a tool there is not',
@@ -198,8 +198,7 @@ const refusals: [string, object, unknown, number, string][] = [
     'tool_choice',
   ],
   ['an answer in the background', { background: true }, [picture(red)], 400, 'background'],
-  ['truncation', { truncation: 'auto' }, [picture(red)], 400, 'truncation'],
-  ['an unknown parameter', { temprature: 1 }, [picture(red)], 400, 'temprature'],
+  ['another truncation', { truncation: 'middle' }, [picture(red)], 400, 'truncation'],
 ];
 for (const [what, extra, input, status, param] of refusals) {
   test(`${what} is refused in Responses, naming ${param}`, async () => {

@@ -45,6 +45,7 @@ def test_tells_that_it_loads_and_then_all_about_the_model(start):
     assert ready.pop("memory_bytes") > 1_000_000
     versions = ready.pop("versions")
     assert versions.keys() == {"python", "mlx", "mlx_vlm"}
+    assert "messages" in ready.pop("template_names")
     assert ready.pop("device") in ("cpu", "gpu")
     assert ready == {
         "event": "ready",

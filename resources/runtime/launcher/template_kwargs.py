@@ -1,8 +1,8 @@
 """Passes a request's `chat_template_kwargs` on to the model's chat template.
 
 mlx_vlm 0.7.10 drops them. Only names that the template uses are passed on, as mlx_vlm does with its
-own (`_template_references_kw` in `prompt_utils.py`): anything else would reach `apply_chat_template`
-of transformers, whose options are not the client's to set. The gateway has removed those by name.
+own (`_template_references_kw` in `prompt_utils.py`): anything else would be an option of
+transformers' `apply_chat_template`, which clients may not set. The gateway blocks those by name.
 """
 
 import re

@@ -7,7 +7,8 @@
   min_p, seed and logprobs.
 - Cancelling: mlx_vlm counts its generations from 0 in every new batch, so that a late cancellation
   could hit the next request. Here the numbers differ.
-- Length: an answer ends with the context. A text that is far beyond the context is refused before all of it is tokenized.
+- Length: an answer ends with the context. A text that is far beyond the context is refused before
+  all of it is tokenized.
 - Failures: a picture or a sampler that fails ends its own request, not the whole batch; a GPU
   that fails ends the process.
 

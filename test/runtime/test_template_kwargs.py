@@ -1,0 +1,38 @@
+"""Which `chat_template_kwargs` reach a chat template. Needs mlx_vlm, no model."""
+
+from types import SimpleNamespace
+
+import pytest
+import template_kwargs
+from mlx_vlm.server import generation, request_normalization
+from mlx_vlm.server.runtime import runtime
+from template_kwargs import FIELD, template_names
+
+TEMPLATE = "{% if add_vision_id %}{{ style }}{% endif %}{{ messages }}"
+
+
+def test_names_of_a_template_are_those_of_processor_and_tokenizer():
+    tokenizer = SimpleNamespace(chat_template={"default": "{{ other }}"})
+    processor = SimpleNamespace(chat_template=TEMPLATE, tokenizer=tokenizer)
+    assert {"add_vision_id", "style", "other"} <= set(template_names(processor))
+
+
+@pytest.fixture
+def patched(monkeypatch):
+    monkeypatch.setattr(
+        request_normalization, "_build_gen_args", request_normalization._build_gen_args
+    )
+    arguments = generation.GenerationArguments
+    monkeypatch.setattr(arguments, "to_template_kwargs", arguments.to_template_kwargs)
+    processor = SimpleNamespace(chat_template=TEMPLATE, tokenizer=None)
+    monkeypatch.setitem(runtime.model_cache, "processor", processor)
+    template_kwargs.patch()
+
+
+def test_only_names_that_the_template_uses_are_passed_on(patched):
+    given = {"add_vision_id": True, "unused": 1, "enable_thinking": True}
+    request = SimpleNamespace(model_extra={FIELD: given}, model_fields_set=set())
+    kwargs = request_normalization._build_gen_args(request).to_template_kwargs()
+    assert kwargs["add_vision_id"] is True
+    assert "unused" not in kwargs
+    assert kwargs["enable_thinking"] is False, "the request's own parameters take precedence"
