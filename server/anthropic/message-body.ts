@@ -99,13 +99,13 @@ function withoutNull(usage: MessageDeltaUsage) {
   return { ...usage, input_tokens: usage.input_tokens ?? 0 };
 }
 
-/** A model may write arguments that are no JSON; Anthropic's form has room for an object only. */
+/** Anthropic's form has room for an object only. Arguments that were cut or are not JSON give {}. */
 function toInput(text: string): object {
   try {
     const input: unknown = JSON.parse(text);
-    if (typeof input === 'object' && input !== null) return input;
+    if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input;
   } catch {
-    // handed on as it was written
+    // cut by `max_tokens`, or written wrongly by the model
   }
-  return text === '' ? {} : { arguments: text };
+  return {};
 }

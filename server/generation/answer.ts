@@ -81,11 +81,12 @@ export class Answer {
     if (this.complete) return undefined;
     if (choice.finish_reason != null) this.#finishReason = choice.finish_reason;
     const made = choice.delta.content ?? '';
-    const content = made === '' ? '' : this.#stop.push(made);
     const reasoning = choice.delta.reasoning ?? '';
     if (this.#forcedCall !== undefined) {
-      return worthTelling(callDelta(this.#forcedCall.push(content), reasoning));
+      // Stop sequences are for text: half of a call's arguments would be of no use.
+      return worthTelling(callDelta(this.#forcedCall.push(made), reasoning));
     }
+    const content = made === '' ? '' : this.#stop.push(made);
     const toolCalls = this.#allowed(choice.delta.tool_calls ?? []);
     const logprobs = this.#logprobs.push(choice.logprobs?.content ?? [], made, content);
     return worthTelling({ content, reasoning, toolCalls, logprobs });
@@ -93,11 +94,10 @@ export class Answer {
 
   /** What was held back for a stop sequence that did not come. */
   end(): AnswerDelta | undefined {
-    const content = this.#stop.end();
     if (this.#forcedCall !== undefined) {
-      const pieces = [...this.#forcedCall.push(content), ...this.#forcedCall.end()];
-      return worthTelling(callDelta(pieces));
+      return worthTelling(callDelta(this.#forcedCall.end()));
     }
+    const content = this.#stop.end();
     if (content === '') return undefined;
     const logprobs = this.#logprobs.push([], '', content);
     return { content, reasoning: '', toolCalls: [], logprobs };
