@@ -111,6 +111,21 @@ export const MAX_SCHEMA_VALUES = 20_000;
 /** Nesting levels of a schema; llguidance supports about 100. */
 export const MAX_SCHEMA_DEPTH = 64;
 
+/** Steps to prepare the schemas of a request: merging `allOf` and alternatives can multiply them. */
+export const MAX_SCHEMA_STEPS = 100_000;
+
+/** Lengths and counts in a schema, such as `minItems`. Beyond them a bound cannot be enforced. */
+export const MAX_SCHEMA_BOUND = 100_000;
+
+/** A `pattern` in a schema; zod's longest, for dates, has about 400 characters. */
+export const MAX_PATTERN_CHARACTERS = 5000;
+
+/** Digits of `multipleOf` as an integer: the grammar has a state for each remainder. */
+export const MAX_MULTIPLE = 10_000;
+
+/** A grammar, regular expression or list of choices that an answer is held to. */
+export const MAX_GRAMMAR_CHARACTERS = 50_000;
+
 // -- Response store
 
 /** Memory for a stored value besides its text. */

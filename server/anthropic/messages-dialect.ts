@@ -5,6 +5,7 @@ import { toTools } from '../openai/function-tool.ts';
 import { findIgnored, type IgnoredFields } from '../openai/ignored-fields.ts';
 import { parseBody } from '../openai/invalid-request.ts';
 import { readSpellings, readStops, readTokenLimit } from '../openai/other-servers.ts';
+import { toResponseFormat } from '../openai/structured-output.ts';
 import { toMessageBody } from './message-body.ts';
 import { MessageEvents } from './message-events.ts';
 import { toMessages } from './messages-conversation.ts';
@@ -46,21 +47,24 @@ function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): 
   const { thinking: _, ...others } = request;
   const { parameters, templateKwargs } = readSpellings(others, own, ignored);
   const choice = request.tool_choice;
+  const at = { format: 'output_config.format', schema: 'output_config.format.schema' };
+  const asked = request.output_config?.format ?? undefined;
+  const format = toResponseFormat(request, asked, at, ignored);
   const alone = choice != null && 'disable_parallel_tool_use' in choice;
   return {
     model: request.model ?? undefined,
     messages: toMessages(request),
-    params: { messages: 'messages', schema: 'output_config.format' },
+    params: { messages: 'messages', schema: format.param },
     stream: request.stream === true,
     answers: 1,
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, LIMITS, ignored),
     stops: readStops(request, ['stop_sequences', 'stop'], ignored),
-    tools: toTools(toFunctions(request), toChoice(request)),
+    tools: toTools(toFunctions(request), toChoice(request), 'input_schema', ignored),
     parallelToolCalls: !(alone && choice.disable_parallel_tool_use === true),
     parameters: {
       ...parameters,
-      ...toFormat(request),
+      ...format.parameters,
     },
     templateKwargs,
   };
@@ -77,19 +81,11 @@ function toThinking({ thinking, output_config }: MessagesRequest) {
   };
 }
 
-/** As chat completions have it, whose form is mlx_vlm's. */
-function toFormat({ output_config }: MessagesRequest) {
-  const format = output_config?.format;
-  if (format == null) return {};
-  const json_schema = { name: 'answer', schema: format.schema, strict: true };
-  return { response_format: { type: 'json_schema', json_schema } };
-}
-
 function toFunctions({ tools }: MessagesRequest) {
   return tools?.map((tool) => {
     if (tool === undefined) return undefined;
-    const { name, description, input_schema: parameters } = tool;
-    return { type: 'function' as const, function: { name, description, parameters } };
+    const { name, description, strict, input_schema: parameters } = tool;
+    return { type: 'function' as const, function: { name, description, strict, parameters } };
   });
 }
 

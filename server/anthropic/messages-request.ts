@@ -114,6 +114,7 @@ export const MessagesRequest = z.object({
             name: FunctionName,
             description: z.string().nullish(),
             input_schema: JsonSchema,
+            strict: z.boolean().nullish(),
             cache_control,
           }),
           AnthropicTool,

@@ -1,3 +1,5 @@
+import { type PreparedSchema, prepareSchema, type SchemaBudget } from './schema.ts';
+
 /** A function the client offers the model; `param` is where it stands in the client's body. */
 export interface FunctionDefinition {
   name: string;
@@ -6,6 +8,8 @@ export interface FunctionDefinition {
   parameters?: Readonly<Record<string, unknown>> | null | undefined;
   strict?: boolean | null | undefined;
   param: string;
+  /** `parameters` as a grammar can enforce them. */
+  prepared: PreparedSchema;
 }
 
 /** The functions a model may call. `required` means that its answer is a call of one of them. */
@@ -15,45 +19,59 @@ export interface Tools {
 }
 
 /**
- * What mlx_vlm is told of the tools. To it `required` is an instruction that the model may ignore,
- * so that the answer is held to a schema: that of the object whose text `ForcedCall` reads.
+ * What mlx_vlm gets of the tools. It takes `required` for an instruction that the model may ignore,
+ * so the answer is held to the schema of an object that `ForcedCall` reads.
  */
 export function toRuntimeTools(tools: Tools | undefined): Record<string, unknown> {
   if (tools === undefined) return {};
   const { functions, choice } = tools;
-  const told = {
-    tools: functions.map(({ param: _, ...called }) => ({ type: 'function', function: called })),
+  const offered = {
+    tools: functions.map(({ param: _, prepared: __, ...called }) => ({
+      type: 'function',
+      function: called,
+    })),
     tool_choice: choice,
   };
-  if (choice !== 'required') return told;
+  if (choice !== 'required') return offered;
   const json_schema = { name: 'call', schema: callSchema(functions), strict: true };
-  return { ...told, response_format: { type: 'json_schema', json_schema } };
+  return { ...offered, response_format: { type: 'json_schema', json_schema } };
+}
+
+/**
+ * Prepares the arguments of a function: always an object, and none if its parameters say nothing.
+ * The same schema is accepted or refused whatever `tool_choice` says.
+ * @throws InvalidRequestError
+ */
+export function prepareArguments(
+  parameters: unknown,
+  options: { path: string; strict: boolean; index: number; budget: SchemaBudget },
+): PreparedSchema {
+  const { index, ...rest } = options;
+  return prepareSchema(saysNothing(parameters) ? noArguments : parameters, {
+    ...rest,
+    prefix: `f${index}_`,
+    objectOnly: true,
+    toleratesMissingRefs: true,
+  });
+}
+
+const noArguments = { type: 'object', properties: {} };
+
+function saysNothing(parameters: unknown): boolean {
+  if (parameters == null) return true;
+  const isEmpty = (name: string) => /^(?:\$schema|\$id|title|description|\$comment)$/.test(name);
+  return typeof parameters === 'object' && Object.keys(parameters).every(isEmpty);
 }
 
 /** The call of one of the functions: `{"name": …, "arguments": …}`, in this order. */
 function callSchema(functions: readonly FunctionDefinition[]): object {
   return {
-    anyOf: functions.map(({ name, parameters }, index) => ({
+    anyOf: functions.map(({ name, prepared }) => ({
       type: 'object',
-      properties: {
-        name: { const: name },
-        arguments: relocate(parameters ?? noArguments, `#/anyOf/${index}/properties/arguments`),
-      },
+      properties: { name: { const: name }, arguments: prepared.schema },
       required: ['name', 'arguments'],
       additionalProperties: false,
     })),
+    $defs: Object.assign({}, ...functions.map(({ prepared }) => prepared.definitions)),
   };
-}
-
-const noArguments = { type: 'object', properties: {}, additionalProperties: false };
-
-/** A schema that has become part of another: what it refers to within itself is at `root` now. */
-function relocate(schema: unknown, root: string): unknown {
-  if (Array.isArray(schema)) return schema.map((item) => relocate(item, root));
-  if (typeof schema !== 'object' || schema === null) return schema;
-  const moved = Object.entries(schema).map(([key, value]) => {
-    const isLocal = key === '$ref' && typeof value === 'string' && /^#(\/|$)/.test(value);
-    return [key, isLocal ? root + value.slice(1) : relocate(value, root)];
-  });
-  return Object.fromEntries(moved);
 }

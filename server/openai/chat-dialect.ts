@@ -11,6 +11,7 @@ import { toTools } from './function-tool.ts';
 import { findIgnored, type IgnoredFields } from './ignored-fields.ts';
 import { parseBody } from './invalid-request.ts';
 import { readSpellings, readStops, readTokenLimit } from './other-servers.ts';
+import { type Format, toResponseFormat } from './structured-output.ts';
 
 const passedOn = runtimeParameters(ChatCompletionRequest);
 const LIMITS = [
@@ -45,23 +46,32 @@ export function toGenerationRequest(
   const answers = request.n ?? 1;
   const own = pick(request, passedOn);
   const { parameters, templateKwargs } = readSpellings(request, own, ignored);
+  const at = { format: 'response_format', schema: 'response_format.json_schema.schema' };
+  const format = toResponseFormat(request, toFormat(request), at, ignored);
   return {
     model: request.model ?? undefined,
     messages: request.messages.map(toMessage),
-    params: { messages: 'messages', schema: 'response_format' },
+    params: { messages: 'messages', schema: format.param },
     stream: request.stream === true,
     answers,
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, LIMITS, ignored),
     stops: readStops(request, ['stop', 'stop_sequences'], ignored),
-    tools: toTools(request.tools, request.tool_choice),
+    tools: toTools(request.tools, request.tool_choice, 'function.parameters', ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
       ...(answers > 1 ? { temperature: 1 } : {}), // without it every answer would be the same
       ...parameters,
+      ...format.parameters,
     },
     templateKwargs,
   };
+}
+
+function toFormat({ response_format: format }: ChatCompletionRequest): Format | undefined {
+  if (format?.type !== 'json_schema') return format ?? undefined;
+  const { schema, strict } = format.json_schema ?? { schema: format.schema };
+  return { type: 'json_schema', schema, strict };
 }
 
 function toMessage(message: ChatMessage, index: number): Message {

@@ -7,18 +7,25 @@ import { FunctionName, FunctionTool, OtherTool, ToolChoice } from './function-to
 import { otherServers, ReasoningEffort, StopSequences } from './other-servers.ts';
 import { Seed, sampling, TokenLimit } from './sampling.ts';
 
+const NamedSchema = z.object({
+  name: FunctionName.nullish(),
+  description: z.string().nullish(),
+  schema: JsonSchema,
+  strict: z.boolean().nullish(),
+});
 const ResponseFormat = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text') }),
-  z.object({ type: z.literal('json_object') }),
-  z.object({
-    type: z.literal('json_schema'),
-    json_schema: z.object({
-      name: FunctionName,
-      description: z.string().nullish(),
-      schema: JsonSchema,
-      strict: z.boolean().nullish(),
+  z.object({ type: z.literal('json_object'), schema: JsonSchema.nullish() }),
+  z
+    .object({
+      type: z.literal('json_schema'),
+      json_schema: NamedSchema.nullish(),
+      schema: JsonSchema.nullish(), // llama.cpp's form
+    })
+    .refine(({ json_schema, schema }) => json_schema != null || schema != null, {
+      path: ['json_schema'],
+      error: 'an object with the `schema`',
     }),
-  }),
 ]);
 
 const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
@@ -57,9 +64,9 @@ export const ChatCompletionRequest = z.object({
   ...sampling,
   logprobs: runtime(z.boolean()),
   top_logprobs: runtime(z.int().min(0).max(20), 'with `logprobs`'),
-  response_format: runtime(
+  response_format: gateway(
     ResponseFormat,
-    '`text`, `json_object`, `json_schema`, always as strict as `strict: true`; an answer held to it calls no tools',
+    '`text`, `json_object` (with `schema` too), `json_schema`; an answer held to it calls no tools',
     'test/contract/structured-output.test.ts',
   ),
   reasoning_effort: runtime(

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import type { Tools } from '../generation/tools.ts';
+import { SchemaBudget } from '../generation/schema.ts';
+import { prepareArguments, type Tools } from '../generation/tools.ts';
 import { MAX_TOOLS } from '../limits.ts';
 import { InvalidRequestError } from './api-error.ts';
 import { JsonSchema } from './bounded.ts';
+import type { IgnoredFields } from './ignored-fields.ts';
 
 /** The name of a function or of a schema. */
 export const FunctionName = z.string().regex(/^[\w-]{1,64}$/, {
@@ -13,7 +15,7 @@ export const FunctionName = z.string().regex(/^[\w-]{1,64}$/, {
 export const functionTool = {
   name: FunctionName,
   description: z.string().nullish(),
-  parameters: JsonSchema.refine(({ type }) => type === undefined || type === 'object', {
+  parameters: JsonSchema.refine(({ type }) => type == null || [type].flat().includes('object'), {
     error: 'a JSON Schema of type "object"',
   }).nullish(),
   strict: z.boolean().nullish(),
@@ -32,9 +34,9 @@ export const OtherTool = z
 /** Without the tools that are not offered. Each keeps its place in the client's list. */
 export function placeTools<Tool>(
   tools: readonly (Tool | undefined)[] | null | undefined,
-): { tool: Tool; param: string }[] {
+): { tool: Tool; index: number; param: string }[] {
   return (tools ?? []).flatMap((tool, index) =>
-    tool === undefined ? [] : [{ tool, param: `tools.${index}` }],
+    tool === undefined ? [] : [{ tool, index, param: `tools.${index}` }],
   );
 }
 
@@ -67,8 +69,19 @@ export type ToolChoice = z.infer<typeof ToolChoice>;
 export function toTools(
   tools: readonly (FunctionTool | undefined)[] | null | undefined,
   choice: ToolChoice | null | undefined,
+  /** Where a tool has its parameters, by the API. */
+  field: string,
+  ignored: IgnoredFields,
 ): Tools | undefined {
-  const there = placeTools(tools).map(({ tool, param }) => ({ ...tool.function, param }));
+  const budget = new SchemaBudget();
+  const there = placeTools(tools).map(({ tool, index, param }) => {
+    const { parameters, strict } = tool.function;
+    const path = `${param}.${field}`;
+    const options = { path, strict: strict === true, index, budget };
+    const prepared = prepareArguments(parameters, options);
+    for (const keyword of prepared.ignored) ignored.add(...keyword.split('.'));
+    return { ...tool.function, param, prepared };
+  });
   if (choice === 'required') refuseUnlessThere(there.length > 0, choice);
   if (choice == null || typeof choice === 'string') {
     return there.length === 0 ? undefined : { functions: there, choice: choice ?? 'auto' };

@@ -10,6 +10,7 @@ import {
 } from './compatibility.ts';
 import type { IgnoredFields } from './ignored-fields.ts';
 import { mlxParameters, PredictLimit, Seed, TokenLimit } from './sampling.ts';
+import { structuredOutput } from './structured-output.ts';
 import { isTemplateName } from './template-kwargs.ts';
 
 // What vLLM, SGLang, llama.cpp, LM Studio, Ollama and OpenRouter document beside OpenAI's parameters.
@@ -70,15 +71,6 @@ const spellings = {
       'template uses. Never `chat_template`, `tools`, `documents` and what else would replace the ' +
       'conversation or how it is rendered. The rest is ignored and reported',
   ),
-};
-
-/** Structured output is asked for by `response_format`. */
-const structured = {
-  structured_outputs: ignored('vLLM’s; send `response_format`'),
-  guided_json: ignored('vLLM’s; send `response_format`'),
-  guided_regex: ignored('vLLM’s; send `response_format`'),
-  guided_choice: ignored('vLLM’s; send `response_format`'),
-  guided_grammar: ignored('vLLM’s; send `response_format`'),
 };
 
 const speed = 'a hint about speed or memory';
@@ -154,7 +146,6 @@ const isFalse = (value: unknown) => value === false;
 const isZero = (value: unknown) => value === 0;
 const isOne = (value: unknown) => value === 1;
 const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
-const format = 'send `response_format`';
 const tokens = 'answers cannot be held to tokens; see `logit_bias`';
 
 /** What would change the answer and cannot be had. Values that ask for nothing are accepted. */
@@ -179,9 +170,6 @@ const unsupported = {
   adapter_path: refused('the model that is loaded answers, without an adapter'),
   adapters: refused('the model that is loaded answers, without an adapter', isEmpty),
   lora: refused('the model that is loaded answers, without an adapter', isEmpty),
-  grammar: refused(format),
-  json_schema: refused(format),
-  format: refused(format),
   logits_processors: refused('a request cannot bring code', isEmpty),
   prompt_embeds: refused('send messages'),
 };
@@ -191,7 +179,7 @@ export const otherServers = {
   ...mlxParameters,
   ...penalties,
   ...spellings,
-  ...structured,
+  ...structuredOutput,
   ...hints,
   ...unsupported,
 };

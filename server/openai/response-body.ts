@@ -44,7 +44,7 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
       name: tool.name,
       description: tool.description ?? null,
       parameters: tool.parameters ?? {},
-      strict: tool.strict ?? true,
+      strict: tool.strict ?? false,
     })),
     top_logprobs: request.top_logprobs ?? 0,
     top_p: request.top_p ?? 1,
@@ -145,7 +145,7 @@ function toResponseUsage(usage: Usage) {
 function textFormat({ text }: ResponsesRequest) {
   const format = text?.format;
   if (format == null) return { type: 'text' as const };
-  if (format.type !== 'json_schema') return format;
+  if (format.type !== 'json_schema') return { type: format.type };
   const { description, strict, ...rest } = format;
-  return { ...rest, ...(description == null ? {} : { description }), strict: strict ?? true };
+  return { ...rest, ...(description == null ? {} : { description }), strict: strict ?? false };
 }

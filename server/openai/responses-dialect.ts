@@ -12,6 +12,7 @@ import type { ResponseBody, ResponseStore } from './response-store.ts';
 import { type PlacedItem, toMessages } from './responses-conversation.ts';
 import { type ConversationItem, InputItem } from './responses-item.ts';
 import { ResponsesRequest } from './responses-request.ts';
+import { toResponseFormat } from './structured-output.ts';
 
 const passedOn = runtimeParameters(ResponsesRequest);
 const LIMITS = [
@@ -101,23 +102,24 @@ function toGenerationRequest(
   const asksLogprobs = include?.includes('message.output_text.logprobs') || (top_logprobs ?? 0) > 0;
   const own = pick(request, passedOn);
   const { parameters, templateKwargs } = readSpellings(request, own, ignored);
-  const format = toResponseFormat(text?.format);
+  const at = { format: 'text.format', schema: 'text.format.schema' };
+  const format = toResponseFormat(request, text?.format ?? undefined, at, ignored);
   const first = instructions == null ? [] : [toInstructions(instructions)];
   return {
     model: request.model ?? undefined,
     messages: toMessages([...first, ...items]),
-    params: { messages: 'input', schema: 'text.format' },
+    params: { messages: 'input', schema: format.param },
     stream: request.stream === true,
     answers: 1,
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, LIMITS, ignored),
     stops: readStops(request, ['stop', 'stop_sequences'], ignored),
-    tools: toChosenTools(request),
+    tools: toChosenTools(request, ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
       ...parameters,
       ...(asksLogprobs ? { logprobs: true, top_logprobs: top_logprobs ?? 0 } : {}),
-      ...(format === undefined ? {} : { response_format: format }),
+      ...format.parameters,
     },
     templateKwargs,
   };
@@ -127,25 +129,20 @@ function toInstructions(text: string): PlacedItem {
   return { item: { type: 'message', role: 'system', content: text }, param: 'instructions' };
 }
 
-/** Both as chat completions have them, whose form is mlx_vlm's. */
-function toResponseFormat(format: NonNullable<ResponsesRequest['text']>['format']) {
-  if (format == null || format.type !== 'json_schema') return format ?? undefined;
-  const { type, ...json_schema } = format;
-  return { type, json_schema };
-}
-
-function toChosenTools({ tools, tool_choice: choice }: ResponsesRequest) {
+function toChosenTools({ tools, tool_choice: choice }: ResponsesRequest, ignored: IgnoredFields) {
   const functions = tools?.map((tool) => {
     if (tool === undefined) return undefined;
     const { type, ...called } = tool;
     return { type, function: called };
   });
-  if (choice == null || typeof choice === 'string') return toTools(functions, choice);
+  const toChosen = (chosen: Parameters<typeof toTools>[1]) =>
+    toTools(functions, chosen, 'parameters', ignored);
+  if (choice == null || typeof choice === 'string') return toChosen(choice);
   const named = ({ type, name }: { type: 'function'; name: string }) => ({
     type,
     function: { name },
   });
-  if (choice.type === 'function') return toTools(functions, named(choice));
+  if (choice.type === 'function') return toChosen(named(choice));
   const allowed_tools = { mode: choice.mode, tools: choice.tools.map(named) };
-  return toTools(functions, { type: choice.type, allowed_tools });
+  return toChosen({ type: choice.type, allowed_tools });
 }

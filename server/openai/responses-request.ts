@@ -9,7 +9,7 @@ import { Seed, sampling, TokenLimit } from './sampling.ts';
 
 const Format = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text') }),
-  z.object({ type: z.literal('json_object') }),
+  z.object({ type: z.literal('json_object'), schema: JsonSchema.nullish() }),
   z.object({
     type: z.literal('json_schema'),
     name: FunctionName,

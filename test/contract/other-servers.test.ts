@@ -97,9 +97,36 @@ const honoured: [fields: Record<string, unknown>, runtime: Record<string, unknow
     { chat_template_kwargs: { add_vision_id: true } },
     { sightglass_template_kwargs: { add_vision_id: true } },
   ],
+  ...structuredOutputs(),
   [{ stop: [] }, {}],
   [{ stop_sequences: ['a', 'b', 'c', 'd', 'e'] }, {}],
 ];
+
+/** What other servers call `response_format`, and what the runtime is to hold the answer to. */
+function structuredOutputs(): [Record<string, unknown>, Record<string, unknown>][] {
+  const schema = { type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'] };
+  const closed = { ...schema, additionalProperties: false, $defs: {} };
+  const held = (to: object) => ({
+    response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: to } },
+  });
+  const grammar = (kind: string, text: string) => held({ 'x-sightglass-grammar': [kind, text] });
+  const rule = 'root ::= "a"';
+  return [
+    [{ guided_json: schema }, held(closed)],
+    [{ guided_json: JSON.stringify(schema) }, held(closed)],
+    [{ structured_outputs: { json: schema } }, held(closed)],
+    [{ json_schema: schema }, held(closed)],
+    [{ format: schema }, held(closed)],
+    [{ format: 'json' }, { response_format: { type: 'json_object' } }],
+    [{ structured_outputs: { json_object: true } }, { response_format: { type: 'json_object' } }],
+    [{ guided_regex: 'a+' }, grammar('regex', 'a+')],
+    [{ structured_outputs: { regex: 'a+' } }, grammar('regex', 'a+')],
+    [{ guided_choice: ['a', 'b'] }, grammar('choice', '["a","b"]')],
+    [{ structured_outputs: { choice: ['a'] } }, grammar('choice', '["a"]')],
+    [{ guided_grammar: rule }, grammar('grammar', rule)],
+    [{ grammar: rule }, grammar('grammar', rule)],
+  ];
+}
 
 /** Ignored whatever the value. */
 const hints: Record<string, unknown> = {
@@ -123,8 +150,7 @@ const hints: Record<string, unknown> = {
     request_id: 'r',
     client_metadata: { a: 'b' },
   },
-  ...{ context_management: { edits: [] }, structured_outputs: { choice: ['a'] } },
-  ...{ guided_json: {}, guided_regex: 'a', guided_choice: ['a'], guided_grammar: 'a' },
+  ...{ context_management: { edits: [] } },
 };
 
 const refused: Record<string, unknown> = {
@@ -133,8 +159,7 @@ const refused: Record<string, unknown> = {
   ...{ include_stop_str_in_output: true, truncate_prompt_tokens: 5, add_generation_prompt: false },
   ...{ continue_final_message: true, chat_template: 'x', template: 'x', raw: true },
   ...{ documents: [{ text: 'a' }], adapter_path: '/a', adapters: ['a'], lora: [{ id: 0 }] },
-  ...{ grammar: 'root ::= "a"', json_schema: {}, format: 'json', logits_processors: ['a'] },
-  ...{ prompt_embeds: 'AAAA' },
+  ...{ logits_processors: ['a'], prompt_embeds: 'AAAA' },
 };
 
 const limits: [fields: Record<string, unknown>, maxTokens: number][] = [

@@ -43,12 +43,112 @@ test('response_format text is the usual answer', async () => {
   assert.equal(answer, 'A red circle on a white background.');
 });
 
-test('a schema that no grammar can be made of is refused, with the reason', async () => {
-  const broken = { name: 'picture', schema: { type: 'nonsense' } };
-  const response_format = { type: 'json_schema', json_schema: broken };
-  const { status, body } = await post(running.url, question(image, { response_format }));
+test('a schema that no value fits, or that refers to nothing, is refused with the reason', async () => {
+  for (const broken of [{ enum: [] }, false, { $ref: '#/$defs/gone' }]) {
+    const inside = { type: 'object', properties: { a: broken }, required: ['a'] };
+    const asked = { name: 'picture', schema: inside };
+    const response_format = { type: 'json_schema', json_schema: asked };
+    const { status, body } = await post(running.url, question(image, { response_format }));
+    assert.equal(status, 400, JSON.stringify(body));
+    assert.match(body.error.param, /^response_format/);
+  }
+});
+
+test('strict: true refuses a keyword that cannot be enforced by its path, on every API', async () => {
+  const unique = { type: 'object', properties: { a: { type: 'array', uniqueItems: true } } };
+  const place = 'properties.a.uniqueItems';
+  const called = { name: 'look', parameters: unique, strict: true };
+  const input = [{ role: 'user', content: [{ type: 'input_image', image_url: image }] }];
+  const content = [{ type: 'image', source: { type: 'url', url: image } }];
+  const answers = [
+    [
+      'response_format.json_schema.schema',
+      await post(
+        running.url,
+        question(image, {
+          response_format: {
+            type: 'json_schema',
+            json_schema: { name: 'x', schema: unique, strict: true },
+          },
+        }),
+      ),
+    ],
+    [
+      'tools.0.function.parameters',
+      await post(
+        running.url,
+        question(image, { tools: [{ type: 'function', function: called }], tool_choice: 'auto' }),
+      ),
+    ],
+    [
+      'tools.0.parameters',
+      await postTo(running.url, '/v1/responses', {
+        input,
+        tools: [{ type: 'function', ...called }],
+      }),
+    ],
+    [
+      'tools.0.input_schema',
+      await postTo(running.url, '/v1/messages', {
+        messages: [{ role: 'user', content }],
+        max_tokens: 5,
+        tools: [{ name: 'look', input_schema: unique, strict: true }],
+      }),
+    ],
+  ] as const;
+  for (const [path, { status, body }] of answers) {
+    assert.equal(status, 400);
+    assert.match(body.error.message, new RegExp(`${path}.${place}`));
+  }
+});
+
+const red = { type: 'object', properties: { color: { enum: ['red'] } }, required: ['color'] };
+const gbnf = 'root ::= ("yes" | "no") "!"';
+const forms = [
+  [{ response_format: { type: 'json_object', schema: red } }, /^\{"color": "red"\}$/],
+  [{ structured_outputs: { json: red } }, /^\{"color": "red"\}$/],
+  [{ structured_outputs: { regex: '[ab]{3}' } }, /^[ab]{3}$/],
+  [{ structured_outputs: { choice: ['cat', 'd.g'] } }, /^(cat|d\.g)$/],
+  [{ structured_outputs: { grammar: gbnf } }, /^(yes|no)!$/],
+  [{ guided_json: JSON.stringify(red) }, /^\{"color": "red"\}$/],
+  [{ guided_regex: '[ab]{3}' }, /^[ab]{3}$/],
+  [{ guided_choice: ['cat', 'dog'] }, /^(cat|dog)$/],
+  [{ guided_grammar: 'start: "yes" | "no"' }, /^(yes|no)$/],
+  [{ json_schema: red }, /^\{"color": "red"\}$/],
+  [{ grammar: gbnf }, /^(yes|no)!$/],
+] as const;
+for (const [form, expected] of forms) {
+  test(`the answer keeps to ${JSON.stringify(form).slice(0, 60)}`, async () => {
+    const { status, body } = await post(running.url, question(image, { ...form, max_tokens: 60 }));
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.match(body.choices[0].message.content, expected);
+  });
+}
+
+test('Responses and Messages take the forms of other servers', async () => {
+  const form = { guided_choice: ['cat', 'dog'] };
+  const input = [{ role: 'user', content: [{ type: 'input_image', image_url: image }] }];
+  const response = await postTo(running.url, '/v1/responses', { input, ...form });
+  assert.match(response.body.output[0].content[0].text, /^(cat|dog)$/);
+  const messages = [
+    { role: 'user', content: [{ type: 'image', source: { type: 'url', url: image } }] },
+  ];
+  const message = await postTo(running.url, '/v1/messages', { messages, max_tokens: 9, ...form });
+  assert.match(message.body.content[0].text, /^(cat|dog)$/);
+});
+
+test('two ways to say what the answer looks like get 400 that names both', async () => {
+  const both = { guided_regex: 'a', response_format: { type: 'json_object' } };
+  const { status, body } = await post(running.url, question(image, both));
   assert.equal(status, 400);
-  assert.equal(body.error.type, 'invalid_request_error');
+  assert.match(body.error.message, /`response_format` and `guided_regex`/);
+});
+
+test('a regular expression or grammar that cannot be read gets 400 that names it', async () => {
+  for (const [field, text] of Object.entries({ guided_regex: '(', grammar: 'root = oops' })) {
+    const { status, body } = await post(running.url, question(image, { [field]: text }));
+    assert.deepEqual([status, body.error.param], [400, field]);
+  }
 });
 
 const recursive = {

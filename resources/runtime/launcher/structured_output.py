@@ -5,6 +5,8 @@
   that one that is too complex is refused without delaying other requests.
 - A schema waits until the model has thought only if the model thinks at all: mlx_vlm waits for
   `</think>` whenever thinking is asked for, so that other models were held to nothing.
+- A regular expression, a grammar or a list of choices takes the place of a schema, as the gateway
+  sends it.
 - Without Metal the mask is applied with plain mlx.
 """
 
@@ -12,7 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 import mlx.core as mx
-from llguidance import LLMatcher, LLParserLimits
+import mlx_vlm.server
+from llguidance import LLMatcher, LLParserLimits, grammar_from
 from mlx_vlm import structured
 from mlx_vlm.server import generation
 from other_version import other_version
@@ -21,6 +24,7 @@ PATCHED = {
     structured: ("_allocate_shared_bitmask", "_apply_llguidance_mask"),
     structured.LLGuidanceLogitsProcessor: ("__call__", "process_last_token", "clone", "_setup"),
     generation.ResponseGenerator: ("_wrap_processors_until_thinking_done",),
+    mlx_vlm.server: ("build_json_schema_logits_processor",),
     generation: ("DEFAULT_THINKING_START_TOKEN", "DEFAULT_THINKING_END_TOKEN"),
 }
 
@@ -39,6 +43,9 @@ LIMITS = LLParserLimits(
     verbose_errors=False,
 )
 
+GRAMMAR = "x-sightglass-grammar"
+"""Where the gateway puts a grammar instead of a schema; no client can send it."""
+
 KEPT_GRAMMARS = 8
 """Number of compiled grammars to cache: programs tend to reuse a few schemas."""
 
@@ -54,6 +61,7 @@ def patch() -> None:
         setattr(processor, name, _guarded(getattr(processor, name)))
     _patch_compiling(processor)
     _patch_waiting()
+    _patch_grammars()
     if not mx.metal.is_available():
         structured._apply_llguidance_mask = apply_mask
 
@@ -91,6 +99,24 @@ def compiled(llg_tokenizer: Any, grammar: str) -> LLMatcher:
     if error := matcher.get_error() or trial.get_error():
         raise ValueError(f"it is too complex ({error.splitlines()[0][:200]})")
     return matcher
+
+
+def _patch_grammars() -> None:
+    build = mlx_vlm.server.build_json_schema_logits_processor
+
+    def build_any(tokenizer: Any, schema: Any) -> Any:
+        asked = schema.get(GRAMMAR) if isinstance(schema, dict) else None
+        processor = build(tokenizer, {"type": "null"} if asked else schema)
+        if asked is None:
+            return processor
+        return structured.LLGuidanceLogitsProcessor(to_grammar(*asked), processor.llg_tokenizer)
+
+    mlx_vlm.server.build_json_schema_logits_processor = build_any
+
+
+def to_grammar(kind: str, text: str) -> str:
+    """llguidance's grammar for a `regex`, a `choice` or a `grammar` (GBNF or Lark)."""
+    return grammar_from(kind, text)
 
 
 def _guarded(upstream: Any) -> Any:

@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import { Answer } from '../../../server/generation/answer.ts';
 import { CollectedAnswer } from '../../../server/generation/collected-answer.ts';
 
-const tools = { functions: [{ name: 'look', param: 'tools.0' }], choice: 'required' as const };
+const prepared = { schema: {}, definitions: {}, ignored: [] };
+const look = { name: 'look', param: 'tools.0', prepared };
+const tools = { functions: [look], choice: 'required' as const };
 
 /** What is told of a forced call whose text comes in these pieces. */
 function read(pieces: readonly string[], finish_reason: string) {

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toRuntimeTools } from '../../../server/generation/tools.ts';
+import { SchemaBudget } from '../../../server/generation/schema.ts';
+import { prepareArguments, toRuntimeTools } from '../../../server/generation/tools.ts';
 
-const look = { name: 'look', param: 'tools.0', parameters: { type: 'object' } };
-const listen = { name: 'listen', param: 'tools.1' };
-const asFunction = ({ param: _, ...called }: typeof look | typeof listen) => ({
+function define(name: string, index: number, parameters?: Record<string, unknown>) {
+  const options = { path: 'p', strict: false, index, budget: new SchemaBudget() };
+  const prepared = prepareArguments(parameters, options);
+  const given = parameters === undefined ? {} : { parameters };
+  return { name, param: `tools.${index}`, ...given, prepared };
+}
+const look = define('look', 0, { type: 'object' });
+const listen = define('listen', 1);
+const asFunction = ({ param: _, prepared: __, ...called }: ReturnType<typeof define>) => ({
   type: 'function',
   function: called,
 });
@@ -30,8 +37,9 @@ test('a model that must call is held to the schema of a call', () => {
     required: ['name', 'arguments'],
     additionalProperties: false,
   });
-  const none = { type: 'object', properties: {}, additionalProperties: false };
-  const schema = { anyOf: [call('look', { type: 'object' }), call('listen', none)] };
+  const none = { type: 'object', additionalProperties: false };
+  const anyOf = [call('look', { type: 'object' }), call('listen', none)];
+  const schema = { anyOf, $defs: {} };
   assert.deepEqual(told, {
     tools: [asFunction(look), asFunction(listen)],
     tool_choice: 'required',
@@ -39,26 +47,22 @@ test('a model that must call is held to the schema of a call', () => {
   });
 });
 
-test('what a schema refers to within itself is found where the schema has gone', () => {
-  const parameters = {
-    $defs: { Size: { type: 'number' }, $ref: { type: 'string' } },
-    properties: { size: { $ref: '#/$defs/Size' }, self: { $ref: '#' }, $ref: { type: 'string' } },
-    items: [{ $ref: 'https://example.com/#/$defs/Size' }],
+test('what schemas refer to within themselves is found where they have gone', () => {
+  const size = {
+    $defs: { Size: { type: 'number' } },
+    properties: { size: { $ref: '#/$defs/Size' } },
   };
-  const { response_format } = toRuntimeTools({
-    functions: [listen, { ...look, parameters }],
+  const runtimeTools = toRuntimeTools({
+    functions: [define('one', 0, size), define('two', 1, size)],
     choice: 'required',
-  }) as { response_format: { json_schema: { schema: { anyOf: { properties: object }[] } } } };
-  const root = '#/anyOf/1/properties/arguments';
-  assert.deepEqual(response_format.json_schema.schema.anyOf[1]?.properties, {
-    name: { const: 'look' },
-    arguments: {
-      ...parameters,
-      properties: {
-        size: { $ref: `${root}/$defs/Size` },
-        self: { $ref: root },
-        $ref: { type: 'string' },
-      },
-    },
-  });
+  }) as { response_format: { json_schema: { schema: { $defs: object } } } };
+  const { $defs } = runtimeTools.response_format.json_schema.schema;
+  assert.deepEqual($defs, { f0_0: { type: 'number' }, f1_0: { type: 'number' } });
 });
+
+for (const parameters of [undefined, {}, { $schema: 'x', description: 'y' }]) {
+  test(`parameters that say nothing mean no arguments: ${JSON.stringify(parameters)}`, () => {
+    const { schema } = define('go', 0, parameters).prepared;
+    assert.deepEqual(schema, { type: 'object', additionalProperties: false });
+  });
+}

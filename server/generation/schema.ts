@@ -1,0 +1,300 @@
+import { MAX_SCHEMA_STEPS } from '../limits.ts';
+import { InvalidRequestError } from '../openai/api-error.ts';
+import { areDisjoint } from './schema-disjoint.ts';
+import {
+  type Dropped,
+  isRecord,
+  mergeKeywords,
+  type Node,
+  type Part,
+  type Prepared,
+  says,
+} from './schema-keywords.ts';
+
+/** A schema that llguidance can enforce, and what had to be left out of it. */
+export interface PreparedSchema {
+  schema: Prepared;
+  /** What `schema` refers to, by the names in `#/$defs/…`. */
+  definitions: Readonly<Record<string, Prepared>>;
+  /** Paths in the request of keywords that are not enforced. */
+  ignored: readonly string[];
+}
+
+export interface PrepareOptions {
+  /** Where the schema is in the request, such as `tools.0.function.parameters`. */
+  path: string;
+  /** Refuse what cannot be enforced, instead of leaving it out. */
+  strict: boolean;
+  /** Begins the names of definitions, so that those of several schemas can share a place. */
+  prefix?: string;
+  /** Whether a `$ref` to nothing is left out like an unsupported keyword. Default: refused. */
+  toleratesMissingRefs?: boolean;
+  /** Only objects fit, whatever the schema says; those are the arguments of a call. */
+  objectOnly?: boolean;
+  /** Shared by the schemas of one request. */
+  budget?: SchemaBudget;
+}
+
+/** Bounds the work on the schemas of one request. */
+export class SchemaBudget {
+  #left = MAX_SCHEMA_STEPS;
+
+  spend(steps: number, param: string): void {
+    this.#left -= steps;
+    if (this.#left >= 0) return;
+    throw new InvalidRequestError(
+      'The schema is too complex to enforce. Use fewer alternatives and less nesting.',
+      { param, code: 'schema_too_complex' },
+    );
+  }
+}
+
+/**
+ * Rewrites a JSON Schema to what llguidance can enforce. `allOf`, `$ref` with other keywords beside
+ * it, and alternatives are merged first; then every object that has `properties` and says nothing
+ * about others is closed, since a model could invent keys without end.
+ * @throws InvalidRequestError that names the keyword, for what cannot be enforced if it is strict
+ */
+export function prepareSchema(schema: unknown, options: PrepareOptions): PreparedSchema {
+  return new Preparation(schema, options).run();
+}
+
+const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'];
+
+interface Definition {
+  name: string;
+  parts: readonly Part[];
+  schema: Prepared;
+}
+
+class Preparation {
+  readonly #root: Part;
+  readonly #options: PrepareOptions;
+  readonly #budget: SchemaBudget;
+  readonly #ignored = new Set<string>();
+  readonly #numbers = new Map<object, number>();
+  readonly #definitions = new Map<string, Definition>();
+  readonly #waiting: Definition[] = [];
+  readonly #rests = new WeakMap<object, Map<string, Node>>();
+  #anchors: Map<string, Part> | undefined;
+
+  constructor(root: unknown, options: PrepareOptions) {
+    this.#root = { node: root, path: options.path };
+    this.#options = options;
+    this.#budget = options.budget ?? new SchemaBudget();
+  }
+
+  run(): PreparedSchema {
+    const object = { node: { type: 'object' }, path: this.#root.path };
+    const schema = this.#prepare(this.#options.objectOnly ? [this.#root, object] : [this.#root]);
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      next.schema = this.#merge(next.parts);
+    }
+    const definitions = [...this.#definitions.values()].map(({ name, schema }) => [name, schema]);
+    return {
+      schema,
+      definitions: Object.fromEntries(definitions),
+      ignored: [...this.#ignored],
+    };
+  }
+
+  /** The schema of what fits all of `parts`. One reached by a `$ref` is prepared once, and later. */
+  #prepare = (parts: readonly Part[]): Prepared => {
+    const { flat, hasRef, fitsNothing } = this.#flatten(parts);
+    if (fitsNothing) return false;
+    if (flat.length === 0) return {};
+    if (!hasRef) return this.#merge(flat);
+    const key = flat
+      .map(({ node }) => this.#number(node))
+      .sort((a, b) => a - b)
+      .join();
+    const known = this.#definitions.get(key);
+    const definition = known ?? {
+      name: `${this.#options.prefix ?? ''}${this.#definitions.size}`,
+      parts: flat,
+      schema: {},
+    };
+    if (known === undefined) {
+      this.#definitions.set(key, definition);
+      this.#waiting.push(definition);
+    }
+    return { $ref: `#/$defs/${definition.name}` };
+  };
+
+  /** Replaces `$ref` and `allOf` by what they stand for, in the order of the text. */
+  #flatten(parts: readonly Part[]) {
+    const flat: (Part & { node: Node })[] = [];
+    const seen = new Set<object>();
+    const stack = [...parts].reverse();
+    let hasRef = false;
+    let fitsNothing = false;
+    for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
+      const { node, path } = part;
+      this.#budget.spend(1, this.#options.path);
+      if (node === false) fitsNothing = true;
+      if (!isRecord(node)) {
+        if (typeof node !== 'boolean') this.#drop(path);
+        continue;
+      }
+      if (seen.has(node)) continue;
+      seen.add(node);
+      const inner: Part[] = [];
+      for (const keyword of REFERENCES) {
+        if (!(keyword in node)) continue;
+        const target = this.#resolve(node[keyword], `${path}.${keyword}`);
+        if (target === undefined) continue;
+        inner.push(target);
+        hasRef = true;
+      }
+      const { allOf } = node;
+      if (Array.isArray(allOf)) {
+        inner.push(...allOf.map((item, at) => ({ node: item, path: `${path}.allOf.${at}` })));
+      } else if (allOf !== undefined) {
+        this.#drop(`${path}.allOf`);
+      }
+      const own = [...REFERENCES, 'allOf'].reduce((rest, name) => this.#without(rest, name), node);
+      if (inner.length === 0) {
+        if (says(own)) flat.push({ node: own, path });
+        continue;
+      }
+      // The keywords beside a reference come after what they extend.
+      stack.push({ node: own, path }, ...inner.reverse());
+    }
+    return { flat, hasRef, fitsNothing };
+  }
+
+  #merge(parts: readonly Part[]): Prepared {
+    this.#budget.spend(parts.length, this.#options.path);
+    for (const [at, { node, path }] of parts.entries()) {
+      if (!isRecord(node)) continue;
+      const keyword = ['anyOf', 'oneOf'].find((name) => node[name] !== undefined);
+      if (keyword === undefined) continue;
+      const rest = { node: this.#without(node, keyword), path };
+      const others = parts.map((part, index) => (index === at ? rest : part));
+      const branches = node[keyword];
+      if (Array.isArray(branches)) return this.#mergeBranches(others, branches, keyword, path);
+      this.#drop(`${path}.${keyword}`);
+      return this.#merge(others);
+    }
+    return mergeKeywords(parts, {
+      prepare: this.#prepare,
+      drop: this.#drop,
+      note: (path) => this.#ignored.add(path),
+    });
+  }
+
+  /** Each alternative is closed together with what stands beside the alternatives. */
+  #mergeBranches(
+    others: readonly Part[],
+    branches: readonly unknown[],
+    keyword: string,
+    path: string,
+  ): Prepared {
+    const inner = branches.map((node, at) => ({ node, path: `${path}.${keyword}.${at}` }));
+    if (keyword === 'oneOf' && !areDisjoint(branches, (ref) => this.#find(ref)?.node)) {
+      this.#drop(`${path}.oneOf`);
+    }
+    const prepared = inner.map((branch) => this.#prepare([...others, branch]));
+    const possible = prepared.filter((schema) => schema !== false);
+    if (possible.length < 2) return possible[0] ?? false;
+    return { anyOf: possible };
+  }
+
+  #drop: Dropped = (path) => {
+    if (this.#options.strict) {
+      const keyword = path.slice(path.lastIndexOf('.') + 1);
+      throw new InvalidRequestError(
+        `\`${keyword}\` at \`${path}\` cannot be enforced. Leave it out, or leave out ` +
+          '`strict: true` to have the rest of the schema enforced.',
+        { param: path },
+      );
+    }
+    this.#ignored.add(path);
+  };
+
+  #resolve(ref: unknown, path: string): Part | undefined {
+    const target = typeof ref === 'string' ? this.#find(ref) : undefined;
+    if (target !== undefined) return target;
+    if (this.#options.toleratesMissingRefs) {
+      this.#drop(path);
+      return undefined;
+    }
+    throw new InvalidRequestError(
+      `\`${path}\` refers to a schema that is not part of the request. ` +
+        'Only references within the schema are supported.',
+      { param: path },
+    );
+  }
+
+  #find(ref: string): Part | undefined {
+    if (ref === '#' || ref === '#/') return this.#root;
+    const byName = this.#named().get(ref);
+    if (byName !== undefined) return byName;
+    const hash = ref.indexOf('#');
+    const base = hash > 0 ? this.#named().get(ref.slice(0, hash)) : this.#root;
+    if (hash < 0 || base === undefined || !ref.startsWith('#/', hash)) return undefined;
+    let { node, path } = base;
+    for (const step of ref.slice(hash + 2).split('/')) {
+      const key = unescapePointer(step);
+      if (typeof node !== 'object' || node === null || !Object.hasOwn(node, key)) return undefined;
+      node = Reflect.get(node, key);
+      path = `${path}.${key}`;
+    }
+    return { node, path };
+  }
+
+  /** Schemas with an `$id` or an `$anchor`, by how a `$ref` names them. */
+  #named(): Map<string, Part> {
+    if (this.#anchors !== undefined) return this.#anchors;
+    this.#anchors = new Map();
+    const stack: Part[] = [this.#root];
+    for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
+      const { node, path } = part;
+      if (typeof node !== 'object' || node === null) continue;
+      for (const keyword of ['$id', '$anchor', '$dynamicAnchor', 'id']) {
+        const name = Reflect.get(node, keyword);
+        if (typeof name !== 'string') continue;
+        for (const spelling of keyword.endsWith('nchor') ? [`#${name}`] : idSpellings(name)) {
+          if (!this.#anchors.has(spelling)) this.#anchors.set(spelling, part);
+        }
+      }
+      for (const [key, inner] of Object.entries(node)) {
+        stack.push({ node: inner, path: `${path}.${key}` });
+      }
+    }
+    return this.#anchors;
+  }
+
+  /** The same object each time, so that schemas that refer to themselves are found again. */
+  #without(node: Node, keyword: string): Node {
+    if (!(keyword in node)) return node;
+    const rests = this.#rests.get(node) ?? new Map<string, Node>();
+    this.#rests.set(node, rests);
+    const { [keyword]: _, ...rest } = node;
+    const known = rests.get(keyword) ?? rest;
+    rests.set(keyword, known);
+    return known;
+  }
+
+  #number(node: unknown): number {
+    const key = node as object;
+    const number = this.#numbers.get(key) ?? this.#numbers.size;
+    this.#numbers.set(key, number);
+    return number;
+  }
+}
+
+function idSpellings(id: string): string[] {
+  const name = id.replace(/#$/, '');
+  return [id, name, name.slice(name.lastIndexOf('/') + 1)].filter((spelling) => spelling !== '');
+}
+
+function unescapePointer(step: string): string {
+  let decoded = step;
+  try {
+    decoded = decodeURIComponent(step);
+  } catch {
+    // not percent-encoded
+  }
+  return decoded.replaceAll('~1', '/').replaceAll('~0', '~');
+}

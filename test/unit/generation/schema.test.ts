@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { prepareSchema } from '../../../server/generation/schema.ts';
+import {
+  toEnforceablePattern,
+  withoutLookAround,
+} from '../../../server/generation/schema-pattern.ts';
+
+const options = { path: 's', strict: false };
+const prepare = (schema: unknown) => prepareSchema(schema, options).schema;
+const closed = { additionalProperties: false };
+const text = { type: 'string' };
+const a = { properties: { a: text } };
+const b = { properties: { b: text } };
+
+for (const [what, schema, expected] of [
+  ['properties alone', a, { type: 'object', ...a, ...closed }],
+  [
+    'explicit true',
+    { ...a, additionalProperties: true },
+    { type: 'object', ...a, additionalProperties: {} },
+  ],
+  ['no properties', { type: 'object' }, { type: 'object' }],
+  [
+    'branches of allOf',
+    { allOf: [a, b] },
+    { type: 'object', properties: { a: text, b: text }, ...closed },
+  ],
+  [
+    'alternatives with what is beside them',
+    { ...a, anyOf: [b, { required: ['a'] }] },
+    {
+      anyOf: [
+        { type: 'object', properties: { a: text, b: text }, ...closed },
+        { type: 'object', ...a, ...closed, required: ['a'] },
+      ],
+    },
+  ],
+  [
+    'properties of a condition',
+    { ...a, if: a, else: b },
+    { type: 'object', properties: { a: text, b: text }, ...closed },
+  ],
+] as const) {
+  test(`objects are closed after merging: ${what}`, () => {
+    assert.deepEqual(prepare(schema), expected);
+  });
+}
+
+test('a $ref target that is used alone and in allOf is closed alone and open in allOf', () => {
+  const $defs = { Base: a };
+  const both = {
+    $defs,
+    properties: { alone: { $ref: '#/$defs/Base' }, more: { allOf: [{ $ref: '#/$defs/Base' }, b] } },
+  };
+  const { definitions } = prepareSchema(both, options);
+  assert.deepEqual(Object.values(definitions), [
+    { type: 'object', ...a, ...closed },
+    { type: 'object', properties: { a: text, b: text }, ...closed },
+  ]);
+});
+
+test('schemas that refer to themselves are prepared, however', () => {
+  for (const schema of [
+    { $ref: '#' },
+    { allOf: [{ $ref: '#' }, a] },
+    { ...a, anyOf: [{ properties: { c: { $ref: '#', description: 'x', type: 'object' } } }, b] },
+    { $defs: { A: { $ref: '#/$defs/B' }, B: { $ref: '#/$defs/A' } }, $ref: '#/$defs/A' },
+  ]) {
+    assert.ok(prepare(schema));
+  }
+});
+
+test('alternatives that multiply are refused instead of taking long', () => {
+  const pair = { anyOf: [{ minLength: 1 }, { maxLength: 9 }] };
+  const start = performance.now();
+  assert.throws(() => prepare({ allOf: Array.from({ length: 40 }, () => ({ ...pair })) }), {
+    code: 'schema_too_complex',
+  });
+  assert.ok(performance.now() - start < 2000);
+});
+
+test('any JSON is prepared or refused by name, and never fails otherwise', () => {
+  const word = fc.constantFrom(
+    ...[
+      'type',
+      'properties',
+      'allOf',
+      'anyOf',
+      'oneOf',
+      '$ref',
+      'items',
+      'prefixItems',
+      'required',
+    ],
+    ...['enum', 'const', 'pattern', 'format', 'minimum', 'maxItems', 'multipleOf', 'if', 'not'],
+    ...['additionalProperties', 'patternProperties', 'propertyNames', '__proto__', 'constructor'],
+  );
+  const value = fc.letrec((tie) => ({
+    node: fc.oneof(
+      { maxDepth: 6 },
+      fc.constantFrom(
+        null,
+        true,
+        false,
+        0,
+        -1,
+        1.5,
+        'string',
+        'object',
+        '#',
+        '#/properties',
+        '(',
+        [],
+      ),
+      fc.array(tie('node'), { maxLength: 3 }),
+      fc.dictionary(word, tie('node'), { maxKeys: 4 }),
+    ),
+  })).node;
+  fc.assert(
+    fc.property(value, fc.boolean(), (schema, strict) => {
+      try {
+        prepareSchema(schema, { path: 's', strict });
+      } catch (error) {
+        assert.equal((error as { status?: number }).status, 400, String(error));
+      }
+    }),
+  );
+});
+
+for (const [pattern, expected] of [
+  ['^[\\w.-]+$', '^[\\w.-]+$'],
+  ['^a$|^b$', '^a$|^b$'],
+  ['[[&]', '[\\[\\&]'],
+  ['\\@\\/', '@\\/'],
+  ['a{,5}', 'a\\{,5\\}'],
+  ['a$b', undefined],
+  ['(a$)b', undefined],
+  ['a^', undefined],
+  ['(?=a)b', undefined],
+  ['(?<!a)b', undefined],
+  ['(a)\\1', undefined],
+  ['\\bfoo', undefined],
+  ['(', undefined],
+  ['a{200000}', undefined],
+] as const) {
+  test(`the pattern ${pattern} is enforced as ${expected ?? 'nothing'}`, () => {
+    assert.equal(toEnforceablePattern(pattern), expected);
+  });
+}
+
+test('a pattern without its look-around keeps the rest', () => {
+  assert.equal(withoutLookAround('^(?!\\.)(?!.*(a|\\)))([a-z(]+)@x$'), '^([a-z(]+)@x$');
+  assert.equal(withoutLookAround('^a$'), undefined);
+});
