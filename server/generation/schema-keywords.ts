@@ -14,6 +14,8 @@ export type Dropped = (path: string) => void;
 export interface Context {
   prepare: (parts: readonly Part[]) => Prepared;
   drop: Dropped;
+  /** Refuses what is no JSON Schema. */
+  refuse: (path: string, value: unknown) => never;
   /** Reports what says nothing, such as a format that nobody knows: never refused. */
   note: Dropped;
 }
@@ -67,31 +69,33 @@ export function mergeKeywords(parts: readonly Part[], context: Context): Prepare
   };
 }
 
-function reportUnknown(parts: readonly Keyworded[], { drop }: Context): void {
+function reportUnknown(parts: readonly Keyworded[], { drop, refuse }: Context): void {
   for (const { node, path } of parts) {
     for (const keyword of UNKNOWN) {
       const isVacuous = /^(?:then|else)$/.test(keyword) && !('if' in node);
       if (keyword in node && !isVacuous) drop(`${path}.${keyword}`);
     }
     if (node['uniqueItems'] === true) drop(`${path}.uniqueItems`);
-    if ('required' in node && !isList(node['required'])) drop(`${path}.required`);
+    const { required } = node;
+    if (typeof required === 'boolean')
+      drop(`${path}.required`); // of draft 3
+    else if (required !== undefined && !isList(required)) refuse(`${path}.required`, required);
   }
 }
 
-/** The values of a keyword that are well-formed; the others are reported. */
+/** The values of a keyword. One that is not well-formed is refused. */
 function given<Value>(
   parts: readonly Keyworded[],
   keyword: string,
   isValid: (value: unknown) => value is Value,
-  drop: Dropped,
+  { refuse }: Pick<Context, 'refuse'>,
 ): { value: Value; path: string; node: Node }[] {
   return parts.flatMap(({ node, path }) => {
     const value = node[keyword];
     if (value === undefined) return [];
-    const place = `${path}.${keyword}`;
-    if (isValid(value)) return [{ value, path: place, node }];
-    drop(place);
-    return [];
+    return isValid(value)
+      ? [{ value, path: `${path}.${keyword}`, node }]
+      : refuse(`${path}.${keyword}`, value);
   });
 }
 
@@ -100,14 +104,16 @@ const isText = (value: unknown): value is string => typeof value === 'string';
 const isNumber = (value: unknown): value is number => typeof value === 'number';
 const isSchema = (value: unknown): value is Node | boolean =>
   typeof value === 'boolean' || isRecord(value);
-const isCount = (value: unknown): value is number =>
-  Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_SCHEMA_BOUND;
+const isCount = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0;
 const isName = (value: unknown): value is string | string[] =>
   [value].flat().every((name) => isText(name) && TYPES.includes(name)) && [value].flat().length > 0;
 
 /** The types that fit; without `type` those that the other keywords are about, if of one kind. */
-function mergeTypes(parts: readonly Keyworded[], { drop }: Context): string[] | undefined {
-  const lists = given(parts, 'type', isName, drop).map(({ value }) => [...new Set([value].flat())]);
+function mergeTypes(parts: readonly Keyworded[], context: Context): string[] | undefined {
+  const typed = parts.filter(({ node }) => node['type'] !== 'any'); // of draft 3
+  const lists = given(typed, 'type', isName, context).map(({ value }) => [
+    ...new Set([value].flat()),
+  ]);
   if (lists.length > 0) {
     const wide = lists.map((list) => (list.includes('number') ? [...list, 'integer'] : list));
     const common = TYPES.filter((type) => wide.every((list) => list.includes(type)));
@@ -127,11 +133,11 @@ function mergeTypes(parts: readonly Keyworded[], { drop }: Context): string[] | 
 function mergeValues(
   parts: readonly Keyworded[],
   types: readonly string[] | undefined,
-  { drop }: Context,
+  context: Context,
 ): unknown[] | undefined {
   const lists = [
     ...parts.filter(({ node }) => 'const' in node).map(({ node }) => [node['const']]),
-    ...given(parts, 'enum', isList, drop).map(({ value }) => value),
+    ...given(parts, 'enum', isList, context).map(({ value }) => value),
   ];
   const [first, ...more] = lists;
   if (first === undefined) return undefined;
@@ -160,8 +166,9 @@ function isWithinBounds(value: unknown, node: Node): boolean {
   return typeof value !== 'number' || within(value, node['minimum'], node['maximum']);
 }
 
-function stringKeywords(parts: readonly Keyworded[], { drop, note }: Context) {
-  const patterns = given(parts, 'pattern', isText, drop).flatMap(({ value, path }) => {
+function stringKeywords(parts: readonly Keyworded[], context: Context) {
+  const { drop, note } = context;
+  const patterns = given(parts, 'pattern', isText, context).flatMap(({ value, path }) => {
     const pattern = toEnforceablePattern(value);
     if (pattern !== undefined) return [{ pattern }];
     drop(path);
@@ -178,21 +185,37 @@ function stringKeywords(parts: readonly Keyworded[], { drop, note }: Context) {
   const [pattern, ...morePatterns] = patterns;
   const more = [...morePatterns, ...moreFormats].map((item) => ({ type: 'string', ...item }));
   return {
-    ...largest(parts, 'minLength', drop),
-    ...smallest(parts, 'maxLength', drop),
+    ...lengthOf(format?.format),
+    ...largest(parts, 'minLength', context),
+    ...smallest(parts, 'maxLength', context),
     ...pattern,
     ...format,
     ...(more.length === 0 ? {} : { allOf: more }),
   };
 }
 
-function largest(parts: readonly Keyworded[], keyword: string, drop: Dropped) {
-  const values = given(parts, keyword, isCount, drop).map(({ value }) => value);
+/** No address is longer (RFC 5321, RFC 1035); a model could write one without end. */
+function lengthOf(format: string | undefined) {
+  const longest: Record<string, number> = { email: 254, hostname: 253 };
+  const maxLength = longest[format ?? ''];
+  return maxLength === undefined ? {} : { maxLength };
+}
+
+function countsIn(parts: readonly Keyworded[], keyword: string, context: Context): number[] {
+  return given(parts, keyword, isCount, context).flatMap(({ value, path }) => {
+    if (value <= MAX_SCHEMA_BOUND) return [value];
+    context.drop(path);
+    return [];
+  });
+}
+
+function largest(parts: readonly Keyworded[], keyword: string, context: Context) {
+  const values = countsIn(parts, keyword, context);
   return values.length === 0 ? {} : { [keyword]: Math.max(...values) };
 }
 
-function smallest(parts: readonly Keyworded[], keyword: string, drop: Dropped) {
-  const values = given(parts, keyword, isCount, drop).map(({ value }) => value);
+function smallest(parts: readonly Keyworded[], keyword: string, context: Context) {
+  const values = countsIn(parts, keyword, context);
   return values.length === 0 ? {} : { [keyword]: Math.min(...values) };
 }
 
@@ -200,8 +223,9 @@ function smallest(parts: readonly Keyworded[], keyword: string, drop: Dropped) {
 function numberKeywords(
   parts: readonly Keyworded[],
   types: readonly string[] | undefined,
-  { drop }: Context,
+  context: Context,
 ) {
+  const { drop, refuse } = context;
   const bounds: Record<string, number> = {};
   const narrow = (keyword: string, value: number) => {
     const known = bounds[keyword] ?? value;
@@ -213,7 +237,7 @@ function numberKeywords(
     for (const { node, path } of parts) {
       const value = node[keyword];
       if (value === undefined) continue;
-      if (!isBound(value)) drop(`${path}.${keyword}`);
+      if (!isBound(value)) refuse(`${path}.${keyword}`, value);
       // Draft 4: true makes the other bound exclusive.
       const bound = value === true ? node[keyword.slice(9).toLowerCase()] : value;
       if (!isNumber(bound)) continue;
@@ -221,7 +245,7 @@ function numberKeywords(
       else if (bound < 0 !== /inimum/.test(keyword)) drop(`${path}.${keyword}`);
     }
   }
-  const multiples = given(parts, 'multipleOf', isNumber, drop).filter(({ value, path }) => {
+  const multiples = given(parts, 'multipleOf', isNumber, context).filter(({ value, path }) => {
     const isSmall = value > 0 && digitsOf(value) <= MAX_MULTIPLE;
     if (!isSmall) drop(path);
     return isSmall;
@@ -241,19 +265,20 @@ function digitsOf(value: number): number {
   return Number(digits.replace('.', '').replace(/0+$/, ''));
 }
 
-function arrayKeywords(parts: readonly Keyworded[], { prepare, drop }: Context) {
+function arrayKeywords(parts: readonly Keyworded[], context: Context) {
+  const { prepare, refuse } = context;
   const arrays = parts.map(({ node, path }) => {
     const { items } = node;
     const isOld = Array.isArray(items);
     const [firsts, others] = isOld ? ['items', 'additionalItems'] : ['prefixItems', 'items'];
     const list = node[firsts];
-    if (list !== undefined && !Array.isArray(list)) drop(`${path}.${firsts}`);
+    if (list !== undefined && !Array.isArray(list)) refuse(`${path}.${firsts}`, list);
     return {
       prefix: Array.isArray(list)
         ? list.map((item, at) => ({ node: item, path: `${path}.${firsts}.${at}` }))
         : [],
-      rest: schemaAt(node, path, others, drop),
-      unevaluated: schemaAt(node, path, 'unevaluatedItems', drop),
+      rest: schemaAt(node, path, others, context),
+      unevaluated: schemaAt(node, path, 'unevaluatedItems', context),
     };
   });
   const length = Math.max(0, ...arrays.map(({ prefix }) => prefix.length));
@@ -265,8 +290,8 @@ function arrayKeywords(parts: readonly Keyworded[], { prepare, drop }: Context) 
   const others = arrays.flatMap(({ rest }) => rest ?? []);
   const rests = others.length > 0 ? others : arrays.flatMap(({ unevaluated }) => unevaluated ?? []);
   const counts = {
-    ...largest(parts, 'minItems', drop),
-    ...smallest(parts, 'maxItems', drop),
+    ...largest(parts, 'minItems', context),
+    ...smallest(parts, 'maxItems', context),
   } as { minItems?: number; maxItems?: number };
   const isTuple = length > 0 && rests.length === 0 && (counts.minItems ?? 0) <= length;
   if (isTuple && counts.minItems === undefined && (counts.maxItems ?? length) >= length) {
@@ -282,8 +307,8 @@ function arrayKeywords(parts: readonly Keyworded[], { prepare, drop }: Context) 
 }
 
 function objectKeywords(parts: readonly Keyworded[], context: Context) {
-  const { prepare, drop } = context;
-  const objects = parts.map((part) => readObject(part, drop));
+  const { prepare } = context;
+  const objects = parts.map((part) => readObject(part, context));
   const names = new Set(objects.flatMap(({ properties }) => Object.keys(properties)));
   const patterns = new Map<string, Part[]>();
   for (const { pattern, schema } of objects.flatMap((object) => object.patterns)) {
@@ -335,20 +360,24 @@ function toPatterns(patterns: Map<string, Part[]>, prepare: Context['prepare']) 
   return { [joined]: anyOf.length === 0 ? false : { anyOf } };
 }
 
-function schemaAt(node: Node, path: string, keyword: string, drop: Dropped): Part | undefined {
-  if (isSchema(node[keyword])) return { node: node[keyword], path: `${path}.${keyword}` };
-  if (keyword in node) drop(`${path}.${keyword}`);
-  return undefined;
+function schemaAt(
+  node: Node,
+  path: string,
+  keyword: string,
+  { refuse }: Context,
+): Part | undefined {
+  const schema = node[keyword];
+  if (schema === undefined) return undefined;
+  const place = `${path}.${keyword}`;
+  return isSchema(schema) ? { node: schema, path: place } : refuse(place, schema);
 }
 
-function readObject({ node, path }: Keyworded, drop: Dropped) {
+function readObject({ node, path }: Keyworded, context: Context) {
+  const { drop, refuse } = context;
   const map = (keyword: string): Record<string, Part> => {
     const value = node[keyword];
     if (value === undefined) return {};
-    if (!isRecord(value)) {
-      drop(`${path}.${keyword}`);
-      return {};
-    }
+    if (!isRecord(value)) return refuse(`${path}.${keyword}`, value);
     const entries = Object.entries(value).map(([name, schema]) => [
       name,
       { node: schema, path: `${path}.${keyword}.${name}` },
@@ -356,8 +385,8 @@ function readObject({ node, path }: Keyworded, drop: Dropped) {
     return Object.fromEntries(entries);
   };
   const properties = map('properties');
-  let rest = schemaAt(node, path, 'additionalProperties', drop);
-  const unevaluated = schemaAt(node, path, 'unevaluatedProperties', drop);
+  let rest = schemaAt(node, path, 'additionalProperties', context);
+  const unevaluated = schemaAt(node, path, 'unevaluatedProperties', context);
   const patterns = Object.entries(map('patternProperties')).flatMap(([name, schema]) => {
     const pattern = toEnforceablePattern(name);
     if (pattern !== undefined) return [{ pattern, schema }];
@@ -420,12 +449,12 @@ function collect(schema: unknown, path: string, into: Record<string, Part>): voi
 /** llguidance counts properties only if all that are named are required, and one optional property. */
 function countsOf(
   parts: readonly Keyworded[],
-  { drop }: Context,
+  context: Context,
   names: { optional: number; required: number; isClosed: boolean },
 ) {
   const counts = {
-    ...largest(parts, 'minProperties', drop),
-    ...smallest(parts, 'maxProperties', drop),
+    ...largest(parts, 'minProperties', context),
+    ...smallest(parts, 'maxProperties', context),
   };
   const least = Math.max(0, (counts['minProperties'] ?? 0) - names.required);
   const most = counts['maxProperties'];
@@ -441,7 +470,7 @@ function countsOf(
   }
   for (const { node, path } of parts) {
     for (const keyword of ['minProperties', 'maxProperties']) {
-      if (keyword in node) drop(`${path}.${keyword}`);
+      if (keyword in node) context.drop(`${path}.${keyword}`);
     }
   }
   return {};

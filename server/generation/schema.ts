@@ -23,6 +23,8 @@ export interface PreparedSchema {
 export interface PrepareOptions {
   /** Where the schema is in the request, such as `tools.0.function.parameters`. */
   path: string;
+  /** The field of the request that an error about the whole schema names. */
+  param: string;
   /** Refuse what cannot be enforced, instead of leaving it out. */
   strict: boolean;
   /** Begins the names of definitions, so that those of several schemas can share a place. */
@@ -130,10 +132,10 @@ class Preparation {
     let fitsNothing = false;
     for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
       const { node, path } = part;
-      this.#budget.spend(1, this.#options.path);
+      this.#budget.spend(1, this.#options.param);
       if (node === false) fitsNothing = true;
       if (!isRecord(node)) {
-        if (typeof node !== 'boolean') this.#drop(path);
+        if (typeof node !== 'boolean') this.#refuse(path, node);
         continue;
       }
       if (seen.has(node)) continue;
@@ -150,7 +152,7 @@ class Preparation {
       if (Array.isArray(allOf)) {
         inner.push(...allOf.map((item, at) => ({ node: item, path: `${path}.allOf.${at}` })));
       } else if (allOf !== undefined) {
-        this.#drop(`${path}.allOf`);
+        this.#refuse(`${path}.allOf`, allOf);
       }
       const own = [...REFERENCES, 'allOf'].reduce((rest, name) => this.#without(rest, name), node);
       if (inner.length === 0) {
@@ -164,7 +166,7 @@ class Preparation {
   }
 
   #merge(parts: readonly Part[]): Prepared {
-    this.#budget.spend(parts.length, this.#options.path);
+    this.#budget.spend(parts.length, this.#options.param);
     for (const [at, { node, path }] of parts.entries()) {
       if (!isRecord(node)) continue;
       const keyword = ['anyOf', 'oneOf'].find((name) => node[name] !== undefined);
@@ -172,13 +174,13 @@ class Preparation {
       const rest = { node: this.#without(node, keyword), path };
       const others = parts.map((part, index) => (index === at ? rest : part));
       const branches = node[keyword];
-      if (Array.isArray(branches)) return this.#mergeBranches(others, branches, keyword, path);
-      this.#drop(`${path}.${keyword}`);
-      return this.#merge(others);
+      if (!Array.isArray(branches)) return this.#refuse(`${path}.${keyword}`, branches);
+      return this.#mergeBranches(others, branches, keyword, path);
     }
     return mergeKeywords(parts, {
       prepare: this.#prepare,
       drop: this.#drop,
+      refuse: this.#refuse,
       note: (path) => this.#ignored.add(path),
     });
   }
@@ -210,6 +212,15 @@ class Preparation {
       );
     }
     this.#ignored.add(path);
+  };
+
+  #refuse = (path: string, value: unknown): never => {
+    const { param } = this.#options;
+    throw new InvalidRequestError(
+      `Expected \`${param}\` to have a valid JSON Schema, got ` +
+        `${JSON.stringify(value)?.slice(0, 40)} at \`${path}\`.`,
+      { param },
+    );
   };
 
   #resolve(ref: unknown, path: string): Part | undefined {

@@ -44,7 +44,7 @@ export function toRuntimeTools(tools: Tools | undefined): Record<string, unknown
  */
 export function prepareArguments(
   parameters: unknown,
-  options: { path: string; strict: boolean; index: number; budget: SchemaBudget },
+  options: { path: string; param: string; strict: boolean; index: number; budget: SchemaBudget },
 ): PreparedSchema {
   const { index, ...rest } = options;
   return prepareSchema(saysNothing(parameters) ? noArguments : parameters, {

@@ -22,12 +22,6 @@ import { answerOptions, refuseUnknownRoutes } from './unknown-route.ts';
 import { refuseUnserved } from './unserved.ts';
 import { tidyPaths } from './url-path.ts';
 
-/** `/v1//models` is what comes of a base URL with a slash at its end. */
-const collapseSlashes: Koa.Middleware<State> = (ctx, next) => {
-  ctx.path = ctx.path.replace(/\/{2,}/g, '/');
-  return next();
-};
-
 /** The HTTP surface: what is served where. Every path is there with and without `/v1`. */
 export function createApp(deps: Deps): Koa<State> {
   const router = new Router<State>();
@@ -66,7 +60,6 @@ export function createApp(deps: Deps): Koa<State> {
   // Connections that break, mostly: what a handler throws is answered by `answerErrors`.
   app.on('error', (error: Error) => deps.log.debug({ err: error }, 'connection error'));
   app.use(assignRequestId());
-  app.use(collapseSlashes);
   app.use(allowOrigins(deps.settings.corsOrigins));
   app.use(answerErrors(deps));
   app.use(tidyPaths());

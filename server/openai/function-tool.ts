@@ -77,7 +77,7 @@ export function toTools(
   const there = placeTools(tools).map(({ tool, index, param }) => {
     const { parameters, strict } = tool.function;
     const path = `${param}.${field}`;
-    const options = { path, strict: strict === true, index, budget };
+    const options = { path, param, strict: strict === true, index, budget };
     const prepared = prepareArguments(parameters, options);
     for (const keyword of prepared.ignored) ignored.add(...keyword.split('.'));
     return { ...tool.function, param, prepared };

@@ -45,6 +45,8 @@ export type StructuredOutput = Partial<z.infer<typeof Fields>>;
 /** A schema or grammar that a request has its answer held to, and where the request has it. */
 interface Asked {
   param: string;
+  /** Where the schema is, if it is not at `param` itself. */
+  path?: string;
   format:
     | { type: 'json'; schema: unknown; strict?: boolean | null | undefined }
     | { type: 'json_object' }
@@ -86,7 +88,8 @@ function fromFormat(format: Format | undefined, at: { format: string; schema: st
   if (format === undefined || format.type === 'text') return [];
   const { type, schema } = format;
   if (type === 'json_schema') {
-    return [{ param: at.schema, format: { type: 'json', schema, strict: format.strict } }];
+    const { strict } = format;
+    return [{ param: at.format, path: at.schema, format: { type: 'json', schema, strict } }];
   }
   if (schema == null) return [{ param: at.format, format: { type: 'json_object' } }];
   return [{ param: `${at.format}.schema`, format: { type: 'json', schema } }];
@@ -131,13 +134,13 @@ function asked(param: string, format: Asked['format']): Asked {
   return { param, format };
 }
 
-function toRuntimeFormat({ param, format }: Asked, ignored: IgnoredFields): object {
+function toRuntimeFormat({ param, path = param, format }: Asked, ignored: IgnoredFields): object {
   switch (format.type) {
     case 'json_object':
       return { type: 'json_object' };
     case 'json': {
       const strict = format.strict === true;
-      const prepared = prepareSchema(format.schema, { path: param, strict });
+      const prepared = prepareSchema(format.schema, { path, param, strict });
       if (prepared.schema === false) {
         throw new InvalidRequestError(`No value fits the schema at \`${param}\`.`, { param });
       }

@@ -74,7 +74,7 @@ function judge(field: FieldSchema, text: string, isCut: boolean): string {
 
 for (const field of schemas) {
   test(`keywords that are not enforced are reported: ${field.name}`, () => {
-    const { ignored } = prepareSchema(field.schema, { path: 's', strict: false });
+    const { ignored } = prepareSchema(field.schema, { path: 's', param: 's', strict: false });
     const expected = (field.ignored ?? []).map((path) => `s.${path}`);
     assert.deepEqual([...ignored].sort(), expected.sort());
   });

@@ -404,6 +404,32 @@ test('slashes too many in a path do not matter', async (t) => {
   }
 });
 
+test('keywords of a schema that are not enforced are reported, and refused with strict', async (t) => {
+  const { ask } = await start(t);
+  const schema = (property: object) => ({
+    type: 'object',
+    properties: { a: { type: 'string', ...property } },
+  });
+  const parameters = schema({ not: { const: 'b' } });
+  const tools = [{ type: 'function', function: { name: 'f', parameters } }];
+  const asked = await ask('chat', { tools, guided_json: schema({ if: {}, format: 'unheard' }) });
+  assert.deepEqual(
+    [asked.status, asked.ignored?.split(', ').sort()],
+    [
+      200,
+      [
+        'guided_json.properties.a.format',
+        'guided_json.properties.a.if',
+        'tools.0.function.parameters.properties.a.not',
+      ],
+    ],
+  );
+  const strict = [{ type: 'function', function: { name: 'f', parameters, strict: true } }];
+  const { status, answer } = await ask('chat', { tools: strict });
+  assert.equal(status, 400);
+  assert.match(answer.error.message, /properties\.a\.not/);
+});
+
 test('an empty conversation is refused in our words', async (t) => {
   const { ask } = await start(t);
   const { status, answer } = await ask('responses', { input: '', max_output_tokens: 1 });

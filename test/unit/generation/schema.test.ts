@@ -7,7 +7,7 @@ import {
   withoutLookAround,
 } from '../../../server/generation/schema-pattern.ts';
 
-const options = { path: 's', strict: false };
+const options = { path: 's', param: 's', strict: false };
 const prepare = (schema: unknown) => prepareSchema(schema, options).schema;
 const closed = { additionalProperties: false };
 const text = { type: 'string' };
@@ -121,7 +121,7 @@ test('any JSON is prepared or refused by name, and never fails otherwise', () =>
   fc.assert(
     fc.property(value, fc.boolean(), (schema, strict) => {
       try {
-        prepareSchema(schema, { path: 's', strict });
+        prepareSchema(schema, { path: 's', param: 's', strict });
       } catch (error) {
         assert.equal((error as { status?: number }).status, 400, String(error));
       }

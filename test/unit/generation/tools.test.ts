@@ -4,7 +4,7 @@ import { SchemaBudget } from '../../../server/generation/schema.ts';
 import { prepareArguments, toRuntimeTools } from '../../../server/generation/tools.ts';
 
 function define(name: string, index: number, parameters?: Record<string, unknown>) {
-  const options = { path: 'p', strict: false, index, budget: new SchemaBudget() };
+  const options = { path: 'p', param: 'p', strict: false, index, budget: new SchemaBudget() };
   const prepared = prepareArguments(parameters, options);
   const given = parameters === undefined ? {} : { parameters };
   return { name, param: `tools.${index}`, ...given, prepared };
