@@ -49,9 +49,19 @@ export function schemaErrors(name: SchemaName, body: unknown): string[] {
   const validate = ajv.getSchema(`${file.$id}#/$defs/${name}`);
   if (validate === undefined) throw new Error(`openai-schemas.json has no ${name}`);
   if (validate(body) === true) return [];
-  const errors = validate.errors ?? [];
+  const errors = (validate.errors ?? []).filter((error) => !isNullHere(error, body));
   const telling = errors.filter((error) => !isNoise(error, errors));
   return [...new Set((telling.length > 0 ? telling : errors).map(describe))];
+}
+
+/** Open Responses requires these as null, as OpenAI sends them; OpenAI's schema has no null for them. */
+const NULLABLE = /^(?:\/response)?\/(prompt_cache_key|safety_identifier|user|usage)$/;
+
+function isNullHere({ instancePath, keyword }: ErrorObject, body: unknown): boolean {
+  const [, field] = NULLABLE.exec(instancePath) ?? [];
+  if (field === undefined || keyword !== 'type') return false;
+  const { response = body } = body as { response?: unknown };
+  return (response as Record<string, unknown>)[field] === null;
 }
 
 /** "does not fit the union" and "is not null" say nothing beside why the real branch failed. */
