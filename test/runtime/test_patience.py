@@ -18,7 +18,9 @@ class Network:
         raise httpx2.ConnectError("the network is away")
 
     def try_all(self) -> None:
-        ears = Ears(lambda _: None, self.waits.append, lambda _: None)
+        ears = Ears(
+            lambda _: None, lambda seconds, _why: self.waits.append(seconds), lambda _: None
+        )
         patiently(self.download, lambda: self.here, ears)
 
 
