@@ -12,6 +12,7 @@ import { createGenerationRoute } from './generation-route.ts';
 import { createHealth, createLiveness } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createMetricsRoute } from './metrics-route.ts';
+import { createProps, registerLmStudioModels } from './model-discovery.ts';
 import { createModelList, createModelLookup } from './models.ts';
 import { createQueueStats } from './queue-stats.ts';
 import { assignRequestId } from './request-id.ts';
@@ -38,6 +39,7 @@ export function createApp(deps: Deps): Koa<State> {
     open.get(`${prefix}/livez`, createLiveness());
     router.get(`${prefix}/models`, createModelList(deps));
     router.get(`${prefix}/models/:id{/:name}`, createModelLookup(deps));
+    router.get(`${prefix}/props`, createProps(deps));
     router.get(`${prefix}/queue/stats`, createQueueStats(deps));
     router.get(`${prefix}/metrics`, createMetricsRoute(deps));
     for (const [path, dialect] of Object.entries(dialects)) {
@@ -56,6 +58,9 @@ export function createApp(deps: Deps): Koa<State> {
     for (const [path, route] of Object.entries(count)) router.post(prefix + path, parse, route);
     registerStoredResponses(router, `${prefix}/responses`, deps.responses);
   }
+  registerLmStudioModels(router, deps);
+  // LM Studio's clients ask where they have found the model.
+  router.post('/api/v0/chat/completions', parse, createGenerationRoute(deps, chatDialect));
   const app = new Koa<State>();
   // Connections that break, mostly: what a handler throws is answered by `answerErrors`.
   app.on('error', (error: Error) => deps.log.debug({ err: error }, 'connection error'));

@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { toAnthropicError } from '../anthropic/anthropic-error.ts';
 import { ClientGoneError } from './client-gone.ts';
 import type { Deps, State } from './deps.ts';
@@ -20,13 +20,13 @@ export function answerErrors({ log, queue }: Deps): Middleware<State> {
       }
       ctx.status = error.status;
       ctx.set(error.headers);
-      ctx.body = isAnthropics(ctx.path)
-        ? toAnthropicError(error, ctx.state.requestId)
-        : error.toBody();
+      ctx.body = isAnthropics(ctx) ? toAnthropicError(error, ctx.state.requestId) : error.toBody();
     }
   };
 }
 
-function isAnthropics(path: string): boolean {
-  return /^(\/v1)?\/messages(\/|$)/.test(path);
+/** Both APIs list models under the same path; Anthropic's clients always name their API's version. */
+function isAnthropics(ctx: Context): boolean {
+  const isModels = /^(\/v1)?\/models(\/|$)/.test(ctx.path) && ctx.get('anthropic-version') !== '';
+  return isModels || /^(\/v1)?\/messages(\/|$)/.test(ctx.path);
 }

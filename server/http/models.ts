@@ -1,37 +1,217 @@
 import type { Middleware } from 'koa';
 import { InvalidRequestError } from '../openai/api-error.ts';
-import type { Deps, State } from './deps.ts';
-import { modelIdOf } from './model-id.ts';
+import type { Deps, HttpContext, State } from './deps.ts';
+import { type ServedModel, toServedModel } from './served-model.ts';
 
-/** `GET /v1/models`: the one model that is served. */
-export function createModelList({ settings }: Deps): Middleware<State> {
-  const model = describe(settings.modelPath);
+/**
+ * `GET /v1/models`: the one model that is served, in a body that is OpenAI's list, Anthropic's page
+ * and, in `models`, what llama.cpp's and Ollama's clients look for.
+ */
+export function createModelList(deps: Deps): Middleware<State> {
+  const describe = createDescription();
   return (ctx) => {
-    ctx.body = { object: 'list', data: [model] };
+    const model = toServedModel(deps);
+    ctx.body = {
+      object: 'list',
+      data: [describe(model)],
+      has_more: false,
+      first_id: model.id,
+      last_id: model.id,
+      models: [toOllamaModel(model)],
+    };
   };
 }
 
-/** `GET /v1/models/{id}`; ids of the Hugging Face form `owner/name` come as two segments. */
-export function createModelLookup({ settings }: Deps): Middleware<State> {
-  const model = describe(settings.modelPath);
+/** `GET /v1/models/{id}`. */
+export function createModelLookup(deps: Deps): Middleware<State> {
+  const describe = createDescription();
   return (ctx) => {
-    const { id, name } = ctx['params'] as { id: string; name?: string };
-    const wanted = name === undefined ? id : `${id}/${name}`;
-    if (wanted !== model.id) {
-      throw new InvalidRequestError(
-        `The model '${wanted}' does not exist. This server serves '${model.id}'.`,
-        { status: 404, code: 'model_not_found', param: 'model' },
-      );
-    }
-    ctx.body = model;
+    ctx.body = describe(lookUp(deps, ctx));
   };
 }
 
-function describe(modelPath: string) {
+/**
+ * The served model, if the path names it; ids of the Hugging Face form `owner/name` come as two
+ * segments.
+ * @throws InvalidRequestError with 404 for any other
+ */
+export function lookUp(deps: Deps, ctx: HttpContext): ServedModel {
+  const { id, name } = ctx['params'] as { id: string; name?: string };
+  const wanted = name === undefined ? id : `${id}/${name}`;
+  const model = toServedModel(deps);
+  if (wanted === model.id) return model;
+  throw new InvalidRequestError(
+    `The model '${wanted}' does not exist. This server serves '${model.id}'.`,
+    { status: 404, code: 'model_not_found', param: 'model' },
+  );
+}
+
+/**
+ * What clients read to learn what a model can do, each field under the name that its own server gave
+ * it. What is not known is left out, or null where that server allows it.
+ */
+function createDescription() {
+  const created = new Date();
+  return (model: ServedModel) => ({
+    ...toOpenAiModel(model, created),
+    ...toAnthropicModel(model, created),
+    ...toOpenRouterModel(model),
+    // vLLM (read by netclaw-dev/netclaw#619, among others).
+    max_model_len: model.contextLength,
+    root: model.id,
+    parent: null,
+    // LM Studio, which has them in `/api/v0/models`.
+    arch: model.architecture,
+    quantization: model.quantization,
+    state: model.state,
+    max_context_length: model.contextLength,
+    loaded_context_length: model.state === 'loaded' ? model.contextLength : undefined,
+    // llama.cpp (`n_ctx` is read by can1357/oh-my-pi#3310), and `status` of its router.
+    meta: { n_ctx: model.contextLength, n_ctx_train: model.contextLength },
+    status: {
+      value: { loaded: 'loaded', loading: 'loading', 'not-loaded': 'unloaded' }[model.state],
+    },
+    // Groq.
+    context_window: model.contextLength,
+  });
+}
+
+function toOpenAiModel({ id }: ServedModel, created: Date) {
   return {
-    id: modelIdOf(modelPath),
+    id,
     object: 'model',
-    created: Math.floor(Date.now() / 1000),
+    created: Math.floor(created.getTime() / 1000),
     owned_by: 'sightglass',
+  };
+}
+
+/** Anthropic's `ModelInfo`. Mistral's capabilities stand beside Anthropic's: their names differ. */
+function toAnthropicModel(model: ServedModel, created: Date) {
+  const { name, contextLength = null, maxAnswerTokens = null, seesImages } = model;
+  const support = (supported = false) => ({ supported });
+  return {
+    type: 'model',
+    display_name: name,
+    created_at: created.toISOString(),
+    lifecycle: 'active',
+    line: null,
+    deprecated_at: null,
+    retires_at: null,
+    max_input_tokens: contextLength,
+    max_tokens: maxAnswerTokens,
+    capabilities:
+      seesImages === undefined
+        ? null
+        : {
+            ...toMistralCapabilities(model),
+            batch: support(),
+            citations: support(),
+            code_execution: support(),
+            context_management: {
+              ...support(),
+              clear_thinking_20251015: null,
+              clear_tool_uses_20250919: null,
+              compact_20260112: null,
+            },
+            effort: {
+              ...support(),
+              low: support(),
+              medium: support(),
+              high: support(),
+              xhigh: support(),
+              max: support(),
+            },
+            image_input: support(seesImages),
+            pdf_input: support(),
+            server_tools: { ...support(), code_execution: support(), web_search: support() },
+            structured_outputs: support(true),
+            thinking: {
+              ...support(model.thinks),
+              types: {
+                adaptive: support(model.thinks),
+                between_tools: support(),
+                disabled: support(true),
+                enabled: support(model.thinks),
+              },
+            },
+          },
+  };
+}
+
+function toMistralCapabilities({ seesImages, callsTools, thinks }: ServedModel) {
+  return {
+    completion_chat: true,
+    completion_fim: false,
+    fine_tuning: false,
+    function_calling: callsTools,
+    reasoning: thinks,
+    vision: seesImages,
+  };
+}
+
+/** Parameters in OpenRouter's vocabulary that are honoured whatever the model is. */
+export const SUPPORTED_PARAMETERS = [
+  'max_tokens',
+  'max_completion_tokens',
+  'temperature',
+  'top_p',
+  'top_k',
+  'min_p',
+  'frequency_penalty',
+  'presence_penalty',
+  'repetition_penalty',
+  'logit_bias',
+  'logprobs',
+  'top_logprobs',
+  'seed',
+  'stop',
+  'response_format',
+  'structured_outputs',
+];
+
+/** OpenRouter's; llama.cpp's router has the `architecture` too, and pi reads it. */
+function toOpenRouterModel(model: ServedModel) {
+  const { name, contextLength, maxAnswerTokens, seesImages, callsTools, thinks } = model;
+  return {
+    name,
+    context_length: contextLength,
+    architecture:
+      seesImages === undefined
+        ? undefined
+        : {
+            modality: seesImages ? 'text+image->text' : 'text->text',
+            input_modalities: seesImages ? ['text', 'image'] : ['text'],
+            output_modalities: ['text'],
+          },
+    top_provider: { context_length: contextLength, max_completion_tokens: maxAnswerTokens },
+    supported_parameters: [
+      ...SUPPORTED_PARAMETERS,
+      ...(callsTools ? ['tools', 'tool_choice', 'parallel_tool_calls'] : []),
+      ...(thinks ? ['reasoning'] : []),
+    ],
+  };
+}
+
+/**
+ * Ollama's form, in which llama.cpp's `/v1/models` repeats the model: `vision`, `tools` and `thinking`
+ * are Ollama's words, `multimodal` is llama.cpp's.
+ */
+function toOllamaModel({ id, architecture, quantization, ...model }: ServedModel) {
+  return {
+    name: id,
+    model: id,
+    type: 'model',
+    capabilities: [
+      'completion',
+      ...(model.seesImages ? ['vision', 'multimodal'] : []),
+      ...(model.callsTools ? ['tools'] : []),
+      ...(model.thinks ? ['thinking'] : []),
+    ],
+    details: {
+      format: 'mlx',
+      family: architecture,
+      families: architecture === undefined ? [] : [architecture],
+      quantization_level: quantization,
+    },
   };
 }

@@ -1,13 +1,30 @@
 import { z } from 'zod';
 
+/** What a model is and can do. Null means that its files do not say. */
+const description = {
+  model_type: z.string().nullable(),
+  /** Tokens of prompt and answer together. */
+  context_length: z.int().nullable(),
+  /** `4-bit`, `mxfp4`, or the type of weights that are not quantized, such as `bfloat16`. */
+  quantization: z.string().nullable(),
+  sees_images: z.boolean(),
+  /** Whether its chat template shows it the tools of a request. */
+  calls_tools: z.boolean(),
+  /** Whether it thinks before it answers, always or when asked to. */
+  thinks: z.boolean(),
+};
+
+/** What the model's files say, reported before the model is loaded. */
+export const DescriptionLine = z.object({ event: z.literal('description'), ...description });
+export type ModelDescription = Omit<z.infer<typeof DescriptionLine>, 'event'>;
+
 /** What the launcher says of the model once it serves it. Names are the launcher's, on the wire. */
 export const ReadyLine = z.object({
   event: z.literal('ready'),
+  ...description,
   model: z.string(),
-  model_type: z.string(),
   load_seconds: z.number(),
   memory_bytes: z.number(),
-  context_length: z.int().nullable(),
   vocab_size: z.int().nullable(),
   media_tokens: z.array(z.string()),
   /** Names in the model's chat template, any of which `chat_template_kwargs` may set. */
@@ -35,6 +52,7 @@ export type FatalLine = z.infer<typeof FatalLine>;
 /** One line of the launcher's stdout (`resources/runtime/launcher`): its whole protocol. */
 export const LauncherLine = z.discriminatedUnion('event', [
   z.object({ event: z.literal('loading'), model: z.string(), pid: z.int() }),
+  DescriptionLine,
   WeightsLine,
   ReadyLine,
   MemoryLine,

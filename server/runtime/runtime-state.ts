@@ -1,4 +1,4 @@
-import type { FatalLine, ReadyLine } from './launcher-line.ts';
+import type { FatalLine, ModelDescription, ReadyLine } from './launcher-line.ts';
 import type { RuntimeConnection } from './runtime-connection.ts';
 
 /** Why there is no runtime, and what a person can do about it. */
@@ -14,6 +14,8 @@ export interface Rollback {
 export interface RuntimeContext {
   /** The model to serve: a folder or a Hugging Face id. */
   readonly wanted: string;
+  /** What is known of the wanted model, loaded or not; undefined until its files have been read. */
+  readonly description: ModelDescription | undefined;
   /** The last model that became ready: the fallback if `wanted` cannot be loaded. */
   readonly lastReady: string | undefined;
   /** Times of the crashes within the last {@link CRASH_WINDOW_MS}. */
@@ -90,6 +92,7 @@ export type RuntimeEvent =
   | { readonly type: 'hold' | 'release' }
   /** Reports from the process. */
   | { readonly type: 'loading'; readonly model: string; readonly pid: number }
+  | { readonly type: 'description'; readonly description: ModelDescription }
   | { readonly type: 'weights'; readonly bytes: number }
   | { readonly type: 'ready'; readonly model: ReadyLine; readonly connection: RuntimeConnection }
   | { readonly type: 'memory'; readonly bytes: number }
@@ -145,6 +148,7 @@ export function initialState(model: string): RuntimeState {
   const context: RuntimeContext = {
     ...CLEAN_RECORD,
     wanted: model,
+    description: undefined,
     lastReady: undefined,
     exclusive: 0,
     isShutDown: false,
@@ -179,13 +183,20 @@ export function next(state: RuntimeState, event: RuntimeEvent, now: number): Run
       const { model, pid } = event;
       return { ...state, phase: 'loading', model, pid, weightsBytes: 0 };
     }
+    case 'description': {
+      if (state.phase !== 'loading') return state;
+      const { description } = event;
+      return { ...state, context: { ...state.context, description } };
+    }
     case 'weights':
       return state.phase === 'loading' ? { ...state, weightsBytes: event.bytes } : state;
     case 'ready': {
       if (state.phase !== 'loading') return state;
       const { pid } = state;
       const { model, connection } = event;
-      const context = { ...state.context, lastReady: state.context.wanted, loadingCrashes: 0 };
+      const { wanted } = state.context;
+      const ready = { lastReady: wanted, loadingCrashes: 0, description: toDescription(model) };
+      const context = { ...state.context, ...ready };
       return { context, phase: 'ready', model, pid, connection, memoryBytes: model.memory_bytes };
     }
     case 'memory':
@@ -209,6 +220,11 @@ export function next(state: RuntimeState, event: RuntimeEvent, now: number): Run
   }
 }
 
+function toDescription(model: ReadyLine): ModelDescription {
+  const { model_type, context_length, quantization, sees_images, calls_tools, thinks } = model;
+  return { model_type, context_length, quantization, sees_images, calls_tools, thinks };
+}
+
 /** An explicit start, so earlier crashes do not count. The last command wins. */
 function start(state: RuntimeState, now: number): RuntimeState {
   if (state.context.isShutDown) return state;
@@ -229,7 +245,8 @@ function start(state: RuntimeState, now: number): RuntimeState {
 function load(state: RuntimeState, model: string, now: number): RuntimeState {
   if (state.context.isShutDown) return state;
   const { wanted, lastReady } = state.context;
-  const context = { ...state.context, ...CLEAN_RECORD, wanted: model };
+  const description = model === wanted ? state.context.description : undefined;
+  const context = { ...state.context, ...CLEAN_RECORD, wanted: model, description };
   switch (state.phase) {
     case 'stopped':
       return { ...state, context };
@@ -242,7 +259,8 @@ function load(state: RuntimeState, model: string, now: number): RuntimeState {
       // Switching back to the model that is still loaded cancels the switch.
       if (model === lastReady && wanted !== lastReady) {
         const { pid, memoryBytes, connection } = state;
-        return { context, phase: 'ready', model: state.model, pid, memoryBytes, connection };
+        const known = { ...context, description: toDescription(state.model) };
+        return { context: known, phase: 'ready', model: state.model, pid, memoryBytes, connection };
       }
       return { ...state, context, after: { to: 'starting' } };
     case 'stopping':
@@ -382,7 +400,8 @@ function reasonToGiveUp(
 function rollBack(context: RuntimeContext, failure: Failure): RuntimeContext | undefined {
   const { wanted, lastReady } = context;
   if (lastReady === undefined || lastReady === wanted) return undefined;
-  return { ...context, ...CLEAN_RECORD, wanted: lastReady, rollback: { from: wanted, failure } };
+  const rollback = { from: wanted, failure };
+  return { ...context, ...CLEAN_RECORD, wanted: lastReady, description: undefined, rollback };
 }
 
 function launch({ context }: RuntimeState, now: number): RuntimeState {

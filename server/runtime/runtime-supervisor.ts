@@ -344,6 +344,10 @@ export class RuntimeSupervisor {
     switch (line.event) {
       case 'loading':
         return { type: 'loading', model: line.model, pid: line.pid };
+      case 'description': {
+        const { event: _, ...description } = line;
+        return { type: 'description', description };
+      }
       case 'weights':
         return { type: 'weights', bytes: line.weights_bytes };
       case 'ready':

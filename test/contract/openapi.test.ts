@@ -90,10 +90,11 @@ for (const [what, extra] of [
   });
 }
 
-test('the models fit OpenAI’s published schema', async () => {
+test('the models fit OpenAI’s published schema, with other servers’ fields beside it', async () => {
   const list = await (await fetch(`${running.url}/v1/models`)).json();
-  assertFits('ListModelsResponse', list);
-  assertFits('Model', await (await fetch(`${running.url}/v1/models/demo`)).json());
+  assert.deepEqual(schemaErrors('ListModelsResponse', list), []);
+  const model = await (await fetch(`${running.url}/v1/models/demo`)).json();
+  assert.deepEqual(schemaErrors('Model', model), []);
 });
 
 test('an error fits OpenAI’s published schema, with the seed’s detail beside it', async () => {

@@ -37,6 +37,15 @@ def test_tells_that_it_loads_and_then_all_about_the_model(start):
         "model": str(DEMO),
         "pid": process.process.pid,
     }
+    facts = {
+        "model_type": "qwen2_vl",
+        "context_length": 4096,
+        "quantization": "float16",
+        "sees_images": True,
+        "calls_tools": True,
+        "thinks": False,
+    }
+    assert process.next_line() == {"event": "description", **facts}
     weights = process.next_line()
     assert weights == {"event": "weights", "weights_bytes": weights_bytes(DEMO)}
     assert weights["weights_bytes"] > 1_000_000
@@ -50,8 +59,7 @@ def test_tells_that_it_loads_and_then_all_about_the_model(start):
     assert ready == {
         "event": "ready",
         "model": str(DEMO),
-        "model_type": "qwen2_vl",
-        "context_length": 4096,
+        **facts,
         "vocab_size": 1024,
         "media_tokens": [
             "<|image_pad|>",

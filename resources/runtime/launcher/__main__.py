@@ -2,9 +2,9 @@
 
 Started by Sightglass's supervisor as `python -I launcher --socket PATH --model FOLDER_OR_NAME`,
 with stdin as its lifeline: when that closes, the process ends. Tells its life in JSON lines on
-stdout (loading, weights, ready, memory, fatal), logs on stderr. SIGTERM ends it: at once while it
-loads, cleanly while it serves. It does no inference, queueing or checking of requests: those are
-mlx_vlm's and the gateway's.
+stdout (loading, description, weights, ready, memory, fatal), logs on stderr. SIGTERM ends it: at
+once while it loads, cleanly while it serves. It does no inference, queueing or checking of
+requests: those are mlx_vlm's and the gateway's.
 """
 
 import argparse
@@ -14,11 +14,13 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 # `python -I` ignores the variable itself, and a signed app bundle must not be written to.
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
+from description import Description, describe  # noqa: E402
 from lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
 from machine import (  # noqa: E402
     bind,
@@ -60,6 +62,8 @@ def main() -> None:
         set_environment()
         folder = find_folder(args.model)
         check_model_folder(folder)
+        description = describe(folder)
+        lines.say("description", **asdict(description))
         lines.say("weights", weights_bytes=weights_bytes(folder))
         check_memory(folder)
         with binding:
@@ -67,7 +71,7 @@ def main() -> None:
             bound.set()
         keep_socket(args.socket)
         try:
-            run(listener, folder, args.model, lines)
+            run(listener, folder, args.model, description, lines)
         finally:
             args.socket.unlink(missing_ok=True)
     except FatalError as fatal:
@@ -89,7 +93,9 @@ def find_folder(model: str) -> Path:
     return cached_folder(model)
 
 
-def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> None:
+def run(
+    listener: socket.socket, folder: Path, name: str, description: Description, lines: LifeLines
+) -> None:
     """Loads and serves; returns after SIGTERM."""
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
@@ -113,7 +119,7 @@ def run(listener: socket.socket, folder: Path, name: str, lines: LifeLines) -> N
     token_count.patch()
     closed_streams.patch()
     template_kwargs.patch()
-    loaded = load_model(str(folder), name)
+    loaded = load_model(str(folder), name, description)
     teller = MemoryTeller(
         loaded.memory_bytes, lambda memory: lines.say("memory", memory_bytes=memory)
     )

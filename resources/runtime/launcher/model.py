@@ -7,13 +7,14 @@ from importlib.metadata import version
 from typing import Any
 
 import mlx.core as mx
+from description import Description, calls_tools, thinks
 from left_out import missing_package
 from lines import FatalError
 from memory import memory_bytes
 from mlx_vlm.server.app import get_cached_model
 from mlx_vlm.server.runtime import runtime
 from model_folder import out_of_memory
-from template_kwargs import template_names
+from template_kwargs import template_names, templates_of
 
 MEDIA = re.compile(r"image|img|vision|video|audio|media", re.IGNORECASE)
 MEDIA_IDS = re.compile(r"(image|video|audio|vision|boi|eoi|boa|eoa)\w*_(id|index)$")
@@ -29,6 +30,10 @@ class LoadedModel:
 
     model_type: str
     context_length: int | None
+    quantization: str | None
+    sees_images: bool
+    calls_tools: bool
+    thinks: bool
     vocab_size: int | None
     media_tokens: list[str]
     template_names: list[str]
@@ -37,16 +42,22 @@ class LoadedModel:
     versions: dict[str, str]
 
 
-def load_model(folder: str, name: str) -> LoadedModel:
+def load_model(folder: str, name: str, description: Description) -> LoadedModel:
     """Loads it where mlx_vlm's server looks for it. Raises FatalError, in which it has its name."""
     try:
         _, processor, config = get_cached_model(folder, None, model_kind="text_generation")
     except Exception as error:
         raise to_fatal(name, error) from error
     text = getattr(config, "text_config", None) or config
+    templates = templates_of(processor)
     return LoadedModel(
         model_type=str(config.model_type),
         context_length=context_length_of(config),
+        quantization=description.quantization,
+        sees_images=description.sees_images,
+        # Some processors bring a template of their own.
+        calls_tools=calls_tools(templates),
+        thinks=thinks(templates),
         vocab_size=_positive(getattr(text, "vocab_size", getattr(config, "vocab_size", None))),
         media_tokens=find_media_tokens(processor, config),
         template_names=template_names(processor),

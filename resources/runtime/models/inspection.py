@@ -5,21 +5,19 @@ Whether a type is known, and what its configuration means, is asked of mlx_vlm i
 
 import json
 import os
-import re
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+from description import VISION, quantization_of, short
 from hub_cache import cached_folder
 from left_out import missing_package
 from lines import FatalError, LifeLines
 from mlx_vlm.utils import get_model_and_args, load_config, update_module_configs
 from model_folder import CHOOSE, check_model_folder, is_hub_name, unreadable, weights_bytes
 from request_memory import TOKENS_PER_REQUEST, request_bytes
-
-VISION = re.compile(r"vision|visual|img_processor|image_processor|image_token", re.IGNORECASE)
 
 
 @dataclass
@@ -88,25 +86,6 @@ def describe(folder: Path, found: Inspected) -> None:
         found.quantization = quantization_of(config)
     except (OSError, ValueError, AttributeError, RecursionError):
         return  # check_model_folder tells it better
-
-
-def quantization_of(config: dict) -> str | None:
-    """`4-bit`, `mxfp4`, or the type of weights that are not quantized, such as `bfloat16`."""
-    quantization = config.get("quantization") or config.get("quantization_config")
-    if isinstance(quantization, dict):
-        mode = quantization.get("mode") or quantization.get("quant_method")
-        bits = quantization.get("bits")
-        if mode not in (None, "affine"):
-            return short(mode)
-        return f"{bits}-bit" if isinstance(bits, int) else None
-    text = config.get("text_config") or {}
-    kind = config.get("dtype") or config.get("torch_dtype") or text.get("dtype")
-    return short(kind or text.get("torch_dtype"))
-
-
-def short(value: object) -> str | None:
-    """A name as a configuration has it: what is longer is none."""
-    return value if isinstance(value, str) and 0 < len(value) <= 100 else None
 
 
 def ask_mlx_vlm(folder: Path, found: Inspected) -> None:

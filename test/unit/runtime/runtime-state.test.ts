@@ -14,7 +14,15 @@ import {
   type RuntimeState,
 } from '../../../server/runtime/runtime-state.ts';
 
-const model = { event: 'ready', model: 'demo', memory_bytes: 5 } as ReadyLine;
+const description = {
+  model_type: 'qwen2_vl',
+  context_length: 4096,
+  quantization: '4-bit',
+  sees_images: true,
+  calls_tools: true,
+  thinks: false,
+};
+const model = { event: 'ready', model: 'demo', memory_bytes: 5, ...description } as ReadyLine;
 const failure = { reason: 'model_not_found', message: 'There is no model.', remedy: 'Choose one.' };
 const connection = { socketPath: 'this' } as RuntimeConnection;
 const another = { socketPath: 'another' } as RuntimeConnection;
@@ -23,7 +31,11 @@ const SINCE = 5000;
 const FIVE_MINUTES = 300_000;
 
 /** Model A was ready, and is wanted. */
-const context: RuntimeContext = { ...initialState('A').context, lastReady: 'A' };
+const context: RuntimeContext = {
+  ...initialState('A').context,
+  lastReady: 'A',
+  description,
+};
 const serving = { model, pid: 7, memoryBytes: 5, connection };
 const to = (phase: 'stopped' | 'unloaded' | 'starting'): AfterExit => ({ to: phase });
 const crashed = (reason: string, whileLoading: boolean): AfterExit => ({
@@ -66,6 +78,7 @@ const events = {
   hold: { type: 'hold' },
   release: { type: 'release' },
   loading: { type: 'loading', model: 'demo', pid: 7 },
+  description: { type: 'description', description },
   weights: { type: 'weights', bytes: 3 },
   ready: { type: 'ready', model, connection },
   memory: { type: 'memory', bytes: 6 },
@@ -173,7 +186,7 @@ for (const name of Object.keys(phases) as Name[]) {
   test(`a load forgets earlier crashes and rollbacks, ${name}`, () => {
     const worn = { crashes: [NOW], loadingCrashes: 1, rollback: { from: 'C', failure } };
     const { context: after } = next(state(phases[name], worn), loadB, NOW);
-    assert.deepEqual(after, { ...context, wanted: 'B' });
+    assert.deepEqual(after, { ...context, wanted: 'B', description: undefined });
   });
 }
 
@@ -237,6 +250,19 @@ test('B and then C, while A still runs, drains A once and starts C', () => {
   assert.deepEqual([gone.phase, gone.context.wanted], ['starting', 'C']);
 });
 
+test('what is known of a model outlives its process, and is forgotten with the model', () => {
+  const known = (state: RuntimeState) => state.context.description;
+  const fresh = state(phases.loading, { description: undefined });
+  const described = after(fresh, events.description);
+  assert.deepEqual(known(described), description);
+  const ready = after(fresh, events.ready);
+  assert.deepEqual(known(ready), description);
+  const unloaded = after(ready, events.unload, events.idle, events.exit);
+  assert.deepEqual([unloaded.phase, known(unloaded)], ['unloaded', description]);
+  assert.equal(known(after(unloaded, loadB)), undefined);
+  assert.equal(known(after(state(phases.stopped, { wanted: 'B' }), loadB)), description);
+});
+
 test('a model that is ready becomes the fallback', () => {
   const loading = state(phases.loading, { wanted: 'B', lastReady: 'A', loadingCrashes: 1 });
   const { lastReady, loadingCrashes } = next(loading, events.ready, NOW).context;
@@ -250,7 +276,7 @@ for (const name of ['unloaded', 'ready', 'draining to unload', 'crashed', 'faile
     const back = after(gone, events.loading, events.fatal);
     assert.deepEqual(toPhase(back), stopping(to('starting')));
     const rollback = { from: 'B', failure };
-    assert.deepEqual(back.context, { ...context, wanted: 'A', rollback });
+    assert.deepEqual(back.context, { ...context, wanted: 'A', description: undefined, rollback });
   });
 }
 
