@@ -88,7 +88,10 @@ export class Answer {
     }
     const content = made === '' ? '' : this.#stop.push(made);
     const toolCalls = this.#allowed(choice.delta.tool_calls ?? []);
-    const logprobs = this.#logprobs.push(choice.logprobs?.content ?? [], made, content);
+    const isText = reasoning === '' && !choice.delta.tool_calls?.length;
+    if (made === '' && !isText) this.#logprobs.dropTextless();
+    const entries = made !== '' || isText ? (choice.logprobs?.content ?? []) : [];
+    const logprobs = this.#logprobs.push(entries, made, content);
     return worthTelling({ content, reasoning, toolCalls, logprobs });
   }
 

@@ -16,12 +16,21 @@ export interface ChatChunk {
       reasoning?: string | null;
       tool_calls?: readonly RuntimeToolCallDelta[] | null;
     };
-    logprobs?: { content: readonly unknown[] } | null;
+    logprobs?: { content: readonly TokenLogprob[] } | null;
     finish_reason?: string | null;
   }[];
   usage?: RuntimeUsage | null;
   /** The launcher's first chunk: the prompt's tokens, before the first one of the answer. */
   prompt?: PromptUsage;
+}
+
+/** mlx_vlm's logprobs have OpenAI's form (`ChatLogprobContent` in its `schemas.py`). */
+export interface TokenLogprob {
+  token: string;
+  logprob: number;
+  /** Its part of the text's UTF-8, which may be a part of a character. */
+  bytes?: readonly number[] | null;
+  top_logprobs?: readonly Omit<TokenLogprob, 'top_logprobs'>[];
 }
 
 export interface RuntimeToolCallDelta {

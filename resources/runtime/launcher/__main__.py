@@ -105,6 +105,7 @@ def run(
     import prefix_cache
     import structured_output
     import template_kwargs
+    import token_bytes
     import token_count
     import upstream
     from memory import MemoryTeller
@@ -116,6 +117,7 @@ def run(
     prefix_cache.patch()
     structured_output.patch()
     image_errors.patch()
+    token_bytes.patch()
     token_count.patch()
     closed_streams.patch()
     template_kwargs.patch()

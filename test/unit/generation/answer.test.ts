@@ -7,8 +7,13 @@ import type { ChatChunk } from '../../../server/runtime/chat-protocol.ts';
 
 const asked = { stops: [], parallelToolCalls: true, tools: undefined };
 
-const withLogprob = (token: string): ChatChunk => ({
-  choices: [{ delta: { content: token }, logprobs: { content: [{ token, logprob: -1 }] } }],
+const entryOf = (token: string | number[]) => ({
+  token: typeof token === 'string' ? token : Buffer.from(token).toString(),
+  logprob: -1,
+  bytes: [...Buffer.from(token)],
+});
+const withLogprob = (token: string | number[], delta: object = { content: token }): ChatChunk => ({
+  choices: [{ delta, logprobs: { content: [entryOf(token)] } }],
 });
 
 function collect(tokens: readonly string[], stops: readonly string[]) {
@@ -36,3 +41,64 @@ test('logprobs never tell a token that the text does not show, and miss none tha
     { numRuns: 3000 },
   );
 });
+
+/** What is told of an answer of these chunks: its text, and the joined bytes of its logprobs. */
+function tell(chunks: readonly ChatChunk[]) {
+  const [answer, collected] = [new Answer(asked), new CollectedAnswer()];
+  for (const chunk of chunks) {
+    const delta = answer.add(chunk);
+    if (delta !== undefined) collected.add(delta);
+  }
+  const rest = answer.end();
+  if (rest !== undefined) collected.add(rest);
+  const told = collected.logprobs as ReturnType<typeof entryOf>[];
+  return [collected.content, Buffer.from(told.flatMap(({ bytes }) => bytes)).toString()];
+}
+
+const fox = [...Buffer.from('🦊')];
+const chunksOf: Record<string, [chunks: ChatChunk[], text: string]> = {
+  'a character of several tokens': [
+    [
+      withLogprob('A '),
+      withLogprob(fox.slice(0, 1), {}),
+      withLogprob(fox.slice(1, 3), { content: '' }),
+      withLogprob(fox.slice(3), { content: '🦊' }),
+      withLogprob('!'),
+    ],
+    'A 🦊!',
+  ],
+  'a first token that has lost its space': [
+    [withLogprob(' A', { content: 'A' }), withLogprob(' dog')],
+    'A dog',
+  ],
+  'a thought before the answer': [
+    [
+      withLogprob('<think>', {}),
+      withLogprob('Hm', { reasoning: 'Hm' }),
+      withLogprob('.', { reasoning: '.' }),
+      withLogprob('</think>', {}),
+      withLogprob('\n\n', {}),
+      withLogprob('A dog', { content: 'A dog' }),
+    ],
+    'A dog',
+  ],
+  'a call after the text': [
+    [
+      withLogprob('Look'),
+      withLogprob('<tool_call>', {}),
+      withLogprob('{}', {
+        tool_calls: [{ index: 0, id: 'c', function: { name: 'look', arguments: '{}' } }],
+      }),
+    ],
+    'Look',
+  ],
+  'text that was held back in the middle of a token': [
+    [withLogprob('a<', { content: 'a' }), withLogprob('b', { content: '<b' })],
+    'a<b',
+  ],
+};
+for (const [what, [chunks, text]] of Object.entries(chunksOf)) {
+  test(`the joined bytes of the logprobs are the text: ${what}`, () => {
+    assert.deepEqual(tell(chunks), [text, text]);
+  });
+}
