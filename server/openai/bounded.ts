@@ -23,14 +23,25 @@ export const JsonSchema = JsonObject.refine(isSmallSchema, {
 });
 
 function isSmallSchema(schema: unknown): boolean {
-  let values = 0;
-  const fits = (value: unknown, depth: number): boolean => {
+  const { values, levels } = measure(schema);
+  return values <= MAX_SCHEMA_VALUES && levels <= MAX_SCHEMA_DEPTH;
+}
+
+/** Nothing is counted beyond these: a schema may come as a text, which nothing has limited yet. */
+const MOST = { values: 1_000_000, levels: 1000 };
+
+/** How many values there are in a JSON value, itself included, and how many levels below it. */
+export function measure(json: unknown): { values: number; levels: number } {
+  let [values, levels] = [0, 0];
+  const count = (value: unknown, depth: number) => {
     values += 1;
-    if (values > MAX_SCHEMA_VALUES || depth > MAX_SCHEMA_DEPTH) return false;
-    if (typeof value !== 'object' || value === null) return true;
-    return Object.values(value).every((inner) => fits(inner, depth + 1));
+    levels = Math.max(levels, depth);
+    if (typeof value !== 'object' || value === null) return;
+    if (values >= MOST.values || depth >= MOST.levels) return;
+    for (const inner of Object.values(value)) count(inner, depth + 1);
   };
-  return fits(schema, 0);
+  count(json, 0);
+  return { values, levels };
 }
 
 /** An image's URL or base64. A long one is kept as bytes instead of a string. */

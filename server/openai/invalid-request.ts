@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { LongText } from '../images/long-text.ts';
 import { InvalidRequestError } from './api-error.ts';
+import { measure } from './bounded.ts';
 import type { IgnoredFields } from './ignored-fields.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -39,7 +40,8 @@ export function toInvalidRequest(error: z.ZodError, body: unknown): InvalidReque
   const { issue, path } = mostTelling(error.issues, []);
   const field = path.join('.');
   const expected = expectation(issue);
-  const got = describe(path.reduce<unknown>(step, body), / items?\b/.test(expected));
+  const value = path.reduce<unknown>(step, body);
+  const got = describeSize(value, expected) ?? describe(value);
   return new InvalidRequestError(
     `Expected ${field === '' ? 'the body' : `\`${field}\``} to be ${expected}, got ${got}.`,
     { param: field === '' ? null : field },
@@ -68,9 +70,9 @@ function expectation(issue: Issue): string {
       if (!issue.message.startsWith('Invalid')) return issue.message;
       return issue.expected === 'int' ? 'an integer' : withArticle(issue.expected);
     case 'too_small':
-      return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unit(issue.origin, issue.minimum)}`;
+      return size(issue.origin, issue.inclusive ? 'at least' : 'more than', issue.minimum);
     case 'too_big':
-      return `at most ${issue.maximum}${unit(issue.origin, issue.maximum)}`;
+      return size(issue.origin, issue.inclusive ? 'at most' : 'less than', issue.maximum);
     case 'invalid_value':
       return issue.message.startsWith('Invalid') ? oneOf(issue.values) : issue.message;
     case 'invalid_union':
@@ -92,9 +94,15 @@ function withArticle(type: string): string {
   return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 
-function unit(origin: string, count: number | bigint): string {
-  const noun = { array: 'item', string: 'character' }[origin];
-  return noun === undefined ? '' : ` ${noun}${Number(count) === 1 ? '' : 's'}`;
+/** `at most 2` of a number, `an array of at most 2 items` of a list. */
+function size(origin: string, bound: string, limit: number | bigint): string {
+  if (origin === 'array') return `an array of ${bound} ${count(Number(limit), 'item')}`;
+  if (origin === 'string') return `a string of ${bound} ${count(Number(limit), 'character')}`;
+  return `${bound} ${limit}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 function oneOf(values: readonly unknown[]): string {
@@ -106,13 +114,31 @@ function step(value: unknown, key: PropertyKey): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
 
+/** The size of a value in the units of the limit that it broke; undefined if there is no such limit. */
+function describeSize(value: unknown, expected: string): string | undefined {
+  const unit = /of (?:at most|at least|more than|less than) \d+ (item|character|field|value)/.exec(
+    expected,
+  )?.[1];
+  if (unit === 'character' && typeof value === 'string' && value !== '') {
+    return `a string of ${count(value.length, 'character')}`;
+  }
+  if (unit === 'character' && Array.isArray(value)) {
+    return `${count(value.join('').length, 'character')} in ${count(value.length, 'item')}`;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if (unit === 'field') return `an object of ${count(Object.keys(value).length, 'field')}`;
+  if (unit !== 'value') return undefined;
+  const { values, levels } = measure(value);
+  return `${count(values, 'value')} and ${count(levels, 'level')}`;
+}
+
 /** A value as an error may show it: short, and never the payload of an image. */
-function describe(value: unknown, isAboutLength: boolean): string {
+function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value instanceof LongText) return `a string of ${value.length} characters`;
+  if (value === '') return 'an empty string';
   if (Array.isArray(value)) {
-    if (value.length === 0) return 'an empty array';
-    return value.length > 100 || isAboutLength ? `an array of ${value.length}` : 'an array';
+    return value.length === 0 ? 'an empty array' : `an array of ${count(value.length, 'item')}`;
   }
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'bigint') return String(value);

@@ -173,9 +173,20 @@ test('two requests in flight with one id are told apart', async () => {
   ]);
 });
 
-test('x-api-key is taken as Bearer is', async () => {
-  const headers = { 'x-api-key': 'secret' };
-  assert.equal((await fetch(`${running.url}/v1/models`, { headers })).status, 200);
+test('the key is taken from the headers of OpenAI’s, Anthropic’s and Azure’s clients, in any of them', async () => {
+  const [right, wrong] = ['secret', 'placeholder'];
+  const cases: [status: number, headers: Record<string, string>][] = [
+    [200, { 'x-api-key': right }],
+    [200, { 'api-key': right }],
+    [200, { authorization: `Bearer ${wrong}`, 'x-api-key': right }],
+    [200, { authorization: `Bearer ${right}`, 'x-api-key': wrong }],
+    [200, { authorization: `Bearer ${wrong}`, 'api-key': right }],
+    [401, { authorization: `Bearer ${wrong}`, 'x-api-key': wrong, 'api-key': wrong }],
+  ];
+  for (const [status, headers] of cases) {
+    const response = await fetch(`${running.url}/v1/models`, { headers });
+    assert.equal(response.status, status, JSON.stringify(headers));
+  }
 });
 
 test('health needs no key, and says ok when the model is ready', async () => {

@@ -75,6 +75,7 @@ class RuntimeProcess:
 
     def wait_ready(self) -> dict:
         assert self.next_line()["event"] == "loading"
+        assert self.next_line()["event"] == "description"
         assert self.next_line()["event"] == "weights"
         ready = self.next_line()
         assert ready["event"] == "ready", ready
@@ -83,7 +84,7 @@ class RuntimeProcess:
     def wait_fatal(self) -> dict:
         """The fatal line, after which the process ends with code 1 and says nothing more."""
         line = self.next_line()
-        while line["event"] in ("loading", "weights"):
+        while line["event"] in ("loading", "description", "weights"):
             line = self.next_line()
         assert line["event"] == "fatal"
         assert self.wait_end() == 1
@@ -97,7 +98,7 @@ class RuntimeProcess:
         self._deadline.cancel()
         self._reader.join()
         told = {json.loads(line)["event"] for line in rest.splitlines()}
-        assert told <= {"weights", "memory"}
+        assert told <= {"description", "weights", "memory"}
         return code
 
     def kill(self) -> None:

@@ -178,6 +178,7 @@ def test_leaves_ctrl_c_to_its_parent(start):
     process = start()
     process.next_line()
     process.process.send_signal(signal.SIGINT)
+    assert process.next_line()["event"] == "description"
     assert process.next_line()["event"] == "weights"
     assert process.next_line()["event"] == "ready"
     process.process.send_signal(signal.SIGINT)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlx_vlm import utils
 from other_version import other_version
+from request_mistakes import RefusedError
 
 
 def patch() -> None:
@@ -20,6 +21,6 @@ def patch() -> None:
         try:
             return load_image(*args, **options)
         except Exception as error:
-            raise ValueError(f"Failed to load image: {error}") from error
+            raise RefusedError(f"Failed to load image: {error}") from error
 
     utils.load_image = load_or_say

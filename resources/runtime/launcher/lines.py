@@ -11,6 +11,8 @@ import re
 import sys
 from dataclasses import asdict, dataclass
 
+from request_mistakes import demote
+
 DATA_URL = re.compile(r"(data:[^;,\s\"']{0,100};base64,)[A-Za-z0-9+/=_%-]+")
 
 TOKEN = re.compile(r"\b(hf_|api_org_)\w{8,}")
@@ -68,6 +70,7 @@ def log_to_stderr() -> None:
     """Sends all logs to stderr. Never below INFO: at DEBUG mlx_vlm logs the generated text."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
+    handler.addFilter(demote)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("mlx_vlm", "launcher"):
         logging.getLogger(name).setLevel(logging.INFO)

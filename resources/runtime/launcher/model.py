@@ -14,6 +14,7 @@ from memory import memory_bytes
 from mlx_vlm.server.app import get_cached_model
 from mlx_vlm.server.runtime import runtime
 from model_folder import out_of_memory
+from request_mistakes import RefusedError
 from template_kwargs import template_names, templates_of
 
 MEDIA = re.compile(r"image|img|vision|video|audio|media", re.IGNORECASE)
@@ -78,10 +79,10 @@ def context_length_of(config: Any) -> int | None:
 
 
 def refuse_beyond_context(prompt_tokens: int) -> None:
-    """Raises a ValueError in OpenAI's words; mlx_vlm itself would answer nonsense."""
+    """Raises a RefusedError in OpenAI's words; mlx_vlm itself would answer nonsense."""
     limit = context_length_of(runtime.model_cache.get("config"))
     if limit is not None and prompt_tokens >= limit:
-        raise ValueError(_beyond_context(limit, str(prompt_tokens)))
+        raise RefusedError(_beyond_context(limit, str(prompt_tokens)))
 
 
 def _beyond_context(limit: int, tokens: str) -> str:
@@ -110,7 +111,7 @@ def refuse_long_text(tokenizer: Any, text: str, limit: int | None) -> None:
     whole = sum(word != words[-1] for word in words) - SLACK_TOKENS
     least = max(whole, least_tokens(fast, text))
     if least >= limit:
-        raise ValueError(_beyond_context(limit, f"more than {least}"))
+        raise RefusedError(_beyond_context(limit, f"more than {least}"))
 
 
 def least_tokens(fast: Any, text: str) -> int:

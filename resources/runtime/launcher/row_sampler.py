@@ -9,6 +9,7 @@ from typing import Any
 import mlx.core as mx
 from mlx_vlm.generate import ar
 from mlx_vlm.sample_utils import apply_min_p
+from request_mistakes import RefusedError
 
 sample_with_positions = ar._sample_with_positions
 
@@ -93,7 +94,7 @@ def check_logit_bias(config: Any, logit_bias: dict[int, float] | None) -> None:
     count = getattr(text, "vocab_size", None) or config.vocab_size
     for token in logit_bias or ():
         if not 0 <= token < count:
-            raise ValueError(f"logit_bias names token {token}; the model's are 0 to {count - 1}.")
+            raise RefusedError(f"logit_bias names token {token}; the model's are 0 to {count - 1}.")
 
 
 def pad_logprobs(batch: Any, other: Any) -> None:

@@ -19,6 +19,7 @@ from llguidance import LLMatcher, LLParserLimits, grammar_from
 from mlx_vlm import structured
 from mlx_vlm.server import generation
 from other_version import other_version
+from request_mistakes import RefusedError
 
 PATCHED = {
     structured: ("_allocate_shared_bitmask", "_apply_llguidance_mask"),
@@ -87,7 +88,7 @@ def _patch_compiling(processor: Any) -> None:
 
 @lru_cache(maxsize=KEPT_GRAMMARS)
 def compiled(llg_tokenizer: Any, grammar: str) -> LLMatcher:
-    """A matcher at the start of the grammar. Raises a ValueError if the grammar is too complex."""
+    """A matcher at the start of the grammar. Raises a RefusedError if it is too complex."""
     matcher = LLMatcher(llg_tokenizer, grammar, limits=LIMITS)
     # Many grammars fail only at the first step or the one after.
     trial = matcher.deep_copy()
@@ -97,7 +98,7 @@ def compiled(llg_tokenizer: Any, grammar: str) -> LLMatcher:
             break
         trial.consume_tokens(trial.compute_ff_tokens()[:1])
     if error := matcher.get_error() or trial.get_error():
-        raise ValueError(f"it is too complex ({error.splitlines()[0][:200]})")
+        raise RefusedError(f"it is too complex ({error.splitlines()[0][:200]})")
     return matcher
 
 

@@ -6,6 +6,11 @@ import { toInvalidRequest } from '../../../server/openai/invalid-request.ts';
 
 const messages = [{ role: 'user', content: 'Hello' }];
 
+/** An object within an object, so many levels deep. */
+function nested(levels: number): object {
+  return levels === 0 ? {} : { a: nested(levels - 1) };
+}
+
 function problemWith(body: unknown) {
   const { error } = ChatCompletionRequest.safeParse(body);
   if (error === undefined) throw new TypeError('The body is valid.');
@@ -29,7 +34,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     'an empty conversation',
     { messages: [] },
     {
-      message: 'Expected `messages` to be at least 1 item, got an empty array.',
+      message: 'Expected `messages` to be an array of at least 1 item, got an empty array.',
       param: 'messages',
     },
   ],
@@ -52,8 +57,68 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     'a list that is too long',
     { messages, stop: Array(65).fill('a') },
     {
-      message: 'Expected `stop` to be a string or at most 64 items, got an array of 65.',
+      message:
+        'Expected `stop` to be a string or an array of at most 64 items, got an array of 65 items.',
       param: 'stop',
+    },
+  ],
+  [
+    'a list that is too long by itself',
+    { messages, resize_shape: [1, 2, 3] },
+    {
+      message:
+        'Expected `resize_shape` to be an array of at most 2 items, got an array of 3 items.',
+      param: 'resize_shape',
+    },
+  ],
+  [
+    'a list for a text',
+    { messages, user: ['me'] },
+    { message: 'Expected `user` to be a string, got an array of 1 item.', param: 'user' },
+  ],
+  [
+    'a text that is too long',
+    { messages, model: 'm'.repeat(257) },
+    {
+      message:
+        'Expected `model` to be a string of at most 256 characters, got a string of 257 characters.',
+      param: 'model',
+    },
+  ],
+  [
+    'an empty text',
+    { messages, thinking_start_token: '' },
+    {
+      message:
+        'Expected `thinking_start_token` to be a string of at least 1 character, got an empty string.',
+      param: 'thinking_start_token',
+    },
+  ],
+  [
+    'an object with too many fields',
+    { messages, metadata: Object.fromEntries(Array.from({ length: 5001 }, (_, at) => [at, ''])) },
+    {
+      message:
+        'Expected `metadata` to be an object of at most 5000 fields, got an object of 5001 fields.',
+      param: 'metadata',
+    },
+  ],
+  [
+    'a schema that is too deep',
+    { messages, json_schema: nested(65) },
+    {
+      message:
+        'Expected `json_schema` to be a schema of at most 20000 values and 64 levels, got 66 values and 65 levels.',
+      param: 'json_schema',
+    },
+  ],
+  [
+    'choices that are too long together',
+    { messages, guided_choice: ['a'.repeat(30_000), 'b'.repeat(30_000)] },
+    {
+      message:
+        'Expected `guided_choice` to be choices of at most 50000 characters, got 60000 characters in 2 items.',
+      param: 'guided_choice',
     },
   ],
   [
