@@ -44,13 +44,25 @@ function toInputItem(item: ConversationItem, id: string) {
       return { id, type: item.type, status, role, content: parts.map(toInputPart) };
     }
     case 'reasoning':
-      return { id, summary: [], status, ...item };
+      return { id, summary: [], status, ...given(item) };
+    case 'function_call_output': {
+      const { output } = item;
+      const parts = typeof output === 'string' ? output : output.map(toInputPart);
+      return { id, status, ...given(item), output: parts };
+    }
     default:
-      return { id, status, ...item };
+      return { id, status, ...given(item) };
   }
 }
 
 function toInputPart(part: { type: string }) {
-  if (part.type === 'output_text') return { annotations: [], logprobs: [], ...part };
-  return part.type === 'input_image' ? { detail: 'auto', ...part } : part;
+  if (part.type === 'output_text') return { annotations: [], logprobs: [], ...given(part) };
+  return part.type === 'input_image' ? { detail: 'auto', ...given(part) } : part;
+}
+
+/** The fields that have a value: null stands for one that was not kept (`repeated`). */
+function given<Item extends object>(item: Item): Partial<Item> {
+  return Object.fromEntries(
+    Object.entries(item).filter(([, value]) => value !== null),
+  ) as Partial<Item>;
 }

@@ -146,6 +146,6 @@ function textFormat({ text }: ResponsesRequest) {
   const format = text?.format;
   if (format == null) return { type: 'text' as const };
   if (format.type !== 'json_schema') return { type: format.type };
-  const { description, strict, ...rest } = format;
-  return { ...rest, ...(description == null ? {} : { description }), strict: strict ?? false };
+  const { description = null, strict, ...rest } = format;
+  return { ...rest, description, strict: strict ?? false };
 }

@@ -55,7 +55,7 @@ export class ResponseEvents implements AnswerEvents {
     return '';
   }
 
-  fail({ status, message, code, param }: ApiError): string {
+  fail({ status, message, code, param, type }: ApiError): string {
     const response = asResponse({
       ...this.#begun,
       status: 'failed',
@@ -66,7 +66,8 @@ export class ResponseEvents implements AnswerEvents {
       this.#begin() +
       this.#write([
         { type: 'response.failed', response },
-        { type: 'error', message, code, param },
+        // OpenAI's event has the error itself, that of Open Responses in a field of its own.
+        { type: 'error', message, code, param, error: { type, message, code, param } },
       ])
     );
   }

@@ -1,4 +1,5 @@
 import type {
+  ResponseErrorEvent,
   ResponseFunctionCallArgumentsDoneEvent,
   ResponseOutputItem,
   ResponseStreamEvent,
@@ -8,8 +9,11 @@ import { callItem, messageItem, reasoningItem, textPart, toLogprobs } from './re
 type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
 /** OpenAI's specification wants the name of a function with its arguments, the client's type not. */
 type CallDone = Unnumbered<ResponseFunctionCallArgumentsDoneEvent> & { name: string };
+type ErrorEvent = Unnumbered<ResponseErrorEvent> & {
+  error: { type: string; message: string; code: string | null; param: string | null };
+};
 /** An event of the Responses API, but for its number, which is given as it is written. */
-export type ResponseEvent = Unnumbered<ResponseStreamEvent> | CallDone;
+export type ResponseEvent = Unnumbered<ResponseStreamEvent> | CallDone | ErrorEvent;
 
 type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 

@@ -13,12 +13,20 @@ const BYTES_PER_REFERENCE = 8;
  */
 export type ResponseBody = Omit<
   Response,
-  'output_text' | 'usage' | 'user' | 'safety_identifier' | 'prompt_cache_key'
+  | 'output_text'
+  | 'usage'
+  | 'user'
+  | 'safety_identifier'
+  | 'prompt_cache_key'
+  | 'text'
+  | 'tool_choice'
 > & {
   usage: Response['usage'] | null;
   user: string | null;
   safety_identifier: string | null;
   prompt_cache_key: string | null;
+  text: object;
+  tool_choice: string | object;
   store: boolean;
   presence_penalty: number;
   frequency_penalty: number;

@@ -143,6 +143,7 @@ function toChosenTools({ tools, tool_choice: choice }: ResponsesRequest, ignored
     function: { name },
   });
   if (choice.type === 'function') return toChosen(named(choice));
+  if (choice.mode === 'none') return toChosen('none');
   const allowed_tools = { mode: choice.mode, tools: choice.tools.map(named) };
   return toChosen({ type: choice.type, allowed_tools });
 }

@@ -71,12 +71,18 @@ const OtherItem = z
   })
   .transform(() => undefined);
 
-/** One item of the input of `POST /v1/responses`; a message may come without its type. */
+/**
+ * One item of the input of `POST /v1/responses`. A message may come without its type, and so may, in
+ * Open Responses, a reference.
+ */
 export const InputItem = z.preprocess(
-  (item) =>
-    typeof item === 'object' && item !== null && !('type' in item)
-      ? { type: 'message', ...item }
-      : item,
+  (item) => {
+    if (typeof item !== 'object' || item === null || ('type' in item && item.type !== null)) {
+      return item;
+    }
+    const isReference = 'id' in item && !('role' in item);
+    return { ...item, type: isReference ? 'item_reference' : 'message' };
+  },
   z.discriminatedUnion('type', [
     MessageItem,
     FunctionCallItem,

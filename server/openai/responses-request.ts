@@ -90,7 +90,7 @@ export const ResponsesRequest = z.object({
       Named,
       z.object({
         type: z.literal('allowed_tools'),
-        mode: z.enum(['auto', 'required']),
+        mode: z.enum(['none', 'auto', 'required']).default('auto'),
         tools: z.array(Named).min(1).max(MAX_TOOLS),
       }),
     ]),

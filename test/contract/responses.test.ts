@@ -207,53 +207,6 @@ for (const [what, extra, input, status, param] of refusals) {
   });
 }
 
-/** Required fields of `ResponseResource` in the Open Responses specification, and their types. */
-const REQUIRED: Record<string, string> = {
-  ...{ id: 'string', object: 'string', created_at: 'number', completed_at: 'number|null' },
-  ...{ status: 'string', incomplete_details: 'object|null', model: 'string' },
-  ...{ previous_response_id: 'string|null', instructions: 'string|null', output: 'array' },
-  ...{ error: 'object|null', tools: 'array', tool_choice: 'string|object', truncation: 'string' },
-  ...{ parallel_tool_calls: 'boolean', text: 'object', top_p: 'number', temperature: 'number' },
-  ...{ presence_penalty: 'number', frequency_penalty: 'number', top_logprobs: 'number' },
-  ...{ reasoning: 'object|null', user: 'string|null', usage: 'object|null', store: 'boolean' },
-  ...{ max_output_tokens: 'number|null', max_tool_calls: 'number|null', background: 'boolean' },
-  ...{ service_tier: 'string', metadata: 'object', safety_identifier: 'string|null' },
-  ...{ prompt_cache_key: 'string|null' },
-};
-const typeOf = (value: unknown) =>
-  value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
-const faultsOf = (response: Record<string, unknown>) =>
-  Object.entries(REQUIRED)
-    .filter(([name, types]) => !types.split('|').includes(typeOf(response[name])))
-    .map(([name]) => `${name}: ${typeOf(response[name])}`);
-
-for (const [what, extra] of [
-  ['a plain response', {}],
-  ['a response that is cut', { max_output_tokens: 2 }],
-  ['a response with every option', { store: false, user: 'u', prompt_cache_key: 'k', top_p: 0.5 }],
-] as const) {
-  test(`${what} has every field that Open Responses requires, streamed and whole`, async () => {
-    const { body } = await create(extra);
-    const events = await eventsOf(running.url, '/v1/responses', {
-      input: [picture(red)],
-      ...extra,
-    });
-    const streamed = events.flatMap(({ data }) => (data.response ? [data.response] : []));
-    assert.equal(streamed.length, 3);
-    assert.deepEqual([body, ...streamed].flatMap(faultsOf), []);
-  });
-}
-
-test('logprobs in the events of a stream have their bytes', async () => {
-  const events = await eventsOf(running.url, '/v1/responses', {
-    input: [picture(red)],
-    top_logprobs: 2,
-  });
-  const entries = events.flatMap(({ data }) => data.logprobs ?? []);
-  assert.ok(entries.length > 0);
-  assert.ok(entries.every(({ bytes }: { bytes: unknown }) => Array.isArray(bytes)));
-});
-
 test('input items have an id, a status and typed content, however they were sent', async () => {
   const { body } = await create({}, [
     { role: 'user', content: 'Hello' },

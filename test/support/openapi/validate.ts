@@ -32,9 +32,13 @@ interface SchemaFile {
   $defs: Record<string, Schema>;
 }
 
-const file: SchemaFile = JSON.parse(
-  readFileSync(new URL('openai-schemas.json', import.meta.url), 'utf8'),
-);
+/** What the Open Responses specification is asked about. */
+export type OpenResponsesName = 'Item' | 'Response' | 'StreamingEvent';
+
+const read = (path: string): SchemaFile =>
+  JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+const file = read('openai-schemas.json');
+const openResponses = read('../open-responses/schemas.json');
 const ajv = new Ajv2020({
   allErrors: true,
   discriminator: true,
@@ -42,26 +46,42 @@ const ajv = new Ajv2020({
   strictTypes: false,
 });
 formats.default(ajv);
-ajv.addSchema(file);
+ajv.addSchema([file, openResponses]);
 
 /** What in this body breaks OpenAI's schema, a line for each; none when it fits. */
 export function schemaErrors(name: SchemaName, body: unknown): string[] {
-  const validate = ajv.getSchema(`${file.$id}#/$defs/${name}`);
-  if (validate === undefined) throw new Error(`openai-schemas.json has no ${name}`);
+  return errorsOf(file, name, body, (error) => isNullHere(error, body));
+}
+
+/** What in this body breaks the Open Responses specification. */
+export function openResponsesErrors(name: OpenResponsesName, body: unknown): string[] {
+  return errorsOf(openResponses, name, body, () => false);
+}
+
+function errorsOf(
+  { $id }: SchemaFile,
+  name: string,
+  body: unknown,
+  isFine: (error: ErrorObject) => boolean,
+): string[] {
+  const validate = ajv.getSchema(`${$id}#/$defs/${name}`);
+  if (validate === undefined) throw new Error(`${$id} has no ${name}`);
   if (validate(body) === true) return [];
-  const errors = (validate.errors ?? []).filter((error) => !isNullHere(error, body));
+  const errors = (validate.errors ?? []).filter((error) => !isFine(error));
   const telling = errors.filter((error) => !isNoise(error, errors));
   return [...new Set((telling.length > 0 ? telling : errors).map(describe))];
 }
 
 /** Open Responses requires these as null, as OpenAI sends them; OpenAI's schema has no null for them. */
-const NULLABLE = /^(?:\/response)?\/(prompt_cache_key|safety_identifier|user|usage)$/;
+const NULLABLE =
+  /^(?:\/response)?\/(prompt_cache_key|safety_identifier|user|usage|text\/format\/description)$/;
 
 function isNullHere({ instancePath, keyword }: ErrorObject, body: unknown): boolean {
   const [, field] = NULLABLE.exec(instancePath) ?? [];
   if (field === undefined || keyword !== 'type') return false;
   const { response = body } = body as { response?: unknown };
-  return (response as Record<string, unknown>)[field] === null;
+  const value = field.split('/').reduce<unknown>((part, key) => Object(part)[key], response);
+  return value === null;
 }
 
 /** "does not fit the union" and "is not null" say nothing beside why the real branch failed. */
