@@ -27,7 +27,7 @@ const UNSERVED: readonly (readonly [RegExp, string])[] = [
 /** Endpoints that clients try and a vision model's server doesn't have: says so, and what it has. */
 export function refuseUnserved(): Middleware<State> {
   return (ctx, next) => {
-    const path = ctx.path.replace(/^\/(v1\/)?/, '').replace(/\/$/, '');
+    const path = ctx.path.replace(/^\/((v1|api\/v0)\/)?/, '').replace(/\/$/, '');
     const what = UNSERVED.find(([pattern]) => pattern.test(path))?.[1];
     // `responses/compact` may also be the id of a response.
     if (what === undefined || (path === 'responses/compact' && ctx.method !== 'POST')) {

@@ -319,6 +319,7 @@ for (const [method, path] of [
   ['GET', '/v1/chat/completions/chatcmpl-1'],
   ['POST', '/v1/responses/resp_1/cancel'],
   ['POST', '/realtime/sessions'],
+  ['POST', '/api/v0/embeddings'],
 ] as const) {
   test(`${method} ${path} says that it is not served`, async () => {
     const response = await call(path, { method });
