@@ -1,10 +1,14 @@
 """What a model says of a picture is the same however its prompt is computed."""
 
+import itertools
 from types import SimpleNamespace
 
 import deepstack
 import numpy as np
+import prefill_padding
+import prefix_cache
 import pytest
+from mlx_vlm import apc, apc_adapters
 from mlx_vlm.generate import ar
 from mlx_vlm.utils import StoppingCriteria
 
@@ -17,10 +21,19 @@ IN_ONE_PIECE = 512
 def as_launched(monkeypatch):
     """mlx_vlm as the launcher has it, for as long as the test takes."""
     batch = ar.PromptProcessingBatch
-    for name in ("_prompt_kwargs_for_step", "generate"):
-        monkeypatch.setattr(batch, name, getattr(batch, name))
-    monkeypatch.setattr(ar.BatchGenerator, "insert", ar.BatchGenerator.insert)
+    for holder, name in (
+        (batch, "_prompt_kwargs_for_step"),
+        (batch, "generate"),
+        (batch, "remove"),
+        (ar.BatchGenerator, "insert"),
+        (ar.BatchGenerator, "__init__"),
+        (apc_adapters.PrefixCachePlan, "strategy"),
+        (apc, "self_check_model_apc"),
+    ):
+        monkeypatch.setattr(holder, name, getattr(holder, name))
     deepstack.patch()
+    prefill_padding.patch()
+    prefix_cache.patch()
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
@@ -28,20 +41,31 @@ def model(request):
     return make_model(request.param)
 
 
-def say(model, prompts, step=IN_ONE_PIECE) -> list[list[tuple[int, float]]]:
-    """The first tokens of each prompt's answer, and how probable they were."""
+def say(
+    model, prompts, step=IN_ONE_PIECE, *, cancel=(), after=0, cache=None
+) -> list[list[tuple[int, float]]]:
+    """The first tokens of each prompt's answer, and how probable they were. The prompts at the
+    places in `cancel` are cancelled after so many steps."""
     tokenizer = SimpleNamespace(stopping_criteria=StoppingCriteria([], None))
     generator = ar.BatchGenerator(
-        model.language_model, tokenizer, prefill_step_size=step, compute_logprobs=True
+        model.language_model,
+        tokenizer,
+        prefill_step_size=step,
+        compute_logprobs=True,
+        apc_manager=cache,
     )
     kwargs = [dict(kwargs) for _, kwargs in prompts]
     uids = generator.insert([ids for ids, _ in prompts], max_tokens=3, prompt_kwargs=kwargs)
     said = {uid: [] for uid in uids}
-    while generator.has_work:
+    for steps in itertools.count():
+        if steps == after:
+            for place in cancel:
+                generator.remove(uids[place])
+        if not generator.has_work:
+            return list(said.values())
         _, responses = generator.next()
         for response in responses:
             said[response.uid].append((response.token, response.token_logprob))
-    return list(said.values())
 
 
 @pytest.mark.parametrize("step", [IN_ONE_PIECE, 6])
@@ -51,3 +75,27 @@ def test_beside_others_and_in_chunks(model, step):
     assert alone[0] != alone[1] != alone[2]
     np.testing.assert_allclose(say(model, prompts, step), alone, atol=1e-3)
     np.testing.assert_allclose([say(model, [each], step)[0] for each in prompts], alone, atol=1e-3)
+
+
+@pytest.mark.parametrize("after", range(1, 5))
+@pytest.mark.parametrize("kept", [(0,), (1,), (2,), (0, 1)])
+@pytest.mark.parametrize("is_cached", [False, True], ids=["new", "cached"])
+def test_whoever_is_cancelled_beside_it(model, is_cached, kept, after):
+    # With one prompt left, mlx_vlm counted the padding of its cache as tokens.
+    prompts = [make_prompt(model, seed) for seed in (1, 4, 9)]
+    cache = apc.APCManager() if is_cached else None
+    alone = [say(model, [prompts[place]], cache=cache)[0] for place in kept]
+    cancelled = [place for place in range(3) if place not in kept]
+    step = IN_ONE_PIECE if is_cached else 6
+    said = say(model, prompts, step, cancel=cancelled, after=after, cache=cache)
+    np.testing.assert_allclose([said[place] for place in kept], alone, atol=1e-3)
+
+
+@pytest.mark.parametrize("cached", [(0,), (1,), (2,), (0, 1), (0, 2)])
+def test_whichever_of_them_the_prefix_cache_knows(model, cached):
+    prompts = [make_prompt(model, seed) for seed in (1, 4, 9)]
+    alone = [say(model, [prompt])[0] for prompt in prompts]
+    cache = apc.APCManager()
+    for place in cached:
+        say(model, [prompts[place]], cache=cache)
+    np.testing.assert_allclose(say(model, prompts, cache=cache), alone, atol=1e-3)

@@ -102,6 +102,7 @@ def run(
     import closed_streams
     import deepstack
     import image_errors
+    import prefill_padding
     import prefix_cache
     import structured_output
     import template_kwargs
@@ -114,6 +115,7 @@ def run(
 
     upstream.patch()
     deepstack.patch()
+    prefill_padding.patch()
     prefix_cache.patch()
     structured_output.patch()
     image_errors.patch()

@@ -1,5 +1,5 @@
 """Where mlx_vlm 0.7.10 is changed in how it generates; `prefix_cache`, `structured_output`,
-`deepstack`, `image_errors` and `closed_streams` beside this change the rest.
+`deepstack`, `prefill_padding`, `image_errors` and `closed_streams` beside this change the rest.
 
 - Tracking: the generation thread tells when it lets go of a request, and counts its steps.
 - Sampling: mlx_vlm samples a whole batch as its first request asked (`_run_impl` of its
