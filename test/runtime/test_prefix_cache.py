@@ -1,0 +1,63 @@
+"""Prompts of the prefix cache are told apart by the pixels of their pictures."""
+
+import mlx.core as mx
+import numpy as np
+import prefix_cache
+import pytest
+from mlx_vlm import apc, apc_adapters
+from mlx_vlm.server import generation
+
+
+@pytest.fixture(autouse=True)
+def as_launched(monkeypatch):
+    """mlx_vlm as the launcher has it, for as long as the test takes."""
+    for holder, name in (
+        (apc, "hash_image_payload"),
+        (apc, "self_check_model_apc"),
+        (apc_adapters.PrefixCachePlan, "strategy"),
+    ):
+        monkeypatch.setattr(holder, name, getattr(holder, name))
+    prefix_cache.patch()
+
+
+def hash_of(pixels: object) -> int:
+    """As mlx_vlm's server asks for it."""
+    return generation._apc.hash_image_payload(pixel_values=pixels)
+
+
+def picture(value: float, size: int, kind=mx) -> mx.array | np.ndarray:
+    return kind.full((3, size, size), value)
+
+
+FORMS = {
+    "one": lambda value: picture(value, 4),
+    "one in bfloat16": lambda value: picture(value, 4).astype(mx.bfloat16),
+    "a list of one": lambda value: [picture(value, 4)],
+    "a list of one size": lambda value: [picture(0, 4), picture(value, 4)],
+    "a list of different sizes": lambda value: [picture(0, 4), picture(value, 8)],
+    "a list of different sizes in numpy": lambda value: [
+        picture(0, 4, np),
+        picture(value, 8, np),
+    ],
+    "a list of lists": lambda value: [[picture(0, 4)], [picture(value, 8), picture(1, 4)]],
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_other_pixels_have_another_hash_and_the_same_ones_the_same(form):
+    assert hash_of(form(1)) == hash_of(form(1))
+    assert hash_of(form(1)) != hash_of(form(2))
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [object(), np.array([None, None]), [picture(1, 4), None]],
+    ids=["no array", "an array of objects", "a list with none"],
+)
+def test_pixels_that_cannot_be_read_are_like_no_others(pixels):
+    assert hash_of(pixels) != hash_of(pixels)
+
+
+def test_the_order_of_pictures_counts():
+    first, second = picture(1, 4), picture(2, 8)
+    assert hash_of([first, second]) != hash_of([second, first])
