@@ -33,6 +33,10 @@ const DOCUMENTED = new Set([
   'queue_full',
   'queue_timeout',
   'too_many_streams',
+  // Of the other APIs' streams, which have no codes of their own for these.
+  'server_error',
+  'api_error',
+  'overloaded_error',
 ]);
 
 const MAX_PROBLEMS = 20;
@@ -97,6 +101,14 @@ export class Tally {
     process.stderr.write(`  ${problem}\n`);
   }
 
+  /** Adds a request that ended with an error: an ErrorAnswer, or no answer at all. */
+  addFailure(error: Error, what = ''): void {
+    const code = error instanceof ErrorAnswer ? error.code : undefined;
+    const isDocumented = code !== undefined && DOCUMENTED.has(code);
+    const outcome = isDocumented ? 'documented' : code === undefined ? 'lost' : 'undocumented';
+    this.add(outcome, `${what} ${error.message} ${error.cause ?? ''}`.trim());
+  }
+
   merge({ counts, problems }: Tally): void {
     for (const [outcome, count] of Object.entries(counts)) {
       this.counts[outcome as Outcome] += count;
@@ -129,10 +141,7 @@ export async function ask(url: string, { image, answer }: Known, streamed: boole
       );
     }
   } catch (error) {
-    const code = error instanceof ErrorAnswer ? error.code : undefined;
-    const isDocumented = code !== undefined && DOCUMENTED.has(code);
-    const outcome = isDocumented ? 'documented' : code === undefined ? 'lost' : 'undocumented';
-    tally.add(outcome, `${(error as Error).message} ${(error as Error).cause ?? ''}`);
+    tally.addFailure(error as Error);
   }
 }
 
@@ -143,13 +152,13 @@ interface Got {
   usage: object | undefined;
 }
 
-/** An error in OpenAI's form. Any other error means that there was no answer. */
-class ErrorAnswer extends Error {
+/** An error in a form of the APIs. Any other error means that there was no answer. */
+export class ErrorAnswer extends Error {
   readonly code: string;
 
-  constructor({ code, message }: { code: string | null; message: string }) {
+  constructor({ code, type, message }: { code?: string | null; type?: string; message: string }) {
     super(message);
-    this.code = code ?? 'none';
+    this.code = code ?? type ?? 'none';
   }
 }
 

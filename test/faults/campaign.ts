@@ -4,6 +4,8 @@ export interface CampaignOptions {
   /** Run at full size; otherwise a short version of about a minute. */
   full: boolean;
   known: readonly Known[];
+  /** How long to run, for campaigns that can run for any time. */
+  minutes?: number | undefined;
 }
 
 export interface CampaignResult {

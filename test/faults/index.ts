@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { disconnects, mixUps } from './answers.ts';
 import { knownPictures } from './asking.ts';
 import type { Campaign } from './campaign.ts';
+import { company } from './company.ts';
 import { brokenHttp, slowClients } from './connections.ts';
 import { hangs, kills, sequences, switches } from './crashes.ts';
 import { endings } from './endings.ts';
@@ -16,6 +17,7 @@ const CAMPAIGNS: readonly Campaign[] = [
   switches,
   sequences,
   mixUps,
+  company,
   disconnects,
   slowClients,
   brokenHttp,
@@ -29,22 +31,30 @@ const CAMPAIGNS: readonly Campaign[] = [
 ];
 
 const { values } = parseArgs({
-  options: { full: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    full: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    minutes: { type: 'string' },
+  },
 });
 const wanted = values.only?.split(',');
 const chosen = CAMPAIGNS.filter(({ name }) => wanted?.includes(name) ?? true);
 if (chosen.length === 0) {
   throw new Error(`--only takes names of ${CAMPAIGNS.map(({ name }) => name).join(', ')}.`);
 }
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+if (minutes !== undefined && !(minutes > 0)) throw new Error('--minutes takes a number above 0.');
 const known = await knownPictures();
 let [passed, failed] = [0, 0];
 process.stdout.write('| campaign | figures | |\n| --- | --- | --- |\n');
 for (const { name, run } of chosen) {
   const startedAt = performance.now();
-  const { figures, problems } = await run({ full: values.full, known }).catch((error: Error) => ({
-    figures: 'did not complete',
-    problems: [error.stack ?? error.message],
-  }));
+  const { figures, problems } = await run({ full: values.full, known, minutes }).catch(
+    (error: Error) => ({
+      figures: 'did not complete',
+      problems: [error.stack ?? error.message],
+    }),
+  );
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
   const verdict = problems.length === 0 ? 'held' : 'failed';
   if (problems.length === 0) passed += 1;

@@ -1,0 +1,262 @@
+import { userMessage } from '../support/chat.ts';
+import { drawShape, type Shape, toDataUrl } from '../support/pictures.ts';
+import { ErrorAnswer, type Tally } from './asking.ts';
+
+// Questions of every kind to all three APIs, and how to read their answers.
+
+/** A request with a greedy answer. */
+export interface Question {
+  what: string;
+  path: string;
+  body: Record<string, unknown>;
+  /** What it was answered alone; unknown until it has been asked. */
+  answer?: string | undefined;
+}
+
+/**
+ * Asks a question of any of the three APIs and records whether the answer is the expected one, if there
+ * is one. Resolves with the answer, as JSON without ids and times.
+ */
+export async function askQuestion(url: string, asked: Question, streamed: boolean, tally: Tally) {
+  const { path, body, what, answer } = asked;
+  const { id, end } = tally.begin(`${streamed ? 'stream' : 'whole'}: ${what}`);
+  try {
+    const response = await fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-request-id': id },
+      body: JSON.stringify({ ...body, stream: streamed }),
+    });
+    const text = await response.text().finally(end);
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+    if (response.status !== 200) throw new ErrorAnswer(JSON.parse(text).error);
+    const got = JSON.stringify(isStream ? readEvents(text) : readWhole(JSON.parse(text)));
+    if (answer === undefined || got === answer) tally.add('right');
+    else {
+      tally.add(
+        'wrong',
+        `${got} for ${answer}, request ${id} ${what}, beside: ${tally.describeOverlapping(id)}`,
+      );
+    }
+    return got;
+  } catch (error) {
+    end();
+    tally.addFailure(error as Error, what);
+    return undefined;
+  }
+}
+
+/** What an answer says, of any of the APIs: its texts and calls, and why it ended. */
+// biome-ignore lint/suspicious/noExplicitAny: bodies of three APIs
+function readWhole(body: any): unknown {
+  if (body.choices !== undefined) {
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    return body.choices.map(({ message, logprobs, finish_reason }: any) => ({
+      text: message.content ?? '',
+      // biome-ignore lint/suspicious/noExplicitAny: as above
+      calls: (message.tool_calls ?? []).map(({ function: call }: any) => [
+        call.name,
+        call.arguments,
+      ]),
+      // biome-ignore lint/suspicious/noExplicitAny: as above
+      tokens: (logprobs?.content ?? []).map(({ token }: any) => token),
+      end: finish_reason,
+    }));
+  }
+  if (body.output !== undefined) {
+    return { text: body.output[0].content[0].text, end: body.status };
+  }
+  return { text: body.content[0].text, end: body.stop_reason };
+}
+
+/** The same of a stream. */
+function readEvents(text: string): unknown {
+  const events = text.split('\n\n').flatMap((event) => /^data: (.*)$/m.exec(event)?.[1] ?? []);
+  const chunks = events.filter((data) => data !== '[DONE]').map((data) => JSON.parse(data));
+  const failed = chunks.find(({ error, type }) => error != null || type === 'response.failed');
+  if (failed !== undefined) throw new ErrorAnswer(failed.error ?? failed.response?.error ?? failed);
+  const last = chunks.at(-1);
+  if (last?.type === 'response.completed' || last?.type === 'response.incomplete') {
+    return readWhole(last.response);
+  }
+  if (last?.type === 'message_stop') {
+    return {
+      text: chunks.map(({ delta }) => delta?.text ?? '').join(''),
+      end: chunks.find(({ delta }) => delta?.stop_reason != null)?.delta.stop_reason,
+    };
+  }
+  if (events.at(-1) !== '[DONE]') throw new Error('The stream ended early.');
+  const choices = chunks.flatMap((chunk) => chunk.choices);
+  const count = 1 + Math.max(...choices.map(({ index }) => index));
+  return Array.from({ length: count }, (_, at) => {
+    const own = choices.filter(({ index }) => index === at);
+    const calls: [string, string][] = [];
+    for (const { delta } of own) {
+      for (const { index, function: call } of delta.tool_calls ?? []) {
+        calls[index] ??= ['', ''];
+        calls[index][0] += call.name ?? '';
+        calls[index][1] += call.arguments ?? '';
+      }
+    }
+    return {
+      text: own.map(({ delta }) => delta.content ?? '').join(''),
+      calls,
+      tokens: own.flatMap(({ logprobs }) =>
+        (logprobs?.content ?? []).map(({ token }: { token: string }) => token),
+      ),
+      end: own.findLast(({ finish_reason }) => finish_reason != null)?.finish_reason,
+    };
+  });
+}
+
+const SHAPES = ['circle', 'square', 'triangle', 'star', 'cross', 'heart'] satisfies Shape[];
+const COLORS = ['red', 'blue', 'green', 'yellow', 'purple', 'black'];
+const CHAT = '/v1/chat/completions';
+
+const SCHEMA = {
+  type: 'object',
+  properties: { shape: { type: 'string' }, color: { type: 'string' } },
+  required: ['shape', 'color'],
+  additionalProperties: false,
+};
+const TOOL = { type: 'function', function: { name: 'report_shape', parameters: SCHEMA } };
+const JSON_ANSWER = {
+  type: 'json_schema',
+  json_schema: { name: 'shape', strict: true, schema: SCHEMA },
+};
+
+/** Parameters of greedy answers, each kind on its own. */
+const KINDS: Readonly<Record<string, object>> = {
+  plain: {},
+  cut: { max_tokens: 3 },
+  logprobs: { logprobs: true, top_logprobs: 5 },
+  twice: { n: 2 },
+  schema: { response_format: JSON_ANSWER },
+  tool: { tools: [TOOL], tool_choice: 'required' },
+  penalties: { frequency_penalty: 0.5, presence_penalty: 0.5, max_tokens: 24 },
+  repetition: { repetition_penalty: 1.2, max_tokens: 24 },
+  stop: { stop: ['white'] },
+  bias: { logit_bias: { 1018: -5 }, max_tokens: 24 },
+};
+
+/** Texts, with pieces of several bytes to a character. */
+const TEXTS = [
+  'Count to ten.',
+  'Count to one hundred.',
+  'Tell me a story.',
+  'Hello!',
+  'What is 3 + 4?',
+  'What is your name?',
+  'Repeat: éü漢字🙂',
+];
+
+export async function allQuestions(): Promise<Question[]> {
+  const pictures = await Promise.all(
+    COLORS.flatMap((color) =>
+      SHAPES.map(async (shape, at) => {
+        const size = [48, 64, 80][at % 3] ?? 64;
+        const drawn = await drawShape({ shape, color, width: size, height: size });
+        return { name: `${color} ${shape}`, image: toDataUrl(drawn, 'image/png') };
+      }),
+    ),
+  );
+  const greedy = { temperature: 0 };
+  const asked = 'What is in this image?';
+  const about = pictures.flatMap(({ name, image }, at) => {
+    const kinds = Object.entries(KINDS).filter(
+      ([kind], nth) => kind === 'plain' || (at + nth) % 6 === 0,
+    );
+    const other = pictures[(at * 5 + 7) % pictures.length] ?? { name, image };
+    const messages = [userMessage(asked, image)];
+    return [
+      ...kinds.map(([kind, more]) => ({
+        what: `${kind}: ${name}`,
+        path: CHAT,
+        body: { messages, ...greedy, ...more },
+      })),
+      ...(at % 4 === 0
+        ? [
+            {
+              what: `two: ${name}, ${other.name}`,
+              path: CHAT,
+              body: {
+                messages: [userMessage('What is in the second image?', image, other.image)],
+                ...greedy,
+              },
+            },
+            {
+              what: `next turn: ${name}`,
+              path: CHAT,
+              body: {
+                messages: [
+                  ...messages,
+                  { role: 'assistant', content: `A ${name} on a white background.` },
+                  { role: 'user', content: 'What color is it?' },
+                ],
+                ...greedy,
+              },
+            },
+            {
+              what: `responses: ${name}`,
+              path: '/v1/responses',
+              body: {
+                input: [
+                  {
+                    role: 'user',
+                    content: [
+                      { type: 'input_image', image_url: image },
+                      { type: 'input_text', text: asked },
+                    ],
+                  },
+                ],
+                store: false,
+                ...greedy,
+              },
+            },
+            {
+              what: `messages: ${name}`,
+              path: '/v1/messages',
+              body: {
+                max_tokens: 50,
+                messages: [
+                  {
+                    role: 'user',
+                    content: [
+                      {
+                        type: 'image',
+                        source: {
+                          type: 'base64',
+                          media_type: 'image/png',
+                          data: image.slice(image.indexOf(',') + 1),
+                        },
+                      },
+                      { type: 'text', text: asked },
+                    ],
+                  },
+                ],
+                ...greedy,
+              },
+            },
+          ]
+        : []),
+    ];
+  });
+  const texts = TEXTS.map((text) => ({
+    what: `text: ${text}`,
+    path: CHAT,
+    body: { messages: [{ role: 'user', content: text }], max_tokens: 40, ...greedy },
+  }));
+  // Longer than a chunk of prefill (2,048 tokens).
+  const long = [1, 2].map((number) => ({
+    what: `long ${number}`,
+    path: CHAT,
+    body: {
+      messages: [
+        { role: 'system', content: `${number} `.repeat(1050) },
+        { role: 'user', content: 'Count to ten.' },
+      ],
+      max_tokens: 20,
+      ...greedy,
+    },
+  }));
+  return [...about, ...texts, ...long];
+}
