@@ -12,7 +12,7 @@ from mlx_vlm import apc, apc_adapters
 from mlx_vlm.generate import ar
 from mlx_vlm.utils import StoppingCriteria
 
-from tiny_models import CONFIGS, make_model, make_prompt
+from tiny_models import ALL_CONFIGS, make_model, make_prompt
 
 IN_ONE_PIECE = 512
 
@@ -36,7 +36,7 @@ def as_launched(monkeypatch):
     prefix_cache.patch()
 
 
-@pytest.fixture(scope="module", params=CONFIGS)
+@pytest.fixture(scope="module", params=ALL_CONFIGS)
 def model(request):
     return make_model(request.param)
 

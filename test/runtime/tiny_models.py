@@ -122,10 +122,30 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
 }
 
+ALL_CONFIGS = {
+    **CONFIGS,
+    # The demo model's, which comes with its own weights.
+    "qwen2_vl": {
+        **QWEN_TOKENS,
+        "text_config": {**QWEN3_VL_TEXT, "model_type": "qwen2_vl"},
+        "vision_config": {
+            "model_type": "qwen2_vl",
+            "depth": 2,
+            "embed_dim": 32,
+            "hidden_size": 32,
+            "num_heads": 2,
+            "mlp_ratio": 2,
+            "patch_size": 4,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+        },
+    },
+}
+
 
 def make_model(kind: str) -> Any:
     """mlx_vlm's own, as its load_model makes it, but with weights that nobody has trained."""
-    model = build(kind, {"model_type": kind, **copy.deepcopy(CONFIGS[kind])})
+    model = build(kind, {"model_type": kind, **copy.deepcopy(ALL_CONFIGS[kind])})
     # Louder than at their start, so that a wrong feature changes what is said.
     parameters = tree_flatten(model.parameters())
     model.load_weights([(name, 3 * weights) for name, weights in parameters], strict=False)
