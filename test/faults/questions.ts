@@ -110,7 +110,6 @@ function readEvents(text: string): unknown {
 
 const SHAPES = ['circle', 'square', 'triangle', 'star', 'cross', 'heart'] satisfies Shape[];
 const COLORS = ['red', 'blue', 'green', 'yellow', 'purple', 'black'];
-const CHAT = '/v1/chat/completions';
 
 const SCHEMA = {
   type: 'object',
@@ -149,8 +148,16 @@ const TEXTS = [
   'Repeat: éü漢字🙂',
 ];
 
+const ASKED = 'What is in this image?';
+const GREEDY = { temperature: 0 };
+
+interface Picture {
+  name: string;
+  image: string;
+}
+
 export async function allQuestions(): Promise<Question[]> {
-  const pictures = await Promise.all(
+  const pictures: Picture[] = await Promise.all(
     COLORS.flatMap((color) =>
       SHAPES.map(async (shape, at) => {
         const size = [48, 64, 80][at % 3] ?? 64;
@@ -159,104 +166,63 @@ export async function allQuestions(): Promise<Question[]> {
       }),
     ),
   );
-  const greedy = { temperature: 0 };
-  const asked = 'What is in this image?';
-  const about = pictures.flatMap(({ name, image }, at) => {
-    const kinds = Object.entries(KINDS).filter(
-      ([kind], nth) => kind === 'plain' || (at + nth) % 6 === 0,
-    );
-    const other = pictures[(at * 5 + 7) % pictures.length] ?? { name, image };
-    const messages = [userMessage(asked, image)];
-    return [
-      ...kinds.map(([kind, more]) => ({
-        what: `${kind}: ${name}`,
-        path: CHAT,
-        body: { messages, ...greedy, ...more },
-      })),
-      ...(at % 4 === 0
-        ? [
-            {
-              what: `two: ${name}, ${other.name}`,
-              path: CHAT,
-              body: {
-                messages: [userMessage('What is in the second image?', image, other.image)],
-                ...greedy,
-              },
-            },
-            {
-              what: `next turn: ${name}`,
-              path: CHAT,
-              body: {
-                messages: [
-                  ...messages,
-                  { role: 'assistant', content: `A ${name} on a white background.` },
-                  { role: 'user', content: 'What color is it?' },
-                ],
-                ...greedy,
-              },
-            },
-            {
-              what: `responses: ${name}`,
-              path: '/v1/responses',
-              body: {
-                input: [
-                  {
-                    role: 'user',
-                    content: [
-                      { type: 'input_image', image_url: image },
-                      { type: 'input_text', text: asked },
-                    ],
-                  },
-                ],
-                store: false,
-                ...greedy,
-              },
-            },
-            {
-              what: `messages: ${name}`,
-              path: '/v1/messages',
-              body: {
-                max_tokens: 50,
-                messages: [
-                  {
-                    role: 'user',
-                    content: [
-                      {
-                        type: 'image',
-                        source: {
-                          type: 'base64',
-                          media_type: 'image/png',
-                          data: image.slice(image.indexOf(',') + 1),
-                        },
-                      },
-                      { type: 'text', text: asked },
-                    ],
-                  },
-                ],
-                ...greedy,
-              },
-            },
-          ]
-        : []),
-    ];
+  const about = pictures.flatMap((picture, at) => {
+    const other = pictures[(at * 5 + 7) % pictures.length] ?? picture;
+    return [...ofEachKind(picture, at), ...(at % 4 === 0 ? inOtherForms(picture, other) : [])];
   });
-  const texts = TEXTS.map((text) => ({
-    what: `text: ${text}`,
-    path: CHAT,
-    body: { messages: [{ role: 'user', content: text }], max_tokens: 40, ...greedy },
-  }));
+  const texts = TEXTS.map((text) =>
+    chat(`text: ${text}`, [{ role: 'user', content: text }], { max_tokens: 40 }),
+  );
   // Longer than a chunk of prefill (2,048 tokens).
-  const long = [1, 2].map((number) => ({
-    what: `long ${number}`,
-    path: CHAT,
-    body: {
-      messages: [
-        { role: 'system', content: `${number} `.repeat(1050) },
-        { role: 'user', content: 'Count to ten.' },
-      ],
+  const long = [1, 2].map((number) => {
+    const system = { role: 'system', content: `${number} `.repeat(1050) };
+    return chat(`long ${number}`, [system, { role: 'user', content: 'Count to ten.' }], {
       max_tokens: 20,
-      ...greedy,
-    },
-  }));
+    });
+  });
   return [...about, ...texts, ...long];
+}
+
+function chat(what: string, messages: readonly object[], more: object = {}): Question {
+  return { what, path: '/v1/chat/completions', body: { messages, ...GREEDY, ...more } };
+}
+
+/** The plain question, and a few of the kinds, so that each kind is asked about some pictures. */
+function ofEachKind({ name, image }: Picture, at: number): Question[] {
+  return Object.entries(KINDS)
+    .filter(([kind], nth) => kind === 'plain' || (at + nth) % 6 === 0)
+    .map(([kind, more]) => chat(`${kind}: ${name}`, [userMessage(ASKED, image)], more));
+}
+
+/** Two pictures, a second turn, and the other APIs. */
+function inOtherForms({ name, image }: Picture, other: Picture): Question[] {
+  const data = image.slice(image.indexOf(',') + 1);
+  const responsesContent = [
+    { type: 'input_image', image_url: image },
+    { type: 'input_text', text: ASKED },
+  ];
+  const messagesContent = [
+    { type: 'image', source: { type: 'base64', media_type: 'image/png', data } },
+    { type: 'text', text: ASKED },
+  ];
+  return [
+    chat(`two: ${name}, ${other.name}`, [
+      userMessage('What is in the second image?', image, other.image),
+    ]),
+    chat(`next turn: ${name}`, [
+      userMessage(ASKED, image),
+      { role: 'assistant', content: `A ${name} on a white background.` },
+      { role: 'user', content: 'What color is it?' },
+    ]),
+    {
+      what: `responses: ${name}`,
+      path: '/v1/responses',
+      body: { input: [{ role: 'user', content: responsesContent }], store: false, ...GREEDY },
+    },
+    {
+      what: `messages: ${name}`,
+      path: '/v1/messages',
+      body: { messages: [{ role: 'user', content: messagesContent }], max_tokens: 50, ...GREEDY },
+    },
+  ];
 }
