@@ -85,8 +85,8 @@ export const PARALLEL_LOADS = 6;
 /** Concurrent downloads of all requests. Each takes a socket, and buffers outside the budget. */
 export const MAX_DOWNLOADS = 16;
 
-/** Images whose decoder needs more memory than this use the lane for large images. */
-export const SMALL_IMAGE_BYTES = 64 * 2 ** 20;
+/** Images that need more memory than this to decode and convert use the lane for large images. */
+export const SMALL_IMAGE_BYTES = 120 * 2 ** 20;
 
 /** Small images decoded concurrently. With a large one, they use three of libuv's four threads. */
 export const SMALL_IMAGE_LANE = 2;
@@ -95,10 +95,13 @@ export const SMALL_IMAGE_LANE = 2;
 export const LARGE_IMAGE_LANE = 1;
 
 /**
- * Memory for decoding one image. Enough for 134-megapixel photos, even progressive ones; limits 16-bit
- * images to 89 megapixels, and interlaced 16-bit ones to 44.
+ * Memory for decoding and converting one image. Enough for 134-megapixel photos; limits
+ * 16-bit images to about 75 megapixels, and very wide ones to fewer.
  */
-export const MAX_DECODER_BYTES = 512 * 2 ** 20;
+export const MAX_IMAGE_BYTES = 512 * 2 ** 20;
+
+/** Memory of libvips for an image of any size. */
+export const BASE_IMAGE_BYTES = 24 * 2 ** 20;
 
 /** Decoding is aborted after this time; the largest legitimate images take 1 to 2 s. */
 export const DECODE_SECONDS = 20;

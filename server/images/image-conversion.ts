@@ -142,39 +142,52 @@ async function convert(
   scale: ImageSize | undefined,
   { decodeSeconds }: Limits,
 ): Promise<DataUrl> {
-  const { format, shown, structure } = header;
+  const { format, stored, structure } = header;
   if (structure.extraChannels === undefined) {
     return encode(toUprightSrgb(image, header, scale).removeAlpha(), format);
   }
   // Scaling would take the last channel for transparency, so the others are taken out first.
-  const colors = toUprightSrgb(image, header, undefined).removeAlpha();
-  if (scale === undefined) return encode(colors, format);
+  const colors = toSrgb(image, header).removeAlpha();
+  if (scale === undefined) return encode(turnUpright(colors, header), format);
   const pixels = await colors.raw().toBuffer();
-  const scaled = fromPixels(pixels, shown, 3).timeout({ seconds: decodeSeconds });
-  return encode(scaled.resize({ ...scale, fit: 'fill' }), format);
+  const opaque = fromPixels(pixels, stored, 3).timeout({ seconds: decodeSeconds });
+  return encode(turnUpright(opaque, header, scale), format);
 }
 
-/** Applies the color profile and the orientation, which sharp does for EXIF only. */
-function toUprightSrgb(
-  image: Sharp,
-  { turn, profiled }: ImageHeader,
-  scale: ImageSize | undefined,
-): Sharp {
+function toUprightSrgb(image: Sharp, header: ImageHeader, scale: ImageSize | undefined): Sharp {
+  return turnUpright(toSrgb(image, header), header, scale);
+}
+
+/**
+ * Scales to the size shown, and applies the orientation, which sharp does for EXIF only. Turning needs
+ * all rows in memory, so it comes last: only the scaled image is copied.
+ */
+function turnUpright(image: Sharp, { turn }: ImageHeader, scale?: ImageSize): Sharp {
   const { angle, isMirrored } = turn;
+  if (scale !== undefined) {
+    const isOnItsSide = angle % 180 !== 0;
+    const width = isOnItsSide ? scale.height : scale.width;
+    const height = isOnItsSide ? scale.width : scale.height;
+    image.resize({ width, height, fit: 'fill' });
+  }
   if (angle !== 0) image.rotate(angle);
   if (isMirrored) image.flop();
+  return image;
+}
+
+/** Applies the color profile. */
+function toSrgb(image: Sharp, { profiled }: ImageHeader): Sharp {
   // sharp takes no notice of the profile of 16-bit gray, and leaves 16-bit RGB in Display P3.
   if (profiled === 'gray16') image.pipelineColourspace('b-w');
   if (profiled === 'rgb16') image.withIccProfile('srgb');
-  image.toColourspace('srgb');
-  return scale === undefined ? image : image.resize({ ...scale, fit: 'fill' });
+  return image.toColourspace('srgb');
 }
 
 /** Photos stay JPEG, without the color loss that blurs small text; the rest loses nothing. */
 async function encode(pipeline: Sharp, format: ImageFormat): Promise<DataUrl> {
   const photo = format === 'jpeg' || format === 'webp';
   const encoder = photo
-    ? pipeline.jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
+    ? pipeline.jpeg({ quality: 92, chromaSubsampling: '4:4:4', optimiseCoding: false })
     : pipeline.png({ compressionLevel: 3 });
   return new DataUrl(`image/${photo ? 'jpeg' : 'png'}`, await encoder.toBuffer());
 }

@@ -1,5 +1,5 @@
 import sharp, { type Metadata } from 'sharp';
-import { MAX_DECODER_BYTES } from '../limits.ts';
+import { BASE_IMAGE_BYTES, MAX_IMAGE_BYTES } from '../limits.ts';
 import { type Bitmap, readBitmap } from './bitmap.ts';
 import { isSrgbProfile } from './color-profile.ts';
 import { ImageError } from './image-error.ts';
@@ -31,14 +31,18 @@ export interface ImageHeader {
   isPlain: boolean;
   /** The samples to which an embedded color profile applies; without one, or with sRGB, undefined. */
   profiled?: 'rgb' | 'rgb16' | 'gray16';
-  /** The most memory that its decoder may take. */
-  decoderBytes: number;
+  /** The most memory that decoding and converting it may take. */
+  neededBytes: number;
   structure: ImageStructure;
   bitmap?: Bitmap;
 }
 
 /** Qwen-VL's image processors fail on a longer image (smart_resize in transformers). */
 const MAX_ASPECT_RATIO = 200;
+
+/** Rows of an image that libvips holds at once while it is scaled, and in how many steps. Measured. */
+const PIPELINE_ROWS = 512;
+const PIPELINE_COPIES = 3;
 
 /** EXIF orientations 1 to 8 (CIPA DC-008, 4.6.5). */
 const TURNS: readonly Turn[] = [
@@ -64,7 +68,7 @@ export async function readHeader(bytes: Buffer, rules: ImageRules): Promise<Imag
     );
   }
   const header =
-    format === 'bmp' ? readBitmapHeader(bytes) : await readMetadata(bytes, format, rules);
+    format === 'bmp' ? readBitmapHeader(bytes, rules) : await readMetadata(bytes, format, rules);
   checkSize(header, rules);
   return header;
 }
@@ -85,7 +89,7 @@ export function createUnreadableError(
   );
 }
 
-function readBitmapHeader(bytes: Buffer): ImageHeader {
+function readBitmapHeader(bytes: Buffer, { maxPixels }: ImageRules): ImageHeader {
   const bitmap = readBitmap(bytes);
   const { width, height } = bitmap;
   const size = { width, height };
@@ -96,7 +100,7 @@ function readBitmapHeader(bytes: Buffer): ImageHeader {
     turn: UPRIGHT,
     hasAlpha: false,
     isPlain: false,
-    decoderBytes: width * height * 4,
+    neededBytes: width * height * 4 + conversionBytes(Math.min(width * height, maxPixels)),
     structure: {},
     bitmap,
   };
@@ -127,15 +131,18 @@ async function readMetadata(
   const profiled = readProfile(metadata);
   const hasAlpha = (metadata.hasAlpha && extraChannels === 0) || isPartlyCovered;
   const pixels = width * height;
-  // Besides the decoder's, whole rows of what is scaled or flattened in a second step.
-  const copyBytes = hasAlpha ? Math.min(pixels, maxPixels) * 4 : extraChannels > 0 ? pixels * 3 : 0;
+  // Channels besides the colors are taken out before scaling.
+  const copyBytes = extraChannels > 0 ? pixels * 3 : 0;
   return {
     format,
     shown: isOnItsSide ? { width: height, height: width } : { width, height },
     stored: { width, height },
     turn,
     hasAlpha,
-    decoderBytes: pixels * bytesPerPixel(metadata) + copyBytes,
+    neededBytes:
+      decoderBytes(metadata) +
+      copyBytes +
+      conversionBytes(Math.min(pixels, maxPixels), hasAlpha, turn !== UPRIGHT),
     structure,
     ...(profiled !== undefined && { profiled }),
     // libvips repairs small damage in a GIF that the runtime's PIL fails on, so GIFs are re-encoded.
@@ -172,27 +179,46 @@ function readProfile({ icc, depth, space }: Metadata): ImageHeader['profiled'] {
   return space === 'rgb16' ? 'rgb16' : 'rgb';
 }
 
-/** A decoder may hold the whole image; for a progressive JPEG, its coefficients instead. */
-function bytesPerPixel({ channels, depth, isProgressive, format, chromaSubsampling }: Metadata) {
-  if (format === 'jpeg' && isProgressive) {
-    const samples =
-      chromaSubsampling === '4:2:0' ? 1.5 : chromaSubsampling === '4:2:2' ? 2 : channels;
-    return samples * 2;
-  }
+/**
+ * Some decoders hold the whole image. Others go row by row, but take as long, so they are counted the
+ * same to choose their lane. The pipeline holds rows besides, which is more than the image if it is wide.
+ */
+function decoderBytes(metadata: Metadata): number {
+  const { width, height, channels, depth, format, isProgressive } = metadata;
   const wide = depth === 'double' || depth === 'complex' || depth === 'dpcomplex';
-  const bytes =
+  const sampleBytes =
     depth === 'uchar' || depth === 'char' ? 1 : depth.endsWith('short') ? 2 : wide ? 16 : 4;
-  const copies = format === 'png' && isProgressive ? 2 : 1; // one in libspng, one in libvips
-  return channels * bytes * copies;
+  const rowBytes = width * channels * sampleBytes;
+  const pipelineBytes = rowBytes * Math.min(height, PIPELINE_ROWS) * PIPELINE_COPIES;
+  const pixels = width * height;
+  // Always with alpha in libnsgif, and in libwebp if lossless, which the metadata does not say.
+  if (format === 'gif' || format === 'webp') return pixels * 4 + pipelineBytes;
+  if (format === 'jpeg' && isProgressive) {
+    return pixels * coefficientsPerPixel(metadata) * 2 + pipelineBytes;
+  }
+  if (format === 'png' && isProgressive) return rowBytes * height + pipelineBytes;
+  return Math.max(rowBytes * height, pipelineBytes);
+}
+
+function coefficientsPerPixel({ chromaSubsampling, channels }: Metadata): number {
+  return chromaSubsampling === '4:2:0' ? 1.5 : chromaSubsampling === '4:2:2' ? 2 : channels;
+}
+
+/**
+ * Besides the decoder's: the image as it is sent, scaled, turned and encoded. One
+ * with alpha is held twice more while its background is chosen.
+ */
+function conversionBytes(pixelsSent: number, hasAlpha = false, isTurned = false): number {
+  return BASE_IMAGE_BYTES + pixelsSent * ((hasAlpha ? 16 : 8) + (isTurned ? 8 : 0));
 }
 
 function checkSize(header: ImageHeader, { maxSourcePixels }: ImageRules): void {
   const { width, height } = header.shown;
-  if (header.decoderBytes > MAX_DECODER_BYTES && width * height <= maxSourcePixels) {
+  if (header.neededBytes > MAX_IMAGE_BYTES && width * height <= maxSourcePixels) {
     throw new ImageError(
       'image_too_large',
-      `Decoding this ${width}x${height} image takes up to ${toByteText(header.decoderBytes)}, more ` +
-        `than the ${toByteText(MAX_DECODER_BYTES)} allowed. Scale it down, or save it with 8 bits ` +
+      `Decoding this ${width}x${height} image takes up to ${toByteText(header.neededBytes)}, more ` +
+        `than the ${toByteText(MAX_IMAGE_BYTES)} allowed. Scale it down, or save it with 8 bits ` +
         'per channel.',
     );
   }

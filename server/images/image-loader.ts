@@ -85,7 +85,7 @@ export class ImageLoader {
     const { client } = who;
     const header = await this.#decode(this.#small, client, within, () => readHeader(bytes, rules));
     const maxPixels = Math.min(rules.maxPixels, isLowDetail ? LOW_DETAIL_PIXELS : Infinity);
-    const lane = header.decoderBytes <= SMALL_IMAGE_BYTES ? this.#small : this.#large;
+    const lane = header.neededBytes <= SMALL_IMAGE_BYTES ? this.#small : this.#large;
     const image = await this.#decode(lane, client, within, () =>
       convertImage(bytes, header, { ...rules, maxPixels }),
     );
