@@ -62,6 +62,7 @@ const png = (bytes: Buffer) => toDataUrl(bytes, 'image/png');
 const BOMBS: readonly (() => string | Promise<string>)[] = [
   () => png(emptyPng(11_500, 11_500, { depth: 16, interlaced: true })),
   () => png(emptyPng(11_500, 11_500, { depth: 8, interlaced: true })),
+  () => png(emptyPng(7200, 7200, { depth: 16, interlaced: true, channels: 4 })),
   () => png(emptyPng(16_000, 16_000, { depth: 8, interlaced: false })),
   () => png(emptyPng(65_000, 65_000, { depth: 1, interlaced: false })),
   () => png(emptyPng(2 ** 31 - 1, 1, { depth: 8, interlaced: false })),
@@ -70,6 +71,7 @@ const BOMBS: readonly (() => string | Promise<string>)[] = [
   () => png(withChunk(emptyPng(64, 64, { depth: 8, interlaced: false }), 'iCCP', profileBomb())),
   () => noisePng(2500, 2500),
   async () => toDataUrl(await slowJpeg(), 'image/jpeg'),
+  async () => toDataUrl(await slowJpeg(6), 'image/jpeg'),
   async () => toDataUrl(await slowWebp(), 'image/webp'),
   async () => toDataUrl(await manyFrames(), 'image/gif'),
   () => toDataUrl(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'image/svg+xml'),
@@ -79,17 +81,17 @@ const BOMBS: readonly (() => string | Promise<string>)[] = [
   () => png(SIGNATURE),
 ];
 
-/** A single-colour PNG, small however many pixels it has; its data is capped at 300 MB unpacked. */
+/** A single-colour PNG, small however many pixels it has; its data is capped at 500 MB unpacked. */
 function emptyPng(
   width: number,
   height: number,
-  { depth, interlaced }: { depth: number; interlaced: boolean },
+  { depth, interlaced, channels = 1 }: { depth: number; interlaced: boolean; channels?: 1 | 4 },
 ): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header.set([depth, 0, 0, 0, Number(interlaced)], 8);
-  const bytes = Math.min(300e6, Math.ceil((width * depth) / 8 + 1) * height);
+  header.set([depth, channels === 4 ? 6 : 0, 0, 0, Number(interlaced)], 8);
+  const bytes = Math.min(500e6, Math.ceil((width * depth * channels) / 8 + 8) * height);
   return Buffer.concat([
     SIGNATURE,
     chunk('IHDR', header),
@@ -121,8 +123,9 @@ function profileBomb(): Buffer {
 }
 
 /** Progressive, so that the whole image is held in memory while it is decoded. */
-function slowJpeg(): Promise<Buffer> {
+function slowJpeg(orientation = 1): Promise<Buffer> {
   return sharp({ create: { width: 9000, height: 9000, channels: 3, background: 'red' } })
+    .withMetadata({ orientation })
     .jpeg({ progressive: true, quality: 10 })
     .toBuffer();
 }
