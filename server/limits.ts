@@ -76,6 +76,9 @@ export const MAX_ERROR_CHARACTERS = 2000;
 /** The longest URL of an image that is downloaded; most servers accept about 8,000 characters. */
 export const MAX_URL_CHARACTERS = 16_000;
 
+/** A media type: two names of at most 127 characters (RFC 6838, section 4.2). */
+export const MAX_MEDIA_TYPE_CHARACTERS = 255;
+
 /** Images in one request; OpenAI's limit. */
 export const MAX_IMAGES = 1500;
 
@@ -128,6 +131,11 @@ export const MAX_MULTIPLE = 10_000;
 
 /** A grammar, regular expression or list of choices that an answer is held to. */
 export const MAX_GRAMMAR_CHARACTERS = 50_000;
+
+// -- Runtime
+
+/** A line from one of our Python programs; the longest list of models is far shorter. */
+export const MAX_LINE_CHARACTERS = 4_000_000;
 
 // -- Response store
 

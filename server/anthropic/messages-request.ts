@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_LIST_ITEMS, MAX_MESSAGES, MAX_TOOLS } from '../limits.ts';
+import { MAX_LIST_ITEMS, MAX_MEDIA_TYPE_CHARACTERS, MAX_MESSAGES, MAX_TOOLS } from '../limits.ts';
 import { DocumentText, ImageText, JsonObject, JsonSchema } from '../openai/bounded.ts';
 import { gateway, noEffect, refused, repeated, runtime } from '../openai/compatibility.ts';
 import { FunctionName } from '../openai/function-tool.ts';
@@ -19,7 +19,11 @@ const TextBlock = z.object({
 const ImageBlock = z.object({
   type: z.literal('image'),
   source: z.discriminatedUnion('type', [
-    z.object({ type: z.literal('base64'), media_type: z.string(), data: ImageText }),
+    z.object({
+      type: z.literal('base64'),
+      media_type: z.string().max(MAX_MEDIA_TYPE_CHARACTERS),
+      data: ImageText,
+    }),
     z.object({ type: z.literal('url'), url: ImageText }),
   ]),
   cache_control,

@@ -1,6 +1,8 @@
+import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
+import { MAX_ERROR_CHARACTERS, MAX_LINE_CHARACTERS } from '../limits.ts';
 
 /** How a Python program of ours is started. */
 export interface RuntimeCommand {
@@ -74,18 +76,36 @@ async function follow<Line>(
   { schema, log, onLine }: PythonOptions<Line>,
 ): Promise<PythonEnd> {
   const readStdout = async () => {
-    for await (const text of child.iterable({ from: 'stdout' })) {
-      const line = parseLine(schema, String(text));
-      if (line === undefined) log.warn({ line: text }, 'unexpected line on the runtime stdout');
+    for await (const text of readLines(child.stdout)) {
+      const line = parseLine(schema, text);
+      if (line === undefined)
+        log.warn(
+          { line: text.slice(0, MAX_ERROR_CHARACTERS) },
+          'unexpected line on the runtime stdout',
+        );
       else onLine(line);
     }
   };
   const readStderr = async () => {
-    for await (const text of child.iterable({ from: 'stderr' })) logLine(log, String(text));
+    for await (const text of readLines(child.stderr)) logLine(log, text);
   };
   await Promise.allSettled([readStdout(), readStderr()]);
   const { signal, exitCode, shortMessage } = await child;
   return { signal, exitCode, shortMessage };
+}
+
+/** The lines of a stream. One that is too long is cut, so that an endless one takes no more memory. */
+async function* readLines(stream: Readable): AsyncGenerator<string> {
+  let line = '';
+  for await (const chunk of stream.setEncoding('utf8')) {
+    const [first = '', ...others] = String(chunk).split('\n');
+    line += first.slice(0, MAX_LINE_CHARACTERS - line.length);
+    for (const next of others) {
+      yield line;
+      line = next.slice(0, MAX_LINE_CHARACTERS);
+    }
+  }
+  if (line !== '') yield line;
 }
 
 function parseLine<Line>(schema: z.ZodType<Line>, text: string): Line | undefined {

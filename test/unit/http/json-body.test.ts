@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { LongText } from '../../../server/images/long-text.ts';
+import { JsonScanner } from '../../../server/http/json-scanner.ts';
+import { Bytes, LongText, readJsonString, SLICE_BYTES } from '../../../server/images/long-text.ts';
+import { MAX_VALUES } from '../../../server/limits.ts';
 import { serveBodies } from './body-server.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -465,4 +467,25 @@ test('a client that disconnects mid-body frees its memory', async (t) => {
   while (budget.used < 1e6) await new Promise((resolve) => setTimeout(resolve, 5));
   socket.destroy();
   while (budget.used > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+test('a character is never split where a long string is read in slices', async () => {
+  for (const character of ['\\ud83d\\ude00', '\\u00e9', '\\n', '😀', 'é']) {
+    for (let before = SLICE_BYTES - 30; before <= SLICE_BYTES + 1; before += 1) {
+      const json = `${'a'.repeat(before)}${character}${'b'.repeat(40)}`;
+      const literal = new Bytes();
+      literal.append(Buffer.from(json));
+      const text = await readJsonString(literal, character.startsWith('\\'));
+      assert.ok(text.isWellFormed, `${character} at ${before}`);
+      assert.ok(text.toString() === JSON.parse(`"${json}"`), `${character} at ${before}`);
+    }
+  }
+});
+
+test('exactly the values allowed are scanned', () => {
+  const list = (items: number) => Buffer.from(`{"x":[${Array(items).fill(0)}]}`);
+  new JsonScanner('x').push(list(MAX_VALUES - 2)); // the object and the list are values too
+  assert.throws(() => new JsonScanner('x').push(list(MAX_VALUES - 1)), {
+    code: 'body_too_complex',
+  });
 });
