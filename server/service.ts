@@ -159,10 +159,17 @@ export function createService({
         letSave();
       }
     },
-    /** Takes no more, lets what it has come to its end, then stops the runtime. */
+    /** Takes no more, lets requests end within the drain timeout, then stops the runtime. */
     async drain(): Promise<void> {
       const answered = server.drain();
-      await Promise.all([queue.drain(), activity.idle()]);
+      const ended = Promise.all([queue.drain(), activity.idle()]);
+      const timeoutMs = current.drainTimeoutSeconds * 1000;
+      const expired = new AbortController();
+      const isLate = await Promise.race([
+        ended.then(() => false),
+        setTimeout(timeoutMs, true, { ref: false, signal: expired.signal }),
+      ]).finally(() => expired.abort());
+      if (isLate) return service.stop();
       await Promise.race([answered, setTimeout(LAST_ANSWERS_MS, undefined, { ref: false })]);
       await service.stop();
     },

@@ -172,8 +172,8 @@ export const Settings = z.object({
   ),
   drainTimeoutSeconds: setting(
     '--drain-timeout <seconds>',
-    'how long running requests may continue when the model is changed, restarted or unloaded; then ' +
-      'streams end with an error and other requests start again with the next model',
+    'how long running requests may continue when the service ends, or the model is changed, restarted ' +
+      'or unloaded; then streams end with an error, and other requests start again with the next model',
     z.number().min(0).max(3600).default(120),
   ),
   keepAliveSeconds: setting(

@@ -788,3 +788,15 @@ test('a service that is stopped while it moves listens nowhere', async (t) => {
   await Promise.all([service.apply({ ...settings, port }), service.stop()]);
   assert.equal(await acceptsConnections('127.0.0.1', port), false);
 });
+
+test('a service that ends gives what runs the drain timeout, then an error', async (t) => {
+  const { url, stubs, service } = await startStubService(t, { drainTimeoutSeconds: 0.2 });
+  const asked = [streamed(url), post(url, hello)] as const;
+  const stub = await stubs.at(0);
+  const { id } = await stub.requests.at(0);
+  stub.send(id, 'one');
+  await service.drain(); // the model goes on for ever
+  const [events, answer] = await Promise.all(asked);
+  assert.match(String(events.at(-1)), /^\{"error":/);
+  assert.equal(answer.status, 503);
+});
