@@ -791,12 +791,14 @@ test('a service that is stopped while it moves listens nowhere', async (t) => {
 
 test('a service that ends gives what runs the drain timeout, then an error', async (t) => {
   const { url, stubs, service } = await startStubService(t, { drainTimeoutSeconds: 0.2 });
-  const asked = [streamed(url), post(url, hello)] as const;
+  const asked = streamed(url);
   const stub = await stubs.at(0);
   const { id } = await stub.requests.at(0);
   stub.send(id, 'one');
+  const waiting = post(url, hello);
+  await until({ service }, () => service.activity.count === 2);
   await service.drain(); // the model goes on for ever
-  const [events, answer] = await Promise.all(asked);
-  assert.match(String(events.at(-1)), /^\{"error":/);
+  const [events, answer] = [await asked, await waiting];
+  assert.match(JSON.stringify(events), /"code":"request_cancelled"/);
   assert.equal(answer.status, 503);
 });
