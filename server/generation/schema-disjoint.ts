@@ -1,66 +1,101 @@
 import { isRecord, type Node } from './schema-keywords.ts';
 
-type Find = (ref: string) => unknown;
-
 const MAX_BRANCHES = 100;
 const MAX_HOPS = 8;
 
-/** Whether no value can fit two of the schemas, as far as types, constants and tags tell. */
-export function areDisjoint(schemas: readonly unknown[], find: Find): boolean {
+interface Comparison {
+  /** The target of a `$ref`. */
+  find: (ref: string) => unknown;
+  /** Whether the budget has room for comparing that many values. */
+  canCompare: (values: number) => boolean;
+}
+
+/**
+ * Whether no value can fit two of the schemas, as far as types, constants and tags show. Without
+ * room in the budget they count as overlapping.
+ */
+export function areDisjoint(schemas: readonly unknown[], comparison: Comparison): boolean {
   if (schemas.length > MAX_BRANCHES) return false;
-  const seen = schemas.map((schema) => resolve(schema, find));
-  return seen.every((a, at) => seen.slice(at + 1).every((b) => differ(a, b, find)));
+  return new Branches(comparison).areDisjoint(schemas);
 }
 
-function resolve(schema: unknown, find: Find): unknown {
-  let node = schema;
-  for (let hops = 0; isRecord(node) && hops < MAX_HOPS; hops += 1) {
-    const { $ref, allOf } = node;
-    if (typeof $ref === 'string') node = find($ref);
-    else if (Array.isArray(allOf) && allOf.length === 1) node = allOf[0];
-    else return node;
+class Branches {
+  readonly #comparison: Comparison;
+  readonly #values = new WeakMap<object, ReadonlySet<string> | null>();
+
+  constructor(comparison: Comparison) {
+    this.#comparison = comparison;
   }
-  return node;
-}
 
-function differ(a: unknown, b: unknown, find: Find): boolean {
-  if (a === false || b === false) return true;
-  if (!isRecord(a) || !isRecord(b)) return false;
-  const [mine, theirs] = [valuesOf(a), valuesOf(b)];
-  if (mine !== undefined && theirs !== undefined) {
+  areDisjoint(schemas: readonly unknown[]): boolean {
+    const seen = schemas.map((schema) => this.#resolve(schema));
+    return seen.every((a, at) => seen.slice(at + 1).every((b) => this.#differ(a, b)));
+  }
+
+  #resolve(schema: unknown): unknown {
+    let node = schema;
+    for (let hops = 0; isRecord(node) && hops < MAX_HOPS; hops += 1) {
+      const { $ref, allOf } = node;
+      if (typeof $ref === 'string') node = this.#comparison.find($ref);
+      else if (Array.isArray(allOf) && allOf.length === 1) node = allOf[0];
+      else return node;
+    }
+    return node;
+  }
+
+  #differ(a: unknown, b: unknown): boolean {
+    if (a === false || b === false) return true;
+    if (!isRecord(a) || !isRecord(b)) return false;
+    if (!this.#comparison.canCompare(this.#sizeOf(a) + this.#sizeOf(b))) return false;
+    const differ = this.#valuesDiffer(a, b);
+    if (differ !== undefined) return differ;
+    const [types, others] = [typesOf(a), typesOf(b)];
+    if (types !== undefined && others !== undefined) {
+      if (!types.some((type) => others.includes(type))) return true;
+    }
+    const areObjects = [types, others].every((list) => list?.join() === 'object');
+    return (areObjects || hasProperties(a, b)) && this.#haveTag(a, b);
+  }
+
+  /** Whether a property that one of them requires tells them apart. */
+  #haveTag(a: Node, b: Node): boolean {
+    const [mine, theirs] = [a['properties'], b['properties']];
+    if (!isRecord(mine) || !isRecord(theirs)) return false;
+    const required = new Set([a['required'], b['required']].flat());
+    return [...required].some((name) => {
+      if (typeof name !== 'string') return false;
+      if (!Object.hasOwn(mine, name) || !Object.hasOwn(theirs, name)) return false;
+      const [one, other] = [this.#resolve(mine[name]), this.#resolve(theirs[name])];
+      return isRecord(one) && isRecord(other) && this.#valuesDiffer(one, other) === true;
+    });
+  }
+
+  /** Whether two lists of constants have none in common; undefined if one of them has no list. */
+  #valuesDiffer(a: Node, b: Node): boolean | undefined {
+    const [mine, theirs] = [this.#valuesOf(a), this.#valuesOf(b)];
+    if (mine === null || theirs === null) return undefined;
+    if (!this.#comparison.canCompare(mine.size)) return false;
     return ![...mine].some((value) => theirs.has(value));
   }
-  const [types, others] = [typesOf(a), typesOf(b)];
-  if (types !== undefined && others !== undefined) {
-    if (!types.some((type) => others.includes(type))) return true;
+
+  /** What there is to look at in a schema. */
+  #sizeOf(node: Node): number {
+    const { required } = node;
+    return 1 + (this.#valuesOf(node)?.size ?? 0) + (Array.isArray(required) ? required.length : 0);
   }
-  const isObject = [types, others].every((list) => list?.join() === 'object');
-  return (isObject || hasProperties(a, b)) && haveTag(a, b, find);
+
+  #valuesOf(node: Node): ReadonlySet<string> | null {
+    const known = this.#values.get(node);
+    if (known !== undefined) return known;
+    const list = 'const' in node ? [node['const']] : node['enum'];
+    const values = Array.isArray(list) ? new Set(list.map((value) => JSON.stringify(value))) : null;
+    this.#values.set(node, values);
+    return values;
+  }
 }
 
 function hasProperties(...nodes: readonly Node[]): boolean {
   return nodes.every(({ type, properties }) => type === undefined && isRecord(properties));
-}
-
-/** Whether a property that one of them requires tells them apart. */
-function haveTag(a: Node, b: Node, find: Find): boolean {
-  const [mine, theirs] = [a['properties'], b['properties']];
-  if (!isRecord(mine) || !isRecord(theirs)) return false;
-  const required = [a['required'], b['required']].flat();
-  return required.some((name) => {
-    if (typeof name !== 'string' || !Object.hasOwn(mine, name) || !Object.hasOwn(theirs, name)) {
-      return false;
-    }
-    const [one, other] = [resolve(mine[name], find), resolve(theirs[name], find)];
-    if (!isRecord(one) || !isRecord(other)) return false;
-    const [values, more] = [valuesOf(one), valuesOf(other)];
-    return values !== undefined && more !== undefined && ![...values].some((v) => more.has(v));
-  });
-}
-
-function valuesOf(node: Node): Set<string> | undefined {
-  const values = 'const' in node ? [node['const']] : node['enum'];
-  return Array.isArray(values) ? new Set(values.map((value) => JSON.stringify(value))) : undefined;
 }
 
 /** An integer is a number too, so that both count as one. */

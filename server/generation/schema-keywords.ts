@@ -1,4 +1,4 @@
-import { MAX_MULTIPLE, MAX_SCHEMA_BOUND } from '../limits.ts';
+import { MAX_IGNORED_PATH_CHARACTERS, MAX_MULTIPLE, MAX_SCHEMA_BOUND } from '../limits.ts';
 import { toEnforceablePattern, withoutLookAround } from './schema-pattern.ts';
 
 export type Node = Readonly<Record<string, unknown>>;
@@ -18,9 +18,13 @@ export interface Context {
   refuse: (path: string, value: unknown) => never;
   /** Reports what says nothing, such as a format that nobody knows: never refused. */
   note: Dropped;
+  /** Counts work that grows faster than the schema. */
+  spend: (steps: number) => void;
 }
 type Keyworded = Part & { node: Node };
 
+/** Looking up one name or place in one of the merged schemas costs a fraction of a step. */
+const LOOK_UPS_PER_STEP = 50;
 const TYPES = ['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'];
 /** llguidance's formats (`formats.rs`); others say nothing, as JSON Schema has it (7.2.3). */
 const FORMATS = /^(?:date-time|time|date|duration|email|hostname|ipv4|ipv6|uuid|uri)$/;
@@ -43,9 +47,15 @@ export function isRecord(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether a schema restricts anything, besides by `$ref` and `allOf`. */
-export function says(node: Node): boolean {
-  return Object.keys(node).some((keyword) => KEYWORDS.has(keyword));
+/** The keywords of a schema that restrict a value, except `$ref` and `allOf`. */
+export function pickKeywords(node: Node): Node {
+  return Object.fromEntries(Object.entries(node).filter(([keyword]) => KEYWORDS.has(keyword)));
+}
+
+/** The path of a field that the client named: a name may be as long as the whole body. */
+export function pathTo(path: string, name: string): string {
+  const isLong = name.length > MAX_IGNORED_PATH_CHARACTERS;
+  return `${path}.${isLong ? `${name.slice(0, MAX_IGNORED_PATH_CHARACTERS)}...` : name}`;
 }
 
 /** The schema of what fits all of `parts`, which have no references or alternatives any more. */
@@ -266,7 +276,7 @@ function digitsOf(value: number): number {
 }
 
 function arrayKeywords(parts: readonly Keyworded[], context: Context) {
-  const { prepare, refuse } = context;
+  const { prepare, refuse, spend } = context;
   const arrays = parts.map(({ node, path }) => {
     const { items } = node;
     const isOld = Array.isArray(items);
@@ -282,6 +292,7 @@ function arrayKeywords(parts: readonly Keyworded[], context: Context) {
     };
   });
   const length = Math.max(0, ...arrays.map(({ prefix }) => prefix.length));
+  spend((length * arrays.length) / LOOK_UPS_PER_STEP);
   const at = (index: number) =>
     arrays.flatMap(({ prefix, rest }) => {
       const item = prefix[index] ?? rest;
@@ -307,9 +318,9 @@ function arrayKeywords(parts: readonly Keyworded[], context: Context) {
 }
 
 function objectKeywords(parts: readonly Keyworded[], context: Context) {
-  const { prepare } = context;
+  const { prepare, spend } = context;
   const objects = parts.map((part) => readObject(part, context));
-  const names = new Set(objects.flatMap(({ properties }) => Object.keys(properties)));
+  const names = new Set(objects.flatMap(({ properties }) => [...properties.keys()]));
   const patterns = new Map<string, Part[]>();
   for (const { pattern, schema } of objects.flatMap((object) => object.patterns)) {
     patterns.set(pattern, [...(patterns.get(pattern) ?? []), schema]);
@@ -324,16 +335,14 @@ function objectKeywords(parts: readonly Keyworded[], context: Context) {
   );
   if (isClosed) {
     for (const name of required) names.add(name);
-    for (const { conditional } of objects) for (const name in conditional) names.add(name);
+    for (const { conditional } of objects) for (const name of conditional.keys()) names.add(name);
   }
+  spend((names.size * objects.length) / LOOK_UPS_PER_STEP);
   const properties = [...names].map((name) => {
     const own = objects.flatMap(({ properties: mine, patterns: some, rest }) => {
-      const schema = Object.hasOwn(mine, name) ? mine[name] : undefined;
-      return schema ?? (some.length === 0 ? (rest ?? []) : []);
+      return mine.get(name) ?? (some.length === 0 ? (rest ?? []) : []);
     });
-    const implied = objects.flatMap(({ conditional }) =>
-      Object.hasOwn(conditional, name) ? (conditional[name] ?? []) : [],
-    );
+    const implied = objects.flatMap(({ conditional }) => conditional.get(name) ?? []);
     return [name, prepare(own.length > 0 ? own : implied.slice(0, 1))] as const;
   });
   const additional = rests.length > 0 ? prepare(rests) : isClosed ? false : undefined;
@@ -380,11 +389,11 @@ function readObject({ node, path }: Keyworded, context: Context) {
     if (!isRecord(value)) return refuse(`${path}.${keyword}`, value);
     const entries = Object.entries(value).map(([name, schema]) => [
       name,
-      { node: schema, path: `${path}.${keyword}.${name}` },
+      { node: schema, path: pathTo(`${path}.${keyword}`, name) },
     ]);
     return Object.fromEntries(entries);
   };
-  const properties = map('properties');
+  const properties = new Map(Object.entries(map('properties')));
   let rest = schemaAt(node, path, 'additionalProperties', context);
   const unevaluated = schemaAt(node, path, 'unevaluatedProperties', context);
   const patterns = Object.entries(map('patternProperties')).flatMap(([name, schema]) => {
@@ -395,13 +404,13 @@ function readObject({ node, path }: Keyworded, context: Context) {
     return [];
   });
   const keys = node['propertyNames'];
-  if (isRecord(keys) && Object.keys(properties).length + patterns.length === 0) {
+  if (isRecord(keys) && properties.size + patterns.length === 0) {
     const list = Array.isArray(keys['enum']) ? keys['enum'].filter(isText) : undefined;
     const pattern = isText(keys['pattern']) ? toEnforceablePattern(keys['pattern']) : undefined;
-    const others = Object.keys(keys).filter((name) => says({ [name]: 0 }) && name !== 'type');
+    const others = Object.keys(pickKeywords(keys)).filter((name) => name !== 'type');
     const schema = rest ?? { node: true, path };
     if (list !== undefined && others.length === 1) {
-      for (const name of list) properties[name] = schema;
+      for (const name of list) properties.set(name, schema);
       rest = { node: false, path };
     } else if (pattern !== undefined && others.length === 1) {
       patterns.push({ pattern, schema });
@@ -412,13 +421,13 @@ function readObject({ node, path }: Keyworded, context: Context) {
   } else if (keys !== undefined && keys !== true && !isPlainNames(keys)) {
     drop(`${path}.propertyNames`);
   }
-  const conditional: Record<string, Part> = {};
+  const conditional = new Map<string, Part>();
   for (const keyword of ['then', 'else']) collect(node[keyword], `${path}.${keyword}`, conditional);
   for (const keyword of ['dependentSchemas', 'dependencies']) {
     const schemas = node[keyword];
     if (!isRecord(schemas)) continue;
     for (const [name, schema] of Object.entries(schemas)) {
-      collect(schema, `${path}.${keyword}.${name}`, conditional);
+      collect(schema, pathTo(`${path}.${keyword}`, name), conditional);
     }
   }
   return {
@@ -432,17 +441,16 @@ function readObject({ node, path }: Keyworded, context: Context) {
 }
 
 function isPlainNames(keys: unknown): boolean {
-  return (
-    isRecord(keys) && Object.keys(keys).every((name) => name === 'type' || !says({ [name]: 0 }))
-  );
+  return isRecord(keys) && Object.keys(pickKeywords(keys)).every((name) => name === 'type');
 }
 
 /** Properties that only a condition speaks of: allowed, since the condition is not enforced. */
-function collect(schema: unknown, path: string, into: Record<string, Part>): void {
+function collect(schema: unknown, path: string, into: Map<string, Part>): void {
   const properties = isRecord(schema) ? schema['properties'] : undefined;
   if (!isRecord(properties)) return;
   for (const [name, inner] of Object.entries(properties)) {
-    into[name] ??= { node: inner, path: `${path}.properties.${name}` };
+    if (into.has(name)) continue;
+    into.set(name, { node: inner, path: pathTo(`${path}.properties`, name) });
   }
 }
 

@@ -1,4 +1,4 @@
-import { MAX_SCHEMA_STEPS } from '../limits.ts';
+import { MAX_SCHEMA_COMPARISONS, MAX_SCHEMA_STEPS } from '../limits.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 import { areDisjoint } from './schema-disjoint.ts';
 import {
@@ -8,7 +8,8 @@ import {
   type Node,
   type Part,
   type Prepared,
-  says,
+  pathTo,
+  pickKeywords,
 } from './schema-keywords.ts';
 
 /** A schema that llguidance can enforce, and what had to be left out of it. */
@@ -40,6 +41,7 @@ export interface PrepareOptions {
 /** Bounds the work on the schemas of one request. */
 export class SchemaBudget {
   #left = MAX_SCHEMA_STEPS;
+  #comparisons = MAX_SCHEMA_COMPARISONS;
 
   spend(steps: number, param: string): void {
     this.#left -= steps;
@@ -48,6 +50,12 @@ export class SchemaBudget {
       'The schema is too complex to enforce. Use fewer alternatives and less nesting.',
       { param, code: 'schema_too_complex' },
     );
+  }
+
+  /** Whether that many more values of alternatives may be compared. */
+  compare(values: number): boolean {
+    this.#comparisons -= values;
+    return this.#comparisons >= 0;
   }
 }
 
@@ -61,6 +69,8 @@ export function prepareSchema(schema: unknown, options: PrepareOptions): Prepare
   return new Preparation(schema, options).run();
 }
 
+/** Characters of names and values that cost about as much as a step. */
+const CHARACTERS_PER_STEP = 50;
 const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'];
 
 interface Definition {
@@ -77,7 +87,11 @@ class Preparation {
   readonly #numbers = new Map<object, number>();
   readonly #definitions = new Map<string, Definition>();
   readonly #waiting: Definition[] = [];
+  readonly #own = new WeakMap<object, Node>();
   readonly #rests = new WeakMap<object, Map<string, Node>>();
+  readonly #weights = new WeakMap<object, number>();
+  readonly #targets = new Map<string, Part | undefined>();
+  readonly #disjoint = new WeakMap<object, boolean>();
   #anchors: Map<string, Part> | undefined;
 
   constructor(root: unknown, options: PrepareOptions) {
@@ -132,7 +146,7 @@ class Preparation {
     let fitsNothing = false;
     for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
       const { node, path } = part;
-      this.#budget.spend(1, this.#options.param);
+      this.#spend(1);
       if (node === false) fitsNothing = true;
       if (!isRecord(node)) {
         if (typeof node !== 'boolean') this.#refuse(path, node);
@@ -154,9 +168,9 @@ class Preparation {
       } else if (allOf !== undefined) {
         this.#refuse(`${path}.allOf`, allOf);
       }
-      const own = [...REFERENCES, 'allOf'].reduce((rest, name) => this.#without(rest, name), node);
+      const own = this.#ownKeywords(node);
       if (inner.length === 0) {
-        if (says(own)) flat.push({ node: own, path });
+        if (Object.keys(own).length > 0) flat.push({ node: own, path });
         continue;
       }
       // The keywords beside a reference come after what they extend.
@@ -166,7 +180,7 @@ class Preparation {
   }
 
   #merge(parts: readonly Part[]): Prepared {
-    this.#budget.spend(parts.length, this.#options.param);
+    this.#spend(parts.reduce((sum, { node }) => sum + this.#weight(node), 0));
     for (const [at, { node, path }] of parts.entries()) {
       if (!isRecord(node)) continue;
       const keyword = ['anyOf', 'oneOf'].find((name) => node[name] !== undefined);
@@ -182,6 +196,7 @@ class Preparation {
       drop: this.#drop,
       refuse: this.#refuse,
       note: (path) => this.#ignored.add(path),
+      spend: this.#spend,
     });
   }
 
@@ -193,14 +208,25 @@ class Preparation {
     path: string,
   ): Prepared {
     const inner = branches.map((node, at) => ({ node, path: `${path}.${keyword}.${at}` }));
-    if (keyword === 'oneOf' && !areDisjoint(branches, (ref) => this.#find(ref)?.node)) {
-      this.#drop(`${path}.oneOf`);
-    }
+    if (keyword === 'oneOf' && !this.#areDisjoint(branches)) this.#drop(`${path}.oneOf`);
     const prepared = inner.map((branch) => this.#prepare([...others, branch]));
     const possible = prepared.filter((schema) => schema !== false);
     if (possible.length < 2) return possible[0] ?? false;
     return { anyOf: possible };
   }
+
+  #areDisjoint(branches: readonly unknown[]): boolean {
+    const known = this.#disjoint.get(branches);
+    if (known !== undefined) return known;
+    const found = areDisjoint(branches, {
+      find: (ref) => this.#find(ref)?.node,
+      canCompare: (values) => this.#budget.compare(values),
+    });
+    this.#disjoint.set(branches, found);
+    return found;
+  }
+
+  #spend = (steps: number): void => this.#budget.spend(steps, this.#options.param);
 
   #drop: Dropped = (path) => {
     if (this.#options.strict) {
@@ -238,6 +264,11 @@ class Preparation {
   }
 
   #find(ref: string): Part | undefined {
+    if (!this.#targets.has(ref)) this.#targets.set(ref, this.#search(ref));
+    return this.#targets.get(ref);
+  }
+
+  #search(ref: string): Part | undefined {
     if (ref === '#' || ref === '#/') return this.#root;
     const byName = this.#named().get(ref);
     if (byName !== undefined) return byName;
@@ -249,7 +280,7 @@ class Preparation {
       const key = unescapePointer(step);
       if (typeof node !== 'object' || node === null || !Object.hasOwn(node, key)) return undefined;
       node = Reflect.get(node, key);
-      path = `${path}.${key}`;
+      path = pathTo(path, key);
     }
     return { node, path };
   }
@@ -270,21 +301,41 @@ class Preparation {
         }
       }
       for (const [key, inner] of Object.entries(node)) {
-        stack.push({ node: inner, path: `${path}.${key}` });
+        stack.push({ node: inner, path: pathTo(path, key) });
       }
     }
     return this.#anchors;
   }
 
-  /** The same object each time, so that schemas that refer to themselves are found again. */
+  /** What a node says itself. The same object each time, so that recursive schemas are found again. */
+  #ownKeywords(node: Node): Node {
+    const own = this.#own.get(node) ?? pickKeywords(node);
+    this.#own.set(node, own).set(own, own);
+    return own;
+  }
+
+  /** The same object each time, as above. */
   #without(node: Node, keyword: string): Node {
-    if (!(keyword in node)) return node;
     const rests = this.#rests.get(node) ?? new Map<string, Node>();
     this.#rests.set(node, rests);
+    const known = rests.get(keyword);
+    if (known !== undefined) return known;
     const { [keyword]: _, ...rest } = node;
-    const known = rests.get(keyword) ?? rest;
-    rests.set(keyword, known);
-    return known;
+    rests.set(keyword, rest);
+    return rest;
+  }
+
+  /** The work for a node besides its inner schemas: every alternative repeats its names and values. */
+  #weight(node: unknown): number {
+    if (!isRecord(node)) return 1;
+    const known = this.#weights.get(node);
+    if (known !== undefined) return known;
+    const { enum: values, const: value, required, pattern, properties, patternProperties } = node;
+    const names = [properties, patternProperties].map((map) => Object.keys(map ?? {}));
+    const text = JSON.stringify([values, value, required, pattern, names]);
+    const weight = 1 + Math.floor(text.length / CHARACTERS_PER_STEP);
+    this.#weights.set(node, weight);
+    return weight;
   }
 
   #number(node: unknown): number {
