@@ -62,7 +62,9 @@ function compare(
     for (const [index, item] of given.entries()) look(item, kept[index], [...path, index], ignored);
   } else if (isPlainObject(given) && isPlainObject(kept)) {
     for (const [name, value] of Object.entries(given)) {
-      look(value, kept[name], [...path, name], ignored);
+      // Not what an object inherits, such as `toString`.
+      const left = Object.hasOwn(kept, name) ? kept[name] : undefined;
+      look(value, left, [...path, name], ignored);
     }
   }
 }

@@ -234,11 +234,11 @@ export function readSpellings(
 }
 
 /** Keys of `chat_template_kwargs` that mean a parameter of the request. */
-const ALSO_PARAMETERS: Readonly<Record<string, z.ZodType>> = {
-  enable_thinking: z.boolean(),
-  reasoning_effort: ReasoningEffort,
-  thinking_budget: budget,
-};
+const ALSO_PARAMETERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
+  ['enable_thinking', z.boolean()],
+  ['reasoning_effort', ReasoningEffort],
+  ['thinking_budget', budget],
+]);
 
 function readTemplateKwargs(
   kwargs: Readonly<Record<string, unknown>> | null | undefined,
@@ -250,7 +250,7 @@ function readTemplateKwargs(
   for (const [name, value] of Object.entries(kwargs ?? {})) {
     const path = ['chat_template_kwargs', name];
     if (value === null) continue;
-    if (ALSO_PARAMETERS[name]?.safeParse(value).success) take(path, name, value);
+    if (ALSO_PARAMETERS.get(name)?.safeParse(value).success) take(path, name, value);
     else if (isScalar(value) && isTemplateName(name) && count < MAX_TEMPLATE_KWARGS) {
       forwarded[name] = value;
       count += 1;

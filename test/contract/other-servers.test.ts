@@ -328,6 +328,17 @@ test('Codex’s and Claude Code’s own fields and tools do not fail a request',
   assert.deepEqual([status, answer.error.param.split('.')[0]], [400, 'tool_choice']);
 });
 
+test('fields with names that every JavaScript object has are ignored and reported', async (t) => {
+  const { ask } = await start(t);
+  const names = ['constructor', 'toString', 'hasOwnProperty'];
+  const fields = Object.fromEntries(names.map((name) => [name, 'x']));
+  for (const api of ['chat', 'responses', 'messages'] as const) {
+    const { status, ignored } = await ask(api, { ...fields, chat_template_kwargs: fields });
+    const paths = [...names, ...names.map((name) => `chat_template_kwargs.${name}`)];
+    assert.deepEqual([status, ignored?.split(', ')], [200, paths]);
+  }
+});
+
 test('the conversation cannot be replaced through chat_template_kwargs', async (t) => {
   const { ask } = await start(t);
   const kwargs = {
