@@ -59,6 +59,9 @@ export const BYTES_PER_VALUE = 128;
 /** `Retry-After` when the memory for requests is in use: about how long an answer takes. */
 export const MEMORY_RETRY_SECONDS = 5;
 
+/** Our longer response headers. Proxies limit all headers of a response to 4 or 8 KB. */
+export const MAX_HEADER_CHARACTERS = 1024;
+
 /** Ignored fields of a request that are kept by name; further ones are counted. */
 export const MAX_IGNORED_PATHS = 200;
 

@@ -12,13 +12,6 @@ import { toMessages } from './messages-conversation.ts';
 import { MessagesRequest } from './messages-request.ts';
 
 const passedOn = runtimeParameters(MessagesRequest);
-const LIMITS = [
-  'max_tokens',
-  'max_completion_tokens',
-  'max_output_tokens',
-  'num_predict',
-  'n_predict',
-] as const;
 
 /**
  * Anthropic's Messages. Not by mlx_vlm's own route: that one finds stop sequences only after it has
@@ -58,8 +51,8 @@ function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): 
     stream: request.stream === true,
     answers: 1,
     seed: request.seed ?? undefined,
-    maxTokens: readTokenLimit(request, LIMITS, ignored),
-    stops: readStops(request, ['stop_sequences', 'stop'], ignored),
+    maxTokens: readTokenLimit(request, 'max_tokens', ignored),
+    stops: readStops(request, 'stop_sequences', ignored),
     tools: toTools(toFunctions(request), toChoice(request), 'input_schema', ignored),
     parallelToolCalls: !(alone && choice.disable_parallel_tool_use === true),
     parameters: {

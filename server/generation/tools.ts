@@ -1,3 +1,4 @@
+import { InvalidRequestError } from '../openai/api-error.ts';
 import { type PreparedSchema, prepareSchema, type SchemaBudget } from './schema.ts';
 
 /** A function the client offers the model; `param` is where it stands in the client's body. */
@@ -63,15 +64,26 @@ function saysNothing(parameters: unknown): boolean {
   return typeof parameters === 'object' && Object.keys(parameters).every(isEmpty);
 }
 
-/** The call of one of the functions: `{"name": …, "arguments": …}`, in this order. */
+/**
+ * The call of one of the functions: `{"name": …, "arguments": …}`, in this order.
+ * @throws InvalidRequestError when none of them can be called
+ */
 function callSchema(functions: readonly FunctionDefinition[]): object {
+  const callable = functions.filter(({ prepared }) => prepared.schema !== false);
+  const [first] = functions;
+  if (callable.length === 0 && first !== undefined) {
+    throw new InvalidRequestError(
+      `No arguments fit the parameters of the function ${first.name}. Correct its JSON Schema.`,
+      { param: first.param },
+    );
+  }
   return {
-    anyOf: functions.map(({ name, prepared }) => ({
+    anyOf: callable.map(({ name, prepared }) => ({
       type: 'object',
       properties: { name: { const: name }, arguments: prepared.schema },
       required: ['name', 'arguments'],
       additionalProperties: false,
     })),
-    $defs: Object.assign({}, ...functions.map(({ prepared }) => prepared.definitions)),
+    $defs: Object.assign({}, ...callable.map(({ prepared }) => prepared.definitions)),
   };
 }

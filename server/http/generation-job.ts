@@ -6,6 +6,7 @@ import type { GenerationRequest } from '../generation/generation-request.ts';
 import { toRuntimeRequest } from '../generation/runtime-request.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { ImageMemory, LoadedImage } from '../images/image-loader.ts';
+import { MAX_HEADER_CHARACTERS, MAX_IMAGES } from '../limits.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import type { Deps } from './deps.ts';
@@ -88,13 +89,10 @@ export async function generate(
   if (rest !== undefined) sink.add(rest);
 }
 
-/** A header much longer than this may exceed what clients and proxies accept. */
-const MAX_HEADER_BYTES = 1024;
-
 /**
- * The value of `x-sightglass-images`: a list of structured fields (RFC 9651), an item for each image,
- * named by its place in the body. If the list is too long, images sent as they are go first; `+N more`
- * counts what is left out.
+ * The value of `x-sightglass-images`: a list of structured fields (RFC 9651), one item for each image,
+ * named by its place in the body. A list that is too long leaves out unchanged images first and ends
+ * with `+N more`.
  */
 export function describeImages(
   { messages }: GenerationRequest,
@@ -105,13 +103,13 @@ export function describeImages(
     return image === undefined ? [] : [{ text: describeImage(param, image), image }];
   });
   const all = items.map(({ text }) => text).join(', ');
-  if (all.length <= MAX_HEADER_BYTES) return all;
+  if (all.length <= MAX_HEADER_CHARACTERS) return all;
   const changed = items.filter(({ image }) => image.scaledFrom ?? image.parts ?? image.background);
   const shown: string[] = [];
-  let length = '+1500 more'.length;
+  let length = `+${MAX_IMAGES} more`.length;
   for (const { text } of changed) {
     length += text.length + 2;
-    if (length > MAX_HEADER_BYTES) break;
+    if (length > MAX_HEADER_CHARACTERS) break;
     shown.push(text);
   }
   return [...shown, `+${items.length - shown.length} more`].join(', ');

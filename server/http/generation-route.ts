@@ -2,7 +2,7 @@ import type { Middleware } from 'koa';
 import { Answer } from '../generation/answer.ts';
 import { CollectedAnswer } from '../generation/collected-answer.ts';
 import { imagesOf } from '../generation/conversation.ts';
-import type { AnswerEvents, AnswerHead, Dialect } from '../generation/dialect.ts';
+import type { AnswerEvents, AnswerHead, Dialect, Exchange } from '../generation/dialect.ts';
 import { isClientMistake, toGenerationError } from '../generation/generation-error.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { refuseTooManyImages, refuseTooManyPixels } from '../generation/runtime-request.ts';
@@ -27,11 +27,10 @@ import { clientOf, track } from './track.ts';
 /** A route that has the model answer: admitted, its images fetched, queued, answered. */
 export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<State> {
   return async (ctx) => {
-    const { request: asked, ignored, ...rest } = dialect.read(ctx.request.body);
-    const request = limitAnswer(forTemplate(deps, asked, ignored), deps.settings.maxAnswerTokens);
-    if (deps.settings.strictParameters) refuseIgnored(ignored);
-    if (ignored.count > 0) ctx.set('x-sightglass-ignored', ignored.toHeader());
-    const exchange = { ...rest, request, ignored };
+    const read = readExchange(deps, ctx, dialect, ctx.request.body);
+    const request = limitAnswer(read.request, deps.settings.maxAnswerTokens);
+    const exchange = { ...read, request };
+    const { ignored } = exchange;
     const { messages, params, stream } = request;
     refuseTooManyImages(exchange.request, contextLengthOf(deps));
     refuseTooManyPixels(exchange.request.parameters, deps.settings.maxImagePixels);
@@ -63,6 +62,23 @@ export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<
       }
     });
   };
+}
+
+/**
+ * Reads a body and reports the fields that are ignored, in a header.
+ * @throws InvalidRequestError, also for an ignored field if parameters are strict
+ */
+export function readExchange(
+  deps: Deps,
+  ctx: HttpContext,
+  dialect: Dialect,
+  body: unknown,
+): Exchange {
+  const { request, ignored, ...rest } = dialect.read(body);
+  const exchange = { ...rest, ignored, request: forTemplate(deps, request, ignored) };
+  if (deps.settings.strictParameters) refuseIgnored(ignored);
+  if (ignored.count > 0) ctx.set('x-sightglass-ignored', ignored.toHeader());
+  return exchange;
 }
 
 /** Queued; the slot is held until the runtime has really ended. */
@@ -135,7 +151,7 @@ async function answerStream(deps: Deps, ctx: HttpContext, job: GenerationJob, si
   }
 }
 
-/** What the runtime said of a request, with the fields that its client knows. */
+/** An error of the runtime, naming the fields as the client knows them. */
 export function nameFields(error: unknown, request: GenerationRequest): unknown {
   const isOfRuntime =
     error instanceof RuntimeRefusedError || error instanceof GenerationFailedError;

@@ -9,7 +9,7 @@ import {
 import { abortWhenGone } from './client-gone.ts';
 import type { Deps, State } from './deps.ts';
 import { loadImages } from './generation-job.ts';
-import { nameFields } from './generation-route.ts';
+import { nameFields, readExchange } from './generation-route.ts';
 
 interface CountOptions {
   /** Fields that the API's own count does not have, and its requests need. */
@@ -27,17 +27,18 @@ export function createTokenCount(
   { defaults, toBody }: CountOptions,
 ): Middleware<State> {
   return async (ctx) => {
-    const { request } = dialect.read({ ...defaults, ...(ctx.request.body as object) });
+    const body = { ...defaults, ...(ctx.request.body as object) };
+    const { request } = readExchange(deps, ctx, dialect, body);
     refuseTooManyImages(request, null);
     refuseTooManyPixels(request.parameters, deps.settings.maxImagePixels);
     const controller = new AbortController();
     abortWhenGone(ctx.res, controller);
     const client = ctx.req.socket.remoteAddress ?? '';
     const loading = { signal: controller.signal, client, memory: ctx.state.memory };
-    const images =
-      imagesOf(request.messages).length === 0 ? [] : loadImages(deps, request, loading);
-    const urls = (await images).map(({ dataUrl }) => dataUrl);
     try {
+      const hasImages = imagesOf(request.messages).length > 0;
+      const images = hasImages ? await loadImages(deps, request, loading) : [];
+      const urls = images.map(({ dataUrl }) => dataUrl);
       const tokens = await deps.runtime.run(
         (connection, signal) => {
           const body = toRuntimeRequest(request, urls, connection.model, 0);

@@ -14,13 +14,6 @@ import { readSpellings, readStops, readTokenLimit } from './other-servers.ts';
 import { type Format, toResponseFormat } from './structured-output.ts';
 
 const passedOn = runtimeParameters(ChatCompletionRequest);
-const LIMITS = [
-  'max_completion_tokens',
-  'max_tokens',
-  'max_output_tokens',
-  'num_predict',
-  'n_predict',
-] as const;
 
 /** OpenAI's chat completions. */
 export const chatDialect: Dialect = {
@@ -55,8 +48,8 @@ export function toGenerationRequest(
     stream: request.stream === true,
     answers,
     seed: request.seed ?? undefined,
-    maxTokens: readTokenLimit(request, LIMITS, ignored),
-    stops: readStops(request, ['stop', 'stop_sequences'], ignored),
+    maxTokens: readTokenLimit(request, 'max_completion_tokens', ignored),
+    stops: readStops(request, 'stop', ignored),
     tools: toTools(request.tools, request.tool_choice, 'function.parameters', ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {

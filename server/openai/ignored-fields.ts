@@ -1,7 +1,8 @@
-import { MAX_IGNORED_PATH_CHARACTERS, MAX_IGNORED_PATHS } from '../limits.ts';
-
-/** A header may be longer, but proxies limit all headers of a response to 4 or 8 KB. */
-const MAX_HEADER_CHARACTERS = 1024;
+import {
+  MAX_HEADER_CHARACTERS,
+  MAX_IGNORED_PATH_CHARACTERS,
+  MAX_IGNORED_PATHS,
+} from '../limits.ts';
 
 /**
  * The fields of a request that were ignored, as JSON paths such as `messages.0.opts`. Names only,

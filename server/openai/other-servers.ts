@@ -30,17 +30,17 @@ export const penalties = {
   logit_bias: runtime(record(TokenId, z.number().min(-100).max(100))),
 };
 
-const budget = z.int().min(1).max(1_000_000);
-const Reasoning = z.object({
+export const ThinkingBudget = z.int().min(1).max(1_000_000);
+export const Reasoning = z.object({
   effort: ReasoningEffort.nullish(),
   enabled: z.boolean().nullish(),
-  max_tokens: budget.nullish(),
+  max_tokens: ThinkingBudget.nullish(),
 });
 const Thinking = z.union([
   z.boolean(),
   z.object({
     type: z.enum(['enabled', 'disabled', 'adaptive', 'auto', 'between_tools']),
-    budget_tokens: budget.nullish(),
+    budget_tokens: ThinkingBudget.nullish(),
   }),
 ]);
 
@@ -63,8 +63,8 @@ const spellings = {
   reasoning: spelling(Reasoning, 'OpenRouter’s: `effort`, `enabled`, `max_tokens`'),
   thinking: spelling(Thinking, 'true or false, or `type` and `budget_tokens`'),
   think: spelling(z.union([z.boolean(), ReasoningEffort]), 'Ollama’s: true, false or an effort'),
-  thinking_budget_tokens: spelling(budget, 'as `thinking_budget`'),
-  thinking_token_budget: spelling(budget, 'as `thinking_budget`'),
+  thinking_budget_tokens: spelling(ThinkingBudget, 'as `thinking_budget`'),
+  thinking_token_budget: spelling(ThinkingBudget, 'as `thinking_budget`'),
   chat_template_kwargs: spelling(
     record(z.string(), z.unknown()),
     `numbers, texts, true and false, up to ${MAX_TEMPLATE_KWARGS}, under names that the model’s ` +
@@ -237,7 +237,7 @@ export function readSpellings(
 const ALSO_PARAMETERS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
   ['enable_thinking', z.boolean()],
   ['reasoning_effort', ReasoningEffort],
-  ['thinking_budget', budget],
+  ['thinking_budget', ThinkingBudget],
 ]);
 
 function readTemplateKwargs(
@@ -263,18 +263,21 @@ function isScalar(value: unknown): value is Scalar {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }
 
-/** The first of these limits that is given, by the API's own precedence; undefined is no limit. */
+const TOKEN_LIMITS = [
+  'max_completion_tokens',
+  'max_tokens',
+  'max_output_tokens',
+  'num_predict',
+  'n_predict',
+] as const;
+
+/** The API's own limit, or else the first other one that is given; undefined is no limit. */
 export function readTokenLimit(
   request: OtherSpellings,
-  names: readonly (
-    | 'max_tokens'
-    | 'max_completion_tokens'
-    | 'max_output_tokens'
-    | 'num_predict'
-    | 'n_predict'
-  )[],
+  own: (typeof TOKEN_LIMITS)[number],
   ignored: IgnoredFields,
 ): number | undefined {
+  const names = [own, ...TOKEN_LIMITS.filter((name) => name !== own)];
   const [first, ...others] = names.filter((name) => request[name] != null);
   if (first === undefined) return undefined;
   for (const name of others) if (request[name] !== request[first]) ignored.add(name);
@@ -282,13 +285,13 @@ export function readTokenLimit(
   return limit < 0 ? undefined : limit;
 }
 
-/** The stop sequences, by the API's own name first. */
+/** The stop sequences under the API's own name, or else under the other one. */
 export function readStops(
   request: Pick<OtherSpellings, 'stop' | 'stop_sequences'>,
-  names: readonly ['stop', 'stop_sequences'] | readonly ['stop_sequences', 'stop'],
+  own: 'stop' | 'stop_sequences',
   ignored: IgnoredFields,
 ): readonly string[] {
-  const [own, other] = names;
+  const other = own === 'stop' ? 'stop_sequences' : 'stop';
   if (request[own] != null && request[other] != null) ignored.add(other);
   return [request[own] ?? request[other] ?? []].flat();
 }

@@ -15,13 +15,6 @@ import { ResponsesRequest } from './responses-request.ts';
 import { toResponseFormat } from './structured-output.ts';
 
 const passedOn = runtimeParameters(ResponsesRequest);
-const LIMITS = [
-  'max_output_tokens',
-  'max_completion_tokens',
-  'max_tokens',
-  'num_predict',
-  'n_predict',
-] as const;
 
 /**
  * OpenAI's Responses. Not by mlx_vlm's own route: that one sleeps 10 ms after each token, numbers
@@ -112,8 +105,8 @@ function toGenerationRequest(
     stream: request.stream === true,
     answers: 1,
     seed: request.seed ?? undefined,
-    maxTokens: readTokenLimit(request, LIMITS, ignored),
-    stops: readStops(request, ['stop', 'stop_sequences'], ignored),
+    maxTokens: readTokenLimit(request, 'max_output_tokens', ignored),
+    stops: readStops(request, 'stop', ignored),
     tools: toChosenTools(request, ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {

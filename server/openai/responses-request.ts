@@ -3,7 +3,7 @@ import { MAX_MESSAGES, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
 import { JsonObject, JsonSchema } from './bounded.ts';
 import { dropped, gateway, ignored, noEffect, refused } from './compatibility.ts';
 import { FunctionName, functionTool, OtherTool } from './function-tool.ts';
-import { otherServers, ReasoningEffort } from './other-servers.ts';
+import { otherServers, Reasoning } from './other-servers.ts';
 import { GivenItem } from './responses-item.ts';
 import { Seed, sampling, TokenLimit } from './sampling.ts';
 
@@ -67,13 +67,7 @@ export const ResponsesRequest = z.object({
     test,
   ),
   reasoning: gateway(
-    z.object({
-      effort: ReasoningEffort.nullish(),
-      enabled: z.boolean().nullish(),
-      max_tokens: z.int().min(1).max(1_000_000).nullish(),
-      summary: z.string().nullish(),
-      generate_summary: z.string().nullish(),
-    }),
+    Reasoning.extend({ summary: z.string().nullish(), generate_summary: z.string().nullish() }),
     '`effort`; the reasoning comes whole, as `reasoning_text`, never as a summary',
     test,
   ),

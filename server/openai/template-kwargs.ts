@@ -1,7 +1,7 @@
 /**
- * Names of `chat_template_kwargs` that would replace the conversation, the template or how mlx_vlm
- * and transformers render it, instead of being read by the template: in vLLM, letting clients set
- * them was a vulnerability (vllm#25794).
+ * Names of `chat_template_kwargs` that the template does not read as options. They would replace the
+ * conversation, the template, a function that templates call, or options of mlx_vlm and transformers.
+ * Letting clients set those was a vulnerability in vLLM (vllm#25794).
  */
 const BLOCKED: ReadonlySet<string> = new Set([
   'add_generation_prompt',
@@ -10,10 +10,15 @@ const BLOCKED: ReadonlySet<string> = new Set([
   'config',
   'continue_final_message',
   'conversation',
+  'cycler',
+  'dict',
   'documents',
   'images',
+  'joiner',
+  'lipsum',
   'max_length',
   'messages',
+  'model_name',
   'model_type',
   'namespace',
   'num_audios',
@@ -22,6 +27,7 @@ const BLOCKED: ReadonlySet<string> = new Set([
   'processor',
   'prompt',
   'raise_exception',
+  'range',
   'role',
   'self',
   'strftime_now',

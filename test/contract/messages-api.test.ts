@@ -204,6 +204,11 @@ test('count_tokens takes text only, and no slot of the queue', async () => {
   assert.equal(running.service.queue.stats.activeRequests, 0);
 });
 
+test('count_tokens reports the fields that it ignores', async () => {
+  const { headers } = await counted({ messages: [user(text('Hello'))], foo: 1, max_tokens: 5 });
+  assert.equal(headers.get('x-sightglass-ignored'), 'foo');
+});
+
 test('count_tokens refuses a bad body as the message itself would be', async () => {
   const { status, body } = await counted({ model: 'claude', messages: [] });
   assert.deepEqual([status, body.error.type], [400, 'invalid_request_error']);

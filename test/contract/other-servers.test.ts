@@ -5,6 +5,7 @@ import { MessagesRequest } from '../../server/anthropic/messages-request.ts';
 import { ChatCompletionRequest } from '../../server/openai/chat-request.ts';
 import { ResponsesRequest } from '../../server/openai/responses-request.ts';
 import type { Settings } from '../../server/settings.ts';
+import { postTo } from '../support/api.ts';
 import { startStubService } from '../support/service.ts';
 
 // Fields that vLLM, SGLang, llama.cpp, LM Studio, Ollama and OpenRouter document, on all three APIs. A
@@ -24,7 +25,9 @@ const names = Object.keys(apis) as Api[];
 
 async function start(t: TestContext, overrides: Partial<Settings> = {}) {
   const running = await startStubService(t, overrides, (stub) =>
-    stub.ready({ template_names: ['messages', 'add_vision_id', 'enable_thinking', 'style'] }),
+    stub.ready({
+      template_names: ['messages', 'range', 'add_vision_id', 'enable_thinking', 'style'],
+    }),
   );
   const stub = await running.stubs.at(0);
   await running.service.runtime.ensureReady(AbortSignal.timeout(10_000));
@@ -343,7 +346,14 @@ test('the conversation cannot be replaced through chat_template_kwargs', async (
   const { ask } = await start(t);
   const kwargs = {
     ...{ chat_template: 'x', messages: 'x', tools: 'x', add_generation_prompt: false },
-    ...{ return_dict: true, tokenizer_kwargs: 'x', bos_token: 'x', style: { deep: 1 }, unused: 1 },
+    ...{
+      return_dict: true,
+      tokenizer_kwargs: 'x',
+      bos_token: 'x',
+      range: 1,
+      style: { deep: 1 },
+      unused: 1,
+    },
   };
   const { status, ignored, runtime } = await ask('chat', { chat_template_kwargs: kwargs });
   assert.equal(status, 200);
@@ -394,7 +404,17 @@ test('streams and errors report ignored fields too', async (t) => {
 });
 
 test('--strict-parameters refuses what would be ignored, by its path', async (t) => {
-  const { ask } = await start(t, { strictParameters: true });
+  const { ask, url } = await start(t, { strictParameters: true });
+  for (const [path, body] of [
+    ['/v1/messages/count_tokens', { messages: [{ role: 'user', content }], foo: 1 }],
+    ['/v1/responses/input_tokens', { input: content, foo: 1 }],
+  ] as const) {
+    const { status, body: answer } = await postTo(url, path, body);
+    assert.deepEqual(
+      [status, answer.error.message.split('.')[0]],
+      [400, 'Unrecognized request argument supplied: foo'],
+    );
+  }
   for (const [fields, param] of [
     [{ foo: 1 }, 'foo'],
     [{ verbosity: 'low' }, 'verbosity'],

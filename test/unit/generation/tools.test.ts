@@ -60,6 +60,17 @@ test('what schemas refer to within themselves is found where they have gone', ()
   assert.deepEqual($defs, { f0_0: { type: 'number' }, f1_0: { type: 'number' } });
 });
 
+test('a function whose arguments nothing can be is not forced, and refused by name if alone', () => {
+  const never = define('never', 0, { allOf: [{ type: 'string' }] });
+  const only = toRuntimeTools({ functions: [never, look], choice: 'required' });
+  assert.doesNotMatch(JSON.stringify(only['response_format']), /never/);
+  assert.throws(() => toRuntimeTools({ functions: [never], choice: 'required' }), {
+    status: 400,
+    param: 'tools.0',
+    message: /function never/,
+  });
+});
+
 for (const parameters of [undefined, {}, { $schema: 'x', description: 'y' }]) {
   test(`parameters that say nothing mean no arguments: ${JSON.stringify(parameters)}`, () => {
     const { schema } = define('go', 0, parameters).prepared;
