@@ -112,7 +112,8 @@ export class ModelShelf {
     demoModel: () => this.demoModel,
     download: ({ id: pasted, use }) => {
       const id = toModelName(pasted);
-      if (!HUB_NAME.test(id)) throw new Error(`${id} is no id of Hugging Face. Give owner/name.`);
+      if (!HUB_NAME.test(id))
+        throw new Error(`${id} is not a Hugging Face model id. Use owner/name.`);
       void this.#download(id, use);
     },
     pauseDownload: ({ id }) => this.#downloads.pause(id),

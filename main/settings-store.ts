@@ -217,7 +217,7 @@ export class SettingsStore {
   }
 }
 
-/** Adds what a newer version of the app has stored, so that going back to an older one loses nothing. */
+/** Keeps what a newer version of the app stored, so that a downgrade loses nothing. */
 function keepUnknown(before: Stored, stored: Stored): Stored {
   const known = new Set<string>(['settings', 'recentModels', ...Object.values(SECRETS)]);
   const others = Object.entries(before).filter(([name]) => !known.has(name));

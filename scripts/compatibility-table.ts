@@ -7,7 +7,7 @@ import { ResponsesRequest } from '../server/openai/responses-request.ts';
 const EFFECTS: Readonly<Record<Compatibility['effect'], string>> = {
   gateway: 'by Sightglass',
   runtime: 'by mlx_vlm',
-  'no effect': 'nothing to do',
+  'no effect': 'accepted, without effect',
   ignored: 'ignored',
   refused: 'refused',
 };
@@ -23,23 +23,23 @@ const HEAD = `# What happens to each parameter
 Generated from the schemas in \`server/openai\` and \`server/anthropic\` by \`npm run docs\`; a test
 keeps it true. A parameter belongs to one of three groups:
 
-- **Honoured**, by Sightglass or by mlx_vlm; or it asks for nothing that could show in an answer. Other
-  servers' spellings of the same are honoured too. If two spellings contradict each other, the API's
-  own wins and the other is reported as ignored.
-- **Ignored and reported**: hints without which an answer is as correct, and every field that is not
-  listed, at any depth. Their values are not validated and never reach the model. The response header
+- **Honoured**, by Sightglass or by mlx_vlm, or accepted because it cannot change an answer here. Other
+  servers' spellings are honoured too. If two spellings contradict each other, the API's own wins and
+  the other is reported as ignored.
+- **Ignored and reported**: hints that do not affect correctness, and every field that is not listed, at
+  any depth. Their values are not validated and never reach the model. The response header
   \`x-sightglass-ignored\` lists them as JSON paths (names only, percent-encoded, at most 1 KB, then
-  \`+N more\`); the log has all of them at \`--log-level debug\`. \`--strict-parameters\` refuses them
+  \`+N more\`); the log lists all of them at \`--log-level debug\`. \`--strict-parameters\` refuses them
   instead, as OpenAI does.
-- **Refused by name**: what would change the answer and cannot be had, in OpenAI's error form with the
+- **Refused by name**: what would change the answer and is not supported, in OpenAI's error form with the
   name in \`param\`. Wrong types and values out of range are refused too.
 
 \`null\` means not given.
 
 Without a limit an answer may use the rest of the model's context; \`--max-answer-tokens\` caps every
-answer. The deadline (\`--queue-timeout\`) ends a queued request however far its answer has come: the
-client gets 504 and nothing of the answer. So give slow models a limit of tokens, or stream: streams
-have no deadline once they run.
+answer. The deadline (\`--queue-timeout\`) ends a queued request even in the middle of its answer:
+the client gets 504 and no part of the answer. Give slow models a token limit, or stream: streams have
+no deadline once they run.
 `;
 
 /** The parameters of one request's schema, and what is said of each. */

@@ -40,8 +40,8 @@ export function createLog(
   const file = new LogFile(directory, {
     onFailure: (error) =>
       create(terminal, ...also).warn(
-        `The log file in ${directory} cannot be written (${error.message}). The server goes on ` +
-          'without it, and writes to it again once that is possible.',
+        `The log file in ${directory} cannot be written (${error.message}). The server continues ` +
+          'without it, and keeps trying.',
       ),
   });
   return {

@@ -77,7 +77,7 @@ const AssistantMessage = z.object({
 export const AnthropicMessage = z.discriminatedUnion('role', [UserMessage, AssistantMessage]);
 export type AnthropicMessage = z.infer<typeof AnthropicMessage>;
 
-/** A tool that Anthropic defines: there is no schema to offer it by. */
+/** A tool that Anthropic defines: it has no schema that could be offered to the model. */
 const AnthropicTool = z
   .object({
     type: z.string().refine((type) => type !== 'custom', { error: 'the type of another tool' }),
@@ -88,7 +88,11 @@ const disable_parallel_tool_use = z.boolean().nullish();
 /** The body of `POST /v1/messages`, after Anthropic's API reference; null means not given. */
 export const MessagesRequest = z.object({
   ...otherServers,
-  model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
+  model: gateway(
+    z.string().max(256),
+    'any name: the loaded model answers, and the response repeats the name',
+    test,
+  ),
   messages: z.array(AnthropicMessage).min(1).max(MAX_MESSAGES).meta({
     effect: 'gateway',
     note: 'blocks `text`, `image` (`base64`, `url`), `document` (text), `tool_use`, `tool_result` (with images too), `thinking`; `cache_control` has no effect',
@@ -96,7 +100,7 @@ export const MessagesRequest = z.object({
   }),
   max_tokens: TokenLimit.meta({
     effect: 'gateway',
-    note: 'required, as at Anthropic; -1 means no limit but the context',
+    note: 'required, as in Anthropic’s API; -1 means no limit but the context',
     test,
   }),
   system: gateway(
@@ -105,9 +109,13 @@ export const MessagesRequest = z.object({
     test,
   ),
   stream: gateway(z.boolean(), 'not queued', test),
-  stop_sequences: gateway(StopSequences, 'up to 64; never shown, not even in part', test),
+  stop_sequences: gateway(
+    StopSequences,
+    'up to 64; never part of the answer, not even partly',
+    test,
+  ),
   temperature: runtime(z.number().min(0).max(1), '', test),
-  top_p: runtime(z.number().min(0).max(1), '0 always takes the likeliest token', test),
+  top_p: runtime(z.number().min(0).max(1), '0 always chooses the most likely token', test),
   top_k: runtime(z.int().min(-1).max(1_000_000), 'at most the number of the model’s tokens', test),
   tools: gateway(
     z
@@ -134,7 +142,7 @@ export const MessagesRequest = z.object({
       z.object({ type: z.literal('tool'), name: FunctionName, disable_parallel_tool_use }),
       z.object({ type: z.literal('none') }),
     ]),
-    '`any` and a name hold the answer to a call, whatever the model is',
+    '`any` and a name force a call, with every model',
     'test/e2e/forced-call.test.ts',
   ),
   thinking: gateway(
@@ -142,7 +150,7 @@ export const MessagesRequest = z.object({
       z.object({ type: z.literal('enabled'), budget_tokens: z.int().min(1).nullish() }),
       z.object({ type: z.enum(['adaptive', 'auto', 'disabled', 'between_tools']) }),
     ]),
-    'for models that can be told to think; thinking is shown when it was asked for',
+    'for models whose thinking can be turned on; the response shows it if it is on',
     test,
   ),
   output_config: gateway(
@@ -153,15 +161,15 @@ export const MessagesRequest = z.object({
     '`format`: a JSON schema; `effort`: for models that think',
     test,
   ),
-  metadata: noEffect(JsonObject, 'nothing leaves this Mac'),
-  service_tier: noEffect(z.string(), 'there is one tier'),
-  speed: noEffect(z.string(), 'there is one speed'),
-  inference_geo: noEffect(z.string(), 'it is here'),
-  diagnostics: noEffect(JsonObject, 'Anthropic’s own'),
+  metadata: noEffect(JsonObject, 'requests stay on this Mac'),
+  service_tier: noEffect(z.string(), 'there is only one tier'),
+  speed: noEffect(z.string(), 'there is only one speed'),
+  inference_geo: noEffect(z.string(), 'the model runs on this Mac'),
+  diagnostics: noEffect(JsonObject, 'it only has a meaning at Anthropic'),
   cache_control: noEffect(JsonObject, 'the prefix cache needs no hint'),
-  user_profile_id: noEffect(z.string(), 'Anthropic’s own'),
-  workspace_id: noEffect(z.string(), 'Anthropic’s own'),
-  container: refused('there are no containers here'),
+  user_profile_id: noEffect(z.string(), 'it only has a meaning at Anthropic'),
+  workspace_id: noEffect(z.string(), 'it only has a meaning at Anthropic'),
+  container: refused('this server has no containers'),
   mcp_servers: refused('this server calls no tools itself; an empty list is ignored and reported', {
     ignores: (value) => Array.isArray(value) && value.length === 0,
   }),

@@ -8,7 +8,7 @@ const TENTHS = 10;
 const PHASES: Readonly<Record<Download['phase'], string>> = {
   starting: 'asking the Hub',
   downloading: '',
-  waiting: 'the network is away; it goes on by itself',
+  waiting: 'no network; it continues automatically',
   verifying: 'checking the files',
   paused: 'paused',
   failed: 'failed',

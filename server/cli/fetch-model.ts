@@ -30,7 +30,7 @@ export async function fetchModel(
   } catch (error) {
     if ((error as Error).name !== 'AbortError') throw error;
     throw new InterruptedError(
-      `Paused. The same command goes on with it; \`models discard ${id}\` removes it.`,
+      `Paused. Run the same command to continue; \`models discard ${id}\` removes it.`,
     );
   } finally {
     process.off('SIGINT', pause).off('SIGTERM', pause);

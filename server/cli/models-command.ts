@@ -69,7 +69,7 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
       }
       for (const { id, doneBytes, totalBytes = 0 } of await findUnfinished()) {
         const words = `${id}: ${toSize(doneBytes)} of ${toSize(totalBytes)}`;
-        process.stderr.write(`not finished: ${toPlain(words)}; \`models fetch\` goes on with it\n`);
+        process.stderr.write(`not finished: ${toPlain(words)}; \`models fetch\` continues it\n`);
       }
     });
 

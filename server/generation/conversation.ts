@@ -58,7 +58,7 @@ export function refuseMediaTokens(
     const token = mediaTokens.find((candidate) => text.includes(candidate));
     if (token === undefined) continue;
     throw new InvalidRequestError(
-      `Expected \`${param}\` to be without ${token}: this model marks images with it. ` +
+      `Expected \`${param}\` not to contain ${token}, which marks images for this model. ` +
         'Remove it, and send images as parts of their own.',
       { param, code: 'media_token_in_text' },
     );

@@ -13,10 +13,10 @@ export interface Dialect {
   read(body: unknown): Exchange;
 }
 
-/** One request of a dialect, and how its answers are told. */
+/** One request of a dialect, and how its answers are written. */
 export interface Exchange {
   request: GenerationRequest;
-  /** Fields that have no effect; the client is told. */
+  /** Fields that have no effect; they are reported to the client. */
   ignored: IgnoredFields;
   /** The body of the whole answer. */
   toBody(head: AnswerHead, answers: readonly FinishedAnswer[]): object;

@@ -54,7 +54,7 @@ export function toGenerationError(
   const schema = schemaParam(request);
   if (error.status === 400 && schema !== undefined) {
     return new InvalidRequestError(
-      `Expected \`${schema}\` to have a JSON Schema that answers can be held to: ${shown}.`,
+      `Expected \`${schema}\` to have a JSON Schema that can be enforced: ${shown}.`,
       {
         param: schema,
         code: TOO_COMPLEX.test(message) ? 'schema_too_complex' : null,

@@ -9,9 +9,9 @@ import type { GenerationRequest } from './generation-request.ts';
 import { toRuntimeTools } from './tools.ts';
 
 const MAX_SEED = 2 ** 32;
-/** The limit for a model that does not tell its context length. */
+/** The limit for a model whose context length is unknown. */
 const NO_LIMIT = 1_000_000;
-/** Below this, the arithmetic of the runtime takes `top_p` for 0, which it takes for none. */
+/** Below this, the runtime rounds `top_p` to 0, which it treats as not given. */
 const MIN_TOP_P = 1e-6;
 
 /**
@@ -43,7 +43,7 @@ export function toRuntimeRequest(
     context_management: [], // none given means that mlx_vlm shortens conversations by itself
     messages: toRuntimeMessages(messages, imageDataUrls),
     seed: seed === undefined ? randomInt(MAX_SEED) : toRuntimeSeed(seed, index),
-    // Without a limit mlx_vlm ends every answer after 2,048 tokens.
+    // mlx_vlm's default is 2,048 tokens.
     max_tokens: Math.min(maxTokens, model.context_length ?? NO_LIMIT),
     ...parameters,
     ...toRuntimeTools(tools),
@@ -53,7 +53,7 @@ export function toRuntimeRequest(
   };
 }
 
-/** The likeliest token only, for a `top_p` of 0: mlx_vlm takes 0 for none given, as it takes -1. */
+/** A `top_p` of 0 means the likeliest token only, but mlx_vlm treats it as not given. */
 function toSampling(parameters: GenerationRequest['parameters']): Record<string, unknown> {
   const { top_p, top_k, ...others } = parameters;
   return {
@@ -73,7 +73,7 @@ function toRuntimeSeed(seed: number | bigint, index: number): number {
   return (Number(bits & 0xffff_ffffn) ^ Math.imul(upper, 0x9e37_79b1)) >>> 0;
 }
 
-/** A conversation without a word has nothing to answer; mlx_vlm's own error names no field. */
+/** An empty conversation cannot be answered; mlx_vlm's own error does not name the field. */
 function refuseEmpty({ messages, params }: GenerationRequest): void {
   const says = messages.some(
     ({ content, toolCalls = [], reasoning }) =>
@@ -83,7 +83,7 @@ function refuseEmpty({ messages, params }: GenerationRequest): void {
   );
   if (says) return;
   throw new InvalidRequestError(
-    `Expected \`${params.messages}\` to have a text or an image, got only empty texts.`,
+    `Expected \`${params.messages}\` to contain text or an image, got only empty text.`,
     { param: params.messages, code: 'empty_input' },
   );
 }
@@ -97,7 +97,7 @@ function refuseMediaTokensInTemplate(
     if (token === undefined) continue;
     const param = `chat_template_kwargs.${name}`;
     throw new InvalidRequestError(
-      `Expected \`${param}\` to be without ${token}: this model marks images with it. Remove it.`,
+      `Expected \`${param}\` not to contain ${token}, which marks images for this model. Remove it.`,
       { param, code: 'media_token_in_text' },
     );
   }

@@ -2,7 +2,7 @@ import { MAX_IGNORED_PATH_CHARACTERS, MAX_MULTIPLE, MAX_SCHEMA_BOUND } from '../
 import { toEnforceablePattern, withoutLookAround } from './schema-pattern.ts';
 
 export type Node = Readonly<Record<string, unknown>>;
-/** A schema of the client's, and its path in the request. */
+/** A client's schema, and its path in the request. */
 export interface Part {
   node: unknown;
   path: string;
@@ -14,9 +14,9 @@ export type Dropped = (path: string) => void;
 export interface Context {
   prepare: (parts: readonly Part[]) => Prepared;
   drop: Dropped;
-  /** Refuses what is no JSON Schema. */
+  /** Refuses what is not a JSON Schema. */
   refuse: (path: string, value: unknown) => never;
-  /** Reports what says nothing, such as a format that nobody knows: never refused. */
+  /** Reports a keyword without effect, such as an unknown format: never refused. */
   note: Dropped;
   /** Counts work that grows faster than the schema. */
   spend: (steps: number) => void;
@@ -58,7 +58,7 @@ export function pathTo(path: string, name: string): string {
   return `${path}.${isLong ? `${name.slice(0, MAX_IGNORED_PATH_CHARACTERS)}...` : name}`;
 }
 
-/** The schema of what fits all of `parts`, which have no references or alternatives any more. */
+/** The schema of what fits all of `parts`, which have no references or alternatives left. */
 export function mergeKeywords(parts: readonly Part[], context: Context): Prepared {
   const all = parts.filter((part): part is Keyworded => isRecord(part.node));
   reportUnknown(all, context);
@@ -118,7 +118,7 @@ const isCount = (value: unknown): value is number => Number.isInteger(value) && 
 const isName = (value: unknown): value is string | string[] =>
   [value].flat().every((name) => isText(name) && TYPES.includes(name)) && [value].flat().length > 0;
 
-/** The types that fit; without `type` those that the other keywords are about, if of one kind. */
+/** The allowed types; without `type`, the one that all other keywords are about, if any. */
 function mergeTypes(parts: readonly Keyworded[], context: Context): string[] | undefined {
   const typed = parts.filter(({ node }) => node['type'] !== 'any'); // of draft 3
   const lists = given(typed, 'type', isName, context).map(({ value }) => [
@@ -306,7 +306,7 @@ function arrayKeywords(parts: readonly Keyworded[], context: Context) {
   } as { minItems?: number; maxItems?: number };
   const isTuple = length > 0 && rests.length === 0 && (counts.minItems ?? 0) <= length;
   if (isTuple && counts.minItems === undefined && (counts.maxItems ?? length) >= length) {
-    counts.minItems = length; // a tuple is whole, as the libraries that write them expect
+    counts.minItems = length; // libraries that write tuples expect all of their items
   }
   return {
     ...(length === 0
@@ -360,7 +360,7 @@ function objectKeywords(parts: readonly Keyworded[], context: Context) {
   };
 }
 
-/** llguidance wants patterns that no name fits twice, so that several are joined to one. */
+/** llguidance allows only one pattern to match a name, so several are joined into one. */
 function toPatterns(patterns: Map<string, Part[]>, prepare: Context['prepare']) {
   const prepared = [...patterns].map(([pattern, schemas]) => [pattern, prepare(schemas)] as const);
   if (prepared.length < 2) return Object.fromEntries(prepared);
@@ -444,7 +444,7 @@ function isPlainNames(keys: unknown): boolean {
   return isRecord(keys) && Object.keys(pickKeywords(keys)).every((name) => name === 'type');
 }
 
-/** Properties that only a condition speaks of: allowed, since the condition is not enforced. */
+/** Properties that only a condition mentions: allowed, since the condition is not enforced. */
 function collect(schema: unknown, path: string, into: Map<string, Part>): void {
   const properties = isRecord(schema) ? schema['properties'] : undefined;
   if (!isRecord(properties)) return;
@@ -454,7 +454,7 @@ function collect(schema: unknown, path: string, into: Map<string, Part>): void {
   }
 }
 
-/** llguidance counts properties only if all that are named are required, and one optional property. */
+/** llguidance counts properties only if at most one of those that are named is optional. */
 function countsOf(
   parts: readonly Keyworded[],
   context: Context,

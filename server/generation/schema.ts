@@ -26,11 +26,11 @@ export interface PrepareOptions {
   path: string;
   /** The field of the request that an error about the whole schema names. */
   param: string;
-  /** Refuse what cannot be enforced, instead of leaving it out. */
+  /** Refuse what cannot be enforced instead of leaving it out. */
   strict: boolean;
-  /** Begins the names of definitions, so that those of several schemas can share a place. */
+  /** Prefix for the names of definitions, so that several schemas can share a `$defs`. */
   prefix?: string;
-  /** Whether a `$ref` to nothing is left out like an unsupported keyword. Default: refused. */
+  /** Whether a broken `$ref` is left out like an unsupported keyword. Default: refused. */
   toleratesMissingRefs?: boolean;
   /** Only objects fit, whatever the schema says; those are the arguments of a call. */
   objectOnly?: boolean;
@@ -47,7 +47,7 @@ export class SchemaBudget {
     this.#left -= steps;
     if (this.#left >= 0) return;
     throw new InvalidRequestError(
-      'The schema is too complex to enforce. Use fewer alternatives and less nesting.',
+      'The schema is too complex to enforce. Use fewer alternatives, less nesting or shorter lists.',
       { param, code: 'schema_too_complex' },
     );
   }
@@ -63,7 +63,7 @@ export class SchemaBudget {
  * Rewrites a JSON Schema to what llguidance can enforce. `allOf`, `$ref` with other keywords beside
  * it, and alternatives are merged first; then every object that has `properties` and says nothing
  * about others is closed, since a model could invent keys without end.
- * @throws InvalidRequestError that names the keyword, for what cannot be enforced if it is strict
+ * @throws InvalidRequestError that names the keyword, for what cannot be enforced, if strict
  */
 export function prepareSchema(schema: unknown, options: PrepareOptions): PreparedSchema {
   return new Preparation(schema, options).run();
@@ -232,7 +232,7 @@ class Preparation {
     if (this.#options.strict) {
       const keyword = path.slice(path.lastIndexOf('.') + 1);
       throw new InvalidRequestError(
-        `\`${keyword}\` at \`${path}\` cannot be enforced. Leave it out, or leave out ` +
+        `\`${keyword}\` at \`${path}\` cannot be enforced. Remove it, or remove ` +
           '`strict: true` to have the rest of the schema enforced.',
         { param: path },
       );
@@ -257,7 +257,7 @@ class Preparation {
       return undefined;
     }
     throw new InvalidRequestError(
-      `\`${path}\` refers to a schema that is not part of the request. ` +
+      `\`${path}\` does not refer to anything in this schema. ` +
         'Only references within the schema are supported.',
       { param: path },
     );

@@ -5,7 +5,7 @@ import { type PreparedSchema, prepareSchema, type SchemaBudget } from './schema.
 export interface FunctionDefinition {
   name: string;
   description?: string | null | undefined;
-  /** The JSON Schema of its arguments; none means that it takes none. */
+  /** The JSON Schema of its arguments; without one it takes no arguments. */
   parameters?: Readonly<Record<string, unknown>> | null | undefined;
   strict?: boolean | null | undefined;
   param: string;
@@ -20,7 +20,7 @@ export interface Tools {
 }
 
 /**
- * What mlx_vlm gets of the tools. It takes `required` for an instruction that the model may ignore,
+ * The tools as mlx_vlm takes them. It treats `required` as an instruction that the model may ignore,
  * so the answer is held to the schema of an object that `ForcedCall` reads.
  */
 export function toRuntimeTools(tools: Tools | undefined): Record<string, unknown> {

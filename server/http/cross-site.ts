@@ -5,7 +5,7 @@ import type { State } from './deps.ts';
 /** Methods that change nothing. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** What a page may send to any site without asking first (Fetch, "CORS-safelisted"); '' is none. */
+/** Types that a page may send to any site without a preflight (Fetch, "CORS-safelisted"); '' is none. */
 const SIMPLE_TYPES = new Set([
   '',
   'text/plain',
@@ -33,8 +33,8 @@ export function refuseCrossSiteWrites(origins: readonly string[]): Middleware<St
       return next();
     }
     throw new InvalidRequestError(
-      'A web page of another site sent this request. List its origin with --cors-origins (in the ' +
-        'app: Web pages that may call), and send the body as application/json.',
+      'A web page on another site sent this request. To allow it, add its origin to --cors-origins ' +
+        '(in the app: Web pages that may call) and send the body as application/json.',
       { status: 403, code: 'cross_site_refused' },
     );
   };

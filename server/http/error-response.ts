@@ -4,13 +4,13 @@ import { ClientGoneError } from './client-gone.ts';
 import type { Deps, State } from './deps.ts';
 import { toApiError } from './to-api-error.ts';
 
-/** Turns whatever was thrown into the API's error body; what nobody expected is logged whole. */
+/** Turns what was thrown into the API's error body; unexpected errors are logged in full. */
 export function answerErrors({ log, queue }: Deps): Middleware<State> {
   return async (ctx, next) => {
     try {
       await next();
     } catch (thrown) {
-      if (thrown instanceof ClientGoneError) return; // nobody is there to be answered
+      if (thrown instanceof ClientGoneError) return; // nobody left to answer
       const error = toApiError(thrown, queue);
       if (error.status === 500) log.error({ id: ctx.state.requestId, err: thrown }, error.message);
       if (!ctx.state.isLogged) {

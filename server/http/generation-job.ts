@@ -19,14 +19,14 @@ export interface Sink {
   flush?(signal: AbortSignal): Promise<void> | undefined;
 }
 
-/** A request on its way: what was asked and how to tell, its images, its line in log and panel. */
+/** A request on its way: the exchange, its images, and its line in log and panel. */
 export interface GenerationJob extends Exchange {
   record: RequestRecord;
   images: Promise<readonly LoadedImage[]>;
 }
 
 /**
- * Begins to load every image of the conversation. Each failure names the part that it stands in.
+ * Starts loading every image of the conversation. Each failure names its part of the request.
  * The promise may be left alone: nobody has to handle its rejection.
  */
 export function loadImages(

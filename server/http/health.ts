@@ -3,8 +3,8 @@ import type { Deps, State } from './deps.ts';
 import { modelIdOf } from './model-id.ts';
 
 /**
- * `GET /health`, also as `/healthz` and `/readyz`: 200 when a request would be answered, else 503 with the state and a reason. A
- * runtime that was unloaded is started by the next request.
+ * `GET /health`, also as `/healthz` and `/readyz`: 200 when a request would be answered, else 503
+ * with the state and a reason. The next request starts a runtime that was unloaded.
  */
 export function createHealth({ runtime, settings }: Deps): Middleware<State> {
   return (ctx) => {

@@ -12,14 +12,14 @@ import { loadImages } from './generation-job.ts';
 import { nameFields, readExchange } from './generation-route.ts';
 
 interface CountOptions {
-  /** Fields that the API's own count does not have, and its requests need. */
+  /** Fields that requests need but the API's count does not have. */
   defaults: object;
   toBody: (tokens: number) => object;
 }
 
 /**
- * Counts the tokens of a request's prompt, images included: as many as its usage would report. Takes
- * no slot of the queue; the memory for requests and the lanes for images bound it.
+ * Counts the tokens of a request's prompt, images included, as its usage would report them. Takes
+ * no slot of the queue; the memory for requests and the image lanes limit it.
  */
 export function createTokenCount(
   deps: Deps,

@@ -31,7 +31,7 @@ export async function track(
     outcome = error instanceof ClientGoneError ? 'client_gone' : toOutcome(error, queue);
     if (!ctx.headerSent) throw error;
   } finally {
-    controller.abort(); // whatever is still under way, a download say, is for nothing
+    controller.abort(); // stop what is still running, such as a download
     activity.end(record, outcome);
     log.info(toLogLine(record), 'request');
     ctx.state.isLogged = true;
@@ -39,7 +39,7 @@ export async function track(
 }
 
 /**
- * Who takes turns in the fair line: the key a client sends, be it needed or not, since that tells
+ * The client for the fair queue: the key a client sends, even if none is needed, since it distinguishes
  * one app on this machine from another; else its address.
  */
 export function clientOf(ctx: HttpContext, apiKey: string | undefined): string {

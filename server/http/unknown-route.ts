@@ -5,7 +5,7 @@ import type { State } from './deps.ts';
 
 type Routers = readonly Router<State>[];
 
-/** `OPTIONS`, other than a browser's preflight: 204 with `Allow`. It tells no secret, so no key. */
+/** `OPTIONS`, except a browser's preflight: 204 with `Allow`. It needs no key. */
 export function answerOptions(routers: Routers): Middleware<State> {
   return (ctx, next) => {
     const methods = methodsOf(routers, ctx.path);

@@ -24,7 +24,7 @@ const UNSERVED: readonly (readonly [RegExp, string])[] = [
   [/^rerank$|^score$/, 'ranking'],
 ];
 
-/** Endpoints that clients try and a vision model's server doesn't have: says so, and what it has. */
+/** Refuses endpoints that clients try but this server does not have, and names those it has. */
 export function refuseUnserved(): Middleware<State> {
   return (ctx, next) => {
     const path = ctx.path.replace(/^\/((v1|api\/v0)\/)?/, '').replace(/\/$/, '');
@@ -34,7 +34,7 @@ export function refuseUnserved(): Middleware<State> {
       return next();
     }
     throw new InvalidRequestError(
-      `This server has no ${what}: it answers questions about images. It serves ` +
+      `This server does not offer ${what}. It answers questions about images: ` +
         'POST /v1/chat/completions, /v1/responses and /v1/messages, and GET /v1/models.',
       { status: 404, code: 'endpoint_not_served' },
     );

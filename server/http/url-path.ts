@@ -2,7 +2,7 @@ import type { Middleware } from 'koa';
 import type { State } from './deps.ts';
 
 /**
- * Reads paths as the clients mean them that join a base URL and a path by hand: `//v1/models`,
+ * Corrects the paths of clients that join a base URL and a path by hand: `//v1/models`,
  * `/v1//chat/completions` and `/v1/v1/models`.
  */
 export function tidyPaths(): Middleware<State> {

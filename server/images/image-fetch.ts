@@ -88,7 +88,7 @@ async function follow(
       throw new ImageError(
         'image_too_many_redirects',
         `Expected at most ${rules.maxRedirects} redirects, got one more from ${describeUrl(url)}. ` +
-          'Use the URL that the image has in the end.',
+          'Use the final URL of the image.',
       );
     }
     url = parseImageUrl(location, rules.allowPrivateUrls, url);
@@ -111,7 +111,7 @@ async function readBody(
   if (encoding !== 'identity') {
     throw new ImageError(
       'image_http_error',
-      `Expected ${describeUrl(url)} to send the image as it is, got content-encoding ` +
+      `Expected ${describeUrl(url)} to send the image uncompressed, got content-encoding ` +
         `${String(encoding).slice(0, 20)}. Send the image as a base64 data URL.`,
     );
   }
@@ -137,15 +137,15 @@ async function readBody(
 function toRemedy(status: number, retryAfter: unknown, contact: string | undefined): string {
   const inline = 'send the image as a base64 data URL';
   const name =
-    contact === undefined ? 'name a contact with --contact (some hosts require one), or ' : '';
-  if (status === 401 || status === 407) return `The host wants a sign-in: ${inline}.`;
-  if (status === 403) return `The host refuses this download: ${name}${inline}.`;
+    contact === undefined ? 'set a contact with --contact (some hosts require one), or ' : '';
+  if (status === 401 || status === 407) return `The host requires signing in: ${inline}.`;
+  if (status === 403) return `The host refused this download: ${name}${inline}.`;
   const when = describeDelay(retryAfter);
   if (status === 429)
-    return `The host limits downloads: try again ${when}, ${name || 'or '}${inline}.`;
+    return `The host limits the download rate: try again ${when}, ${name || 'or '}${inline}.`;
   if (status === 503) return `The host is busy: try again ${when}, or ${inline}.`;
   if (status === 404 || status === 410) return 'There is no image at this URL; check it.';
-  if (status >= 500) return `The host has failed: try again later, or ${inline}.`;
+  if (status >= 500) return `The host had an error: try again later, or ${inline}.`;
   return 'Check that the URL leads to an image.';
 }
 

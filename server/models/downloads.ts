@@ -20,14 +20,14 @@ interface Running {
 const NETWORK = {
   reason: 'network',
   message: 'The network is away.',
-  remedy: 'It goes on by itself when the network is back.',
+  remedy: 'It continues automatically when the network is back.',
 };
 
 function toRateLimit(seconds: number) {
   return {
     reason: 'rate_limited',
-    message: `The Hub accepts no more requests from here for ${Math.ceil(seconds)} s.`,
-    remedy: 'The download continues by itself. A Hugging Face token raises the limit.',
+    message: `The Hugging Face Hub has rate-limited this computer for ${Math.ceil(seconds)} s.`,
+    remedy: 'The download then continues automatically. A Hugging Face token raises the limit.',
   };
 }
 

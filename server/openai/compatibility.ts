@@ -7,12 +7,12 @@ import { z } from 'zod';
 export interface Compatibility {
   /**
    * `gateway`: Sightglass honours it. `runtime`: mlx_vlm does, and gets it unchanged. `no effect`:
-   * accepted, because it asks for nothing that could show in an answer here. `ignored`: it cannot
-   * be honoured, and the client is told so. `refused`: the request fails, and the error names it.
+   * accepted, because it cannot change an answer here. `ignored`: it cannot
+   * be honoured, and is reported to the client. `refused`: the request fails, and the error names it.
    */
   effect: 'gateway' | 'runtime' | 'no effect' | 'ignored' | 'refused';
   note?: string;
-  /** The test that shows it. */
+  /** The file that tests it. */
   test: string;
 }
 
@@ -30,7 +30,7 @@ export function runtime<Schema extends z.ZodType>(schema: Schema, note = '', tes
   return schema.nullish().meta({ effect: 'runtime', note, test } satisfies Compatibility);
 }
 
-/** A parameter of the API itself that asks for nothing a local model could do otherwise. */
+/** A parameter of the API itself that makes no difference for a local model. */
 export function noEffect<Schema extends z.ZodType>(schema: Schema, note: string) {
   return schema
     .nullish()
@@ -46,7 +46,7 @@ export function ignored(note: string, unless?: z.ZodType) {
   return schema.nullish().meta({ effect: 'ignored', note, test: others } satisfies Compatibility);
 }
 
-/** Any value; nothing remains of it, which is how `findIgnored` knows that it was ignored. */
+/** Accepts any value and drops it, which is how `findIgnored` knows that it was ignored. */
 export const dropped = z.unknown().transform(() => undefined);
 
 /** A field of the API that clients repeat from our own answers: accepted, and not kept. */
@@ -56,8 +56,8 @@ export const repeated = z
   .optional();
 
 /**
- * A parameter that would change the answer in a way that cannot be had here; says why. Values for
- * which `unless` holds ask for nothing and are accepted.
+ * A parameter that would change the answer in an unsupported way; `why` goes into the error. Values
+ * for which `unless` holds ask for nothing and are accepted.
  */
 export function refused(
   why: string,

@@ -11,7 +11,7 @@ export const FunctionName = z.string().regex(/^[\w-]{1,64}$/, {
   error: 'up to 64 letters, digits, underscores or dashes',
 });
 
-/** A function that the model may call: what both of OpenAI's APIs tell of it. */
+/** A function that the model may call: the fields that both of OpenAI's APIs have. */
 export const functionTool = {
   name: FunctionName,
   description: z.string().nullish(),
@@ -24,7 +24,7 @@ export const FunctionTool = z.object({
   type: z.literal('function'),
   function: z.object(functionTool),
 });
-/** A tool that cannot be offered to the model, such as one that OpenAI runs: ignored and reported. */
+/** A tool that cannot be offered to the model, such as one hosted by OpenAI: ignored and reported. */
 export const OtherTool = z
   .object({
     type: z.string().refine((type) => type !== 'function', { error: 'the type of another tool' }),
@@ -47,7 +47,7 @@ const NamedFunction = z.object({
   function: z.object({ name: FunctionName }),
 });
 
-/** Which of the functions the model is to call, as chat completions say it. */
+/** Which functions the model may call, in the form of chat completions. */
 export const ToolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   NamedFunction,
@@ -101,7 +101,7 @@ export function toTools(
 function refuseUnlessThere(isThere: boolean, choice: string): void {
   if (isThere) return;
   throw new InvalidRequestError(
-    `Expected \`tool_choice\` to name a function of \`tools\`, got "${choice}", which has none.`,
+    `Expected \`tool_choice\` to name a function of \`tools\`, got "${choice}", which is not among them.`,
     { param: 'tool_choice' },
   );
 }

@@ -43,8 +43,8 @@ export class IgnoredFields {
 }
 
 /**
- * Finds the fields of a body of which parsing has left nothing. The schemas drop what they do not
- * know, at every depth, so that comparing what came with what is left finds all of it.
+ * Finds the fields of a body that parsing dropped. The schemas drop what they do not
+ * know, at every depth, so comparing the body with the result finds them all.
  */
 export function findIgnored(body: unknown, parsed: unknown): IgnoredFields {
   const ignored = new IgnoredFields();
@@ -70,7 +70,7 @@ function compare(
   }
 }
 
-/** Null means not given, whatever the field. */
+/** For every field, null means not given. */
 function look(
   given: unknown,
   kept: unknown,

@@ -34,7 +34,7 @@ export function refuseIgnored({ paths: [param] }: IgnoredFields): void {
 
 /**
  * Turns what zod found wrong into OpenAI's error: the first problem, the field in `param`, and a
- * message that tells what was expected and what came.
+ * message that says what was expected and what came.
  */
 export function toInvalidRequest(error: z.ZodError, body: unknown): InvalidRequestError {
   const { issue, path } = mostTelling(error.issues, []);
@@ -84,7 +84,7 @@ function expectation(issue: Issue): string {
     case 'invalid_format':
       return issue.message.startsWith('Invalid') ? `of the form ${issue.pattern}` : issue.message;
     case 'invalid_key':
-      return `under a key ${issue.issues.slice(0, 1).map(expectation).join('')}`;
+      return `stored under a key that is ${issue.issues.slice(0, 1).map(expectation).join('')}`;
     default:
       return issue.message;
   }

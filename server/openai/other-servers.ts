@@ -13,17 +13,17 @@ import { mlxParameters, PredictLimit, Seed, TokenLimit } from './sampling.ts';
 import { structuredOutput } from './structured-output.ts';
 import { isTemplateName } from './template-kwargs.ts';
 
-// What vLLM, SGLang, llama.cpp, LM Studio, Ollama and OpenRouter document beside OpenAI's parameters.
-// All three APIs take it, since clients of local servers send it to any of them.
+// Parameters that vLLM, SGLang, llama.cpp, LM Studio, Ollama and OpenRouter document besides OpenAI's.
+// All three APIs accept them, since clients of local servers send them to any of these.
 
 export const ReasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
 
 const StopSequence = z.string().min(1);
 export const StopSequences = z.union([StopSequence, z.array(StopSequence).max(MAX_STOP_SEQUENCES)]);
 const penalty = z.number().min(-2).max(2);
-const TokenId = z.string().regex(/^\d{1,9}$/, { error: 'that is the id of a token' });
+const TokenId = z.string().regex(/^\d{1,9}$/, { error: 'a token id' });
 
-/** OpenAI's penalties and biases, which the model can be given by way of every API. */
+/** OpenAI's penalties and biases, accepted by every API. */
 export const penalties = {
   presence_penalty: runtime(penalty),
   frequency_penalty: runtime(penalty),
@@ -46,44 +46,44 @@ const Thinking = z.union([
 
 /** Other spellings of what is honoured here. */
 const spellings = {
-  max_tokens: spelling(TokenLimit, 'as the API’s own limit'),
-  max_completion_tokens: spelling(TokenLimit, 'as the API’s own limit'),
-  max_output_tokens: spelling(TokenLimit, 'as the API’s own limit'),
+  max_tokens: spelling(TokenLimit, 'like the API’s own limit'),
+  max_completion_tokens: spelling(TokenLimit, 'like the API’s own limit'),
+  max_output_tokens: spelling(TokenLimit, 'like the API’s own limit'),
   num_predict: spelling(PredictLimit, 'Ollama’s limit of tokens; -1 and -2 mean no limit'),
   n_predict: spelling(PredictLimit, 'llama.cpp’s limit of tokens; -1 and -2 mean no limit'),
-  stop: spelling(StopSequences, 'up to 64; never shown, not even in part'),
-  stop_sequences: spelling(StopSequences, 'as `stop`'),
+  stop: spelling(StopSequences, 'up to 64; never part of the answer, not even partly'),
+  stop_sequences: spelling(StopSequences, 'like `stop`'),
   seed: gateway(Seed, 'signed, 64 bits; a random one is used if none is given'),
-  repeat_penalty: spelling(z.number().gt(0).max(10), 'as `repetition_penalty`'),
+  repeat_penalty: spelling(z.number().gt(0).max(10), 'like `repetition_penalty`'),
   repeat_last_n: spelling(
     z.int().min(-1).max(1_000_000),
-    'as `repetition_context_size`; -1 is all of the context, 0 none of it',
+    'like `repetition_context_size`; -1 is the whole context, 0 turns the penalty off',
   ),
   reasoning_effort: spelling(ReasoningEffort, 'for models that think'),
   reasoning: spelling(Reasoning, 'OpenRouter’s: `effort`, `enabled`, `max_tokens`'),
   thinking: spelling(Thinking, 'true or false, or `type` and `budget_tokens`'),
   think: spelling(z.union([z.boolean(), ReasoningEffort]), 'Ollama’s: true, false or an effort'),
-  thinking_budget_tokens: spelling(ThinkingBudget, 'as `thinking_budget`'),
-  thinking_token_budget: spelling(ThinkingBudget, 'as `thinking_budget`'),
+  thinking_budget_tokens: spelling(ThinkingBudget, 'like `thinking_budget`'),
+  thinking_token_budget: spelling(ThinkingBudget, 'like `thinking_budget`'),
   chat_template_kwargs: spelling(
     record(z.string(), z.unknown()),
-    `numbers, texts, true and false, up to ${MAX_TEMPLATE_KWARGS}, under names that the model’s ` +
-      'template uses. Never `chat_template`, `tools`, `documents` and what else would replace the ' +
-      'conversation or how it is rendered. The rest is ignored and reported',
+    `up to ${MAX_TEMPLATE_KWARGS} numbers, strings and booleans whose names the model’s template ` +
+      'uses. Never `chat_template`, `tools`, `documents` or anything else that would replace the ' +
+      'conversation or change how it is rendered. The rest is ignored and reported',
   ),
 };
 
 const speed = 'a hint about speed or memory';
 const sampler = 'a sampler that mlx_vlm does not have';
-const shown = 'what else a response says is fixed';
-const routing = 'there is one model, and it is here';
+const shown = 'the fields of a response are fixed';
+const routing = 'there is only one model, on this Mac';
 
 /** Hints: an answer without them is as correct. */
 const hints = {
   verbosity: ignored('ask for it in the prompt', z.literal('medium')),
   keep_alive: ignored('Ollama’s; see `--idle-unload`'),
   ttl: ignored('LM Studio’s; see `--idle-unload`'),
-  options: ignored('Ollama’s own API has it; send its fields beside `messages`'),
+  options: ignored('it belongs to Ollama’s own API; send its fields beside `messages`'),
   num_ctx: ignored('the context is the model’s own'),
   context_length: ignored('the context is the model’s own'),
   num_keep: ignored('a conversation is never shortened'),
@@ -125,52 +125,52 @@ const hints = {
   return_progress: ignored(shown),
   return_token_ids: ignored(shown),
   return_tokens_as_token_ids: ignored(shown),
-  include_reasoning: ignored('reasoning is always given apart from the answer'),
-  separate_reasoning: ignored('reasoning is always given apart from the answer'),
-  reasoning_format: ignored('reasoning is always given apart from the answer'),
+  include_reasoning: ignored('reasoning is always separate from the answer'),
+  separate_reasoning: ignored('reasoning is always separate from the answer'),
+  reasoning_format: ignored('reasoning is always separate from the answer'),
   parse_tool_calls: ignored('they are always parsed'),
   skip_special_tokens: ignored('special tokens are never shown'),
   spaces_between_special_tokens: ignored('special tokens are never shown'),
   add_special_tokens: ignored('the model’s template decides'),
   mm_processor_kwargs: ignored('see `min_pixels`, `max_pixels` and `resize_shape`'),
-  usage: ignored('usage is always given; see `stream_options`'),
+  usage: ignored('the usage is always returned; see `stream_options`'),
   provider: ignored(routing),
   models: ignored(routing),
   route: ignored(routing),
   preset: ignored(routing),
   request_id: ignored('send the header `x-request-id`'),
-  client_metadata: ignored('it is for OpenAI'),
+  client_metadata: ignored('it only has a meaning at OpenAI'),
 };
 
 const isFalse = (value: unknown) => value === false;
 const isZero = (value: unknown) => value === 0;
 const isOne = (value: unknown) => value === 1;
 const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
-const tokens = 'answers cannot be held to tokens; see `logit_bias`';
+const tokens = 'answers cannot be restricted to tokens; see `logit_bias`';
 
-/** What would change the answer and cannot be had. Values that ask for nothing are accepted. */
+/** What would change the answer and is not supported. Values that ask for nothing are accepted. */
 const unsupported = {
   echo: refused('the prompt is never repeated', isFalse),
-  ignore_eos: refused('an answer ends where the model ends it', isFalse),
-  min_tokens: refused('an answer ends where the model ends it', isZero),
-  use_beam_search: refused('there is no beam search', isFalse),
+  ignore_eos: refused('the model decides where an answer ends', isFalse),
+  min_tokens: refused('the model decides where an answer ends', isZero),
+  use_beam_search: refused('beam search is not supported', isFalse),
   best_of: refused('every answer is returned; send `n`', isOne),
   stop_token_ids: refused('send `stop`', isEmpty),
   bad_words: refused('send `logit_bias`', isEmpty),
   allowed_token_ids: refused(tokens, isEmpty),
   include_stop_str_in_output: refused('a stop sequence is never shown', isFalse),
-  prompt_logprobs: refused('there are none of the prompt', isZero),
+  prompt_logprobs: refused('logprobs of the prompt are not supported', isZero),
   truncate_prompt_tokens: refused('a conversation is never shortened'),
   add_generation_prompt: refused('the model always answers', (value) => value === true),
-  continue_final_message: refused('the model always begins a message of its own', isFalse),
-  chat_template: refused('a model is asked by its own template'),
-  template: refused('a model is asked by its own template'),
-  raw: refused('a model is asked by its own template', isFalse),
+  continue_final_message: refused('the model always starts a new message', isFalse),
+  chat_template: refused('the model’s own template is always used'),
+  template: refused('the model’s own template is always used'),
+  raw: refused('the model’s own template is always used', isFalse),
   documents: refused('send them as text in a message', isEmpty),
-  adapter_path: refused('the model that is loaded answers, without an adapter'),
-  adapters: refused('the model that is loaded answers, without an adapter', isEmpty),
-  lora: refused('the model that is loaded answers, without an adapter', isEmpty),
-  logits_processors: refused('a request cannot bring code', isEmpty),
+  adapter_path: refused('adapters are not supported'),
+  adapters: refused('adapters are not supported', isEmpty),
+  lora: refused('adapters are not supported', isEmpty),
+  logits_processors: refused('requests cannot include code', isEmpty),
   prompt_embeds: refused('send messages'),
 };
 
@@ -188,7 +188,7 @@ type Shape = typeof spellings & typeof mlxParameters;
 export type OtherSpellings = { [Name in keyof Shape]?: z.infer<Shape[Name]> | undefined };
 type Scalar = string | number | boolean;
 
-/** What other spellings ask for, in mlx_vlm's words. */
+/** What other spellings ask for, under mlx_vlm's names. */
 export interface Wishes {
   parameters: Record<string, unknown>;
   templateKwargs: Record<string, Scalar>;

@@ -20,7 +20,7 @@ const Format = z.discriminatedUnion('type', [
 ]);
 const Named = z.object({ type: z.literal('function'), name: FunctionName });
 const hint = 'the prefix cache needs no hint';
-const local = 'nothing leaves this Mac';
+const local = 'requests stay on this Mac';
 const test = 'test/contract/responses.test.ts';
 
 /** The body of `POST /v1/responses`, after OpenAI's API reference; null means not given. */
@@ -31,17 +31,21 @@ export const ResponsesRequest = z.object({
     note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call`, `function_call_output` (with images too), `reasoning`, `item_reference`; items of other types are ignored and reported',
     test,
   }),
-  model: gateway(z.string().max(256), 'the loaded model answers to any name and repeats it', test),
+  model: gateway(
+    z.string().max(256),
+    'any name: the loaded model answers, and the response repeats the name',
+    test,
+  ),
   instructions: gateway(z.string(), 'the first system message; not inherited', test),
   stream: gateway(z.boolean(), 'not queued', test),
   stream_options: gateway(
     z.object({ include_obfuscation: z.boolean().nullish() }),
-    'there is no obfuscation',
+    'streams are not obfuscated',
     test,
   ),
   max_output_tokens: gateway(
     TokenLimit,
-    'the model’s context is the limit beside it, and the only one without it; -1 means no limit',
+    'the model’s context is always a limit; -1 means no other one',
     test,
   ),
   previous_response_id: gateway(
@@ -49,16 +53,16 @@ export const ResponsesRequest = z.object({
     'kept in memory, up to `--response-store-megabytes`',
     test,
   ),
-  store: gateway(z.boolean(), 'whether the response is kept (true if not given)', test),
+  store: gateway(z.boolean(), 'whether the response is kept; the default is true', test),
   ...sampling,
-  top_logprobs: gateway(z.int().min(0).max(20), 'asks for the logprobs too', test),
+  top_logprobs: gateway(z.int().min(0).max(20), 'also turns logprobs on', test),
   include: gateway(
     z
       .array(
         z.union([z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content']), dropped]),
       )
       .max(MAX_WORDS),
-    '`message.output_text.logprobs`; reasoning is never encrypted. What else there is concerns OpenAI’s own tools: ignored and reported',
+    '`message.output_text.logprobs`; reasoning is never encrypted. Other values concern tools that OpenAI hosts: ignored and reported',
     test,
   ),
   text: gateway(
@@ -68,14 +72,14 @@ export const ResponsesRequest = z.object({
   ),
   reasoning: gateway(
     Reasoning.extend({ summary: z.string().nullish(), generate_summary: z.string().nullish() }),
-    '`effort`; the reasoning comes whole, as `reasoning_text`, never as a summary',
+    '`effort`; the full reasoning is returned as `reasoning_text`, never a summary',
     test,
   ),
   tools: gateway(
     z
       .array(z.union([z.object({ type: z.literal('function'), ...functionTool }), OtherTool]))
       .max(MAX_TOOLS),
-    'functions. Tools of other types are ignored and reported: OpenAI’s own run at OpenAI',
+    'functions. Tools of other types, such as those that OpenAI hosts, are ignored and reported',
     test,
   ),
   tool_choice: gateway(
@@ -88,7 +92,7 @@ export const ResponsesRequest = z.object({
         tools: z.array(Named).min(1).max(MAX_TOOLS),
       }),
     ]),
-    '`required` and a name hold the answer to a call, whatever the model is',
+    '`required` and a name force a call, with every model',
     'test/e2e/forced-call.test.ts',
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call', test),
@@ -97,20 +101,20 @@ export const ResponsesRequest = z.object({
     'a conversation that is too long is refused, with `auto` too',
     test,
   ),
-  background: gateway(z.literal(false), 'an answer is given at once or streamed', test),
+  background: gateway(z.literal(false), 'answers are returned or streamed right away', test),
   metadata: gateway(JsonObject, 'repeated in the response', test),
   seed: gateway(Seed, 'not OpenAI’s; as in chat completions', test),
-  max_tool_calls: noEffect(z.int(), 'it counts calls of OpenAI’s own tools'),
+  max_tool_calls: noEffect(z.int(), 'it counts calls of tools that OpenAI hosts'),
   user: noEffect(z.string(), local),
   safety_identifier: noEffect(z.string(), local),
-  service_tier: noEffect(z.string(), 'there is one tier'),
+  service_tier: noEffect(z.string(), 'there is only one tier'),
   prompt_cache_key: noEffect(z.string(), hint),
   prompt_cache_options: noEffect(JsonObject, hint),
   prompt_cache_retention: noEffect(z.string(), hint),
-  access_programs: refused('it is OpenAI’s own'),
+  access_programs: refused('it only has a meaning at OpenAI'),
   conversation: refused('conversations are not kept; send `previous_response_id`'),
-  image: refused('this server makes no images'),
-  moderation: refused('this server moderates nothing'),
-  prompt: refused('there are no stored prompts here; send `instructions` and `input`'),
+  image: refused('this server does not generate images'),
+  moderation: refused('this server does not moderate content'),
+  prompt: refused('prompts are not stored; send `instructions` and `input`'),
 });
 export type ResponsesRequest = z.infer<typeof ResponsesRequest>;

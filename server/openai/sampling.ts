@@ -3,13 +3,13 @@ import { runtime } from './compatibility.ts';
 
 const count = z.int().min(1).max(1_000_000);
 
-/** Parameters of OpenAI's that shape the sampling of every API here. */
+/** OpenAI's sampling parameters, accepted by every API. */
 export const sampling = {
   temperature: runtime(
     z.number().min(0).max(2),
     'the default is the model’s own (its `generation_config.json`), else 0; 1 when `n` is above 1',
   ),
-  top_p: runtime(z.number().min(0).max(1), '0 always takes the likeliest token'),
+  top_p: runtime(z.number().min(0).max(1), '0 always chooses the most likely token'),
 };
 
 const pixels = z.int().min(1).max(16_777_216);
@@ -29,16 +29,16 @@ export const mlxParameters = {
   repetition_context_size: runtime(count),
   presence_context_size: runtime(count),
   frequency_context_size: runtime(count),
-  enable_thinking: runtime(z.boolean(), 'for models that can be told to think or not'),
+  enable_thinking: runtime(z.boolean(), 'for models whose thinking can be turned on and off'),
   thinking_budget: runtime(z.int().min(0).max(1_000_000), 'tokens'),
   thinking_start_token: runtime(z.string().min(1).max(100)),
   thinking_end_token: runtime(z.string().min(1).max(100)),
   resize_shape: runtime(
     z.array(side).min(1).max(2),
-    '`[side]` or `[height, width]`, for models that do not choose their own size of a picture',
+    '`[side]` or `[height, width]`, for models that do not choose the size of a picture themselves',
   ),
-  min_pixels: runtime(pixels, 'for models that choose their own size of a picture'),
-  max_pixels: runtime(pixels, 'for models that choose their own size of a picture'),
+  min_pixels: runtime(pixels, 'for models that choose the size of a picture themselves'),
+  max_pixels: runtime(pixels, 'for models that choose the size of a picture themselves'),
 };
 
 /**
@@ -55,5 +55,5 @@ export const Seed = z.custom<number | bigint>(
 const noLimit = z.literal(-1);
 /** A number of tokens, however large: the context is the limit beside it. -1 means no limit. */
 export const TokenLimit = z.union([z.int().min(1), noLimit]);
-/** As Ollama and llama.cpp have it; -2 means the rest of the context, as -1 does here. */
+/** Ollama's and llama.cpp's limit; -2 means the rest of the context, as -1 does here. */
 export const PredictLimit = z.union([z.int().min(1), noLimit, z.literal(-2)]);

@@ -42,7 +42,7 @@ export const structuredOutput = {
 const Fields = z.object(structuredOutput);
 export type StructuredOutput = Partial<z.infer<typeof Fields>>;
 
-/** A schema or grammar that a request has its answer held to, and where the request has it. */
+/** A schema or grammar for the answer, and its place in the request. */
 interface Asked {
   param: string;
   /** Where the schema is, if it is not at `param` itself. */
@@ -61,7 +61,7 @@ export type Format =
   | { type: 'json_schema'; schema: unknown; strict?: boolean | null | undefined };
 
 /**
- * What the runtime's answer is held to, in mlx_vlm's `response_format`. Keywords of a schema that
+ * The format of the answer, as mlx_vlm's `response_format`. Keywords of a schema that
  * are not enforced are reported as ignored.
  * @throws InvalidRequestError for two of them at once, and for a schema that cannot be enforced
  */
@@ -75,7 +75,7 @@ export function toResponseFormat(
   const [first, second] = asked;
   if (first !== undefined && second !== undefined) {
     throw new InvalidRequestError(
-      `\`${first.param}\` and \`${second.param}\` both say what the answer must look like. Send one.`,
+      `\`${first.param}\` and \`${second.param}\` both set the format of the answer. Send only one.`,
       { param: second.param },
     );
   }
@@ -142,7 +142,10 @@ function toRuntimeFormat({ param, path = param, format }: Asked, ignored: Ignore
       const strict = format.strict === true;
       const prepared = prepareSchema(format.schema, { path, param, strict });
       if (prepared.schema === false) {
-        throw new InvalidRequestError(`No value fits the schema at \`${param}\`.`, { param });
+        throw new InvalidRequestError(
+          `No value can match the schema in \`${param}\`. Its keywords contradict each other.`,
+          { param },
+        );
       }
       for (const keyword of prepared.ignored) ignored.add(...keyword.split('.'));
       return jsonFormat(prepared);

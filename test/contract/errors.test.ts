@@ -60,7 +60,7 @@ const requests: [string, string, RequestInit, Awaited<ReturnType<typeof errorOf>
     { status: 404, type: 'invalid_request_error', code: 'model_not_found', param: 'model' },
   ],
   [
-    'a body that is no JSON',
+    'a body that is not JSON',
     '/v1/chat/completions',
     {
       method: 'POST',

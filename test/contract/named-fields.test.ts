@@ -96,7 +96,7 @@ const refused: [what: string, path: string, body: object, param: string, message
     '/chat/completions',
     chat({ logit_bias: { word: 1 } }),
     'logit_bias.word',
-    /under a key that is the id of a token/,
+    /stored under a key that is a token id/,
   ],
 ];
 

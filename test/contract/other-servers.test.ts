@@ -428,7 +428,7 @@ test('--strict-parameters refuses what would be ignored, by its path', async (t)
   assert.equal(status, 200);
 });
 
-test('slashes too many in a path do not matter', async (t) => {
+test('extra slashes in a path do not matter', async (t) => {
   const { url } = await start(t);
   for (const path of ['//v1/models', '/v1//models', '/v1/models']) {
     assert.equal((await fetch(url + path)).status, 200, path);

@@ -85,7 +85,7 @@ test('an answer without a limit may use the rest of the context', {
   assert.deepEqual([body.choices[0].finish_reason, total_tokens], ['length', 4096]);
 });
 
-test('parameters without effect are taken and change nothing', async () => {
+test('parameters without effect are accepted and change nothing', async () => {
   const plain = essence(await ask({ temperature: 0 }));
   const given = {
     user: 'me',

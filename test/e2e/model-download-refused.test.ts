@@ -106,7 +106,7 @@ hubTest(
     await using disk = await mountDisk(3_000_000);
     const client = await HubClient.start(hub.url, { home: join(disk?.folder ?? '', 'home') });
     await assert.rejects(client.downloads.start(ID), (error) => {
-      assert.match((error as Error).message, /not enough room on the disk: 0\.00 GB are to come/);
+      assert.match((error as Error).message, /Not enough disk space: 0\.00 GB are needed/);
       return reasonOf(error) === 'disk_full';
     });
     assert.equal(hub.pace.total(WEIGHTS), 0);
@@ -127,7 +127,7 @@ hubTest(
     await writeFile(filler, Buffer.alloc(120_000_000)).catch(() => {}); // as far as there is room
     hub.pace.release();
     await assert.rejects(arriving, (error) => {
-      assert.match((error as Error).message, /The disk is full: .*Free some space, then go on/);
+      assert.match((error as Error).message, /The disk is full: .*Free some space, then continue/);
       return reasonOf(error) === 'disk_full';
     });
     await rm(filler);

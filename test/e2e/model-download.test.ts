@@ -144,7 +144,7 @@ hubTest('on a terminal there is a bar, and Ctrl-C pauses', async ({ hub, client 
   child.kill('SIGINT');
   const { exitCode, stderr } = await child;
   assert.equal(exitCode, 130);
-  assert.match(stderr, /Paused\. The same command goes on with it; `models discard owner\/other`/);
+  assert.match(stderr, /Paused\. Run the same command to continue; `models discard owner\/other`/);
 });
 
 hubTest('a file that comes damaged is fetched again', async ({ hub, client }) => {
@@ -161,7 +161,7 @@ hubTest(
     await assert.rejects(client.downloads.start(ID), (error) => reasonOf(error) === 'corrupted');
     const [{ phase, problem } = { phase: '' }] = client.downloads.list;
     assert.equal(phase, 'failed');
-    assert.match(problem?.message ?? '', /tokenizer\.json arrived damaged twice/);
+    assert.match(problem?.message ?? '', /tokenizer\.json was damaged in two downloads/);
     assert.deepEqual(await client.offered(), []);
   },
 );
@@ -198,7 +198,7 @@ hubTest('a network that goes away is waited for', async ({ hub, client }) => {
   await hub.pace.sent(WEIGHTS, 1_000_000);
   hub.setDown(true);
   await client.until(({ phase }) => phase === 'waiting');
-  assert.match(client.downloads.list[0]?.problem?.remedy ?? '', /goes on by itself/);
+  assert.match(client.downloads.list[0]?.problem?.remedy ?? '', /continues automatically/);
   hub.pace.release();
   hub.setDown(false);
   await arriving;

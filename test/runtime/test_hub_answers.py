@@ -41,7 +41,7 @@ def test_a_revision_that_is_no_commit_is_refused_in_words(monkeypatch, tmp_path,
     with pytest.raises(FatalError) as caught:
         download.fetch("owner/name", None, lines=None)
     assert caught.value.reason == "network"
-    assert "answers otherwise than a Hugging Face Hub" in caught.value.message
+    assert "did not answer like a Hugging Face Hub" in caught.value.message
     assert not list(tmp_path.iterdir())
 
 
@@ -67,7 +67,7 @@ def test_a_hub_that_never_answers_is_not_waited_for(monkeypatch, tmp_path):
 )
 def test_an_endpoint_that_is_no_address_is_refused_in_words(monkeypatch, endpoint):
     monkeypatch.setattr(hub_errors.constants, "ENDPOINT", endpoint)
-    with pytest.raises(FatalError, match="HF_ENDPOINT is no address of a Hub"):
+    with pytest.raises(FatalError, match="HF_ENDPOINT is not the address of a Hub"):
         hub_errors.check_endpoint()
 
 
@@ -93,7 +93,7 @@ def test_certificates_that_cannot_be_read_are_reported_with_the_variable(monkeyp
     for each in (*hub_errors.CERTIFICATES, "NODE_EXTRA_CA_CERTS"):
         monkeypatch.delenv(each, raising=False)
     monkeypatch.setenv(name, "/nowhere/ca.pem")
-    with pytest.raises(FatalError, match=f"{name} names /nowhere/ca.pem"):
+    with pytest.raises(FatalError, match=f"{name} is /nowhere/ca.pem"):
         hub_errors.check_certificates()
 
 

@@ -88,7 +88,7 @@ def larger_than_memory(model):
     ("damage", "reason", "words"),
     [
         (no_config, "model_incomplete", "no config.json"),
-        (damaged_config, "model_incomplete", "no JSON"),
+        (damaged_config, "model_incomplete", "not valid JSON"),
         (no_model_type, "unsupported_model", "no model_type"),
         (own_code, "unsupported_model", "evil.py"),
         (no_weights, "model_incomplete", "no .safetensors"),

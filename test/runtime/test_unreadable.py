@@ -41,6 +41,6 @@ def test_what_may_not_be_read_is_named(model, name):
     assert problem["reason"] == "model_incomplete"
     assert problem["message"].startswith(f"Cannot read {model}")
     assert problem["message"].endswith(": Permission denied.")
-    assert problem["remedy"] == "Check who may read the folder."
+    assert problem["remedy"] == "Check the folder's permissions."
     with pytest.raises(FatalError, match="Permission denied"):
         check_model_folder(model)

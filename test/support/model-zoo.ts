@@ -55,7 +55,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       await writeFile(join(folder, 'model-q4_k_m.gguf'), 'GGUF');
     },
     reason: 'unsupported_model',
-    words: /holds a GGUF model/,
+    words: /contains a GGUF model/,
   },
   pytorch: {
     make: async (folder) => {
@@ -63,7 +63,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       await writeFile(join(folder, 'pytorch_model.bin'), '');
     },
     reason: 'unsupported_model',
-    words: /holds PyTorch weights/,
+    words: /contains PyTorch weights/,
   },
   'cut-short': {
     make: (folder) => truncate(join(folder, 'model.safetensors'), 1_000_000),
@@ -73,7 +73,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
   'damaged-config': {
     make: (folder) => truncate(join(folder, 'config.json'), 20),
     reason: 'model_incomplete',
-    words: /config\.json is no JSON/,
+    words: /config\.json is not valid JSON/,
   },
   'broken-link': {
     make: async (folder) => {
@@ -81,7 +81,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       await symlink('/nowhere', join(folder, 'model.safetensors'));
     },
     reason: 'model_incomplete',
-    words: /model\.safetensors is missing: a link leads nowhere/,
+    words: /model\.safetensors is missing: its link is broken/,
   },
   'unknown-type': {
     make: (folder) => changeConfig(folder, { model_type: 'nobody_knows_vl' }),
@@ -91,7 +91,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
   'own-code': {
     make: (folder) => changeConfig(folder, { model_file: 'evil.py' }),
     reason: 'unsupported_model',
-    words: /Python code of its own \(evil\.py\)/,
+    words: /its own Python code \(evil\.py\)/,
   },
 };
 

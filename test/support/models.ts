@@ -155,7 +155,7 @@ export const downloads = {
     problem: {
       reason: 'offline',
       message: 'The network is away.',
-      remedy: 'It goes on by itself when the network is back.',
+      remedy: 'It continues automatically when the network is back.',
     },
   },
   verifying: { ...part, phase: 'verifying', doneBytes: 3.1e9 },
@@ -165,7 +165,7 @@ export const downloads = {
     phase: 'failed',
     problem: {
       reason: 'disk_full',
-      message: 'The disk has 1.1 GB left, and 1.9 GB are to come.',
+      message: 'Not enough disk space: 1.90 GB are needed, and 1.10 GB are free.',
       remedy: 'Make room on the disk, then try again.',
     },
   },

@@ -21,7 +21,7 @@ SPREAD = "_deepstack_is_spread"
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
     batch = ar.PromptProcessingBatch
     for holder, name in ((batch, "_prompt_kwargs_for_step"), (batch, "generate")):
         if not hasattr(holder, name):

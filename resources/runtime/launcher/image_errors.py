@@ -12,7 +12,7 @@ from request_mistakes import RefusedError
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
     load_image = getattr(utils, "load_image", None)
     if load_image is None:
         raise other_version("utils.load_image is missing")

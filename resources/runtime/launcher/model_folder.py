@@ -1,4 +1,4 @@
-"""What can be wrong with a model folder, told in seconds and before mlx is imported.
+"""Checks a model folder in seconds, before mlx is imported.
 
 Covers what people really pick: no folder, a GGUF file, a Git LFS clone without its files, a
 download cut short, a checkpoint larger than the machine. Does not judge whether mlx_vlm knows the
@@ -19,14 +19,14 @@ TOKENIZERS = ("tokenizer*", "vocab.*", "*.tiktoken", "*.model")
 LFS_POINTER = b"version https://git-lfs"
 CHOOSE = "Choose the folder of an MLX vision model, with its config.json and .safetensors files."
 CONVERT = "Choose an MLX version of the model, or convert it with `python -m mlx_vlm.convert`."
-DOWNLOAD_AGAIN = "Download the model again, completely."
+DOWNLOAD_AGAIN = "Download the whole model again."
 
 DAMAGED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
-"""What reading a file raises that is not what it should be."""
+"""What reading a damaged file raises."""
 
 
 def is_hub_name(model: str) -> bool:
-    """True for `org/name` that is no folder here."""
+    """True for `org/name` unless it is a folder."""
     return HUB_NAME.fullmatch(model) is not None and not Path(model).exists()
 
 
@@ -43,7 +43,7 @@ def check_model_folder(folder: Path) -> None:
         _check_weights(folder)
         _check_processor(folder, config)
     except FileNotFoundError as error:
-        message = f"{Path(error.filename).name} is missing: a link leads nowhere."
+        message = f"{Path(error.filename).name} is missing: its link is broken."
         raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN) from error
     except OSError as error:
         raise unreadable(error) from error
@@ -51,7 +51,7 @@ def check_model_folder(folder: Path) -> None:
 
 def unreadable(error: OSError) -> FatalError:
     message = f"Cannot read {error.filename}: {error.strerror}."
-    return FatalError("model_incomplete", message, "Check who may read the folder.")
+    return FatalError("model_incomplete", message, "Check the folder's permissions.")
 
 
 def _check_pointers(folder: Path) -> None:
@@ -70,7 +70,7 @@ def _check_config(folder: Path) -> dict:
     path = folder / "config.json"
     if not path.is_file():
         if visible(folder, "*.gguf"):
-            raise FatalError("unsupported_model", "The folder holds a GGUF model.", CONVERT)
+            raise FatalError("unsupported_model", "The folder contains a GGUF model.", CONVERT)
         inner = sorted(file.parent for file in folder.glob("**/config.json"))
         hint = f" Perhaps {inner[0]}." if inner else ""
         raise FatalError("model_incomplete", "The folder has no config.json.", CHOOSE + hint)
@@ -78,16 +78,16 @@ def _check_config(folder: Path) -> dict:
         config = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
         raise FatalError(
-            "model_incomplete", f"{path.name} is no JSON: {error}.", DOWNLOAD_AGAIN
+            "model_incomplete", f"{path.name} is not valid JSON: {error}.", DOWNLOAD_AGAIN
         ) from error
     if not isinstance(config, dict) or not config.get("model_type"):
-        raise FatalError("unsupported_model", f"{path.name} names no model_type.", CHOOSE)
+        raise FatalError("unsupported_model", f"{path.name} has no model_type.", CHOOSE)
     if config.get("model_file"):
         raise FatalError(
             "unsupported_model",
-            f"The model brings Python code of its own ({config['model_file']}), which mlx_vlm "
-            "would run unasked.",
-            "Choose a model of a type that mlx_vlm knows.",
+            f"The model comes with its own Python code ({config['model_file']}), which mlx_vlm "
+            "would run without asking.",
+            "Choose a model whose type mlx_vlm supports.",
         )
     check_quantization(config)
     return config
@@ -167,7 +167,7 @@ def _check_weights(folder: Path) -> None:
             message = f"All {len(indexed)} weight files are missing: {min(indexed)} ..."
             raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
         if visible(folder, "*.bin") or visible(folder, "*.pth"):
-            message = "The folder holds PyTorch weights, no .safetensors files."
+            message = "The folder contains PyTorch weights but no .safetensors files."
             raise FatalError("unsupported_model", message, CONVERT)
         raise FatalError(
             "model_incomplete", "The folder has no .safetensors files.", DOWNLOAD_AGAIN

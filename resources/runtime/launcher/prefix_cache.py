@@ -22,7 +22,7 @@ from other_version import other_version
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
     plan = apc_adapters.PrefixCachePlan
     as_expected = isinstance(getattr(plan, "strategy", None), property)
     names = ("self_check_model_apc", "hash_image_payload", "_tensor_content_hash")

@@ -53,7 +53,7 @@ def serve(listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
 
 
 class PrivateServer(uvicorn.Server):
-    """Tells when it accepts connections, and ends on SIGTERM alone."""
+    """Reports when it accepts connections, and ends on SIGTERM only."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)

@@ -52,7 +52,7 @@ KEPT_GRAMMARS = 8
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
     for holder, names in PATCHED.items():
         for name in names:
             if not hasattr(holder, name):
@@ -153,7 +153,7 @@ def _patch_waiting() -> None:
 
 
 def thinks(template: str, tokenizer: Any, start: str, end: str) -> bool:
-    """Whether a model thinks before it answers: its chat template knows of thinking, and a token
+    """Whether a model thinks before it answers: its chat template mentions thinking, and a token
     of its own ends a thought."""
     knows = any(word in template for word in ("enable_thinking", start, end))
     return knows and len(tokenizer.encode(end, add_special_tokens=False)) == 1

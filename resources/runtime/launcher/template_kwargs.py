@@ -16,7 +16,7 @@ FIELD = "sightglass_template_kwargs"
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
     arguments = generation.GenerationArguments
     if not hasattr(request_normalization, "_build_gen_args"):
         raise other_version("request_normalization._build_gen_args is missing")

@@ -2,7 +2,7 @@
 
 The request takes mlx_vlm's own way through its chat endpoint up to the place where it checks a
 stream's length (`_preflight_stream_context_budget`). There the prompt is preprocessed as for a
-generation, counted, and given up.
+generation, counted, and dropped.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Counted(HTTPException):
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
     preflight = getattr(openai, PREFLIGHT, None)
     if preflight is None or not hasattr(generation, "_count_prompt_tokens"):
         raise other_version(f"openai.{PREFLIGHT} is missing")
@@ -76,7 +76,7 @@ def _count(request: dict) -> int:
 
 
 def _forget_request() -> None:
-    """Takes back what mlx_vlm's metrics counted as a stream that began."""
+    """Reverts what mlx_vlm's metrics counted for the stream."""
     metrics = runtime.metrics
     with metrics._lock:
         metrics._requests_started -= 1

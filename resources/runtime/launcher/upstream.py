@@ -60,7 +60,7 @@ progress = Progress()
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
+    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
     for holder, names in PATCHED.items():
         for name in names:
             if not hasattr(holder, name):

@@ -20,8 +20,8 @@ from hub_errors import (
     check_online,
     check_token,
     free_bytes,
-    no_id,
-    told_in_words,
+    not_an_id,
+    explained,
     trusted_certificates,
 )
 from hub_file import Ears, HubFile, bring, hash_of
@@ -44,19 +44,19 @@ AT_ONCE = 4
 ANSWER_SECONDS = 30
 """huggingface_hub would wait for ever for a Hub that takes a question and never answers."""
 SPARE_BYTES = 100_000_000
-"""Left free on the disk: a Mac without any is no pleasure."""
+"""Left free on the disk."""
 
 
 def repository_folder(name: str) -> Path:
     if HUB_NAME.fullmatch(name) is None:
-        raise no_id(name)
+        raise not_an_id(name)
     return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
 
 
 def fetch(name: str, token: str | None, lines: LifeLines) -> None:
     """Says `planned`, `progress`, `waiting`, `verifying` and at last `fetched`."""
     token = token.strip() if token else None
-    with told_in_words(name, token):
+    with explained(name, token):
         check_online(name)
         check_endpoint()
         check_certificates()
@@ -85,8 +85,8 @@ def fetch(name: str, token: str | None, lines: LifeLines) -> None:
 
 def discard(name: str, lines: LifeLines) -> None:
     """Removes what has come of an unfinished download; a model that is here stays."""
-    with told_in_words(name, None):
-        # Nothing comes of what is no id.
+    with explained(name, None):
+        # An invalid id has no download.
         repository = repository_folder(name) if HUB_NAME.fullmatch(name) else None
         if repository is not None and (folder := repository / UNFINISHED).exists():
             with held_alone(folder, name):
@@ -101,7 +101,7 @@ def held_alone(folder: Path, name: str) -> AbstractContextManager:
     try:
         return FileLock(folder / "lock").acquire(timeout=0)
     except Timeout as error:
-        message = f"{name} is being downloaded already, by another window or command."
+        message = f"{name} is already being downloaded by another window or command."
         raise FatalError("busy", message, "Wait for it, or stop it there.") from error
 
 
@@ -150,8 +150,8 @@ def check_disk(bytes_to_come: int, folder: Path) -> None:
     if bytes_to_come + SPARE_BYTES <= free:
         return
     message = (
-        f"There is not enough room on the disk: {bytes_to_come / 1e9:.2f} GB are to come, and "
-        f"{free / 1e9:.2f} GB are free where {folder.parent} is."
+        f"Not enough disk space: {bytes_to_come / 1e9:.2f} GB are needed, and "
+        f"{free / 1e9:.2f} GB are free at {folder.parent}."
     )
     more = (bytes_to_come + SPARE_BYTES - free) / 1e9
     remedy = f"Free {more:.2f} GB more, or point HF_HOME to another disk."

@@ -1,4 +1,4 @@
-"""What can go wrong between here and the Hub, in words that a person can act on."""
+"""Errors of the Hugging Face Hub, explained with what to do about them."""
 
 import errno
 import os
@@ -27,10 +27,11 @@ from lines import FatalError
 
 NETWORK = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
 TRANSIENT = (408, 429, 500, 502, 503, 504)
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether it may work in a while, with nothing changed."""
+    """Whether a retry may succeed."""
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         return error.response.status_code in TRANSIENT
     if isinstance(error, httpx2.ProxyError) or certificate_problem(error) is not None:
@@ -39,8 +40,8 @@ def is_transient(error: Exception) -> bool:
 
 
 @contextmanager
-def told_in_words(name: str, token: str | None) -> Iterator[None]:
-    """Raises FatalError for whatever the work inside fails of."""
+def explained(name: str, token: str | None) -> Iterator[None]:
+    """Raises FatalError when the work inside fails, with a message for the user."""
     try:
         yield
     except FatalError:
@@ -50,8 +51,8 @@ def told_in_words(name: str, token: str | None) -> Iterator[None]:
 
 
 def hub_address() -> str:
-    """As a person may see it: without a user and a password."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "", constants.ENDPOINT)
+    """The Hub's address without user name and password."""
+    return CREDENTIALS.sub("", constants.ENDPOINT)
 
 
 def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
@@ -59,10 +60,11 @@ def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
     if isinstance(error, GatedRepoError):
         return gated(name, hub, has_token=bool(token or get_token()))
     if isinstance(error, RepositoryNotFoundError):
-        message = f"There is no model {name} on {hub}, or it is private."
-        return FatalError("model_not_found", message, "Check the id; a private one needs a token.")
+        message = f"{hub} has no model {name}, or it is private."
+        remedy = "Check the id. A private model needs a token."
+        return FatalError("model_not_found", message, remedy)
     if isinstance(error, HFValidationError):
-        return no_id(name)
+        return not_an_id(name)
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         return refused(error.response.status_code, hub)
     if (reason := certificate_problem(error)) is not None:
@@ -82,29 +84,26 @@ def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
         return FatalError(
             "network",
             f"{hub} cannot be reached through the proxy {proxy}.",
-            "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY, and the network connection; then go on.",
+            "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY, and the network connection. Then continue.",
         )
     if is_transient(error) or isinstance(error, FileMetadataError | httpx2.HTTPError):
         return FatalError(
             "network",
-            f"{hub} cannot be reached, or does not answer as a Hugging Face Hub.",
-            "Check the network connection, and HF_ENDPOINT if you use a mirror; then go on.",
+            f"{hub} cannot be reached, or is not a Hugging Face Hub.",
+            "Check the network connection, and HF_ENDPOINT if you use a mirror. Then continue.",
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         cache = Path(constants.HF_HUB_CACHE)
-        message = f"The disk is full: {free_bytes(cache) / 1e6:,.0f} MB are free where {cache} is."
-        return FatalError("disk_full", message, "Free some space, then go on: nothing is lost.")
+        message = f"The disk is full: {free_bytes(cache) / 1e6:,.0f} MB are free at {cache}."
+        return FatalError("disk_full", message, "Free some space, then continue. Nothing is lost.")
     if isinstance(error, ValueError | TypeError | KeyError | AssertionError):
-        message = f"{hub} answers otherwise than a Hugging Face Hub: {error}"[:300]
-        remedy = "Is there a portal to log in to, or another mirror in HF_ENDPOINT?"
+        message = f"{hub} did not answer like a Hugging Face Hub: {error}"[:300]
+        remedy = "Log in to the network if it asks you to. With a mirror, check HF_ENDPOINT."
         return FatalError("network", message, remedy)
     if isinstance(error, OSError) and error.filename:
         message = f"Cannot write {error.filename}: {error.strerror}."
-        return FatalError("cannot_write", message, "Check who may write there, and HF_HOME.")
+        return FatalError("cannot_write", message, "Check the folder's permissions, and HF_HOME.")
     return FatalError("failed", f"{type(error).__name__}: {error}"[:300], "Read the log.")
-
-
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def proxy_in_use() -> str | None:
@@ -117,22 +116,22 @@ def proxy_in_use() -> str | None:
     return None if proxy is None else CREDENTIALS.sub("", proxy)
 
 
-def no_id(name: str) -> FatalError:
-    message = f"{name} is not an id of the Hugging Face Hub."
-    remedy = "Give owner/name, such as mlx-community/Qwen3-VL-4B-Instruct-4bit."
+def not_an_id(name: str) -> FatalError:
+    message = f"{name} is not a Hugging Face model id."
+    remedy = "Use owner/name, such as mlx-community/Qwen3-VL-4B-Instruct-4bit."
     return FatalError("model_not_found", message, remedy)
 
 
 def check_endpoint() -> None:
-    """Raises FatalError when HF_ENDPOINT can be nobody's address."""
+    """Raises FatalError when HF_ENDPOINT is not a valid address."""
     try:
         address = urlsplit(constants.ENDPOINT)
         is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0
     except ValueError:
         is_address = False
     if not is_address or not constants.ENDPOINT.isprintable():
-        message = f"HF_ENDPOINT is no address of a Hub: {hub_address()!r}."
-        raise FatalError("network", message, "Give a URL, such as https://huggingface.co.")
+        message = f"HF_ENDPOINT is not the address of a Hub: {hub_address()!r}."
+        raise FatalError("network", message, "Set it to a URL, such as https://huggingface.co.")
 
 
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -161,7 +160,7 @@ def check_certificates() -> None:
             except (OSError, ValueError) as error:
                 raise FatalError(
                     "network",
-                    f"{name} names {path}, from which no certificates can be read: {error}"[:300],
+                    f"{name} is {path}, which has no readable certificates: {error}"[:300],
                     f"Set {name} to a PEM file with your company's certificates, or unset it.",
                 ) from error
 
@@ -219,44 +218,45 @@ def retry_after(error: Exception) -> float | None:
 
 
 def check_token(token: str | None) -> None:
-    """Raises FatalError for what cannot be sent as a token, without repeating it."""
+    """Raises FatalError for an invalid token, without repeating it."""
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
-        message = "The Hugging Face token has a character in it that no token has."
-        raise FatalError("bad_token", message, "Copy it again, as a whole and without more.")
+        message = "The Hugging Face token contains an invalid character."
+        raise FatalError("bad_token", message, "Copy the whole token again.")
 
 
 def gated(name: str, hub: str, *, has_token: bool) -> FatalError:
     page = f"{hub}/{name}"
     if has_token:
-        message = f"{name} is gated, and your Hugging Face token may not read it."
-        remedy = f"Accept its conditions on {page} with the account of the token."
+        message = f"{name} is gated, and your Hugging Face token has no access to it."
+        remedy = f"Accept its terms on {page} with the account of that token."
         return FatalError("gated", message, remedy)
-    message = f"{name} is gated: its authors ask you to accept their conditions first."
+    message = f"{name} is gated: you must accept its terms first."
     remedy = (
-        f"Accept them on {page}, then give a token of that account, in the app or as HF_TOKEN "
-        f"({hub}/settings/tokens makes one that may read)."
+        f"Accept them on {page}, then enter a token of that account in the app or set HF_TOKEN "
+        f"(create one with read access on {hub}/settings/tokens)."
     )
     return FatalError("gated", message, remedy)
 
 
 def refused(status: int, hub: str) -> FatalError:
     if status == 401:
-        message = f"{hub} does not know the Hugging Face token."
-        return FatalError("bad_token", message, f"Make a new one on {hub}/settings/tokens.")
+        message = f"{hub} rejected the Hugging Face token."
+        return FatalError("bad_token", message, f"Create a new one on {hub}/settings/tokens.")
     if status == 429:
-        message = f"{hub} refuses more requests from here for now (status 429)."
-        return FatalError("rate_limited", message, "Wait some minutes, or give a token: HF_TOKEN.")
+        message = f"{hub} has rate-limited this computer (status 429)."
+        remedy = "Wait a few minutes, or set a token in HF_TOKEN."
+        return FatalError("rate_limited", message, remedy)
     if status == 407:
-        message = "The proxy asks for a user name and a password (status 407)."
+        message = "The proxy requires a user name and password (status 407)."
         return FatalError(
-            "network", message, "Put them into HTTPS_PROXY: http://user:password@host."
+            "network", message, "Add them to HTTPS_PROXY: http://user:password@host."
         )
-    remedy = "Try again later." if status in TRANSIENT else "See what its page in a browser says."
+    remedy = "Try again later." if status in TRANSIENT else "Open it in a browser to see why."
     return FatalError("network", f"{hub} answered with status {status}.", remedy)
 
 
 def free_bytes(folder: Path) -> int:
-    """On the disk where the folder is, or is to be."""
+    """Free space on the disk of a folder, which may not exist yet."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free

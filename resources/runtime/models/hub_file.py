@@ -98,8 +98,8 @@ def bring(file: HubFile, folder: Path, token: str | None, ears: Ears) -> None:
         part.unlink()
     raise FatalError(
         "corrupted",
-        f"{file.path} arrived damaged twice: its hash is not the one that the Hub promises.",
-        "Try again later, or without the mirror or proxy between here and the Hub.",
+        f"{file.path} was damaged in two downloads: its hash differs from the Hub's.",
+        "Try again later, or without a mirror or proxy.",
     )
 
 

@@ -61,7 +61,7 @@ test('a $ref target that is used alone and in allOf is closed alone and open in 
   ]);
 });
 
-test('schemas that refer to themselves are prepared, however', () => {
+test('schemas that refer to themselves are prepared', () => {
   for (const schema of [
     { $ref: '#' },
     { allOf: [{ $ref: '#' }, a] },
@@ -112,12 +112,12 @@ const oneTarget = (D: object) => ({
 });
 
 for (const [what, schema] of [
-  ['alternatives that differ by none of many tags', { oneOf: [tag('a'), tag('b')] }],
+  ['alternatives that share a value in every tag', { oneOf: [tag('a'), tag('b')] }],
   [
-    'keywords under a long name that are not enforced',
+    'unsupported keywords under a long name',
     { properties: { ['n'.repeat(1e6)]: { properties: fields(3000, { not: {} }) } } },
   ],
-  ['a long reference to nothing', oneTarget({ $ref: `#/${'/'.repeat(1e6)}` })],
+  ['a long broken reference', oneTarget({ $ref: `#/${'/'.repeat(1e6)}` })],
   ['a target with many other fields', oneTarget({ ...a, allOf: [{}], ...fields(4900, 1) })],
 ] as const) {
   test(`${what} take less than three seconds to prepare`, () => {
@@ -141,7 +141,7 @@ test('a property may have a name that every JavaScript object has', () => {
   );
 });
 
-test('any JSON is prepared or refused by name, and never fails otherwise', () => {
+test('any JSON is prepared or refused by name', () => {
   const word = fc.constantFrom(
     ...[
       'type',

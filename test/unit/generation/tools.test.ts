@@ -16,12 +16,12 @@ const asFunction = ({ param: _, prepared: __, ...called }: ReturnType<typeof def
   function: called,
 });
 
-test('no tools are told as nothing', () => {
+test('without tools the runtime is sent none', () => {
   assert.deepEqual(toRuntimeTools(undefined), {});
 });
 
 for (const choice of ['auto', 'none'] as const) {
-  test(`tools the model may call are told as they are: ${choice}`, () => {
+  test(`tools that the model may call are sent unchanged: ${choice}`, () => {
     assert.deepEqual(toRuntimeTools({ functions: [look], choice }), {
       tools: [asFunction(look)],
       tool_choice: choice,
@@ -47,7 +47,7 @@ test('a model that must call is held to the schema of a call', () => {
   });
 });
 
-test('what schemas refer to within themselves is found where they have gone', () => {
+test('references within the schemas of several functions stay valid', () => {
   const size = {
     $defs: { Size: { type: 'number' } },
     properties: { size: { $ref: '#/$defs/Size' } },
@@ -60,7 +60,7 @@ test('what schemas refer to within themselves is found where they have gone', ()
   assert.deepEqual($defs, { f0_0: { type: 'number' }, f1_0: { type: 'number' } });
 });
 
-test('a function whose arguments nothing can be is not forced, and refused by name if alone', () => {
+test('a function without possible arguments is not forced, and is refused by name if it is alone', () => {
   const never = define('never', 0, { allOf: [{ type: 'string' }] });
   const only = toRuntimeTools({ functions: [never, look], choice: 'required' });
   assert.doesNotMatch(JSON.stringify(only['response_format']), /never/);

@@ -51,9 +51,9 @@ test('the contact is sent to image hosts', async (t) => {
 });
 
 for (const [status, retryAfter, expected] of [
-  [401, undefined, /wants a sign-in/],
-  [403, undefined, /refuses this download: name a contact with --contact/],
-  [429, '7', /limits downloads: try again in 7 s/],
+  [401, undefined, /requires signing in/],
+  [403, undefined, /refused this download: set a contact with --contact/],
+  [429, '7', /limits the download rate: try again in 7 s/],
   [503, 'soon', /is busy: try again later/],
   [404, undefined, /no image at this URL/],
 ] as const) {
