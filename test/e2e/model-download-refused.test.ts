@@ -23,12 +23,15 @@ test('a gated model says what to do, and comes with a token, which nobody else i
   await assert.rejects(client.downloads.start('owner/gated'), (error) => {
     assert.match(
       (error as Error).message,
-      /is gated: its authors ask.*\/owner\/gated, then give a token/,
+      /is gated: you must accept its terms.*\/owner\/gated, then enter a token/,
     );
     return reasonOf(error) === 'gated';
   });
   client.token = hub.strangersToken;
-  await assert.rejects(client.downloads.start('owner/gated'), /your Hugging Face token may not/);
+  await assert.rejects(
+    client.downloads.start('owner/gated'),
+    /your Hugging Face token has no access/,
+  );
   client.token = `${hub.token}x`;
   await assert.rejects(
     client.downloads.start('owner/gated'),
@@ -42,9 +45,12 @@ test('a gated model says what to do, and comes with a token, which nobody else i
 });
 
 hubTest('a model that is not there, and an id that is none, are told apart', async ({ client }) => {
-  await assert.rejects(client.downloads.start('owner/none'), /There is no model owner\/none on/);
-  await assert.rejects(client.downloads.start('none'), /none is not an id of the Hugging Face Hub/);
-  await assert.rejects(client.downloads.start('../a/b'), /is not an id of the Hugging Face Hub/);
+  await assert.rejects(
+    client.downloads.start('owner/none'),
+    /has no model owner\/none, or it is private/,
+  );
+  await assert.rejects(client.downloads.start('none'), /none is not a Hugging Face model id/);
+  await assert.rejects(client.downloads.start('../a/b'), /is not a Hugging Face model id/);
 });
 
 hubTest(
