@@ -33,6 +33,8 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
 };
 const FILE_HEADER_BYTES = 14;
 const CORE_HEADER_BYTES = 12;
+/** OS/2's second header may be cut after any field from here on; what is left out is 0. */
+const MIN_HEADER_BYTES = 16;
 /** A few milliseconds of work. */
 const PIXELS_PER_TURN = 500_000;
 const MASKS_5551: Masks = [0x7c00, 0x03e0, 0x001f];
@@ -44,17 +46,22 @@ export function readBitmap(bytes: Buffer): Bitmap {
   const headerBytes = bytes.readUInt32LE(14);
   const core = headerBytes === CORE_HEADER_BYTES;
   if (bytes.length < FILE_HEADER_BYTES + headerBytes + 12) throw createIncompleteError();
-  const compression = core ? 0 : bytes.readUInt32LE(30);
-  const bitsPerPixel = bytes.readUInt16LE(core ? 24 : 28);
-  if ((!core && headerBytes < 40) || ![1, 2, 4, 8, 16, 24, 32].includes(bitsPerPixel)) {
-    throw createUnsupportedError(`one of ${bitsPerPixel} bits per pixel`);
+  if (!core && headerBytes < MIN_HEADER_BYTES) {
+    throw createUnsupportedError(`one with a header of ${headerBytes} bytes`);
   }
+  const field = (at: number) =>
+    at + 4 <= FILE_HEADER_BYTES + headerBytes ? bytes.readUInt32LE(at) : 0;
+  const compression = core ? 0 : field(30);
+  const bitsPerPixel = bytes.readUInt16LE(core ? 24 : 28);
   const packed = [3, 6].includes(compression) && [16, 32].includes(bitsPerPixel);
   const isRunLength =
     (compression === 1 && bitsPerPixel === 8) || (compression === 2 && bitsPerPixel === 4);
   if (compression !== 0 && !packed && !isRunLength) {
     const name = COMPRESSIONS[compression] ?? `compression ${compression}`;
     throw createUnsupportedError(`one with ${name} and ${bitsPerPixel} bits per pixel`);
+  }
+  if (![1, 2, 4, 8, 16, 24, 32].includes(bitsPerPixel)) {
+    throw createUnsupportedError(`one of ${bitsPerPixel} bits per pixel`);
   }
 
   const width = core ? bytes.readUInt16LE(18) : bytes.readInt32LE(18);
@@ -64,7 +71,7 @@ export function readBitmap(bytes: Buffer): Bitmap {
   if (width <= 0 || height === 0) throw createUnsupportedError(`a size of ${width}x${height}`);
 
   const paletteEntryBytes = core ? 3 : 4;
-  const colors = (core ? 0 : bytes.readUInt32LE(46)) || 2 ** bitsPerPixel;
+  const colors = (core ? 0 : field(46)) || 2 ** bitsPerPixel;
   const masksBytes = packed && headerBytes === 40 ? (compression === 6 ? 16 : 12) : 0;
   const paletteStart = FILE_HEADER_BYTES + headerBytes + masksBytes;
   const unpacked = bitsPerPixel === 16 ? MASKS_5551 : MASKS_8888;

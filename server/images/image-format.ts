@@ -17,6 +17,8 @@ const SIGNATURES: readonly (readonly [ImageFormat, string])[] = [
   ['tiff', 'MM\0+'],
 ];
 
+const FITS = 'SIMPLE  =';
+
 /** As much of a file as its kind is judged by: bounds the detector's work on hostile files. */
 const HEAD_BYTES = 8192;
 
@@ -74,7 +76,32 @@ const NAMES: Readonly<Record<string, string>> = {
   zip: 'a zip archive',
   gz: 'gzip data',
   xml: 'XML',
+  cfb: 'an OLE compound file, such as an older Office document',
 };
+
+/** Image formats that the detector does not know or takes for others. `?` stands for any byte. */
+const OTHER_SIGNATURES: readonly (readonly [string, string])[] = [
+  ['a DirectDraw surface (DDS)', 'DDS '],
+  ['an SGI image', '\x01\xda'],
+  ['FITS', FITS],
+  ['QOI', 'qoif'],
+  ['BLP', 'BLP1'],
+  ['BLP', 'BLP2'],
+  ['PCX', '\x0a?\x01\x01'],
+  ['PCX', '\x0a?\x01\x02'],
+  ['PCX', '\x0a?\x01\x04'],
+  ['PCX', '\x0a?\x01\x08'],
+  ['PCX of several pages (DCX)', '\xb1\x68\xde\x3a'],
+  ['a Sun raster image', '\x59\xa6\x6a\x95'],
+  ['a FLIC animation (FLI)', '????\x11\xaf'],
+  ['a FLIC animation (FLC)', '????\x12\xaf'],
+  ['a Windows metafile (WMF)', '\xd7\xcd\xc6\x9a'],
+  ['a Windows metafile (EMF)', `\x01\0\0\0${'?'.repeat(36)} EMF`],
+  ['a bitmap without its file header (DIB)', '(\0\0\0????????\x01\0'],
+  ['GD', '\xff\xff????\0'],
+  ['GD', '\xff\xfe????\x01'],
+  ['GD', 'gd2\0'],
+];
 
 /** Image formats without a signature at their start, or with several kinds behind one signature. */
 function nameImage(bytes: Buffer): string | undefined {
@@ -86,9 +113,8 @@ function nameImage(bytes: Buffer): string | undefined {
   if (head.slice(128, 132) === 'DICM') return 'DICOM';
   if (head.startsWith('\xff\x4f\xff\x51')) return 'JPEG 2000';
   if (head.startsWith('\xc5\xd0\xd3\xc6')) return 'EPS';
-  if (head.startsWith('DDS ')) return 'a DirectDraw surface (DDS)';
-  if (head.startsWith('\x01\xda')) return 'an SGI image';
-  if (head.startsWith('SIMPLE  =')) return 'FITS';
+  const known = OTHER_SIGNATURES.find(([, signature]) => startsWith(head, signature))?.[0];
+  if (known !== undefined) return known;
   if (isTarga(bytes)) return 'Targa (TGA)';
   return undefined;
 }
@@ -136,6 +162,7 @@ function nameText(bytes: Buffer): [string, string] | undefined {
   if (text.startsWith('%!PS')) {
     return [text.slice(0, 40).includes('EPSF') ? 'EPS' : 'PostScript', CONVERT];
   }
+  if (text.startsWith(FITS)) return ['FITS', CONVERT];
   if (text.startsWith('%PDF')) return ['PDF', 'Send a page of it as PNG or JPEG.'];
   if (text.startsWith('{') || text.startsWith('[')) return ['JSON', SEND_IMAGE];
   if (/^#define\s+\S+_width\b/.test(text)) return ['XBM', CONVERT];

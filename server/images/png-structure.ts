@@ -84,5 +84,6 @@ function findDamage(bytes: Buffer, chunks: readonly Chunk[]): string | undefined
   const broken = chunks.find((chunk) => NEEDED.has(chunk.type) && !isIntact(bytes, chunk));
   if (broken !== undefined) return `the checksum of its ${broken.type} chunk is wrong`;
   const isEnded = chunks.at(-1)?.type === 'IEND' || chunks.length === MAX_CHUNKS;
-  return isEnded ? undefined : 'it ends too early';
+  if (!isEnded) return 'it ends too early';
+  return chunks.some(({ type }) => type === 'IDAT') ? undefined : 'it has no pixel data (IDAT)';
 }

@@ -198,11 +198,14 @@ function countExtra({ samples, photometric, extraSamples }: Directory): number {
 
 /**
  * Channels that are not transparency: TIFF 6.0, page 31, calls ExtraSamples 0 unspecified. Only the
- * first may be transparency, since that is the only one that decoders read so.
+ * first may be transparency, since that is the only one that decoders read so. Writers that leave the
+ * tag out mean transparency by a fourth channel of RGB, and viewers take it for that.
  */
 function countExtraChannels(directory: Directory): number {
   const extra = countExtra(directory);
-  const isAlpha = [1, 2].includes(directory.extraSamples?.[0] ?? 0);
+  const { extraSamples, photometric } = directory;
+  const isAlpha =
+    extraSamples === undefined ? photometric?.[0] === 2 : [1, 2].includes(extraSamples[0] ?? 0);
   return isAlpha && extra === 1 ? 0 : extra;
 }
 

@@ -137,6 +137,7 @@ test('a BMP of two colors is read bit by bit', async () => {
   );
 });
 
+const RED_PIXEL = { create: { width: 1, height: 1, channels: 3, background: 'red' } } as const;
 const PIXEL: Layout = { bits: 32, size: [1, 1], rows: [[10, 20, 30, 0]] };
 const MASKS = [0xff0000, 0xff00, 0xff];
 
@@ -186,6 +187,29 @@ async function colorsOf(bytes: Buffer): Promise<string> {
   });
   return `${names.slice(0, 3).join('')} ${names.slice(3).join('')}`;
 }
+
+test('a header of OS/2 may end after its first fields', async () => {
+  const rows = [
+    [2, 0, 0],
+    [0, 1, 3],
+  ];
+  const whole = encode({ bits: 8, size: [3, 2], palette: PALETTE, rows });
+  const short = Buffer.concat([whole.subarray(0, 30), whole.subarray(54, 54 + PALETTE.length)]);
+  short.writeUInt32LE(16, 14);
+  const unused = Buffer.alloc(256 * 4 - PALETTE.length);
+  const bytes = Buffer.concat([short, unused, whole.subarray(54 + PALETTE.length)]);
+  bytes.writeUInt32LE(short.length + unused.length, 10);
+  assert.equal(await colorsOf(bytes), WANTED);
+});
+
+test('a BMP that holds a JPEG or PNG is refused for that, and for an unknown header', async () => {
+  const head = encode({ ...PIXEL, bits: 0, rows: [], compression: 4 });
+  const embedded = Buffer.concat([head, await sharp(RED_PIXEL).jpeg().toBuffer()]);
+  await assert.rejects(load(embedded), { message: /embedded JPEG/ });
+  const unknown = encode(PIXEL);
+  unknown.writeUInt32LE(15, 14);
+  await assert.rejects(load(unknown), { message: /a header of 15 bytes/ });
+});
 
 test('an alpha of 0 in a BMP hides nothing', async () => {
   const masks = [...MASKS, 0xff000000];

@@ -109,3 +109,12 @@ test('frames that are left out are counted', async () => {
     assert.deepEqual((await load(bytes)).parts, { count: 3, unit: 'frames' });
   }
 });
+
+test('a PNG without pixels is damaged for that reason', async () => {
+  const bytes = await drawShape({ shape: 'circle', color: 'red' });
+  const empty = Buffer.concat([bytes.subarray(0, 33), bytes.subarray(-12)]);
+  await assert.rejects(load(empty), {
+    code: 'image_unreadable',
+    message: /no pixel data \(IDAT\)/,
+  });
+});

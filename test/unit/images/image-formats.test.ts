@@ -125,6 +125,12 @@ const NO_PICTURES: [string, string | Buffer][] = [
   ['HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0', 'latin1')],
   ['AVIF', Buffer.from('\0\0\0\x18ftypavif\0\0\0\0', 'latin1')],
   ['JPEG XL', Buffer.from([0xff, 0x0a, 1, 2, 3])],
+  ['FITS', `${'SIMPLE  =                    T'.padEnd(80)}${'END'.padEnd(80)}`],
+  ['QOI', Buffer.from('qoif\0\0\0\x08\0\0\0\x08\x03\0', 'latin1')],
+  ['PCX', Buffer.from('\x0a\x05\x01\x08\0\0\0\0\x07\0\x07\0', 'latin1')],
+  ['a FLIC animation \\(FLI\\)', Buffer.from('\x80\0\0\0\x11\xaf\x01\0', 'latin1')],
+  ['a Windows metafile \\(WMF\\)', Buffer.from('\xd7\xcd\xc6\x9a\0\0\0\0', 'latin1')],
+  ['GD', Buffer.from('\xff\xff\0\x80\0\x80\0\x01\0\xff\xff\xff', 'latin1')],
   ['text, not an image', 'BM is not always a bitmap'],
   ['an unknown format', Buffer.from([1])],
 ];
