@@ -83,3 +83,23 @@ const around = (angle: number, radius = 1): Point => [
 function turn([x, y]: Point, quarters: number): Point {
   return quarters === 0 ? [x, y] : turn([-y, x], quarters - 1);
 }
+
+/** The image as a JPEG with a color profile that exchanges red and blue. */
+export async function exchangeRedAndBlue(image: Buffer): Promise<Buffer> {
+  const { icc } = await sharp(
+    await sharp(image).withIccProfile('srgb').png().toBuffer(),
+  ).metadata();
+  if (icc === undefined) throw new TypeError('sharp has added no profile.');
+  // The directory of tags says where each color is: exchange two names.
+  for (let at = 132; at < 132 + 12 * icc.readUInt32BE(128); at += 12) {
+    const name = icc.toString('latin1', at, at + 4);
+    if (name === 'rXYZ') icc.write('bXYZ', at, 'latin1');
+    if (name === 'bXYZ') icc.write('rXYZ', at, 'latin1');
+  }
+  const jpeg = await sharp(image).jpeg().toBuffer();
+  // JPEG's APP2 (ICC.1, B.4).
+  const data = Buffer.concat([Buffer.from('ICC_PROFILE\0\x01\x01', 'latin1'), icc]);
+  const head = Buffer.from([0xff, 0xe2, 0, 0]);
+  head.writeUInt16BE(data.length + 2, 2);
+  return Buffer.concat([jpeg.subarray(0, 2), head, data, jpeg.subarray(2)]);
+}
