@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { postTo } from '../support/api.ts';
+import { eventsOf, postTo } from '../support/api.ts';
 import { post, question, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService } from '../support/service.ts';
@@ -202,3 +202,55 @@ test('Responses and Messages take a schema in their own words', async () => {
   const message = await postTo(running.url, '/v1/messages', asked);
   assert.ok(['red', 'blue'].includes(JSON.parse(message.body.content[0].text).color));
 });
+
+for (const [api, path, ask] of [
+  [
+    'chat completions',
+    '/v1/chat/completions',
+    (schema: unknown) => ({
+      ...question(image, { logprobs: true, top_logprobs: 1 }),
+      response_format: { type: 'json_schema', json_schema: { name: 'word', schema } },
+    }),
+  ],
+  [
+    'Responses',
+    '/v1/responses',
+    (schema: unknown) => ({
+      input: [{ role: 'user', content: [{ type: 'input_image', image_url: image }] }],
+      include: ['message.output_text.logprobs'],
+      text: { format: { type: 'json_schema', name: 'word', schema } },
+    }),
+  ],
+] as const) {
+  test(`the bytes of logprobs on ${api} are the text’s UTF-8, also within a character`, async () => {
+    const word = {
+      type: 'object',
+      properties: { word: { enum: ['日本é🙂'] } },
+      required: ['word'],
+    };
+    const body = ask(word);
+    const whole = await postTo(running.url, path, body);
+    const chat = whole.body.choices?.[0];
+    const part = whole.body.output?.[0].content[0];
+    const entries = chat?.logprobs.content ?? part.logprobs;
+    const events = await eventsOf(running.url, path, { ...body, stream: true });
+    const streamed = events.flatMap(({ data }) =>
+      data.type === 'response.output_text.done'
+        ? []
+        : (data.choices?.[0]?.logprobs?.content ?? data.logprobs ?? []),
+    );
+    const text = JSON.stringify({ word: '日本é🙂' });
+    assert.deepEqual(
+      [chat?.message.content ?? part.text, joinBytes(entries), joinBytes(streamed)].map(compact),
+      [text, text, text],
+    );
+  });
+}
+
+function joinBytes(entries: readonly { bytes: number[] }[]): string {
+  return Buffer.from(entries.flatMap(({ bytes }) => bytes)).toString();
+}
+
+function compact(json: string): string {
+  return JSON.stringify(JSON.parse(json));
+}
