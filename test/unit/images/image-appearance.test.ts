@@ -76,7 +76,7 @@ test('an intact JPEG of 12 bits is named, not called damaged', async () => {
   });
 });
 
-test('frames that are left out are counted', async () => {
+test('frames and pages that are left out are counted', async () => {
   const frames = await Promise.all(
     ['red', 'blue', 'green'].map((background) =>
       sharp({ create: { ...red.create, background } })
@@ -84,11 +84,15 @@ test('frames that are left out are counted', async () => {
         .toBuffer(),
     ),
   );
-  for (const format of ['gif', 'webp'] as const) {
+  for (const [format, unit] of [
+    ['gif', 'frames'],
+    ['webp', 'frames'],
+    ['tiff', 'pages'],
+  ] as const) {
     const bytes = await sharp(frames, { join: { animated: true } })
       .toFormat(format)
       .toBuffer();
-    assert.deepEqual((await load(bytes)).parts, { count: 3, unit: 'frames' });
+    assert.deepEqual((await load(bytes)).parts, { count: 3, unit });
   }
 });
 
@@ -99,4 +103,40 @@ test('a PNG without pixels is damaged for that reason', async () => {
     code: 'image_unreadable',
     message: /no pixel data \(IDAT\)/,
   });
+});
+
+test('what the first frame of a GIF does not cover is white', async () => {
+  const gif = await sharp(red).gif().toBuffer();
+  gif.writeUInt16LE(2 * gif.readUInt16LE(6), 6);
+  const loaded = await load(gif);
+  const pixels = await sharp(loaded.dataUrl.bytes).removeAlpha().raw().toBuffer();
+  assert.deepEqual([...pixels.subarray(3 * (loaded.width - 1), 3 * loaded.width)], [255, 255, 255]);
+  assert.equal(loaded.width, 2 * red.create.width);
+});
+
+test('a PNG in Apple’s own format is named, not called damaged', async () => {
+  const bytes = await sharp(red).png().toBuffer();
+  const chunk = Buffer.from('\0\0\0\x04CgBI\x50\0\x20\x02\0\0\0\0', 'latin1');
+  const apple = Buffer.concat([bytes.subarray(0, 8), chunk, bytes.subarray(8)]);
+  await assert.rejects(load(apple), { code: 'image_unsupported_format', message: /CgBI/ });
+});
+
+test('the reason for refusing an image is its own, whatever fails beside it', async () => {
+  const whole = await drawShape({ shape: 'star', color: 'green' });
+  const jpeg = await sharp(whole).jpeg().toBuffer();
+  const gif = await sharp(whole).gif().toBuffer();
+  const broken = [
+    whole.subarray(0, whole.length / 2),
+    Buffer.concat([whole.subarray(0, 33), whole.subarray(-12)]),
+    jpeg.subarray(0, jpeg.length / 2),
+    gif.subarray(0, gif.length / 2),
+    Buffer.concat([Buffer.from('II*\0\x08\0\0\0', 'latin1'), whole]),
+  ];
+  const reason = (bytes: Buffer) => load(bytes).then(String, (error: Error) => error.message);
+  const alone: string[] = [];
+  for (const bytes of broken) alone.push(await reason(bytes));
+  assert.equal(new Set(alone).size, broken.length, alone.join('\n'));
+  for (let round = 0; round < 20; round++) {
+    assert.deepEqual(await Promise.all(broken.map(reason)), alone);
+  }
 });
