@@ -243,12 +243,21 @@ function resolveDemoModel(path: string, demoModel: string): string {
 
 function openConf(folder: string, notices: string[]): Conf<Stored> {
   const open = () =>
-    new Conf<Stored>({ cwd: folder, configName: 'settings', configFileMode: 0o600 });
+    new Conf<Stored>({
+      cwd: folder,
+      configName: 'settings',
+      configFileMode: 0o600,
+      // Some editors write a byte order mark.
+      deserialize: (text) => JSON.parse(text.replace(/^\ufeff/, '')),
+    });
   try {
     return open();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (!(error instanceof SyntaxError) && code !== 'EISDIR') throw error;
+    // A file written under sudo may be another user's, in a folder that is still the person's own.
+    if (!(error instanceof SyntaxError) && !['EISDIR', 'EACCES', 'EPERM'].includes(code ?? '')) {
+      throw error;
+    }
     const aside = join(folder, `settings-unreadable-${Date.now()}.json`);
     renameSync(join(folder, 'settings.json'), aside);
     notices.push(`The settings could not be read. They are set aside as ${aside}.`);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -84,6 +84,25 @@ test('a file that is no JSON is set aside, and said', async () => {
   assert.match(store.notices.join(), /set aside as .*settings-unreadable-/);
   const aside = (await readdir(folder)).find((name) => name.startsWith('settings-unreadable-'));
   assert.equal(await readFile(join(folder, aside ?? ''), 'utf8'), '{"settings": {');
+});
+
+test('a byte order mark before the settings is skipped', async () => {
+  await writeFile(file(), `\ufeff${JSON.stringify({ settings: { queueSize: 7 } })}`);
+  const store = await open();
+  assert.deepEqual([store.settings.queueSize, store.notices], [7, []]);
+  await store.save({ ...store.settings, port: 9000 });
+  assert.equal((await open()).settings.queueSize, 7);
+});
+
+const isRoot = process.getuid?.() === 0;
+const skip = isRoot && 'root may read every file';
+test('a file that may not be read is set aside, and said', { skip }, async () => {
+  await writeFile(file(), '{}');
+  await chmod(file(), 0);
+  const store = await open();
+  assert.match(store.notices.join(), /set aside as .*settings-unreadable-/);
+  await store.save({ ...store.settings, port: 9000 });
+  assert.equal((await open()).settings.port, 9000);
 });
 
 test('a value that is not valid has its default, and takes no other with it', async () => {
