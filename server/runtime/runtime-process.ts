@@ -33,7 +33,7 @@ export interface LaunchOptions {
  * @throws when the folder cannot be created
  */
 export function launchRuntime({ command, modelPath, log, onLine }: LaunchOptions): RuntimeProcess {
-  const folder = mkdtempSync(join(tmpdir(), 'sightglass-'));
+  const folder = createSocketFolder();
   const socketPath = join(folder, 'runtime.sock');
   const args = [...command.args, `--socket=${socketPath}`, `--model=${modelPath}`];
   const schema = LauncherLine;
@@ -54,6 +54,16 @@ export function launchRuntime({ command, modelPath, log, onLine }: LaunchOptions
     stop: () => python.stop(),
     kill: () => python.kill(),
   };
+}
+
+function createSocketFolder(): string {
+  const parent = tmpdir();
+  try {
+    return mkdtempSync(join(parent, 'sightglass-'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`The temporary folder ${parent} cannot be used (${code}).`, { cause: error });
+  }
 }
 
 function isStarted({ signal, exitCode }: PythonEnd): boolean {

@@ -333,7 +333,7 @@ export class RuntimeSupervisor {
     } catch (error) {
       log.error({ err: error }, 'the runtime could not be launched');
       const { message } = error as Error;
-      const remedy = 'Check that the temporary folder is writable and has free space.';
+      const remedy = 'Set TMPDIR to a folder that exists, is writable and has free space.';
       const failure = { reason: 'launch_failed', message, remedy };
       this.#apply({ type: 'fatal', failure });
       this.#apply({ type: 'exit', reason: message });
