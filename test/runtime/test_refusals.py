@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import shutil
@@ -195,6 +196,24 @@ def test_an_id_that_was_not_downloaded_is_told_with_the_command_that_does_it(sta
     assert fatal["reason"] == "model_not_found"
     assert "nobody/nothing is neither a folder here" in fatal["message"]
     assert "sightglass models fetch nobody/nothing" in fatal["remedy"]
+
+
+@pytest.mark.parametrize("ref", ["main", "v1.0", "refs/pr/1"])
+def test_a_model_downloaded_by_a_tag_or_branch_is_found(monkeypatch, tmp_path, ref):
+    import hub_cache
+
+    commit = "0123456789" * 4
+    repository = tmp_path / "models--acme--demo"
+    shutil.copytree(DEMO, repository / "snapshots" / commit)
+    (repository / "refs" / ref).parent.mkdir(parents=True, exist_ok=True)
+    (repository / "refs" / ref).write_text(commit)
+    monkeypatch.setattr(hub_cache.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(
+        hub_cache,
+        "snapshot_download",
+        functools.partial(hub_cache.snapshot_download, cache_dir=tmp_path),
+    )
+    assert hub_cache.cached_folder("acme/demo") == repository / "snapshots" / commit
 
 
 def test_a_missing_folder_is_told_before_anything_is_loaded(start, tmp_path):

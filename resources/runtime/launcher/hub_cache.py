@@ -1,9 +1,11 @@
 """Where huggingface_hub keeps the models that were downloaded. Never asks the network."""
 
+import contextlib
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
+from huggingface_hub.file_download import repo_folder_name
 from lines import FatalError
 from model_folder import unreadable
 
@@ -28,9 +30,7 @@ def cached_folder(name: str) -> Path:
     """The folder of the newest complete download. Raises FatalError if there is none."""
     remedy = f"Download it in the app, or with `sightglass models fetch {name}`."
     try:
-        folder = snapshot_download(
-            name, local_files_only=True, allow_patterns=MODEL_FILES, ignore_patterns=DOT_FILES
-        )
+        folder = _snapshot(name)
     except IncompleteSnapshotError as error:
         message = f"The download of {name} is not complete."
         raise FatalError("model_incomplete", message, remedy) from error
@@ -40,3 +40,36 @@ def cached_folder(name: str) -> Path:
         message = f"{name} is neither a folder here nor a model that was downloaded."
         raise FatalError("model_not_found", message, remedy) from error
     return Path(folder)
+
+
+def _snapshot(name: str) -> str:
+    """The main branch's, or else the latest of those downloaded by a tag or another branch: such a
+    cache has no `refs/main`."""
+    try:
+        return _complete(name, None)
+    except IncompleteSnapshotError:
+        raise
+    except LocalEntryNotFoundError:
+        for commit in _commits(name):
+            with contextlib.suppress(LocalEntryNotFoundError):
+                return _complete(name, commit)
+        raise
+
+
+def _complete(name: str, revision: str | None) -> str:
+    return snapshot_download(
+        name,
+        revision=revision,
+        local_files_only=True,
+        allow_patterns=MODEL_FILES,
+        ignore_patterns=DOT_FILES,
+    )
+
+
+def _commits(name: str) -> list[str]:
+    """What the tags and branches in the cache refer to, the latest first. Not every snapshot: one
+    that is still downloading has no reference yet."""
+    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
+    refs = [each for each in (folder / "refs").rglob("*") if each.is_file()]
+    latest_first = sorted(refs, key=lambda each: -each.stat().st_mtime)
+    return [each.read_text("utf-8").strip() for each in latest_first]
