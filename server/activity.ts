@@ -1,4 +1,5 @@
 import { ChangeNotice } from './queue/change-notice.ts';
+import { Pace } from './queue/pace.ts';
 
 /** How a request ended, as the log and the panel say it. */
 export type Outcome = 'ok' | 'client_gone' | 'cancelled' | (string & {});
@@ -51,6 +52,7 @@ export class Activity {
   readonly #active = new Map<string, Entry>();
   readonly #recent: RequestRecord[] = [];
   #endedTokens = 0;
+  readonly #streamPace = new Pace();
   readonly #idle: (() => void)[] = [];
   readonly #notice = new ChangeNotice();
   readonly #textOnly = new Map<string, TextOnlyClient>();
@@ -65,6 +67,22 @@ export class Activity {
   /** Streams being served, all of which are running. */
   get streams(): number {
     return [...this.#active.values()].filter(({ record }) => record.stream).length;
+  }
+
+  /**
+   * About how long until one of the streams being served ends, by how long the last ones took.
+   * Before the first has ended, as long again as the oldest has taken. Undefined if there is none.
+   */
+  nextStreamEndMs(now = Date.now()): number | undefined {
+    const ages = [...this.#active.values()].flatMap(({ record }) =>
+      record.stream ? [now - record.arrivedAt] : [],
+    );
+    if (ages.length === 0) return undefined;
+    const oldestMs = Math.max(...ages);
+    const { meanMs } = this.#streamPace;
+    if (meanMs === undefined) return oldestMs;
+    // An overdue one may end at any time: on average, one ends each `meanMs / ages.length`.
+    return Math.max(meanMs - oldestMs, meanMs / ages.length);
   }
 
   /** Requests in flight. */
@@ -143,6 +161,9 @@ export class Activity {
   end(record: RequestRecord, outcome: Outcome): void {
     record.endedAt = Date.now();
     record.outcome = outcome;
+    if (record.stream && record.firstTokenAt !== undefined) {
+      this.#streamPace.add(record.endedAt - record.arrivedAt);
+    }
     this.#active.delete(record.id);
     this.#endedTokens += record.tokens;
     this.#recent.unshift(record);

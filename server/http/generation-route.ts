@@ -212,9 +212,9 @@ function contextLengthOf({ runtime }: Deps): number | null {
   return runtime.state.phase === 'ready' ? runtime.state.model.context_length : null;
 }
 
-function refuseTooManyStreams({ activity, settings, queue }: Deps): void {
+function refuseTooManyStreams({ activity, settings }: Deps): void {
   if (activity.streams < (settings.maxStreams ?? Number.POSITIVE_INFINITY)) return;
-  throw new AtCapacityError('too_many_streams', retryAfterSeconds(queue));
+  throw new AtCapacityError('too_many_streams', retryAfterSeconds(activity.nextStreamEndMs()));
 }
 
 function headOf(

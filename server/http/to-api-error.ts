@@ -25,7 +25,7 @@ import {
 export function toApiError(error: unknown, queue: RequestQueue): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof QueueFullError) {
-    return new AtCapacityError('queue_full', retryAfterSeconds(queue));
+    return new AtCapacityError('queue_full', retryAfterSeconds(queue.estimatedWaitMs()));
   }
   if (error instanceof QueueTimeoutError) return new DeadlineError(error.timeoutMs);
   if (error instanceof QueueClosedError) {
@@ -64,7 +64,7 @@ export function toApiError(error: unknown, queue: RequestQueue): ApiError {
   return new ApiError('internal error', { status: 500, type: 'server_error', cause: error });
 }
 
-/** What the queue's measured pace says about when to come back, in whole seconds. */
-export function retryAfterSeconds(queue: RequestQueue): number {
-  return Math.max(1, Math.ceil((queue.estimatedWaitMs() ?? 0) / 1000));
+/** When to come back, in whole seconds, if there may be room in `waitMs`. */
+export function retryAfterSeconds(waitMs: number | undefined): number {
+  return Math.max(1, Math.ceil((waitMs ?? 0) / 1000));
 }

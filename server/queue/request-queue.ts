@@ -72,11 +72,16 @@ export class RequestQueue {
     return this.#notice.onChange(listener);
   }
 
-  /** How long a job that comes now would wait, by the latest pace. Undefined until one has ended. */
+  /**
+   * How long a job that comes now would wait, by the latest pace. Until the first has ended, as if
+   * each took as long as the oldest has so far. Undefined before the first has started.
+   */
   estimatedWaitMs(): number | undefined {
-    if (this.#pace.meanMs === undefined) return undefined;
+    const [oldest] = this.#running;
+    const meanMs = this.#pace.meanMs ?? oldest?.ranMs;
+    if (meanMs === undefined) return undefined;
     if (this.#canStart) return 0;
-    return (this.#pace.meanMs * (this.#waitingCount + 1)) / this.#limits.maxConcurrency;
+    return (meanMs * (this.#waitingCount + 1)) / this.#limits.maxConcurrency;
   }
 
   /**

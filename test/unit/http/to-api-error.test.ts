@@ -134,6 +134,6 @@ test('what is told to clients already is told as it is', () => {
 });
 
 test('Retry-After is the wait in whole seconds, and never less than one', () => {
-  const seconds = [undefined, 0, 1, 1000, 1001].map((ms) => retryAfterSeconds(queueOf(ms)));
+  const seconds = [undefined, 0, 1, 1000, 1001].map(retryAfterSeconds);
   assert.deepEqual(seconds, [1, 1, 1, 1, 2]);
 });

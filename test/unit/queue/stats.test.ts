@@ -97,6 +97,7 @@ test('the wait is estimated from the pace of the latest jobs, the line and the c
   const estimates = [desk.queue.estimatedWaitMs()];
   desk.submitAll('a', 'b', 'c', 'd');
   t.mock.timers.tick(1000);
+  estimates.push(desk.queue.estimatedWaitMs());
   await desk.finish('a');
   estimates.push(desk.queue.estimatedWaitMs());
   t.mock.timers.tick(2000);
@@ -106,5 +107,5 @@ test('the wait is estimated from the pace of the latest jobs, the line and the c
   estimates.push(desk.queue.estimatedWaitMs());
   await desk.finish('c');
   estimates.push(desk.queue.estimatedWaitMs());
-  assert.deepEqual(estimates, [undefined, 3000, 2400, 600, 0]);
+  assert.deepEqual(estimates, [undefined, 4000, 3000, 2400, 600, 0]);
 });
