@@ -4,7 +4,12 @@ import { pick, runtimeParameters } from '../openai/compatibility.ts';
 import { toTools } from '../openai/function-tool.ts';
 import { findIgnored, type IgnoredFields } from '../openai/ignored-fields.ts';
 import { parseBody } from '../openai/invalid-request.ts';
-import { readSpellings, readStops, readTokenLimit } from '../openai/other-servers.ts';
+import {
+  readContinuation,
+  readSpellings,
+  readStops,
+  readTokenLimit,
+} from '../openai/other-servers.ts';
 import { toResponseFormat } from '../openai/structured-output.ts';
 import { toMessageBody } from './message-body.ts';
 import { MessageEvents } from './message-events.ts';
@@ -38,7 +43,7 @@ export const messagesDialect: Dialect = {
 function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): GenerationRequest {
   const own = { ...pick(request, passedOn), ...toThinking(request) };
   const { thinking: _, ...others } = request;
-  const { parameters, templateKwargs } = readSpellings(others, own, ignored);
+  const { parameters, ...wishes } = readSpellings(others, own, ignored, thinkingFields);
   const choice = request.tool_choice;
   const at = { format: 'output_config.format', schema: 'output_config.format.schema' };
   const asked = request.output_config?.format ?? undefined;
@@ -46,7 +51,7 @@ function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): 
   const alone = choice != null && 'disable_parallel_tool_use' in choice;
   return {
     model: request.model ?? undefined,
-    messages: toMessages(request),
+    ...readContinuation(request, toMessages(request), 'messages'),
     params: { messages: 'messages', schema: format.param },
     stream: request.stream === true,
     answers: 1,
@@ -59,9 +64,16 @@ function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): 
       ...parameters,
       ...format.parameters,
     },
-    templateKwargs,
+    ...wishes,
   };
 }
+
+/** Anthropic's fields for mlx_vlm's parameters of thinking. */
+const thinkingFields = {
+  enable_thinking: ['thinking'],
+  reasoning_effort: ['output_config', 'effort'],
+  thinking_budget: ['thinking', 'budget_tokens'],
+};
 
 function toThinking({ thinking, output_config }: MessagesRequest) {
   const effort = output_config?.effort;

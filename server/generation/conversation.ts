@@ -36,6 +36,20 @@ export interface Message {
   toolCallId?: string | undefined;
 }
 
+/**
+ * The conversation with the text of its last message in one piece, to be continued as it stands;
+ * undefined if that message is not a text of the assistant.
+ */
+export function toContinued(messages: readonly Message[]): readonly Message[] | undefined {
+  const last = messages.at(-1);
+  if (last?.role !== 'assistant' || (last.toolCalls?.length ?? 0) > 0) return undefined;
+  const texts = last.content.filter((part) => part.type === 'text');
+  const [first] = texts;
+  if (first === undefined) return undefined;
+  const text = texts.map((part) => part.text).join('');
+  return [...messages.slice(0, -1), { ...last, content: [{ ...first, text }] }];
+}
+
 /** Every picture of the conversation, in the order in which the model sees them. */
 export function imagesOf(messages: readonly Message[]): ImagePart[] {
   return messages.flatMap(({ content }) => content.filter((part) => part.type === 'image'));

@@ -46,11 +46,13 @@ export function isClientMistake({ message }: Error): boolean {
 
 /** What the runtime said went wrong with a request, as its client may read it. */
 export function toGenerationError(
-  error: Error & { status?: number },
+  error: Error & { status?: number; code?: string | undefined },
   request: GenerationRequest,
 ): ApiError {
   const { message } = error;
   const shown = message.length > MAX_SHOWN ? `${message.slice(0, MAX_SHOWN)}…` : message;
+  const ofTemplate = toTemplateError(error.code, shown, request, error);
+  if (ofTemplate !== undefined) return ofTemplate;
   const schema = schemaParam(request);
   if (error.status === 400 && schema !== undefined) {
     return new InvalidRequestError(
@@ -83,6 +85,44 @@ export function toGenerationError(
     code: 'generation_failed',
     cause: error,
   });
+}
+
+/** What the launcher says of the model's chat template (`chat_template.py`). */
+function toTemplateError(
+  code: string | undefined,
+  shown: string,
+  { params, continuedBy }: GenerationRequest,
+  cause: Error,
+): ApiError | undefined {
+  const { messages } = params;
+  switch (code) {
+    case 'template_refused':
+      return new InvalidRequestError(
+        `The chat template of the model refuses \`${messages}\`: ${withStop(shown)} Change the ` +
+          'conversation, or use a model that accepts it.',
+        { param: messages, code, cause },
+      );
+    case 'template_failed':
+      return new ApiError(
+        `The chat template of the model failed: ${withStop(shown)} Sending the request again will ` +
+          'not help. Download the model again, or use another one.',
+        { status: 500, type: 'server_error', code, headers: { 'x-should-retry': 'false' }, cause },
+      );
+    case 'cannot_continue':
+      return new InvalidRequestError(
+        `The last message cannot be continued: ${withStop(shown)} End \`${messages}\` with a ` +
+          "user's message.",
+        { param: continuedBy ?? messages, code, cause },
+      );
+    case 'too_many_images':
+      return new InvalidRequestError(`${withStop(shown)}`, { param: messages, code, cause });
+    default:
+      return undefined;
+  }
+}
+
+function withStop(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 /** The field with the schema that an answer is to be held to, if there is one. */

@@ -33,6 +33,7 @@ export function toRuntimeRequest(
   const parameters = toSampling(request.parameters);
   refuseTooManyImages(request, model.context_length);
   refuseEmpty(request);
+  refuseHeldContinuation(request);
   refuseMediaTokens(messages, tools, model.media_tokens);
   refuseMediaTokensInTemplate(templateKwargs, model.media_tokens);
   if (model.vocab_size !== null) refuseBeyondVocabulary(parameters, model.vocab_size);
@@ -47,6 +48,7 @@ export function toRuntimeRequest(
     max_tokens: Math.min(maxTokens, model.context_length ?? NO_LIMIT),
     ...parameters,
     ...toRuntimeTools(tools),
+    ...(request.continuedBy === undefined ? {} : { sightglass_continue_final_message: true }),
     ...(Object.keys(templateKwargs).length === 0
       ? {}
       : { sightglass_template_kwargs: templateKwargs }),
@@ -85,6 +87,18 @@ function refuseEmpty({ messages, params }: GenerationRequest): void {
   throw new InvalidRequestError(
     `Expected \`${params.messages}\` to contain text or an image, got only empty text.`,
     { param: params.messages, code: 'empty_input' },
+  );
+}
+
+/** A grammar begins at the first token of the answer: what is continued would be no part of it. */
+function refuseHeldContinuation({ continuedBy, parameters, tools, params }: GenerationRequest) {
+  const format = parameters['response_format'] as { type?: string } | undefined;
+  const isHeld = tools?.choice === 'required' || (format?.type ?? 'text') !== 'text';
+  if (continuedBy === undefined || !isHeld) return;
+  throw new InvalidRequestError(
+    'The last message cannot be continued by an answer that is held to a schema or to a call. ' +
+      `End \`${params.messages}\` with a user's message, or leave out the schema or \`tool_choice\`.`,
+    { param: continuedBy, code: 'cannot_continue' },
   );
 }
 

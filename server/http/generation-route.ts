@@ -3,11 +3,11 @@ import { Answer } from '../generation/answer.ts';
 import { CollectedAnswer } from '../generation/collected-answer.ts';
 import { imagesOf } from '../generation/conversation.ts';
 import type { AnswerEvents, AnswerHead, Dialect, Exchange } from '../generation/dialect.ts';
+import { forTemplate } from '../generation/for-template.ts';
 import { isClientMistake, toGenerationError } from '../generation/generation-error.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { refuseTooManyImages, refuseTooManyPixels } from '../generation/runtime-request.ts';
 import { AtCapacityError, InvalidRequestError } from '../openai/api-error.ts';
-import type { IgnoredFields } from '../openai/ignored-fields.ts';
 import { refuseIgnored } from '../openai/invalid-request.ts';
 import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
 import { GenerationFailedError, RuntimeRefusedError } from '../runtime/runtime-errors.ts';
@@ -27,13 +27,14 @@ import { clientOf, track } from './track.ts';
 /** A route that has the model answer: admitted, its images fetched, queued, answered. */
 export function createGenerationRoute(deps: Deps, dialect: Dialect): Middleware<State> {
   return async (ctx) => {
+    const { settings } = deps;
     const read = readExchange(deps, ctx, dialect, ctx.request.body);
-    const request = limitAnswer(read.request, deps.settings.maxAnswerTokens);
+    const request = limitAnswer(read.request, settings.maxAnswerTokens);
     const exchange = { ...read, request };
     const { ignored } = exchange;
     const { messages, params, stream } = request;
     refuseTooManyImages(exchange.request, contextLengthOf(deps));
-    refuseTooManyPixels(exchange.request.parameters, deps.settings.maxImagePixels);
+    refuseTooManyPixels(exchange.request.parameters, settings.maxImagePixels);
     const kind = imagesOf(messages).length > 0 ? 'vision' : 'text';
     if (kind === 'text') refuseTextOnly(deps, ctx, params.messages);
     if (stream) refuseTooManyStreams(deps);
@@ -75,7 +76,10 @@ export function readExchange(
   body: unknown,
 ): Exchange {
   const { request, ignored, ...rest } = dialect.read(body);
-  const exchange = { ...rest, ignored, request: forTemplate(deps, request, ignored) };
+  const { state } = deps.runtime;
+  const isReady = state.phase === 'ready';
+  const asked = isReady ? forTemplate(request, state.model, ignored) : request;
+  const exchange = { ...rest, ignored, request: asked };
   if (deps.settings.strictParameters) refuseIgnored(ignored);
   if (ignored.count > 0) ctx.set('x-sightglass-ignored', ignored.toHeader());
   return exchange;
@@ -160,25 +164,6 @@ export function nameFields(error: unknown, request: GenerationRequest): unknown 
 
 function newAnswers({ request }: GenerationJob): Answer[] {
   return Array.from({ length: request.answers }, () => new Answer(request));
-}
-
-/**
- * Without the `chat_template_kwargs` that the loaded model's template does not use; they are reported.
- * While no model is loaded, the launcher drops them.
- */
-function forTemplate(
-  { runtime }: Deps,
-  request: GenerationRequest,
-  ignored: IgnoredFields,
-): GenerationRequest {
-  if (runtime.state.phase !== 'ready') return request;
-  const names = runtime.state.model.template_names;
-  const used = Object.entries(request.templateKwargs).filter(([name]) => {
-    if (names.includes(name)) return true;
-    ignored.add('chat_template_kwargs', name);
-    return false;
-  });
-  return { ...request, templateKwargs: Object.fromEntries(used) };
 }
 
 /** `--max-answer-tokens` holds for every request, also for those without a limit. */

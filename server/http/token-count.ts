@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 import { imagesOf } from '../generation/conversation.ts';
 import type { Dialect } from '../generation/dialect.ts';
+import { forTemplate } from '../generation/for-template.ts';
 import {
   refuseTooManyImages,
   refuseTooManyPixels,
@@ -28,7 +29,7 @@ export function createTokenCount(
 ): Middleware<State> {
   return async (ctx) => {
     const body = { ...defaults, ...(ctx.request.body as object) };
-    const { request } = readExchange(deps, ctx, dialect, body);
+    const { request, ignored } = readExchange(deps, ctx, dialect, body);
     refuseTooManyImages(request, null);
     refuseTooManyPixels(request.parameters, deps.settings.maxImagePixels);
     const controller = new AbortController();
@@ -41,7 +42,8 @@ export function createTokenCount(
       const urls = images.map(({ dataUrl }) => dataUrl);
       const tokens = await deps.runtime.run(
         (connection, signal) => {
-          const body = toRuntimeRequest(request, urls, connection.model, 0);
+          const asked = forTemplate(request, connection.model, ignored);
+          const body = toRuntimeRequest(asked, urls, connection.model, 0);
           return connection.countTokens(body, { id: `${ctx.state.requestId}/tokens`, signal });
         },
         {

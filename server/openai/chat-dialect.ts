@@ -10,7 +10,7 @@ import { pick, runtimeParameters } from './compatibility.ts';
 import { toTools } from './function-tool.ts';
 import { findIgnored, type IgnoredFields } from './ignored-fields.ts';
 import { parseBody } from './invalid-request.ts';
-import { readSpellings, readStops, readTokenLimit } from './other-servers.ts';
+import { readContinuation, readSpellings, readStops, readTokenLimit } from './other-servers.ts';
 import { type Format, toResponseFormat } from './structured-output.ts';
 
 const passedOn = runtimeParameters(ChatCompletionRequest);
@@ -38,12 +38,12 @@ export function toGenerationRequest(
 ): GenerationRequest {
   const answers = request.n ?? 1;
   const own = pick(request, passedOn);
-  const { parameters, templateKwargs } = readSpellings(request, own, ignored);
+  const { parameters, ...wishes } = readSpellings(request, own, ignored);
   const at = { format: 'response_format', schema: 'response_format.json_schema.schema' };
   const format = toResponseFormat(request, toFormat(request), at, ignored);
   return {
     model: request.model ?? undefined,
-    messages: request.messages.map(toMessage),
+    ...readContinuation(request, request.messages.map(toMessage)),
     params: { messages: 'messages', schema: format.param },
     stream: request.stream === true,
     answers,
@@ -57,7 +57,7 @@ export function toGenerationRequest(
       ...parameters,
       ...format.parameters,
     },
-    templateKwargs,
+    ...wishes,
   };
 }
 

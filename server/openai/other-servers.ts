@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { type Message, toContinued } from '../generation/conversation.ts';
+import type { ThinkingFields } from '../generation/generation-request.ts';
 import { MAX_STOP_SEQUENCES, MAX_TEMPLATE_KWARGS } from '../limits.ts';
+import { InvalidRequestError } from './api-error.ts';
 import { record } from './bounded.ts';
 import {
   gateway,
@@ -65,6 +68,14 @@ const spellings = {
   think: spelling(z.union([z.boolean(), ReasoningEffort]), 'Ollama’s: true, false or an effort'),
   thinking_budget_tokens: spelling(ThinkingBudget, 'like `thinking_budget`'),
   thinking_token_budget: spelling(ThinkingBudget, 'like `thinking_budget`'),
+  continue_final_message: spelling(
+    z.boolean(),
+    'vLLM’s: the last message, the assistant’s, is continued, and the answer is what follows it',
+  ),
+  add_generation_prompt: spelling(
+    z.boolean(),
+    'false only with `continue_final_message`; the model always answers',
+  ),
   chat_template_kwargs: spelling(
     record(z.string(), z.unknown()),
     `up to ${MAX_TEMPLATE_KWARGS} numbers, strings and booleans whose names the model’s template ` +
@@ -161,8 +172,6 @@ const unsupported = {
   include_stop_str_in_output: refused('a stop sequence is never shown', isFalse),
   prompt_logprobs: refused('logprobs of the prompt are not supported', isZero),
   truncate_prompt_tokens: refused('a conversation is never shortened'),
-  add_generation_prompt: refused('the model always answers', (value) => value === true),
-  continue_final_message: refused('the model always starts a new message', isFalse),
   chat_template: refused('the model’s own template is always used'),
   template: refused('the model’s own template is always used'),
   raw: refused('the model’s own template is always used', isFalse),
@@ -192,22 +201,31 @@ type Scalar = string | number | boolean;
 export interface Wishes {
   parameters: Record<string, unknown>;
   templateKwargs: Record<string, Scalar>;
+  thinkingFields: ThinkingFields;
 }
 
 /**
  * Reads other spellings of mlx_vlm's parameters. `own` is what the API's own parameters ask for: it
- * takes precedence, and a spelling that contradicts it is reported as ignored.
+ * takes precedence, and a spelling that contradicts it is reported as ignored. `fields` are the API's
+ * own fields of thinking, where they have other names than mlx_vlm's.
  */
 export function readSpellings(
   request: OtherSpellings,
   own: Readonly<Record<string, unknown>>,
   ignored: IgnoredFields,
+  fields: ThinkingFields = {},
 ): Wishes {
   const parameters: Record<string, unknown> = { ...own };
+  const thinkingFields: Record<string, readonly string[]> = {};
+  for (const name of THINKING) {
+    if (own[name] !== undefined) thinkingFields[name] = fields[name] ?? [name];
+  }
   const take = (path: readonly string[], name: string, value: unknown) => {
     if (value == null) return;
-    if (parameters[name] === undefined) parameters[name] = value;
-    else if (parameters[name] !== value) ignored.add(...path);
+    if (parameters[name] === undefined) {
+      parameters[name] = value;
+      if (isThinkingName(name)) thinkingFields[name] = path;
+    } else if (parameters[name] !== value) ignored.add(...path);
   };
   const { reasoning, thinking, think, repeat_last_n } = request;
   take(['repeat_penalty'], 'repetition_penalty', request.repeat_penalty);
@@ -230,7 +248,51 @@ export function readSpellings(
   take(['thinking_budget_tokens'], 'thinking_budget', request.thinking_budget_tokens);
   take(['thinking_token_budget'], 'thinking_budget', request.thinking_token_budget);
   const templateKwargs = readTemplateKwargs(request.chat_template_kwargs, take, ignored);
-  return { parameters, templateKwargs };
+  return { parameters, templateKwargs, thinkingFields };
+}
+
+const THINKING = ['enable_thinking', 'reasoning_effort', 'thinking_budget'] as const;
+const isThinkingName = (name: string) => THINKING.some((each) => each === name);
+
+interface ContinuationFields {
+  continue_final_message?: boolean | null | undefined;
+  add_generation_prompt?: boolean | null | undefined;
+}
+
+/**
+ * The conversation as it is asked, and the field that asks for its last message to be continued:
+ * `continue_final_message`, or the API itself, whose name for the messages `byDefault` is.
+ * @throws InvalidRequestError if the last message cannot be continued, or no answer is asked for
+ */
+export function readContinuation(
+  { continue_final_message: asked, add_generation_prompt: begins }: ContinuationFields,
+  messages: readonly Message[],
+  byDefault?: string,
+): { messages: readonly Message[]; continuedBy: string | undefined } {
+  const continued = toContinued(messages);
+  const isPrefill = asked == null && byDefault !== undefined && continued !== undefined;
+  if (asked !== true && !isPrefill) {
+    if (begins !== false) return { messages, continuedBy: undefined };
+    throw new InvalidRequestError(
+      'Expected `add_generation_prompt` to be true or left out: the model always answers. To have ' +
+        'the last message continued, send `continue_final_message: true` too.',
+      { param: 'add_generation_prompt' },
+    );
+  }
+  if (begins === true) {
+    throw new InvalidRequestError(
+      'Expected `add_generation_prompt` to be false or left out: the last message is continued.',
+      { param: 'add_generation_prompt' },
+    );
+  }
+  if (continued === undefined) {
+    throw new InvalidRequestError(
+      'Expected the last message to be a text of the assistant, without calls, as ' +
+        '`continue_final_message` is true.',
+      { param: 'continue_final_message', code: 'cannot_continue' },
+    );
+  }
+  return { messages: continued, continuedBy: isPrefill ? byDefault : 'continue_final_message' };
 }
 
 /** Keys of `chat_template_kwargs` that mean a parameter of the request. */

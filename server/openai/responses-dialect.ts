@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
+import { InvalidRequestError } from './api-error.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
 import { toTools } from './function-tool.ts';
 import { findIgnored, type IgnoredFields } from './ignored-fields.ts';
 import { parseBody } from './invalid-request.ts';
-import { readSpellings, readStops, readTokenLimit } from './other-servers.ts';
+import { readContinuation, readSpellings, readStops, readTokenLimit } from './other-servers.ts';
 import { beginResponse, finishResponse, toOutput } from './response-body.ts';
 import { ResponseEvents } from './response-events.ts';
 import type { ResponseBody, ResponseStore } from './response-store.ts';
@@ -82,6 +83,7 @@ function ownItems({ input }: ResponsesRequest, store: ResponseStore): PlacedItem
   return input.flatMap((item, index) => {
     const param = `input.${index}`;
     if (item === undefined) return [];
+    if (item.type === 'compaction_trigger') throw new CompactionError(param);
     return [isKept(item) ? { item, param } : { item: store.item(item.id, param), param }];
   });
 }
@@ -94,13 +96,13 @@ function toGenerationRequest(
   const { instructions, include, top_logprobs, text } = request;
   const asksLogprobs = include?.includes('message.output_text.logprobs') || (top_logprobs ?? 0) > 0;
   const own = pick(request, passedOn);
-  const { parameters, templateKwargs } = readSpellings(request, own, ignored);
+  const { parameters, ...wishes } = readSpellings(request, own, ignored);
   const at = { format: 'text.format', schema: 'text.format.schema' };
   const format = toResponseFormat(request, text?.format ?? undefined, at, ignored);
   const first = instructions == null ? [] : [toInstructions(instructions)];
   return {
     model: request.model ?? undefined,
-    messages: toMessages([...first, ...items]),
+    ...readContinuation(request, toMessages([...first, ...items])),
     params: { messages: 'input', schema: format.param },
     stream: request.stream === true,
     answers: 1,
@@ -114,8 +116,18 @@ function toGenerationRequest(
       ...(asksLogprobs ? { logprobs: true, top_logprobs: top_logprobs ?? 0 } : {}),
       ...format.parameters,
     },
-    templateKwargs,
+    ...wishes,
   };
+}
+
+class CompactionError extends InvalidRequestError {
+  constructor(param: string) {
+    super(
+      `Expected \`${param}\` to be left out: this server does not compact conversations. Send a ` +
+        'shorter one. Codex compacts by itself if the server is an entry of `model_providers`.',
+      { param, code: 'compaction_not_supported' },
+    );
+  }
 }
 
 function toInstructions(text: string): PlacedItem {

@@ -63,7 +63,17 @@ const ReasoningItem = z.object({
 /** An item of an earlier answer that this server has kept. */
 const ItemReference = z.object({ type: z.literal('item_reference'), id: z.string() });
 
-const TYPES = ['message', 'function_call', 'function_call_output', 'reasoning', 'item_reference'];
+/** Asks for the conversation in a shorter form; ignored, it would be answered as a question. */
+const CompactionTrigger = z.object({ type: z.literal('compaction_trigger') });
+
+const TYPES = [
+  'message',
+  'function_call',
+  'function_call_output',
+  'reasoning',
+  'item_reference',
+  'compaction_trigger',
+];
 /** What only OpenAI's or a client's own tools could read: ignored and reported. */
 const OtherItem = z
   .object({
@@ -93,6 +103,6 @@ export const InputItem = z.preprocess(
 );
 export type InputItem = z.infer<typeof InputItem>;
 /** One that a client may send: another item than those is ignored. */
-export const GivenItem = z.union([InputItem, OtherItem]);
+export const GivenItem = z.union([InputItem, CompactionTrigger, OtherItem]);
 /** An item with nothing left to look up. */
 export type ConversationItem = Exclude<InputItem, { type: 'item_reference' }>;

@@ -18,6 +18,17 @@ const description = {
 export const DescriptionLine = z.object({ event: z.literal('description'), ...description });
 export type ModelDescription = Omit<z.infer<typeof DescriptionLine>, 'event'>;
 
+/** What the model's chat template can show; found by rendering it (`chat_template.py`). */
+export const TemplateFacts = z.object({
+  /** `described`: in a system message, and calls and results as text. `none`: the model sees none. */
+  tools: z.enum(['native', 'described', 'none']),
+  /** `optional`: a request can turn it on and off. */
+  thinking: z.enum(['none', 'optional', 'always']),
+  /** Whether the template knows levels of `reasoning_effort`, not only on and off. */
+  reasoning_effort: z.boolean(),
+});
+export type TemplateFacts = z.infer<typeof TemplateFacts>;
+
 /** What the launcher says of the model once it serves it. Names are the launcher's, on the wire. */
 export const ReadyLine = z.object({
   event: z.literal('ready'),
@@ -29,6 +40,7 @@ export const ReadyLine = z.object({
   media_tokens: z.array(z.string()),
   /** Names in the model's chat template, any of which `chat_template_kwargs` may set. */
   template_names: z.array(z.string()).default([]),
+  template: TemplateFacts,
   device: z.enum(['cpu', 'gpu']),
   versions: z.record(z.string(), z.string()),
 });

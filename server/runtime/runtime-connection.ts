@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { type Dispatcher, Pool } from 'undici';
+import { z } from 'zod';
 import { type JsonBody, toJsonBody } from '../json-stream.ts';
 import type { ChatChunk, RuntimeChatRequest, RuntimeUsage } from './chat-protocol.ts';
 import { HangWatch, type HangWatchOptions, type RuntimeProgress } from './hang-watch.ts';
@@ -191,7 +192,8 @@ export class RuntimeConnection {
       signal,
     });
     if (response.statusCode === 200) return response;
-    throw new RuntimeRefusedError(response.statusCode, toDetail(await response.body.text()));
+    const { message, code } = toDetail(await response.body.text());
+    throw new RuntimeRefusedError(response.statusCode, message, code);
   }
 }
 
@@ -214,16 +216,21 @@ function toProblem({ loc, msg }: { loc?: unknown[]; msg?: unknown }): string {
   return field === '' ? what : `${field}: ${what}`;
 }
 
-/** The text of FastAPI's `{"detail": ...}`: a string, or pydantic's list of errors. */
-function toDetail(body: string): string {
+/**
+ * What FastAPI's `{"detail": ...}` says: a string, pydantic's list of errors, or the launcher's own
+ * object with a code.
+ */
+function toDetail(body: string): { message: string; code?: string } {
   try {
     const { detail } = JSON.parse(body) as { detail?: unknown };
-    if (typeof detail === 'string') return detail;
-    if (Array.isArray(detail)) {
-      return detail.map(toProblem).join('; ');
-    }
+    if (typeof detail === 'string') return { message: detail };
+    if (Array.isArray(detail)) return { message: detail.map(toProblem).join('; ') };
+    const own = LauncherDetail.safeParse(detail);
+    if (own.success) return own.data;
   } catch {
     // not JSON: the text itself is all there is
   }
-  return body;
+  return { message: body };
 }
+
+const LauncherDetail = z.object({ code: z.string(), message: z.string() });

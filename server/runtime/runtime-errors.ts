@@ -58,10 +58,13 @@ export class RuntimeDiedError extends Error {
 export class RuntimeRefusedError extends Error {
   override name = 'RuntimeRefusedError';
   readonly status: number;
+  /** The launcher's own name for the reason; mlx_vlm gives none. */
+  readonly code: string | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, code?: string) {
     super(withoutPayloads(message));
     this.status = status;
+    this.code = code;
   }
 }
 

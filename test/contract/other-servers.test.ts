@@ -159,8 +159,8 @@ const hints: Record<string, unknown> = {
 const refused: Record<string, unknown> = {
   ...{ echo: true, ignore_eos: true, min_tokens: 5, use_beam_search: true, best_of: 3 },
   ...{ stop_token_ids: [1], bad_words: ['a'], allowed_token_ids: [1], prompt_logprobs: 1 },
-  ...{ include_stop_str_in_output: true, truncate_prompt_tokens: 5, add_generation_prompt: false },
-  ...{ continue_final_message: true, chat_template: 'x', template: 'x', raw: true },
+  ...{ include_stop_str_in_output: true, truncate_prompt_tokens: 5 },
+  ...{ chat_template: 'x', template: 'x', raw: true },
   ...{ documents: [{ text: 'a' }], adapter_path: '/a', adapters: ['a'], lora: [{ id: 0 }] },
   ...{ logits_processors: ['a'], prompt_embeds: 'AAAA' },
 };
@@ -249,6 +249,7 @@ test('values that ask for nothing are accepted', async (t) => {
     ...[
       { documents: [] },
       { add_generation_prompt: true },
+      { continue_final_message: false },
       { verbosity: 'medium' },
       { functions: [] },
     ],
@@ -302,7 +303,6 @@ test('Codex’s and Claude Code’s own fields and tools do not fail a request',
     input: [
       { type: 'message', role: 'user', content: 'Hi', id: 'msg_1', status: 'completed' },
       { type: 'local_shell_call', call_id: 'c', action: { command: ['ls'] } },
-      { type: 'compaction_trigger' },
     ],
     tools: [
       { type: 'namespace', name: 'n', tools: [] },
@@ -316,7 +316,7 @@ test('Codex’s and Claude Code’s own fields and tools do not fail a request',
   assert.equal(codex.status, 200);
   assert.equal(
     codex.ignored,
-    'input.1, input.2, tools.0, tools.1, include.1, text.verbosity, client_metadata',
+    'input.1, tools.0, tools.1, include.1, text.verbosity, client_metadata',
   );
   assert.equal(codex.runtime?.['tools'], undefined);
   const system = [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }];
@@ -340,6 +340,16 @@ test('fields with names that every JavaScript object has are ignored and reporte
     const paths = [...names, ...names.map((name) => `chat_template_kwargs.${name}`)];
     assert.deepEqual([status, ignored?.split(', ')], [200, paths]);
   }
+});
+
+test('an input that asks for compaction is refused by its item', async (t) => {
+  const { ask } = await start(t);
+  const input = [{ role: 'user', content: 'Hi' }, { type: 'compaction_trigger' }];
+  const { status, answer } = await ask('responses', { input });
+  assert.deepEqual(
+    [status, answer.error.param, answer.error.code],
+    [400, 'input.1', 'compaction_not_supported'],
+  );
 });
 
 test('the conversation cannot be replaced through chat_template_kwargs', async (t) => {

@@ -55,6 +55,11 @@ def test_tells_that_it_loads_and_then_all_about_the_model(start):
     versions = ready.pop("versions")
     assert versions.keys() == {"python", "mlx", "mlx_vlm"}
     assert "messages" in ready.pop("template_names")
+    assert ready.pop("template") == {
+        "tools": "native",
+        "thinking": "none",
+        "reasoning_effort": False,
+    }
     assert ready.pop("device") in ("cpu", "gpu")
     assert ready == {
         "event": "ready",

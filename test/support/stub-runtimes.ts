@@ -43,6 +43,7 @@ export const readyLine: ReadyLine = {
   vocab_size: null,
   media_tokens: [],
   template_names: [],
+  template: { tools: 'native', thinking: 'optional', reasoning_effort: true },
   device: 'cpu',
   versions: { mlx_vlm: 'stub' },
 };

@@ -99,6 +99,7 @@ def run(
     """Loads and serves; returns after SIGTERM."""
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
+    import chat_template
     import closed_streams
     import deepstack
     import image_errors
@@ -123,6 +124,7 @@ def run(
     token_count.patch()
     closed_streams.patch()
     template_kwargs.patch()
+    chat_template.patch()
     loaded = load_model(str(folder), name, description)
     teller = MemoryTeller(
         loaded.memory_bytes, lambda memory: lines.say("memory", memory_bytes=memory)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import mlx.core as mx
+from chat_template import facts_of
 from description import Description, calls_tools, thinks
 from left_out import missing_package
 from lines import FatalError
@@ -38,6 +39,7 @@ class LoadedModel:
     vocab_size: int | None
     media_tokens: list[str]
     template_names: list[str]
+    template: dict[str, object]
     memory_bytes: int
     device: str
     versions: dict[str, str]
@@ -62,6 +64,7 @@ def load_model(folder: str, name: str, description: Description) -> LoadedModel:
         vocab_size=_positive(getattr(text, "vocab_size", getattr(config, "vocab_size", None))),
         media_tokens=find_media_tokens(processor, config),
         template_names=template_names(processor),
+        template=facts_of(processor).to_line(),
         memory_bytes=memory_bytes(),
         device="gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu",
         versions={

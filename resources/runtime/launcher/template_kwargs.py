@@ -1,6 +1,7 @@
-"""Passes a request's `chat_template_kwargs` on to the model's chat template.
+"""Passes a request's `chat_template_kwargs` on to the model's chat template, and whether its last
+message is to be continued.
 
-mlx_vlm 0.7.10 drops them. Only names that the template uses are passed on, as mlx_vlm does with its
+mlx_vlm 0.7.10 drops both. Only names that the template uses are passed on, as mlx_vlm does with its
 own (`_template_references_kw` in `prompt_utils.py`): anything else would be an option of
 transformers' `apply_chat_template`, which clients may not set. The gateway blocks those by name.
 """
@@ -13,6 +14,7 @@ from mlx_vlm.server.runtime import runtime
 from other_version import other_version
 
 FIELD = "sightglass_template_kwargs"
+CONTINUE_FIELD = "sightglass_continue_final_message"
 
 
 def patch() -> None:
@@ -26,7 +28,9 @@ def patch() -> None:
 
     def build_with_kwargs(request: Any, *args: Any, **kwargs: Any) -> Any:
         built = build(request, *args, **kwargs)
-        built.template_kwargs = (getattr(request, "model_extra", None) or {}).get(FIELD) or {}
+        extra = getattr(request, "model_extra", None) or {}
+        built.template_kwargs = extra.get(FIELD) or {}
+        built.continues = bool(extra.get(CONTINUE_FIELD))
         return built
 
     def to_all_kwargs(self: Any) -> dict:
@@ -34,7 +38,8 @@ def patch() -> None:
         given = getattr(self, "template_kwargs", {})
         processor = runtime.model_cache.get("processor")
         used = {name: value for name, value in given.items() if is_used(processor, name)}
-        return {**used, **own}
+        continued = {"continue_final_message": True} if getattr(self, "continues", False) else {}
+        return {**used, **own, **continued}
 
     request_normalization._build_gen_args = build_with_kwargs
     arguments.to_template_kwargs = to_all_kwargs

@@ -22,6 +22,7 @@ const model: ReadyLine = {
   vocab_size: 1024,
   media_tokens: ['<|image_pad|>'],
   template_names: [],
+  template: { tools: 'native', thinking: 'none', reasoning_effort: false } as const,
   device: 'cpu',
   versions: {},
 };
