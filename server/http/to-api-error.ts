@@ -64,7 +64,10 @@ export function toApiError(error: unknown, queue: RequestQueue): ApiError {
   return new ApiError('internal error', { status: 500, type: 'server_error', cause: error });
 }
 
+/** OpenAI's SDKs ignore a longer `Retry-After`, and come back within seconds instead. */
+const MAX_RETRY_SECONDS = 60;
+
 /** When to come back, in whole seconds, if there may be room in `waitMs`. */
 export function retryAfterSeconds(waitMs: number | undefined): number {
-  return Math.max(1, Math.ceil((waitMs ?? 0) / 1000));
+  return Math.min(MAX_RETRY_SECONDS, Math.max(1, Math.ceil((waitMs ?? 0) / 1000)));
 }

@@ -133,7 +133,7 @@ test('what is told to clients already is told as it is', () => {
   assert.equal(toApiError(error, queueOf(undefined)), error);
 });
 
-test('Retry-After is the wait in whole seconds, and never less than one', () => {
-  const seconds = [undefined, 0, 1, 1000, 1001].map(retryAfterSeconds);
-  assert.deepEqual(seconds, [1, 1, 1, 1, 2]);
+test('Retry-After is the wait in whole seconds, from one to the 60 that SDKs accept', () => {
+  const seconds = [undefined, 0, 1, 1000, 1001, 60_000, 3_600_000].map(retryAfterSeconds);
+  assert.deepEqual(seconds, [1, 1, 1, 1, 2, 60, 60]);
 });
