@@ -124,7 +124,7 @@ test('on a terminal the list is a table with a heading', async () => {
 test('one model is shown with its problem and remedy, and the exit code says that there is one', async () => {
   const { stdout, exitCode } = await cli(['show', join(zoo, 'gguf')]);
   assert.equal(exitCode, 1);
-  assert.match(stdout, /^Problem +.*holds a GGUF model\.\nRemedy +Choose an MLX version/m);
+  assert.match(stdout, /^Problem +.*contains a GGUF model\.\nRemedy +Choose an MLX version/m);
 });
 
 test('a model of words alone sees no pictures', async () => {
