@@ -19,9 +19,9 @@ from hub_errors import (
     check_endpoint,
     check_online,
     check_token,
+    explained,
     free_bytes,
     not_an_id,
-    explained,
     trusted_certificates,
 )
 from hub_file import Ears, HubFile, bring, hash_of

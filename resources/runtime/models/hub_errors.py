@@ -248,9 +248,7 @@ def refused(status: int, hub: str) -> FatalError:
         return FatalError("rate_limited", message, remedy)
     if status == 407:
         message = "The proxy requires a user name and password (status 407)."
-        return FatalError(
-            "network", message, "Add them to HTTPS_PROXY: http://user:password@host."
-        )
+        return FatalError("network", message, "Add them to HTTPS_PROXY: http://user:password@host.")
     remedy = "Try again later." if status in TRANSIENT else "Open it in a browser to see why."
     return FatalError("network", f"{hub} answered with status {status}.", remedy)
 
