@@ -69,7 +69,10 @@ export function thinkingBlock(thinking: string): ContentBlock {
   return { type: 'thinking', thinking, signature: '' };
 }
 
-export function toolUseBlock({ id, name }: MadeToolCall, input: object): ContentBlock {
+export function toolUseBlock(
+  { id, name }: Pick<MadeToolCall, 'id' | 'name'>,
+  input: object,
+): ContentBlock {
   return { type: 'tool_use', id, name, input, caller: { type: 'direct' } };
 }
 

@@ -5,8 +5,8 @@ import type {
 } from '@anthropic-ai/sdk/resources/messages/messages';
 import type { Answer, AnswerDelta } from '../generation/answer.ts';
 import type { AnswerEvents, AnswerHead } from '../generation/dialect.ts';
+import type { ToolCallDelta } from '../generation/tool-calls.ts';
 import type { ApiError } from '../openai/api-error.ts';
-import type { RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
 import { toAnthropicError } from './anthropic-error.ts';
 import {
   beginMessage,
@@ -77,10 +77,9 @@ export class MessageEvents implements AnswerEvents {
     return toEvent({ type: 'message_start', message: beginMessage(this.#head, answer) });
   }
 
-  #call({ index = 0, id = '', function: called }: RuntimeToolCallDelta): string {
+  #call({ index = 0, id = '', function: called }: ToolCallDelta): string {
     const events = this.#into(index, () => {
-      const call = { id, name: called?.name ?? '', arguments: '' };
-      return toolUseBlock(call, {});
+      return toolUseBlock({ id, name: called?.name ?? '' }, {});
     });
     const partial_json = called?.arguments ?? '';
     return partial_json === ''

@@ -1,7 +1,8 @@
 import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
+import { ToolNames } from '../generation/tool-names.ts';
+import { type GivenTool, type ToolChoice, toTools } from '../openai/client-tool.ts';
 import { pick, runtimeParameters } from '../openai/compatibility.ts';
-import { toTools } from '../openai/function-tool.ts';
 import { findIgnored, type IgnoredFields } from '../openai/ignored-fields.ts';
 import { parseBody } from '../openai/invalid-request.ts';
 import {
@@ -58,7 +59,7 @@ function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): 
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, 'max_tokens', ignored),
     stops: readStops(request, 'stop_sequences', ignored),
-    tools: toTools(toFunctions(request), toChoice(request), 'input_schema', ignored),
+    tools: toTools(new ToolNames(toGivenTools(request)), toChoice(request), ignored),
     parallelToolCalls: !(alone && choice.disable_parallel_tool_use === true),
     parameters: {
       ...parameters,
@@ -86,22 +87,23 @@ function toThinking({ thinking, output_config }: MessagesRequest) {
   };
 }
 
-function toFunctions({ tools }: MessagesRequest) {
-  return tools?.map((tool) => {
-    if (tool === undefined) return undefined;
+function toGivenTools({ tools }: MessagesRequest): GivenTool[] {
+  return (tools ?? []).flatMap((tool, index): GivenTool[] => {
+    if (tool === undefined) return [];
     const { name, description, strict, input_schema: parameters } = tool;
-    return { type: 'function' as const, function: { name, description, strict, parameters } };
+    const place = { param: `tools.${index}`, field: 'input_schema' };
+    return [{ type: 'function', name, description, strict, parameters, ...place }];
   });
 }
 
-function toChoice({ tool_choice: choice }: MessagesRequest) {
+function toChoice({ tool_choice: choice }: MessagesRequest): ToolChoice | undefined {
   switch (choice?.type) {
     case undefined:
       return undefined;
     case 'any':
       return 'required';
     case 'tool':
-      return { type: 'function' as const, function: { name: choice.name } };
+      return { mode: 'required', tools: [{ type: 'function', name: choice.name }] };
     default:
       return choice?.type;
   }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { MAX_LIST_ITEMS, MAX_MEDIA_TYPE_CHARACTERS, MAX_MESSAGES, MAX_TOOLS } from '../limits.ts';
 import { DocumentText, ImageText, JsonObject, JsonSchema } from '../openai/bounded.ts';
+import { FunctionName } from '../openai/client-tool.ts';
 import { gateway, noEffect, refused, repeated, runtime } from '../openai/compatibility.ts';
-import { FunctionName } from '../openai/function-tool.ts';
 import { otherServers, StopSequences } from '../openai/other-servers.ts';
 import { TokenLimit } from '../openai/sampling.ts';
 

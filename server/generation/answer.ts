@@ -8,12 +8,13 @@ import { ForcedCall } from './forced-call.ts';
 import type { GenerationRequest } from './generation-request.ts';
 import { HeldLogprobs } from './held-logprobs.ts';
 import { StopMatcher } from './stop-matcher.ts';
+import { type ToolCallDelta, ToolCalls } from './tool-calls.ts';
 
 /** What one chunk of the runtime adds to the answer. */
 export interface AnswerDelta {
   content: string;
   reasoning: string;
-  toolCalls: readonly RuntimeToolCallDelta[];
+  toolCalls: readonly ToolCallDelta[];
   /** Of the tokens in it; empty unless they were asked for. */
   logprobs: readonly unknown[];
 }
@@ -27,6 +28,7 @@ export class Answer {
   readonly #logprobs = new HeldLogprobs();
   readonly #parallelToolCalls: boolean;
   readonly #forcedCall: ForcedCall | undefined;
+  readonly #toolCalls: ToolCalls;
   #hasFurtherCall = false;
   #finishReason: string | undefined;
   #usage: RuntimeUsage | undefined;
@@ -38,6 +40,7 @@ export class Answer {
     this.#stop = new StopMatcher(stops);
     this.#parallelToolCalls = parallelToolCalls;
     this.#forcedCall = tools?.choice === 'required' ? new ForcedCall() : undefined;
+    this.#toolCalls = new ToolCalls(tools);
   }
 
   /** Whether the answer is complete though the model would go on. */
@@ -84,10 +87,10 @@ export class Answer {
     const reasoning = choice.delta.reasoning ?? '';
     if (this.#forcedCall !== undefined) {
       // Stop sequences are for text: half of a call's arguments would be of no use.
-      return worthTelling(callDelta(this.#forcedCall.push(made), reasoning));
+      return worthTelling(callDelta(this.#toolCalls.add(this.#forcedCall.push(made)), reasoning));
     }
     const content = made === '' ? '' : this.#stop.push(made);
-    const toolCalls = this.#allowed(choice.delta.tool_calls ?? []);
+    const toolCalls = this.#toolCalls.add(this.#allowed(choice.delta.tool_calls ?? []));
     const isText = reasoning === '' && !choice.delta.tool_calls?.length;
     if (made === '' && !isText) this.#logprobs.dropTextless();
     const entries = made !== '' || isText ? (choice.logprobs?.content ?? []) : [];
@@ -95,15 +98,13 @@ export class Answer {
     return worthTelling({ content, reasoning, toolCalls, logprobs });
   }
 
-  /** What was held back for a stop sequence that did not come. */
+  /** What was held back: for a stop sequence that did not come, or of the input of a tool. */
   end(): AnswerDelta | undefined {
-    if (this.#forcedCall !== undefined) {
-      return worthTelling(callDelta(this.#forcedCall.end()));
-    }
-    const content = this.#stop.end();
-    if (content === '') return undefined;
-    const logprobs = this.#logprobs.push([], '', content);
-    return { content, reasoning: '', toolCalls: [], logprobs };
+    const calls = this.#toolCalls.add(this.#forcedCall?.end() ?? []);
+    const toolCalls = [...calls, ...this.#toolCalls.end()];
+    const content = this.#forcedCall === undefined ? this.#stop.end() : '';
+    const logprobs = content === '' ? [] : this.#logprobs.push([], '', content);
+    return worthTelling({ content, reasoning: '', toolCalls, logprobs });
   }
 
   #count({ content, reasoning, tool_calls }: ChatChunk['choices'][number]['delta']): void {
@@ -119,7 +120,7 @@ export class Answer {
 }
 
 /** The text of a forced call is told as its arguments, and has no logprobs there. */
-function callDelta(toolCalls: readonly RuntimeToolCallDelta[], reasoning = ''): AnswerDelta {
+function callDelta(toolCalls: readonly ToolCallDelta[], reasoning: string): AnswerDelta {
   return { content: '', reasoning, toolCalls, logprobs: [] };
 }
 

@@ -1,10 +1,11 @@
-import type { RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
 import type { AnswerDelta } from './answer.ts';
+import type { ToolCallDelta } from './tool-calls.ts';
+import type { ClientTool } from './tool-names.ts';
 
-/** A call of a function that the model makes. */
-export interface MadeToolCall {
+/** A call of one of the client's tools that the model makes. */
+export interface MadeToolCall extends ClientTool {
   id: string;
-  name: string;
+  /** Of a custom tool, its input. */
   arguments: string;
 }
 
@@ -22,8 +23,14 @@ export class CollectedAnswer {
     for (const call of toolCalls) this.#addToolCall(call);
   }
 
-  #addToolCall({ index = 0, id, function: called }: RuntimeToolCallDelta): void {
-    this.toolCalls[index] ??= { id: id ?? '', name: '', arguments: '' };
+  #addToolCall({ index = 0, id = '', type, namespace, function: called }: ToolCallDelta): void {
+    this.toolCalls[index] ??= {
+      id,
+      type: type === 'custom' ? 'custom' : 'function',
+      ...(namespace === undefined ? {} : { namespace }),
+      name: '',
+      arguments: '',
+    };
     const call = this.toolCalls[index];
     call.name += called?.name ?? '';
     call.arguments += called?.arguments ?? '';

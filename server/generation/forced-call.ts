@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
 
-const HEAD = /^\s*\{"name": ?"([\w-]+)", ?"arguments":/;
+const HEAD = /^\s*\{"name": ?"([\w-]+)", ?"(?:arguments":|input": )/;
 
 /**
  * Reads the answer of a model that has to call a function: the text of the object whose schema
@@ -11,6 +11,8 @@ export class ForcedCall {
   /** What is not told yet: the head until it is whole, then the bracket that may be the last. */
   #held = '';
   #arguments: string | undefined;
+  /** Whether it calls a custom tool whose input follows as it is. */
+  #isText = false;
 
   push(text: string): RuntimeToolCallDelta[] {
     this.#held += text;
@@ -18,10 +20,12 @@ export class ForcedCall {
     const head = HEAD.exec(this.#held);
     if (head === null) return [];
     const [whole, name = ''] = head;
+    this.#isText = whole.endsWith('"input": ');
     this.#held = this.#held.slice(whole.length);
     this.#arguments = '';
     const id = `call_${randomUUID()}`;
-    return [{ index: 0, id, type: 'function', function: { name, arguments: '' } }, ...this.#tell()];
+    const type = this.#isText ? 'custom' : 'function';
+    return [{ index: 0, id, type, function: { name, arguments: '' } }, ...this.#tell()];
   }
 
   /** Whether a call has begun, though it may not have all its arguments. */
@@ -31,11 +35,16 @@ export class ForcedCall {
 
   /** What was still held: arguments of an answer cut short. Without the bracket of the object. */
   end(): RuntimeToolCallDelta[] {
-    if (this.#arguments === undefined || isJson(this.#arguments)) return [];
+    if (this.#isText || this.#arguments === undefined || isJson(this.#arguments)) return [];
     return this.#tell(0);
   }
 
   #tell(kept = 1): RuntimeToolCallDelta[] {
+    if (this.#isText) {
+      const input = this.#held;
+      this.#held = '';
+      return input === '' ? [] : [{ index: 0, type: 'custom', function: { arguments: input } }];
+    }
     if (this.#arguments === '') this.#held = this.#held.trimStart();
     const text = this.#held.slice(0, Math.max(0, this.#held.trimEnd().length - kept));
     this.#held = this.#held.slice(text.length);

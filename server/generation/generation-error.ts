@@ -56,7 +56,7 @@ export function toGenerationError(
   const schema = schemaParam(request);
   if (error.status === 400 && schema !== undefined) {
     return new InvalidRequestError(
-      `Expected \`${schema}\` to have a JSON Schema that can be enforced: ${shown}.`,
+      `Expected \`${schema}\` to have a JSON Schema or a grammar that can be enforced: ${shown}.`,
       {
         param: schema,
         code: TOO_COMPLEX.test(message) ? 'schema_too_complex' : null,
@@ -127,7 +127,10 @@ function withStop(text: string): string {
 
 /** The field with the schema that an answer is to be held to, if there is one. */
 function schemaParam({ parameters, tools, params }: GenerationRequest): string | undefined {
-  if (tools?.choice === 'required') return tools.functions[0]?.param ?? 'tools';
+  if (tools?.choice === 'required') {
+    const held = tools.functions.find(({ grammar }) => grammar !== undefined);
+    return (held ?? tools.functions[0])?.param ?? 'tools';
+  }
   const format = parameters['response_format'] as { type?: string } | undefined;
   return format?.type === 'json_schema' ? params.schema : undefined;
 }

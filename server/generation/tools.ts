@@ -1,8 +1,10 @@
 import { InvalidRequestError } from '../openai/api-error.ts';
 import { type PreparedSchema, prepareSchema, type SchemaBudget } from './schema.ts';
+import type { ClientTool } from './tool-names.ts';
 
 /** A function the client offers the model; `param` is where it stands in the client's body. */
 export interface FunctionDefinition {
+  /** As the model knows it. */
   name: string;
   description?: string | null | undefined;
   /** The JSON Schema of its arguments; without one it takes no arguments. */
@@ -11,7 +13,14 @@ export interface FunctionDefinition {
   param: string;
   /** `parameters` as a grammar can enforce them. */
   prepared: PreparedSchema;
+  /** The tool of the client that the function stands for. */
+  client: ClientTool;
+  /** What the input of a custom tool must match, as a Lark grammar of llguidance. */
+  grammar?: string | undefined;
 }
+
+/** The launcher reads this (`structured_output.py`); no schema that was prepared has this keyword. */
+export const GRAMMAR = 'x-sightglass-grammar';
 
 /** The functions a model may call. `required` means that its answer is a call of one of them. */
 export interface Tools {
@@ -21,20 +30,23 @@ export interface Tools {
 
 /**
  * The tools as mlx_vlm takes them. It treats `required` as an instruction that the model may ignore,
- * so the answer is held to the schema of an object that `ForcedCall` reads.
+ * so the answer is held to the schema of an object that `ForcedCall` reads. The input of a custom tool
+ * with a grammar comes as plain text: within JSON, the grammar could not be enforced.
  */
 export function toRuntimeTools(tools: Tools | undefined): Record<string, unknown> {
   if (tools === undefined) return {};
   const { functions, choice } = tools;
   const offered = {
-    tools: functions.map(({ param: _, prepared: __, ...called }) => ({
+    tools: functions.map(({ param: _, prepared: __, client: ___, grammar: ____, ...called }) => ({
       type: 'function',
       function: called,
     })),
     tool_choice: choice,
   };
   if (choice !== 'required') return offered;
-  const json_schema = { name: 'call', schema: callSchema(functions), strict: true };
+  const json_schema = functions.some(({ grammar }) => grammar !== undefined)
+    ? { name: 'call', schema: { [GRAMMAR]: ['llguidance', callGrammar(functions)] } }
+    : { name: 'call', schema: callSchema(functions), strict: true };
   return { ...offered, response_format: { type: 'json_schema', json_schema } };
 }
 
@@ -86,4 +98,23 @@ function callSchema(functions: readonly FunctionDefinition[]): object {
     })),
     $defs: Object.assign({}, ...callable.map(({ prepared }) => prepared.definitions)),
   };
+}
+
+/** The same as a grammar; a custom tool with a grammar is called `{"name": …, "input": …`. */
+function callGrammar(functions: readonly FunctionDefinition[]): string {
+  const grammars = functions.map(({ prepared: { schema, definitions }, grammar }, index) => {
+    const name = `t${index}`;
+    if (grammar !== undefined) return { name, lark_grammar: grammar };
+    const whole = typeof schema === 'boolean' ? {} : schema;
+    return { name, json_schema: { ...whole, $defs: definitions } };
+  });
+  const calls = functions.map(({ name, grammar }, index) => {
+    const isText = grammar !== undefined;
+    const head = JSON.stringify(`{"name": "${name}", "${isText ? 'input' : 'arguments'}": `);
+    return `c${index}: ${head} @t${index}${isText ? '' : ' "}"'}`;
+  });
+  const start = `start: ${calls.map((_, index) => `c${index}`).join(' | ')}`;
+  return JSON.stringify({
+    grammars: [{ lark_grammar: [start, ...calls].join('\n') }, ...grammars],
+  });
 }

@@ -45,11 +45,14 @@ function toInputItem(item: ConversationItem, id: string) {
     }
     case 'reasoning':
       return { id, summary: [], status, ...given(item) };
-    case 'function_call_output': {
+    case 'function_call_output':
+    case 'custom_tool_call_output': {
       const { output } = item;
       const parts = typeof output === 'string' ? output : output.map(toInputPart);
       return { id, status, ...given(item), output: parts };
     }
+    case 'additional_tools':
+      return { id, status, ...given(item), tools: item.tools.filter((tool) => tool !== undefined) };
     default:
       return { id, status, ...given(item) };
   }

@@ -1,7 +1,7 @@
 import type { Answer, AnswerDelta } from '../generation/answer.ts';
 import type { AnswerEvents, AnswerHead } from '../generation/dialect.ts';
+import type { ToolCallDelta } from '../generation/tool-calls.ts';
 import { toUsage } from '../generation/usage.ts';
-import type { RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
 import type { ApiError } from './api-error.ts';
 import { chatCompletionId, toCompletionUsage } from './chat-completion.ts';
 
@@ -68,11 +68,11 @@ export class ChatCompletionEvents implements AnswerEvents {
   }
 }
 
-/** OpenAI's tool call of a stream, from mlx_vlm's. */
-function toToolCallDelta({ index = 0, id, type, function: called }: RuntimeToolCallDelta) {
-  return {
-    index,
-    ...(id === undefined ? {} : { id, type: type ?? 'function' }),
-    ...(called === undefined ? {} : { function: called }),
-  };
+/** OpenAI's tool call of a stream. */
+function toToolCallDelta({ index = 0, id, type = 'function', function: called }: ToolCallDelta) {
+  const begun = { index, ...(id === undefined ? {} : { id, type }) };
+  if (called === undefined) return begun;
+  if (type !== 'custom') return { ...begun, function: called };
+  const { arguments: input, ...named } = called;
+  return { ...begun, custom: { ...named, ...(input === undefined ? {} : { input }) } };
 }

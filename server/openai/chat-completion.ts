@@ -49,11 +49,11 @@ function toChoice({ answer, collected }: FinishedAnswer, index: number): Choice 
     ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
   };
   if (toolCalls.length > 0) {
-    message.tool_calls = toolCalls.map(({ id, name, arguments: text }) => ({
-      id,
-      type: 'function',
-      function: { name, arguments: text },
-    }));
+    message.tool_calls = toolCalls.map(({ id, type, name, arguments: text }) =>
+      type === 'custom'
+        ? { id, type, custom: { name, input: text } }
+        : { id, type, function: { name, arguments: text } },
+    );
   }
   return {
     index,

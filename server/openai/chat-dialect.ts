@@ -1,13 +1,15 @@
-import type { Message, TextPart } from '../generation/conversation.ts';
+import type { Message, TextPart, ToolCall } from '../generation/conversation.ts';
 import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
+import type { ToolNames } from '../generation/tool-names.ts';
 import { InvalidRequestError } from './api-error.ts';
 import { toChatCompletion } from './chat-completion.ts';
 import { ChatCompletionEvents } from './chat-completion-events.ts';
-import type { ChatMessage } from './chat-message.ts';
+import type { ChatMessage, ChatToolCall } from './chat-message.ts';
 import { ChatCompletionRequest } from './chat-request.ts';
+import { toChatChoice, toChatToolNames } from './chat-tools.ts';
+import { toTools } from './client-tool.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
-import { toTools } from './function-tool.ts';
 import { findIgnored, type IgnoredFields } from './ignored-fields.ts';
 import { parseBody } from './invalid-request.ts';
 import { readContinuation, readSpellings, readStops, readTokenLimit } from './other-servers.ts';
@@ -41,16 +43,20 @@ export function toGenerationRequest(
   const { parameters, ...wishes } = readSpellings(request, own, ignored);
   const at = { format: 'response_format', schema: 'response_format.json_schema.schema' };
   const format = toResponseFormat(request, toFormat(request), at, ignored);
+  const names = toChatToolNames(request.tools);
   return {
     model: request.model ?? undefined,
-    ...readContinuation(request, request.messages.map(toMessage)),
+    ...readContinuation(
+      request,
+      request.messages.map((message, index) => toMessage(message, index, names)),
+    ),
     params: { messages: 'messages', schema: format.param },
     stream: request.stream === true,
     answers,
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, 'max_completion_tokens', ignored),
     stops: readStops(request, 'stop', ignored),
-    tools: toTools(request.tools, request.tool_choice, 'function.parameters', ignored),
+    tools: toTools(names, toChatChoice(request.tool_choice), ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
       ...(answers > 1 ? { temperature: 1 } : {}), // without it every answer would be the same
@@ -67,7 +73,7 @@ function toFormat({ response_format: format }: ChatCompletionRequest): Format | 
   return { type: 'json_schema', schema, strict };
 }
 
-function toMessage(message: ChatMessage, index: number): Message {
+function toMessage(message: ChatMessage, index: number, names: ToolNames): Message {
   const path = `messages.${index}`;
   const { role } = message;
   const content = toParts(message.content, `${path}.content`);
@@ -80,13 +86,24 @@ function toMessage(message: ChatMessage, index: number): Message {
     content,
     name,
     reasoning: reasoning == null ? undefined : asText(reasoning, `${path}.reasoning_content`),
-    toolCalls: calls?.map((call, at) => ({
-      id: call.id,
-      name: call.function.name,
-      arguments: call.function.arguments,
-      param: `${path}.tool_calls.${at}.function.arguments`,
-    })),
+    toolCalls: calls?.map((call, at) => toToolCall(call, `${path}.tool_calls.${at}`, names)),
   };
+}
+
+function toToolCall(call: ChatToolCall, path: string, names: ToolNames): ToolCall {
+  const { id, type } = call;
+  if (type === 'function') {
+    const { name, arguments: text } = call.function;
+    return {
+      id,
+      name: names.nameOf({ type, name }),
+      arguments: text,
+      param: `${path}.function.arguments`,
+    };
+  }
+  const { name, input } = call.custom;
+  const text = JSON.stringify({ input });
+  return { id, name: names.nameOf({ type, name }), arguments: text, param: `${path}.custom.input` };
 }
 
 function toParts(content: ChatMessage['content'], path: string): Message['content'] {

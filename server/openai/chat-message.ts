@@ -23,6 +23,21 @@ const name = z.string().nullish();
 
 const InstructionMessage = z.object({ role: z.enum(['system', 'developer']), content: text, name });
 const UserMessage = z.object({ role: z.literal('user'), content: textAndImages, name });
+const toolCall = { id: z.string(), index: repeated };
+const ChatToolCall = z.discriminatedUnion('type', [
+  z.object({
+    ...toolCall,
+    type: z.literal('function'),
+    function: z.object({ name: z.string(), arguments: z.string() }),
+  }),
+  z.object({
+    ...toolCall,
+    type: z.literal('custom'),
+    custom: z.object({ name: z.string(), input: z.string() }),
+  }),
+]);
+/** A call of an earlier answer. */
+export type ChatToolCall = z.infer<typeof ChatToolCall>;
 const AssistantMessage = z.object({
   role: z.literal('assistant'),
   content: z
@@ -34,17 +49,7 @@ const AssistantMessage = z.object({
   refusal: z.string().nullish(),
   annotations: repeated,
   reasoning_content: z.string().nullish(),
-  tool_calls: z
-    .array(
-      z.object({
-        id: z.string(),
-        index: repeated,
-        type: z.literal('function'),
-        function: z.object({ name: z.string(), arguments: z.string() }),
-      }),
-    )
-    .max(MAX_TOOL_CALLS)
-    .nullish(),
+  tool_calls: z.array(ChatToolCall).max(MAX_TOOL_CALLS).nullish(),
   name,
 });
 const ToolMessage = z.object({

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { MAX_MESSAGES, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
+import { MAX_MESSAGES, MAX_WORDS } from '../limits.ts';
 import { JsonObject, JsonSchema } from './bounded.ts';
 import { ChatMessage } from './chat-message.ts';
+import { ChatToolChoice, ChatTools } from './chat-tools.ts';
+import { FunctionName } from './client-tool.ts';
 import { gateway, noEffect, refused, runtime } from './compatibility.ts';
-import { FunctionName, FunctionTool, OtherTool, ToolChoice } from './function-tool.ts';
 import { otherServers, ReasoningEffort, StopSequences } from './other-servers.ts';
 import { Seed, sampling, TokenLimit } from './sampling.ts';
 
@@ -80,11 +81,11 @@ export const ChatCompletionRequest = z.object({
     'for models that think; the response has the reasoning in `reasoning_content`',
   ),
   tools: gateway(
-    z.array(z.union([FunctionTool, OtherTool])).max(MAX_TOOLS),
-    'functions; the model’s own format is parsed. Tools of other types are ignored and reported',
+    ChatTools,
+    '`function` and `custom`, which run at the client; the model’s own format is parsed. A custom tool is offered as a function of one text; its grammar holds a call that is forced. Tools of other types are ignored and reported',
   ),
   tool_choice: gateway(
-    ToolChoice,
+    ChatToolChoice,
     '`required` and a name force a call, with every model',
     'test/e2e/forced-call.test.ts',
   ),

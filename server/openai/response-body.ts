@@ -1,20 +1,26 @@
 import type {
+  ResponseCustomToolCallItem,
   ResponseFunctionToolCall,
   ResponseOutputItem,
   ResponseOutputMessage,
   ResponseOutputText,
   ResponseReasoningItem,
 } from 'openai/resources/responses/responses';
+import type { MadeToolCall } from '../generation/collected-answer.ts';
 import type { AnswerHead, FinishedAnswer } from '../generation/dialect.ts';
 import { toUsage, type Usage } from '../generation/usage.ts';
-import { placeTools } from './function-tool.ts';
 import type { ResponseBody } from './response-store.ts';
 import type { ResponsesRequest } from './responses-request.ts';
 
 type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
 /** A response that has only begun: what was asked, and nothing answered yet. */
-export function beginResponse(id: string, head: AnswerHead, request: ResponsesRequest) {
+export function beginResponse(
+  id: string,
+  head: AnswerHead,
+  request: ResponsesRequest,
+  body: unknown,
+) {
   return {
     id,
     object: 'response',
@@ -38,14 +44,8 @@ export function beginResponse(id: string, head: AnswerHead, request: ResponsesRe
     presence_penalty: 0,
     frequency_penalty: 0,
     text: { format: textFormat(request), verbosity: 'medium' },
-    tool_choice: request.tool_choice ?? 'auto',
-    tools: placeTools(request.tools).map(({ tool }) => ({
-      type: 'function',
-      name: tool.name,
-      description: tool.description ?? null,
-      parameters: tool.parameters ?? {},
-      strict: tool.strict ?? false,
-    })),
+    tool_choice: toShownChoice(request, body),
+    tools: toShownTools(request, body),
     top_logprobs: request.top_logprobs ?? 0,
     top_p: request.top_p ?? 1,
     truncation: request.truncation ?? 'disabled',
@@ -88,7 +88,8 @@ export function toOutput(suffix: string, { answer, collected }: FinishedAnswer) 
     output.push(messageItem(`msg_${suffix}`, [textPart(content, logprobs)], status));
   }
   for (const [at, call] of toolCalls.entries()) {
-    output.push(callItem(`fc_${suffix}_${at}`, call, status));
+    const prefix = call.type === 'custom' ? 'ctc' : 'fc';
+    output.push(callItem(`${prefix}_${suffix}_${at}`, call, status));
   }
   return output;
 }
@@ -112,19 +113,13 @@ export function reasoningItem(id: string, text: string, status: ItemStatus) {
   return { id, type: 'reasoning', summary: [], content, status } satisfies ResponseReasoningItem;
 }
 
-export function callItem(
-  id: string,
-  call: { id: string; name: string; arguments: string },
-  status: ItemStatus,
-) {
-  return {
-    id,
-    type: 'function_call',
-    call_id: call.id,
-    name: call.name,
-    arguments: call.arguments,
-    status,
-  } satisfies ResponseFunctionToolCall;
+/** A call as the client's tool was sent: by its name and namespace apart, or with one text. */
+export function callItem(id: string, call: MadeToolCall, status: ItemStatus) {
+  const { id: call_id, type, namespace, name, arguments: text } = call;
+  const called = { id, status, call_id, ...(namespace === undefined ? {} : { namespace }), name };
+  return type === 'custom'
+    ? ({ ...called, type: 'custom_tool_call', input: text } satisfies ResponseCustomToolCallItem)
+    : ({ ...called, type: 'function_call', arguments: text } satisfies ResponseFunctionToolCall);
 }
 
 /** mlx_vlm's logprobs have OpenAI's form (`ChatLogprobContent` in its `schemas.py`). */
@@ -140,6 +135,38 @@ function toResponseUsage(usage: Usage) {
     output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
     total_tokens: usage.promptTokens + usage.completionTokens,
   } satisfies ResponseBody['usage'];
+}
+
+/** The fields as they came, which may have more than is read of them. */
+function asSent(body: unknown) {
+  return body as Pick<ResponseBody, 'tool_choice'> & { tools?: ResponseBody['tools'] | null };
+}
+
+function toShownChoice(
+  { tool_choice: choice }: ResponsesRequest,
+  body: unknown,
+): ResponseBody['tool_choice'] {
+  const sent = asSent(body).tool_choice ?? 'auto';
+  const isAllowed = typeof choice === 'object' && choice?.type === 'allowed_tools';
+  return isAllowed ? Object.assign({}, sent, { mode: choice.mode }) : sent;
+}
+
+/** The tools as they came; of functions also what was left out, as OpenAI has it. */
+function toShownTools({ tools }: ResponsesRequest, body: unknown): ResponseBody['tools'] {
+  const sent = asSent(body).tools ?? [];
+  return sent.map((tool, index) => {
+    const given = tools?.[index];
+    if (given?.type !== 'function') return tool;
+    const { name, description = null, parameters, strict } = given;
+    return {
+      ...tool,
+      type: 'function',
+      name,
+      description,
+      parameters: parameters ?? {},
+      strict: strict ?? false,
+    };
+  });
 }
 
 function textFormat({ text }: ResponsesRequest) {

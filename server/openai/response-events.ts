@@ -1,7 +1,7 @@
 import type { ResponseOutputItem, ResponseStreamEvent } from 'openai/resources/responses/responses';
 import type { Answer, AnswerDelta } from '../generation/answer.ts';
 import type { AnswerEvents } from '../generation/dialect.ts';
-import type { RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
+import type { ToolCallDelta } from '../generation/tool-calls.ts';
 import type { ApiError } from './api-error.ts';
 import { finishResponse } from './response-body.ts';
 import {
@@ -91,12 +91,20 @@ export class ResponseEvents implements AnswerEvents {
     return begun.events + this.#write(begun.item.add(delta, logprobs));
   }
 
-  #call({ index = 0, id = '', function: called }: RuntimeToolCallDelta): string {
+  #call({ index = 0, id = '', type, namespace, function: called }: ToolCallDelta): string {
     const delta = called?.arguments ?? '';
     const open = this.#open;
     if (open instanceof CallItem && open.index === index) return this.#write(open.add(delta));
-    const call = { id, name: called?.name ?? '' };
-    const begun = this.#openNext((at) => new CallItem(index, call, this.#newId('fc'), at));
+    const isCustom = type === 'custom';
+    const call = {
+      id,
+      type: isCustom ? ('custom' as const) : ('function' as const),
+      ...(namespace === undefined ? {} : { namespace }),
+      name: called?.name ?? '',
+      arguments: '',
+    };
+    const itemId = this.#newId(isCustom ? 'ctc' : 'fc');
+    const begun = this.#openNext((at) => new CallItem(index, call, itemId, at));
     return begun.events + this.#write(begun.item.add(delta));
   }
 

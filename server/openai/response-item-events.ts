@@ -4,6 +4,7 @@ import type {
   ResponseOutputItem,
   ResponseStreamEvent,
 } from 'openai/resources/responses/responses';
+import type { MadeToolCall } from '../generation/collected-answer.ts';
 import { callItem, messageItem, reasoningItem, textPart, toLogprobs } from './response-body.ts';
 
 type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
@@ -81,16 +82,16 @@ export class TextItem implements GrowingItem {
   }
 }
 
-/** A call of a function. */
+/** A call of a function or of a custom tool. */
 export class CallItem implements GrowingItem {
   /** Its number among the calls of the answer, by which its pieces come. */
   readonly index: number;
-  readonly #call: { id: string; name: string; arguments: string };
+  readonly #call: MadeToolCall;
   readonly #place: { item_id: string; output_index: number };
 
-  constructor(index: number, call: { id: string; name: string }, id: string, outputIndex: number) {
+  constructor(index: number, call: MadeToolCall, id: string, outputIndex: number) {
     this.index = index;
-    this.#call = { ...call, arguments: '' };
+    this.#call = { ...call };
     this.#place = { item_id: id, output_index: outputIndex };
   }
 
@@ -103,13 +104,16 @@ export class CallItem implements GrowingItem {
   add(delta: string): ResponseEvent[] {
     if (delta === '') return [];
     this.#call.arguments += delta;
-    return [{ type: 'response.function_call_arguments.delta', ...this.#place, delta }];
+    return this.#call.type === 'custom'
+      ? [{ type: 'response.custom_tool_call_input.delta', ...this.#place, delta }]
+      : [{ type: 'response.function_call_arguments.delta', ...this.#place, delta }];
   }
 
   end(): ResponseEvent[] {
-    const { name, arguments: text } = this.#call;
-    const type = 'response.function_call_arguments.done';
-    return [{ type, ...this.#place, name, arguments: text }];
+    const { type, name, arguments: text } = this.#call;
+    return type === 'custom'
+      ? [{ type: 'response.custom_tool_call_input.done', ...this.#place, input: text }]
+      : [{ type: 'response.function_call_arguments.done', ...this.#place, name, arguments: text }];
   }
 
   toItem(status: ItemStatus): ResponseOutputItem {

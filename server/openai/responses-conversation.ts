@@ -1,4 +1,5 @@
-import type { Message, TextPart } from '../generation/conversation.ts';
+import type { Message, TextPart, ToolCall } from '../generation/conversation.ts';
+import type { ClientTool, ToolNames } from '../generation/tool-names.ts';
 import type { ConversationItem } from './responses-item.ts';
 
 /** An item and where it stands in the client's body. */
@@ -13,7 +14,7 @@ type Draft = { -readonly [Field in keyof Message]: Message[Field] };
  * The messages that the items of a Responses conversation stand for. An answer comes as several
  * items (its reasoning, its text, its calls): they are one message of the assistant.
  */
-export function toMessages(items: readonly PlacedItem[]): Message[] {
+export function toMessages(items: readonly PlacedItem[], names: ToolNames): Message[] {
   const messages: Draft[] = [];
   let reasoning: TextPart | undefined;
   const assistant = (): Draft => {
@@ -24,6 +25,10 @@ export function toMessages(items: readonly PlacedItem[]): Message[] {
     messages.push(begun);
     return begun;
   };
+  const addCall = (call: ToolCall) => {
+    const message = assistant();
+    message.toolCalls = [...(message.toolCalls ?? []), call];
+  };
   for (const { item, param } of items) {
     switch (item.type) {
       case 'reasoning': {
@@ -32,13 +37,19 @@ export function toMessages(items: readonly PlacedItem[]): Message[] {
         break;
       }
       case 'function_call': {
-        const { call_id: id, name, arguments: text } = item;
-        const message = assistant();
-        const call = { id, name, arguments: text, param: `${param}.arguments` };
-        message.toolCalls = [...(message.toolCalls ?? []), call];
+        const { call_id: id, arguments: text } = item;
+        const name = names.nameOf(toClientTool('function', item));
+        addCall({ id, name, arguments: text, param: `${param}.arguments` });
         break;
       }
-      case 'function_call_output': {
+      case 'custom_tool_call': {
+        const { call_id: id, input } = item;
+        const name = names.nameOf(toClientTool('custom', item));
+        addCall({ id, name, arguments: JSON.stringify({ input }), param: `${param}.input` });
+        break;
+      }
+      case 'function_call_output':
+      case 'custom_tool_call_output': {
         const content = toParts(item.output, `${param}.output`);
         messages.push({ role: 'tool', toolCallId: item.call_id, content });
         break;
@@ -52,11 +63,20 @@ export function toMessages(items: readonly PlacedItem[]): Message[] {
         }
         break;
       }
+      case 'additional_tools': // they are offered beside the others
+        break;
       default:
         item satisfies never;
     }
   }
   return messages;
+}
+
+function toClientTool(
+  type: ClientTool['type'],
+  { name, namespace }: { name: string; namespace?: string | null | undefined },
+): ClientTool {
+  return { type, name, ...(namespace == null ? {} : { namespace }) };
 }
 
 type Content = Extract<ConversationItem, { type: 'message' }>['content'];

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Dialect } from '../generation/dialect.ts';
 import type { GenerationRequest } from '../generation/generation-request.ts';
 import { InvalidRequestError } from './api-error.ts';
+import { toTools } from './client-tool.ts';
 import { pick, runtimeParameters } from './compatibility.ts';
-import { toTools } from './function-tool.ts';
 import { findIgnored, type IgnoredFields } from './ignored-fields.ts';
 import { parseBody } from './invalid-request.ts';
 import { readContinuation, readSpellings, readStops, readTokenLimit } from './other-servers.ts';
@@ -13,6 +13,7 @@ import type { ResponseBody, ResponseStore } from './response-store.ts';
 import { type PlacedItem, toMessages } from './responses-conversation.ts';
 import { type ConversationItem, InputItem } from './responses-item.ts';
 import { ResponsesRequest } from './responses-request.ts';
+import { type PlacedTools, toResponsesChoice, toResponsesToolNames } from './responses-tools.ts';
 import { toResponseFormat } from './structured-output.ts';
 
 const passedOn = runtimeParameters(ResponsesRequest);
@@ -38,7 +39,7 @@ export function createResponsesDialect(store: ResponseStore): Dialect {
         store.save({ body: response, input: own, conversation: conversation.filter(isKept) });
       };
       const begin = (head: Parameters<typeof beginResponse>[1]) =>
-        beginResponse(`resp_${suffix}`, head, request);
+        beginResponse(`resp_${suffix}`, head, request, body);
       return {
         request: toGenerationRequest(request, [...previous, ...input], ignored),
         ignored,
@@ -100,16 +101,17 @@ function toGenerationRequest(
   const at = { format: 'text.format', schema: 'text.format.schema' };
   const format = toResponseFormat(request, text?.format ?? undefined, at, ignored);
   const first = instructions == null ? [] : [toInstructions(instructions)];
+  const names = toResponsesToolNames(toolsOf(request, items));
   return {
     model: request.model ?? undefined,
-    ...readContinuation(request, toMessages([...first, ...items])),
+    ...readContinuation(request, toMessages([...first, ...items], names)),
     params: { messages: 'input', schema: format.param },
     stream: request.stream === true,
     answers: 1,
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, 'max_output_tokens', ignored),
     stops: readStops(request, 'stop', ignored),
-    tools: toChosenTools(request, ignored),
+    tools: toTools(names, toResponsesChoice(request.tool_choice), ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
       ...parameters,
@@ -134,21 +136,12 @@ function toInstructions(text: string): PlacedItem {
   return { item: { type: 'message', role: 'system', content: text }, param: 'instructions' };
 }
 
-function toChosenTools({ tools, tool_choice: choice }: ResponsesRequest, ignored: IgnoredFields) {
-  const functions = tools?.map((tool) => {
-    if (tool === undefined) return undefined;
-    const { type, ...called } = tool;
-    return { type, function: called };
-  });
-  const toChosen = (chosen: Parameters<typeof toTools>[1]) =>
-    toTools(functions, chosen, 'parameters', ignored);
-  if (choice == null || typeof choice === 'string') return toChosen(choice);
-  const named = ({ type, name }: { type: 'function'; name: string }) => ({
-    type,
-    function: { name },
-  });
-  if (choice.type === 'function') return toChosen(named(choice));
-  if (choice.mode === 'none') return toChosen('none');
-  const allowed_tools = { mode: choice.mode, tools: choice.tools.map(named) };
-  return toChosen({ type: choice.type, allowed_tools });
+/** All the tools of a request: those of earlier requests are not inherited, but for their items. */
+function toolsOf({ tools }: ResponsesRequest, items: readonly PlacedItem[]): PlacedTools[] {
+  return [
+    { tools: tools ?? [], param: 'tools' },
+    ...items.flatMap(({ item, param }) =>
+      item.type === 'additional_tools' ? [{ tools: item.tools, param: `${param}.tools` }] : [],
+    ),
+  ];
 }

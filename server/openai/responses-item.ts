@@ -3,6 +3,7 @@ import { MAX_LIST_ITEMS } from '../limits.ts';
 import { ImageText } from './bounded.ts';
 import { ImageDetail } from './chat-message.ts';
 import { repeated } from './compatibility.ts';
+import { ResponsesTools } from './responses-tools.ts';
 
 const InputText = z.object({ type: z.literal('input_text'), text: z.string() });
 const OutputText = z.object({
@@ -41,6 +42,7 @@ const FunctionCallItem = z.object({
   type: z.literal('function_call'),
   ...ofAnswers,
   call_id: z.string(),
+  namespace: z.string().nullish(),
   name: z.string(),
   arguments: z.string(),
 });
@@ -49,6 +51,27 @@ const FunctionCallOutputItem = z.object({
   ...ofAnswers,
   call_id: z.string(),
   output: Output,
+});
+const CustomToolCallItem = z.object({
+  type: z.literal('custom_tool_call'),
+  ...ofAnswers,
+  call_id: z.string(),
+  namespace: z.string().nullish(),
+  name: z.string(),
+  input: z.string(),
+});
+const CustomToolCallOutputItem = z.object({
+  type: z.literal('custom_tool_call_output'),
+  ...ofAnswers,
+  call_id: z.string(),
+  output: Output,
+});
+/** Tools beside those of `tools`, which is where Codex has its own. */
+const AdditionalToolsItem = z.object({
+  type: z.literal('additional_tools'),
+  ...ofAnswers,
+  role: z.string().nullish(),
+  tools: ResponsesTools,
 });
 const ReasoningItem = z.object({
   type: z.literal('reasoning'),
@@ -70,6 +93,9 @@ const TYPES = [
   'message',
   'function_call',
   'function_call_output',
+  'custom_tool_call',
+  'custom_tool_call_output',
+  'additional_tools',
   'reasoning',
   'item_reference',
   'compaction_trigger',
@@ -97,6 +123,9 @@ export const InputItem = z.preprocess(
     MessageItem,
     FunctionCallItem,
     FunctionCallOutputItem,
+    CustomToolCallItem,
+    CustomToolCallOutputItem,
+    AdditionalToolsItem,
     ReasoningItem,
     ItemReference,
   ]),

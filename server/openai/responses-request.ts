@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { MAX_MESSAGES, MAX_TOOLS, MAX_WORDS } from '../limits.ts';
+import { MAX_MESSAGES, MAX_WORDS } from '../limits.ts';
 import { JsonObject, JsonSchema } from './bounded.ts';
+import { FunctionName } from './client-tool.ts';
 import { dropped, gateway, ignored, noEffect, refused } from './compatibility.ts';
-import { FunctionName, functionTool, OtherTool } from './function-tool.ts';
 import { otherServers, Reasoning } from './other-servers.ts';
 import { GivenItem } from './responses-item.ts';
+import { ResponsesToolChoice, ResponsesTools } from './responses-tools.ts';
 import { Seed, sampling, TokenLimit } from './sampling.ts';
 
 const Format = z.discriminatedUnion('type', [
@@ -18,7 +19,6 @@ const Format = z.discriminatedUnion('type', [
     strict: z.boolean().nullish(),
   }),
 ]);
-const Named = z.object({ type: z.literal('function'), name: FunctionName });
 const hint = 'the prefix cache needs no hint';
 const local = 'requests stay on this Mac';
 const test = 'test/contract/responses.test.ts';
@@ -28,7 +28,7 @@ export const ResponsesRequest = z.object({
   ...otherServers,
   input: z.union([z.string(), z.array(GivenItem).min(1).max(MAX_MESSAGES)]).meta({
     effect: 'gateway',
-    note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call`, `function_call_output` (with images too), `reasoning`, `item_reference`; items of other types are ignored and reported',
+    note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call` and `custom_tool_call` with their outputs (with images too), `additional_tools`, `reasoning`, `item_reference`; items of other types are ignored and reported',
     test,
   }),
   model: gateway(
@@ -76,22 +76,12 @@ export const ResponsesRequest = z.object({
     test,
   ),
   tools: gateway(
-    z
-      .array(z.union([z.object({ type: z.literal('function'), ...functionTool }), OtherTool]))
-      .max(MAX_TOOLS),
-    'functions. Tools of other types, such as those that OpenAI hosts, are ignored and reported',
+    ResponsesTools,
+    '`function`, `custom` and `namespace`, which run at the client, also in an item `additional_tools`. The model is offered functions; calls come back as the tools were sent. The grammar of a custom tool holds a call that is forced. Tools of other types are ignored and reported: OpenAI’s own run at OpenAI',
     test,
   ),
   tool_choice: gateway(
-    z.union([
-      z.enum(['none', 'auto', 'required']),
-      Named,
-      z.object({
-        type: z.literal('allowed_tools'),
-        mode: z.enum(['none', 'auto', 'required']).default('auto'),
-        tools: z.array(Named).min(1).max(MAX_TOOLS),
-      }),
-    ]),
+    ResponsesToolChoice,
     '`required` and a name force a call, with every model',
     'test/e2e/forced-call.test.ts',
   ),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type PreparedSchema, prepareSchema } from '../generation/schema.ts';
+import { GRAMMAR } from '../generation/tools.ts';
 import { MAX_GRAMMAR_CHARACTERS, MAX_LIST_ITEMS } from '../limits.ts';
 import { InvalidRequestError } from './api-error.ts';
 import { JsonSchema } from './bounded.ts';
@@ -166,9 +167,8 @@ function jsonFormat({ schema, definitions }: PreparedSchema) {
   return { type: 'json_schema', json_schema };
 }
 
-/** The launcher reads these (`structured_output.py`); no schema that was prepared has this keyword. */
 function grammarFormat(kind: 'regex' | 'grammar' | 'choice', text: string) {
-  const json_schema = { name: 'answer', schema: { 'x-sightglass-grammar': [kind, text] } };
+  const json_schema = { name: 'answer', schema: { [GRAMMAR]: [kind, text] } };
   return { type: 'json_schema', json_schema };
 }
 

@@ -305,8 +305,8 @@ test('Codex’s and Claude Code’s own fields and tools do not fail a request',
       { type: 'local_shell_call', call_id: 'c', action: { command: ['ls'] } },
     ],
     tools: [
-      { type: 'namespace', name: 'n', tools: [] },
-      { type: 'custom', name: 'apply_patch' },
+      { type: 'namespace', name: 'n', tools: [{ type: 'web_search' }] },
+      { type: 'web_search', external_web_access: true },
     ],
     include: ['reasoning.encrypted_content', 'file_search_call.results'],
     text: { verbosity: 'low' },
@@ -316,7 +316,7 @@ test('Codex’s and Claude Code’s own fields and tools do not fail a request',
   assert.equal(codex.status, 200);
   assert.equal(
     codex.ignored,
-    'input.1, tools.0, tools.1, include.1, text.verbosity, client_metadata',
+    'input.1, tools.0.tools.0, tools.1, include.1, text.verbosity, client_metadata',
   );
   assert.equal(codex.runtime?.['tools'], undefined);
   const system = [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }];

@@ -5,8 +5,20 @@ import { Answer } from '../../../server/generation/answer.ts';
 import { CollectedAnswer } from '../../../server/generation/collected-answer.ts';
 
 const prepared = { schema: {}, definitions: {}, ignored: [] };
-const look = { name: 'look', param: 'tools.0', prepared };
-const tools = { functions: [look], choice: 'required' as const };
+const look = {
+  name: 'look',
+  param: 'tools.0',
+  prepared,
+  client: { type: 'function' as const, name: 'look' },
+};
+const note = {
+  name: 'note',
+  param: 'tools.1',
+  prepared,
+  client: { type: 'custom' as const, name: 'note' },
+  grammar: 'start: /.+/',
+};
+const tools = { functions: [look, note], choice: 'required' as const };
 
 /** What is told of a forced call whose text comes in these pieces. */
 function read(pieces: readonly string[], finish_reason: string) {
@@ -27,6 +39,19 @@ function split(text: string, cuts: readonly number[]): string[] {
   const ordered = places.sort((a, b) => a - b);
   return ordered.slice(1).map((end, index) => text.slice(ordered[index], end));
 }
+
+test('the input of a custom tool with a grammar is read as it is, however it is cut', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.array(fc.nat()), (input, cuts) => {
+      const text = `{"name": "note", "input": ${input}`;
+      assert.deepEqual(read(split(text, cuts), 'stop'), {
+        content: '',
+        calls: [['note', input]],
+        finishReason: 'tool_calls',
+      });
+    }),
+  );
+});
 
 test('a forced call is read from its text, however it is cut into pieces', () => {
   const json = fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value));

@@ -7,11 +7,17 @@ function define(name: string, index: number, parameters?: Record<string, unknown
   const options = { path: 'p', param: 'p', strict: false, index, budget: new SchemaBudget() };
   const prepared = prepareArguments(parameters, options);
   const given = parameters === undefined ? {} : { parameters };
-  return { name, param: `tools.${index}`, ...given, prepared };
+  const client = { type: 'function' as const, name };
+  return { name, param: `tools.${index}`, ...given, prepared, client };
 }
 const look = define('look', 0, { type: 'object' });
 const listen = define('listen', 1);
-const asFunction = ({ param: _, prepared: __, ...called }: ReturnType<typeof define>) => ({
+const asFunction = ({
+  param: _,
+  prepared: __,
+  client: ___,
+  ...called
+}: ReturnType<typeof define>) => ({
   type: 'function',
   function: called,
 });

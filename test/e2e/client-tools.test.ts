@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import OpenAI from 'openai';
+import { eventsOf, postTo } from '../support/api.ts';
+import { schemaErrors } from '../support/openapi/validate.ts';
+import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type RunningService, startService } from '../support/service.ts';
+import { calling, createToolModel, saying, type ToolModel } from '../support/tool-model.ts';
+
+/*
+ * Custom tools and namespaces run at the client: the model is offered functions, and a call comes
+ * back in the form in which the tool was sent.
+ */
+
+let model: ToolModel;
+let running: RunningService;
+let openai: OpenAI;
+const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+before(async () => {
+  model = await createToolModel();
+  running = await startService({ modelPath: model.path });
+  openai = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'none', maxRetries: 0 });
+});
+after(async () => {
+  await running.stop();
+  await model.remove();
+});
+
+const parameters = {
+  type: 'object',
+  properties: { which: { enum: ['left', 'right'] } },
+  required: ['which'],
+};
+const snap = { type: 'function', name: 'snap', parameters };
+const camera = { type: 'namespace', name: 'mcp__camera', description: 'A camera.', tools: [snap] };
+const phone = { type: 'namespace', name: 'mcp__phone', description: 'A phone.', tools: [snap] };
+const patch = { type: 'custom', name: 'apply_patch', description: 'Changes files.' };
+const lines = 'start: "*** Begin" LINE+ "*** End"\nLINE: /[a-c]{1,3}\\n/';
+const lark = { type: 'grammar', syntax: 'lark', definition: lines };
+const regex = { type: 'grammar', syntax: 'regex', definition: '[a-c]{2}/\\d' };
+const own = { type: 'namespace', name: 'functions', tools: [{ ...patch, name: 'exec' }] };
+const search = { type: 'web_search' };
+const tools = [
+  { type: 'function', name: 'run', parameters: {} },
+  camera,
+  phone,
+  patch,
+  own,
+  search,
+];
+
+const input = [
+  { type: 'message', role: 'user', content: [{ type: 'input_image', image_url: image }] },
+];
+/** The model can be made to say a text without double quotes and backslashes. */
+const said = (text: string) => ({
+  text: { format: { type: 'json_schema', name: 'said', schema: saying(text) } },
+});
+
+interface Item {
+  type: string;
+  namespace?: string;
+  name?: string;
+  arguments?: string;
+  input?: string;
+  [field: string]: unknown;
+}
+
+/** The calls of a response, whole and streamed, which have to be the same. */
+async function callsOf(body: object): Promise<Item[]> {
+  const { status, body: whole } = await postTo(running.url, '/v1/responses', { input, ...body });
+  assert.equal(status, 200, JSON.stringify(whole));
+  const events = await eventsOf(running.url, '/v1/responses', { input, ...body, stream: true });
+  const streamed = events.at(-1)?.data.response;
+  const calls = [whole, streamed].map(({ output }) =>
+    (output as Item[])
+      .filter(({ type }) => type.endsWith('_call'))
+      .map(({ id: _, call_id: __, ...call }) => call),
+  );
+  assert.deepEqual(calls[0], calls[1]);
+  return calls[0] ?? [];
+}
+
+const status = 'completed';
+const snapped = { type: 'function_call', status, name: 'snap', arguments: '{"which": "left"}' };
+const patched = { type: 'custom_tool_call', status, name: 'apply_patch', input: 'one, (two) ü 😀' };
+const calls: [what: string, says: string, expected: object][] = [
+  ['of a namespace', "mcp__camera__snap(which='left')", { ...snapped, namespace: 'mcp__camera' }],
+  [
+    'of another with that name',
+    "mcp__phone__snap(which='left')",
+    { ...snapped, namespace: 'mcp__phone' },
+  ],
+  ['of a custom tool', "apply_patch(input='one, (two) ü 😀')", patched],
+  [
+    'of a custom tool of the namespace `functions`',
+    "exec(input='ls')",
+    { ...patched, name: 'exec', namespace: 'functions', input: 'ls' },
+  ],
+  ['of a plain function', 'run()', { type: 'function_call', status, name: 'run', arguments: '{}' }],
+];
+for (const [what, says, expected] of calls) {
+  test(`a call ${what} comes back as the tool was sent`, async () => {
+    assert.deepEqual(await callsOf({ tools, ...said(calling(says)) }), [expected]);
+  });
+}
+
+test('two calls of custom tools are two items', async () => {
+  const says = calling("apply_patch(input='a')", "exec(input='b')");
+  const inputs = (await callsOf({ tools, ...said(says) })).map((call) => call.input);
+  assert.deepEqual(inputs, ['a', 'b']);
+});
+
+test('tools of an item additional_tools are offered like those of `tools`', async () => {
+  const item = { type: 'additional_tools', role: 'developer', tools: [camera, own] };
+  const asked = { input: [item, ...input], ...said(calling("mcp__camera__snap(which='left')")) };
+  assert.deepEqual(await callsOf(asked), [{ ...snapped, namespace: 'mcp__camera' }]);
+});
+
+test('the input of a custom tool is streamed as text, with OpenAI’s events', async () => {
+  const says = calling("apply_patch(input='one two')");
+  const body = { input, tools, ...said(says) };
+  const events = await eventsOf(running.url, '/v1/responses', { ...body, stream: true });
+  const data = events.map((event) => event.data);
+  const about = (type: string) => data.filter((event) => event.type === type);
+  const deltas = about('response.custom_tool_call_input.delta');
+  assert.equal(deltas.map(({ delta }) => delta).join(''), 'one two');
+  const added = about('response.output_item.added').at(-1);
+  const [done] = about('response.custom_tool_call_input.done');
+  assert.deepEqual([done.input, done.item_id], ['one two', added.item.id]);
+  for (const event of [...deltas, done, added, ...about('response.output_item.done')]) {
+    assert.deepEqual(schemaErrors('ResponseStreamEvent', event), [], event.type);
+  }
+});
+
+const forced: [what: string, body: object, call: Item, text: RegExp][] = [
+  [
+    'a namespace',
+    { tools: [camera], tool_choice: 'required' },
+    { type: 'function_call', namespace: 'mcp__camera', name: 'snap' },
+    /^\{"which": "(left|right)"\}$/,
+  ],
+  [
+    'a tool of a namespace by its bare name',
+    { tools: [camera, patch], tool_choice: { type: 'function', name: 'snap' } },
+    { type: 'function_call', namespace: 'mcp__camera', name: 'snap' },
+    /^\{"which": "(left|right)"\}$/,
+  ],
+  [
+    'a tool of a namespace by both names',
+    { tools, tool_choice: { type: 'function', namespace: 'mcp__phone', name: 'snap' } },
+    { type: 'function_call', namespace: 'mcp__phone', name: 'snap' },
+    /^\{"which": "(left|right)"\}$/,
+  ],
+  [
+    'a custom tool of free text',
+    { tools, tool_choice: { type: 'custom', name: 'apply_patch' } },
+    { type: 'custom_tool_call', name: 'apply_patch' },
+    /^/,
+  ],
+  [
+    'a custom tool with a Lark grammar',
+    { tools: [{ ...patch, format: lark }], tool_choice: 'required' },
+    { type: 'custom_tool_call', name: 'apply_patch' },
+    /^\*\*\* Begin([a-c]{1,3}\n)+(\*\*\* End)?/,
+  ],
+  [
+    'a custom tool with a regular expression',
+    {
+      tools: [...tools.slice(0, 3), { ...patch, format: regex }],
+      tool_choice: { type: 'custom', name: 'apply_patch' },
+    },
+    { type: 'custom_tool_call', name: 'apply_patch' },
+    /^[a-c]{2}\/\d$/,
+  ],
+  [
+    'one of the tools allowed',
+    {
+      tools: [...tools, { ...patch, name: 'note', format: regex }],
+      tool_choice: {
+        type: 'allowed_tools',
+        mode: 'required',
+        tools: [search, { type: 'custom', name: 'note' }],
+      },
+    },
+    { type: 'custom_tool_call', name: 'note' },
+    /^[a-c]{2}\/\d$/,
+  ],
+];
+for (const [what, body, expected, pattern] of forced) {
+  test(`the model can be made to call ${what}`, async () => {
+    const [call, ...others] = await callsOf({ ...body, max_output_tokens: 60 });
+    const { status: _, arguments: text, input: written, ...rest } = call ?? { type: '' };
+    assert.deepEqual([rest, others], [expected, []]);
+    assert.match(text ?? written ?? 'none', pattern);
+  });
+}
+
+test('where functions and a custom tool with a grammar may be called, either is whole', async () => {
+  const [call] = await callsOf({
+    tools: [camera, { ...patch, format: regex }],
+    tool_choice: 'required',
+    max_output_tokens: 100,
+  });
+  if (call?.type === 'custom_tool_call') assert.match(call.input ?? '', /^[a-c]{2}\/\d$/);
+  else assert.match(call?.arguments ?? '', /^\{"which": "(left|right)"\}$/);
+});
+
+test('a grammar that cannot be read is refused by the tool when it is to be enforced', async () => {
+  const broken = { ...patch, format: { ...lark, definition: 'start: (' } };
+  const body = { input, tools: [camera, broken], tool_choice: 'required' };
+  const answer = await postTo(running.url, '/v1/responses', body);
+  assert.deepEqual([answer.status, answer.body.error.param], [400, 'tools.1']);
+});
+
+test('a choice of a tool that is not there is refused', async () => {
+  for (const name of ['snap', 'apply_patch']) {
+    const tool_choice = { type: name === 'snap' ? 'custom' : 'function', name };
+    const answer = await postTo(running.url, '/v1/responses', { input, tools, tool_choice });
+    assert.deepEqual([answer.status, answer.body.error.param], [400, 'tool_choice'], name);
+  }
+});
+
+test('tools and tool_choice are repeated as they came', async () => {
+  const tool_choice = { type: 'custom', name: 'apply_patch' };
+  const sent = [camera, { ...patch, format: lark, defer_loading: false }, search, own];
+  const { body } = await postTo(running.url, '/v1/responses', {
+    ...{ input, tool_choice, tools: sent, max_output_tokens: 5 },
+  });
+  assert.deepEqual([body.tools, body.tool_choice], [sent, tool_choice]);
+});
+
+test('only tools that run elsewhere are left out, and reported', async () => {
+  const { headers } = await postTo(running.url, '/v1/responses', { input, tools });
+  assert.equal(headers.get('x-sightglass-ignored'), 'tools.5');
+});
+
+test('a conversation goes on after calls of the client’s own tools, with their pictures', async () => {
+  const output = [
+    { type: 'input_text', text: 'Done.' },
+    { type: 'input_image', image_url: image },
+  ];
+  const history = [
+    ...input,
+    { ...snapped, namespace: 'mcp__camera', id: 'fc_1', call_id: 'call_1' },
+    { type: 'function_call_output', call_id: 'call_1', output },
+    { ...patched, id: 'ctc_1', call_id: 'call_2' },
+    { type: 'custom_tool_call_output', call_id: 'call_2', output },
+  ];
+  const first = await postTo(running.url, '/v1/responses', { input: history, tools });
+  assert.equal(first.status, 200, JSON.stringify(first.body));
+  assert.equal(first.body.output[0].content[0].text, 'A red circle on a white background.');
+  const next = await postTo(running.url, '/v1/responses', {
+    previous_response_id: first.body.id,
+    input: 'And now?',
+  });
+  assert.equal(next.status, 200, JSON.stringify(next.body));
+  const items = await fetch(`${running.url}/v1/responses/${first.body.id}/input_items`);
+  const { data } = (await items.json()) as { data: Item[] };
+  assert.deepEqual(
+    data.map(({ type }) => type),
+    history.map(({ type }) => type),
+  );
+});
+
+const chatTools = [
+  { type: 'function' as const, function: { name: 'run', parameters } },
+  {
+    type: 'custom' as const,
+    custom: {
+      name: 'note',
+      format: {
+        type: 'grammar' as const,
+        grammar: { syntax: 'regex' as const, definition: regex.definition },
+      },
+    },
+  },
+];
+const chat = {
+  model: 'demo',
+  messages: [
+    {
+      role: 'user' as const,
+      content: [{ type: 'image_url' as const, image_url: { url: image } }],
+    },
+  ],
+  tools: chatTools,
+};
+
+test('chat completions have custom tools too, whole, streamed and in the history', async () => {
+  const named = { type: 'custom' as const, custom: { name: 'note' } };
+  const body = { ...chat, tool_choice: named };
+  const whole = await openai.chat.completions.create(body);
+  assert.deepEqual(schemaErrors('CreateChatCompletionResponse', whole), []);
+  const [choice] = whole.choices;
+  const [call] = choice?.message.tool_calls ?? [];
+  assert.ok(call?.type === 'custom');
+  assert.equal(choice?.finish_reason, 'tool_calls');
+  assert.match(call.custom.input, /^[a-c]{2}\/\d$/);
+
+  let text = '';
+  const heads: unknown[] = [];
+  for await (const { choices } of await openai.chat.completions.create({ ...body, stream: true })) {
+    // The client's types have no custom calls in a stream.
+    const deltas = (choices[0]?.delta.tool_calls ?? []) as unknown as Item[];
+    for (const { id, type, custom } of deltas as (Item & { custom: Item })[]) {
+      text += custom.input ?? '';
+      if (id !== undefined) heads.push([type, custom.name]);
+    }
+  }
+  assert.deepEqual([text, heads], [call.custom.input, [['custom', 'note']]]);
+
+  const next = await openai.chat.completions.create({
+    ...chat,
+    messages: [
+      ...chat.messages,
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', tool_call_id: call.id, content: 'Done.' },
+      ...chat.messages,
+    ],
+  });
+  assert.equal(next.choices[0]?.finish_reason, 'stop');
+});
+
+test('a custom call that the model makes of its own accord has its text as input', async () => {
+  const json_schema = { name: 'said', schema: saying(calling("note(input='two words')")) };
+  const completion = await openai.chat.completions.create({
+    ...chat,
+    response_format: { type: 'json_schema', json_schema },
+  });
+  const [call] = completion.choices[0]?.message.tool_calls ?? [];
+  assert.deepEqual(call?.type === 'custom' ? call.custom : call, {
+    name: 'note',
+    input: 'two words',
+  });
+});
