@@ -12,6 +12,7 @@ import {
   readTokenLimit,
 } from '../openai/other-servers.ts';
 import { toResponseFormat } from '../openai/structured-output.ts';
+import { describeTool } from './defined-tools.ts';
 import { toMessageBody } from './message-body.ts';
 import { MessageEvents } from './message-events.ts';
 import { toMessages } from './messages-conversation.ts';
@@ -90,8 +91,11 @@ function toThinking({ thinking, output_config }: MessagesRequest) {
 function toGivenTools({ tools }: MessagesRequest): GivenTool[] {
   return (tools ?? []).flatMap((tool, index): GivenTool[] => {
     if (tool === undefined) return [];
-    const { name, description, strict, input_schema: parameters } = tool;
     const place = { param: `tools.${index}`, field: 'input_schema' };
+    if (!('input_schema' in tool)) {
+      return [{ type: 'function', name: tool.name, ...describeTool(tool), ...place }];
+    }
+    const { name, description, strict, input_schema: parameters } = tool;
     return [{ type: 'function', name, description, strict, parameters, ...place }];
   });
 }

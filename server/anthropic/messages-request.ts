@@ -5,6 +5,7 @@ import { FunctionName } from '../openai/client-tool.ts';
 import { gateway, noEffect, refused, repeated, runtime } from '../openai/compatibility.ts';
 import { otherServers, StopSequences } from '../openai/other-servers.ts';
 import { TokenLimit } from '../openai/sampling.ts';
+import { DefinedTool, isDefinedTool } from './defined-tools.ts';
 
 const test = 'test/contract/messages-api.test.ts';
 
@@ -77,10 +78,12 @@ const AssistantMessage = z.object({
 export const AnthropicMessage = z.discriminatedUnion('role', [UserMessage, AssistantMessage]);
 export type AnthropicMessage = z.infer<typeof AnthropicMessage>;
 
-/** A tool that Anthropic defines: it has no schema that could be offered to the model. */
+/** A tool that Anthropic runs, or that stands for several: ignored and reported. */
 const AnthropicTool = z
   .object({
-    type: z.string().refine((type) => type !== 'custom', { error: 'the type of another tool' }),
+    type: z.string().refine((type) => type !== 'custom' && !isDefinedTool(type), {
+      error: 'the type of another tool',
+    }),
   })
   .transform(() => undefined);
 const disable_parallel_tool_use = z.boolean().nullish();
@@ -129,11 +132,12 @@ export const MessagesRequest = z.object({
             strict: z.boolean().nullish(),
             cache_control,
           }),
+          DefinedTool,
           AnthropicTool,
         ]),
       )
       .max(MAX_TOOLS),
-    'functions. Anthropic’s own tools are ignored and reported',
+    'functions, and `bash_…`, `text_editor_…`, `memory_…` and `computer_…`, which run at the client: they are offered with the inputs that Anthropic documents. Tools that run at Anthropic, and toolsets, are ignored and reported',
     test,
   ),
   tool_choice: gateway(

@@ -323,9 +323,33 @@ test('Codex’s and Claude Code’s own fields and tools do not fail a request',
   const claude = await ask('messages', {
     system,
     context_management: { edits: [] },
-    tools: [{ type: 'bash_20250124', name: 'bash' }],
+    tools: [
+      { type: 'bash_20250124', name: 'bash', cache_control: { type: 'ephemeral' } },
+      { type: 'text_editor_20250728', name: 'str_replace_based_edit_tool' },
+      { type: 'memory_20250818', name: 'memory' },
+      { type: 'web_search_20250305', name: 'web_search' },
+      { type: 'computer_toolset_20260801' },
+      {
+        type: 'computer_20250124',
+        name: 'computer',
+        display_width_px: 1024,
+        display_height_px: 768,
+      },
+    ],
   });
-  assert.deepEqual([claude.status, claude.ignored], [200, 'context_management, tools.0']);
+  assert.deepEqual(
+    [claude.status, claude.ignored],
+    [200, 'context_management, tools.3, tools.4'],
+    JSON.stringify(claude.answer),
+  );
+  const offered = claude.runtime?.['tools'] as { function: { name: string; parameters: object } }[];
+  assert.deepEqual(
+    offered.map((tool) => [tool.function.name, Object.keys(tool.function.parameters)]),
+    ['bash', 'str_replace_based_edit_tool', 'memory', 'computer'].map((name) => [
+      name,
+      ['type', 'properties', 'required', 'additionalProperties'],
+    ]),
+  );
   const forced = { tools: [{ type: 'web_search' }], tool_choice: { type: 'web_search' } };
   const { status, answer } = await ask('responses', forced);
   assert.deepEqual([status, answer.error.param.split('.')[0]], [400, 'tool_choice']);
