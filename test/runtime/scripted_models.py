@@ -1,8 +1,8 @@
 """Model folders with the text conventions of other families: the demo model's weights with the
 special tokens and a chat template of the family.
 
-`python scripted_models.py KIND FOLDER` writes one. What such a model says is decided by a script,
-see `scripted_launcher.py`.
+`python scripted_models.py KIND FOLDER [CONTEXT_LENGTH]` writes one. What such a model says is decided
+by a script, see `scripted_launcher.py`.
 """
 
 import json
@@ -105,8 +105,8 @@ KINDS: dict[str, tuple[list[str], str]] = {
 """By family: the tokens it adds, and its chat template."""
 
 
-def make_model(kind: str, folder: Path) -> Path:
-    """Writes a model folder and returns it."""
+def make_model(kind: str, folder: Path, context_length: int | None = None) -> Path:
+    """Writes a model folder and returns it. Its context is the demo model's unless one is given."""
     added, chat_template = KINDS[kind]
     shutil.copytree(DEMO, folder, dirs_exist_ok=True)
     (folder / "chat_template.jinja").write_text(chat_template)
@@ -118,6 +118,8 @@ def make_model(kind: str, folder: Path) -> Path:
         tokenizer["added_tokens"].append({"id": number, **token})
         settings["added_tokens_decoder"][str(number)] = token
     config["vocab_size"] = FIRST_TOKEN + ADDED_ROWS
+    if context_length is not None:
+        config["max_position_embeddings"] = settings["model_max_length"] = context_length
     for name, value in zip(names, (tokenizer, config, settings), strict=True):
         (folder / name).write_text(json.dumps(value))
     weights = load_file(folder / "model.safetensors")
@@ -130,4 +132,4 @@ def make_model(kind: str, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    make_model(sys.argv[1], Path(sys.argv[2]))
+    make_model(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -39,6 +39,7 @@ export interface ScriptedService extends RunningService {
 export async function startScriptedService(
   kind: ModelKind,
   overrides: Partial<Settings> = {},
+  contextLength?: number,
 ): Promise<ScriptedService> {
   const folder = await mkdtemp(join(tmpdir(), 'sightglass-scripted-'));
   const [modelPath, scripts] = [join(folder, kind), join(folder, 'scripts')];
@@ -47,7 +48,8 @@ export async function startScriptedService(
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     await mkdir(scripts);
-    await execa(python, ['-B', models, kind, modelPath]);
+    const length = contextLength === undefined ? [] : [String(contextLength)];
+    await execa(python, ['-B', models, kind, modelPath, ...length]);
     const settings = { modelPath, allowTextOnly: true, ...overrides };
     const running = await startService(settings, pino({ level: 'silent' }), { command });
     let written = 0;
