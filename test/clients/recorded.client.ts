@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { type RunningService, startService } from '../support/service.ts';
 import { answer, image, png, question } from './picture.ts';
 
 /*
  * Request bodies in the shape that apps send which cannot run here: the fields and their values are
- * the apps', the texts are ours.
+ * the apps', the texts are ours. Those of `agents.jsonl` were recorded between agents and a server.
  */
 
 const asPart = { type: 'image_url', image_url: { url: image } };
@@ -223,6 +224,22 @@ const bodies: [app: string, path: string, body: object][] = [
   ],
 ];
 
+interface Recorded {
+  name: string;
+  from: string;
+  path: string;
+  body: object;
+  status: number;
+  /** The call that the answer must be, without its arguments. */
+  call?: Record<string, string>;
+}
+const recorded = readFileSync(new URL('agents.jsonl', import.meta.url), 'utf8')
+  .replaceAll('{{image}}', image)
+  .replaceAll('{{png}}', png.toString('base64'))
+  .trim()
+  .split('\n')
+  .map((line): Recorded => JSON.parse(line));
+
 let running: RunningService;
 before(async () => {
   running = await startService();
@@ -248,6 +265,23 @@ for (const [app, path, body] of bodies) {
     const streamed = await post(path, { ...body, stream: true });
     assert.equal(streamed.status, 200);
     assert.match(await streamed.text(), endOfStream[path] ?? /never/);
+  });
+}
+
+for (const { name, from, path, body, status, call } of recorded) {
+  test(`${from}, ${name}: the request gets ${status}, streamed too`, async () => {
+    const whole = await post(path, body);
+    const text = await whole.text();
+    assert.equal(whole.status, status, text);
+    const streamed = await post(path, { ...body, stream: true });
+    const events = await streamed.text();
+    assert.equal(streamed.status, status, events);
+    if (status !== 200) return;
+    assert.match(events, endOfStream[path] ?? /never/);
+    if (call === undefined) return;
+    const { output } = JSON.parse(text) as { output: Record<string, string>[] };
+    const { type, namespace, name } = output.at(-1) ?? {};
+    assert.deepEqual({ type, ...(namespace && { namespace }), name }, call);
   });
 }
 

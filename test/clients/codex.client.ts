@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { eventsOf } from '../support/api.ts';
+import {
+  type ModelKind,
+  type ScriptedService,
+  startScriptedService,
+} from '../support/scripted-service.ts';
+import {
+  AGENT_CONTEXT,
+  calling,
+  createFolder,
+  findAgent,
+  pictureServer,
+  runAgent,
+} from './agent.ts';
+import { RecordingProxy } from './recording-proxy.ts';
+
+/*
+ * The real Codex against the real server and runtime, whose model says what a script tells it to.
+ * What a tool returns names the script of the next answer.
+ */
+
+const { program, skip } = findAgent('codex');
+/** It has custom tools, as functions of no namespace. Without a name, they are in a namespace. */
+const NAMED = 'gpt-5.5';
+
+interface Served {
+  running: ScriptedService;
+  proxy: RecordingProxy;
+}
+
+async function serve(kind: ModelKind): Promise<Served> {
+  const running = await startScriptedService(kind, {}, AGENT_CONTEXT);
+  return { running, proxy: await RecordingProxy.start(running.url) };
+}
+
+async function stop({ running, proxy }: Served): Promise<void> {
+  proxy.stop();
+  await running.stop();
+}
+
+let served: Served;
+let running: ScriptedService;
+before(async () => {
+  served = await serve('qwen3-vl');
+  running = served.running;
+});
+after(() => stop(served));
+
+interface CodexEvent {
+  type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever Codex said
+  item?: any;
+}
+
+/** A session of Codex: its settings, its folder, and every command in it. */
+async function startSession(
+  t: TestContext,
+  { model = '', mcp = '', openai = false, proxy = served.proxy } = {},
+) {
+  const [home, cwd] = [await createFolder(t), await createFolder(t)];
+  await mkdir(join(home, '.codex'));
+  await writeFile(join(home, 'brief.md'), 'You are a coding agent. Be brief.');
+  const provider = `[model_providers.sightglass]
+name = "Sightglass"
+base_url = "${proxy.url}/v1"
+wire_api = "responses"
+`;
+  // Its own instructions have 4,000 tokens, which take minutes on a loaded machine.
+  const settings = `${model === '' ? '' : `model = "${model}"`}
+model_instructions_file = "${join(home, 'brief.md')}"
+${openai ? `openai_base_url = "${proxy.url}/v1"` : 'model_provider = "sightglass"'}
+${openai ? '' : provider}
+${mcp}
+`;
+  await writeFile(join(home, '.codex/config.toml'), settings);
+  if (openai) {
+    await writeFile(join(home, '.codex/auth.json'), JSON.stringify({ OPENAI_API_KEY: 'none' }));
+  }
+  const run = async (prompt: string, resumed: readonly string[] = []) => {
+    proxy.requests.length = 0;
+    const args = ['--skip-git-repo-check', '--json', '--dangerously-bypass-approvals-and-sandbox'];
+    const result = await runAgent(program, ['exec', ...resumed, ...args, prompt], { home, cwd });
+    const events = result.stdout
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line): CodexEvent => JSON.parse(line));
+    t.diagnostic(`${proxy.requests.map(({ method, status }) => `${method} ${status}`).join(', ')}`);
+    const items = events.filter(({ type }) => type === 'item.completed').map(({ item }) => item);
+    const said = items.filter(({ type }) => type === 'agent_message').map(({ text }) => text);
+    return { ...result, events, items, said, requests: [...proxy.requests] };
+  };
+  return { run, cwd };
+}
+
+const tomlList = (words: readonly string[]) => `[${words.map((word) => JSON.stringify(word))}]`;
+
+test('Codex runs the command that the model calls', { skip }, async (t) => {
+  const end = await running.saying('All done.');
+  const start = await running.saying(calling('exec_command', { cmd: `echo '${end}'` }));
+  const { run } = await startSession(t, { model: 'demo' });
+  const { items, said, requests } = await run(`Do it. ${start}`);
+  const commands = items.filter(({ type }) => type === 'command_execution');
+  assert.deepEqual(
+    commands.map((item) => [item.aggregated_output, item.exit_code]),
+    [[`${end}\n`, 0]],
+  );
+  assert.deepEqual([said, requests.map(({ status }) => status)], [['All done.'], [200, 200]]);
+});
+
+for (const model of ['demo', '']) {
+  const name = model === '' ? 'its default model' : `the model ${model}`;
+  test(`Codex calls an MCP server that returns a picture, with ${name}`, { skip }, async (t) => {
+    const end = await running.saying('All done.');
+    const call =
+      model === ''
+        ? calling('exec', {
+            input:
+              'const shot = await tools.mcp__pics__snap({});\nfor (const part of shot.content) part.type === "text" ? text(part.text) : image(part);',
+          })
+        : calling('mcp__pics__snap', {});
+    const start = await running.saying(call);
+    const [command, ...args] = pictureServer(end);
+    const mcp = `[mcp_servers.pics]\ncommand = "${command}"\nargs = ${tomlList(args)}`;
+    const { run } = await startSession(t, { model, mcp });
+    const { said, requests, stdout } = await run(`Do it. ${start}`);
+    const [, answered] = requests;
+    assert.deepEqual([said, requests.length], [['All done.'], 2], stdout);
+    assert.match(JSON.stringify(answered?.body.input.at(-1)), /input_image/);
+  });
+}
+
+test('Codex applies the patch that the model writes, and resumes the session', {
+  skip,
+}, async (t) => {
+  const end = await running.saying('All done.');
+  const file = `${end}.txt`;
+  const text = 'a "quoted" line\nü \\ 😀\n';
+  const added = text.replace(/^(?=.)/gm, '+');
+  const input = `*** Begin Patch\n*** Add File: ${file}\n${added}*** End Patch\n`;
+  const start = await running.saying(calling('apply_patch', { input }));
+  const { run, cwd } = await startSession(t, { model: NAMED });
+  const first = await run(`Do it. ${start}`);
+  assert.deepEqual([first.said, await readdir(cwd)], [['All done.'], [file]], first.stdout);
+  assert.equal(await readFile(join(cwd, file), 'utf8'), text);
+  const more = await running.saying('Nothing more.');
+  const next = await run(`And then? ${more}`, ['resume', '--last']);
+  assert.deepEqual([next.said, next.requests.length], [['Nothing more.'], 1], next.stdout);
+  const types = next.requests[0]?.body.input.map(({ type }: { type: string }) => type);
+  assert.ok(types.includes('custom_tool_call') && types.includes('custom_tool_call_output'));
+});
+
+test('Codex runs its own script tool, which its default model has', { skip }, async (t) => {
+  const end = await running.saying('All done.');
+  const start = await running.saying(calling('exec', { input: `text("${end}");` }));
+  const { run } = await startSession(t);
+  const { said, requests, stdout } = await run(`Do it. ${start}`);
+  assert.deepEqual([said, requests.length], [['All done.'], 2], stdout);
+  const [first] = requests;
+  assert.ok(first?.body.input.some(({ type }: { type: string }) => type === 'additional_tools'));
+});
+
+test('Codex with openai_base_url tries one WebSocket, then uses HTTP', { skip }, async (t) => {
+  const start = await running.saying('Hello.');
+  const { run } = await startSession(t, { openai: true });
+  const { said, requests, stdout } = await run(`Say hello. ${start}`);
+  const answers = requests
+    .filter(({ path }) => path.startsWith('/v1/responses'))
+    .map(({ method, status }) => `${method} ${status}`);
+  assert.deepEqual([said, answers], [['Hello.'], ['GET 426', 'POST 200']], stdout);
+});
+
+test('a patch of 4,000 tokens is streamed through a custom tool as it is written', async (t) => {
+  const added = Array.from({ length: 150 }, (_, at) => `+line ${at}: "quoted" \\ and ü, 😀\n`);
+  const input = `*** Begin Patch\n*** Add File: a.txt\n${added.join('')}*** End Patch\n`;
+  const script = await running.saying(calling('apply_patch', { input }));
+  const tools = [{ type: 'custom', name: 'apply_patch', description: 'Changes files.' }];
+  const started = performance.now();
+  let first = Number.POSITIVE_INFINITY;
+  const body = { input: `Change a.txt. ${script}`, tools };
+  const events = await eventsOf(running.url, '/v1/responses', body, ({ event }) => {
+    if (event === 'response.custom_tool_call_input.delta') {
+      first = Math.min(first, performance.now() - started);
+    }
+  });
+  const took = performance.now() - started;
+  const { output, usage, status } = events.at(-1)?.data.response ?? {};
+  const deltas = events.filter(({ event }) => event === 'response.custom_tool_call_input.delta');
+  assert.deepEqual(
+    [status, output.map((item: { input: string }) => item.input)],
+    ['completed', [input]],
+  );
+  assert.equal(deltas.map(({ data }) => data.delta).join(''), input);
+  assert.ok(usage.output_tokens >= 4000, `${usage.output_tokens} tokens`);
+  t.diagnostic(
+    `${usage.output_tokens} tokens in ${Math.round(took)} ms, the first text after ` +
+      `${Math.round(first)} ms, ${deltas.length} deltas`,
+  );
+  assert.ok(first < took / 2 && deltas.length > 1000, 'the patch comes as it is written');
+});
