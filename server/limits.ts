@@ -23,8 +23,11 @@ export const MAX_LIST_ITEMS = 10_000;
 /** Messages in a conversation. The chat template takes about 0.3 ms for each and blocks streams. */
 export const MAX_MESSAGES = 5000;
 
-/** Functions offered to the model; OpenAI's limit. */
+/** Tools in a list or a namespace; OpenAI's limit. */
 export const MAX_TOOLS = 128;
+
+/** Tools offered to the model, those of all namespaces included: more than a context has room for. */
+export const MAX_OFFERED_TOOLS = 1024;
 
 /** Tool calls in one earlier answer; far more than a model makes. */
 export const MAX_TOOL_CALLS = 1000;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SchemaBudget } from '../generation/schema.ts';
 import type { ClientTool, ToolNames } from '../generation/tool-names.ts';
 import { type FunctionDefinition, prepareArguments, type Tools } from '../generation/tools.ts';
-import { MAX_GRAMMAR_CHARACTERS } from '../limits.ts';
+import { MAX_GRAMMAR_CHARACTERS, MAX_OFFERED_TOOLS } from '../limits.ts';
 import { InvalidRequestError } from './api-error.ts';
 import { JsonSchema } from './bounded.ts';
 import type { IgnoredFields } from './ignored-fields.ts';
@@ -74,13 +74,19 @@ export type ToolChoice =
 /**
  * The functions to offer. mlx_vlm knows no custom tools, which are offered as a function of one text;
  * no `allowed_tools` and no choice of one, which are a smaller set of tools.
- * @throws InvalidRequestError when a choice names no tool there is
+ * @throws InvalidRequestError when there are too many, or a choice names no tool there is
  */
 export function toTools(
   names: ToolNames<GivenTool>,
   choice: ToolChoice | null | undefined,
   ignored: IgnoredFields,
 ): Tools | undefined {
+  if (names.tools.length > MAX_OFFERED_TOOLS) {
+    throw new InvalidRequestError(
+      `Expected at most ${MAX_OFFERED_TOOLS} tools in all, got ${names.tools.length}. Send fewer.`,
+      { param: 'tools' },
+    );
+  }
   const budget = new SchemaBudget();
   const there = names.tools.map((tool, index) => {
     const definition = tool.type === 'custom' ? toTextFunction(tool) : toFunction(tool);

@@ -221,6 +221,18 @@ test('a choice of a tool that is not there is refused', async () => {
   }
 });
 
+test('1,024 tools are offered in all, however they are grouped', async () => {
+  const group = (name: number, size: number) => ({
+    type: 'namespace',
+    name: `n${name}`,
+    tools: Array.from({ length: size }, (_, at) => ({ type: 'custom', name: `t${at}` })),
+  });
+  const many = [...Array(8).keys()].map((name) => group(name, 128));
+  const body = { input, tools: [...many, group(8, 1)] };
+  const { status, body: answer } = await postTo(running.url, '/v1/responses', body);
+  assert.deepEqual([status, answer.error.param], [400, 'tools']);
+});
+
 test('tools and tool_choice are repeated as they came', async () => {
   const tool_choice = { type: 'custom', name: 'apply_patch' };
   const sent = [camera, { ...patch, format: lark, defer_loading: false }, search, own];
