@@ -173,6 +173,27 @@ test('Codex with openai_base_url tries one WebSocket, then uses HTTP', { skip },
   assert.deepEqual([said, answers], [['Hello.'], ['GET 426', 'POST 200']], stdout);
 });
 
+test('Codex works with a template whose roles must alternate', { skip }, async (t) => {
+  const strict = await serve('strict');
+  t.after(() => stop(strict));
+  const end = await strict.running.saying('All done.');
+  const call = calling('exec_command', { cmd: `echo '${end}'` });
+  const start = await strict.running.saying(call);
+  const { run } = await startSession(t, { model: 'demo', proxy: strict.proxy });
+  const { said, requests, stdout } = await run(`Do it. ${start}`);
+  const statuses = requests.map(({ status }) => status);
+  assert.deepEqual([said, statuses], [['All done.'], [200, 200]], stdout);
+});
+
+test('Codex gives up at once when a template refuses, and says why', { skip }, async (t) => {
+  const refusing = await serve('refusing');
+  t.after(() => stop(refusing));
+  const { run } = await startSession(t, { model: 'demo', proxy: refusing.proxy });
+  const { said, requests, events, stdout } = await run('Do it.');
+  assert.deepEqual([said, requests.map(({ status }) => status)], [[], [400]], stdout);
+  assert.match(JSON.stringify(events.at(-1)), /Only haiku are accepted/);
+});
+
 test('a patch of 4,000 tokens is streamed through a custom tool as it is written', async (t) => {
   const added = Array.from({ length: 150 }, (_, at) => `+line ${at}: "quoted" \\ and ü, 😀\n`);
   const input = `*** Begin Patch\n*** Add File: a.txt\n${added.join('')}*** End Patch\n`;

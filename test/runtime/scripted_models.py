@@ -81,6 +81,16 @@ def template(note: str, prompt: str, before: str = "") -> str:
     return noted(note) + before + TOOLS + MESSAGES + generation
 
 
+def refused(words: str) -> str:
+    return "{{- raise_exception(" + json.dumps(words) + ") }}"
+
+
+ALTERNATING = (
+    "{%- for m in messages %}{%- if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    + refused("Conversation roles must alternate user/assistant/user/assistant/...")
+    + "{%- endif %}{%- endfor %}"
+)
+
 HERMES = "<tool_call> tool_call.name"
 XML = "<tool_call>\\n<function="
 KINDS: dict[str, tuple[list[str], str]] = {
@@ -92,6 +102,10 @@ KINDS: dict[str, tuple[list[str], str]] = {
     "command-a": (COHERE, template("<|START_ACTION|>", ASSISTANT)),
     "mistral": (MISTRAL, template("[TOOL_CALLS]", ASSISTANT)),
     "lfm2-vl": (PYTHONIC, template("<|tool_call_start|> <|tool_call_end|>", ASSISTANT)),
+    # Its template wants users and assistants in turn, as those of Gemma 3 and Mistral do.
+    "strict": (CALL, template(HERMES, ASSISTANT, ALTERNATING)),
+    # Its template refuses every conversation.
+    "refusing": (CALL, template(HERMES, ASSISTANT, refused("Only haiku are accepted"))),
     # Every family's tokens. A script names the format, and the prompt what it ends with.
     "any": (
         [

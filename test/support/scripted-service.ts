@@ -22,6 +22,8 @@ export type ModelKind =
   | 'command-a'
   | 'mistral'
   | 'lfm2-vl'
+  | 'strict'
+  | 'refusing'
   | 'any';
 
 export interface ScriptedService extends RunningService {
