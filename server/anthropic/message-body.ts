@@ -49,7 +49,13 @@ export function toMessageBody(
   const blocks: ContentBlock[] = [];
   if (showsThinking && reasoning !== '') blocks.push(thinkingBlock(reasoning));
   if (content !== '' || toolCalls.length === 0) blocks.push(textBlock(content));
-  for (const call of toolCalls) blocks.push(toolUseBlock(call, toInput(call.arguments)));
+  for (const call of toolCalls) {
+    const input = toInput(call.arguments);
+    // An unfinished call as `tool_use` would look like one with other arguments.
+    blocks.push(
+      input === undefined ? textBlock(`${call.name} ${call.arguments}`) : toolUseBlock(call, input),
+    );
+  }
   const begun = beginMessage(head, answer);
   return {
     ...begun,
@@ -102,13 +108,13 @@ function withoutNull(usage: MessageDeltaUsage) {
   return { ...usage, input_tokens: usage.input_tokens ?? 0 };
 }
 
-/** Anthropic's form has room for an object only. Arguments that were cut or are not JSON give {}. */
-function toInput(text: string): object {
+/** Arguments as Anthropic's API has them: an object. Nothing if they were cut or are malformed. */
+function toInput(text: string): object | undefined {
   try {
     const input: unknown = JSON.parse(text);
     if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input;
   } catch {
     // cut by `max_tokens`, or written wrongly by the model
   }
-  return {};
+  return undefined;
 }

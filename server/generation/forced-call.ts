@@ -33,9 +33,10 @@ export class ForcedCall {
     return this.#arguments !== undefined;
   }
 
-  /** What was still held: arguments of an answer cut short. Without the bracket of the object. */
+  /** What was still held: arguments of an answer cut short, which must not look complete. */
   end(): RuntimeToolCallDelta[] {
-    if (this.#isText || this.#arguments === undefined || isJson(this.#arguments)) return [];
+    if (this.#isText || this.#arguments === undefined) return [];
+    if (isJson(this.#arguments) || isJson(this.#arguments + this.#held)) return [];
     return this.#tell(0);
   }
 

@@ -1,25 +1,102 @@
-"""Which models are waited for until they have thought. Needs mlx_vlm, no model."""
+"""Where a grammar begins in an answer that may begin with a thought. Needs mlx_vlm, no model."""
 
+import mlx.core as mx
 import pytest
-from structured_output import thinks
+from answer_reader import markers_of, opened_thought
+from structured_output import AfterThought, is_known
+
+WORDS = ["<think>", "</think>", "<|channel>", "<channel|>", "thought", "a", "{", "}"]
+ADDED = 4
+"""So many of the words are tokens that the model was given beyond its vocabulary."""
+GEMMA = ("<|channel>thought", "<channel|>")
+QWEN = ("<think>", "</think>")
 
 
 class Tokenizer:
-    """Knows `</think>` as one token, and every other letter as one."""
+    """Knows the words, and every other letter as one."""
+
+    def __init__(self) -> None:
+        self.added_tokens_decoder = dict(enumerate(WORDS[:ADDED]))
 
     def encode(self, text: str, add_special_tokens: bool) -> list[int]:
         assert not add_special_tokens
-        return [0] if text == "</think>" else [*range(len(text))]
+        ids = []
+        while text:
+            word = next((word for word in WORDS if text.startswith(word)), text[0])
+            ids.append(WORDS.index(word) if word in WORDS else 99)
+            text = text.removeprefix(word)
+        return ids
+
+    def decode(self, ids: list[int]) -> str:
+        return "".join(WORDS[token] for token in ids)
+
+
+class Grammar:
+    """Allows `{` only, and notes what it is told of."""
+
+    def __init__(self) -> None:
+        self.seen: list[int | None] = []
+
+    def reset(self) -> None:
+        self.seen = []
+
+    def __call__(self, _: mx.array, logits: mx.array) -> mx.array:
+        return self.process_last_token(None, logits)
+
+    def process_last_token(self, last_token: int | None, logits: mx.array) -> mx.array:
+        self.seen.append(last_token)
+        return mx.where(mx.arange(logits.shape[-1]) == WORDS.index("{"), logits, -mx.inf)
+
+
+def allowed(opened: tuple[str, str] | None, said: list[str]) -> list[set[str]]:
+    """The words that the model may say at each step, when it says these."""
+    processor = AfterThought(Grammar(), Tokenizer(), opened, markers_of())
+    steps = []
+    logits = mx.zeros((1, len(WORDS)))
+    for step, word in enumerate(["", *said]):
+        if step == 0:
+            bound = processor(mx.array([5]), logits)
+        else:
+            bound = processor.process_last_token(WORDS.index(word), logits)
+        steps.append({WORDS[at] for at, value in enumerate(bound[0].tolist()) if value == 0})
+    return steps
+
+
+EVERYTHING = set(WORDS)
+
+
+def test_a_grammar_begins_where_the_thought_of_the_prompt_ends():
+    assert allowed(QWEN, ["a", "</think>", "{"]) == [EVERYTHING, EVERYTHING, {"{"}, {"{"}]
+
+
+def test_a_model_that_is_asked_to_think_may_begin_with_a_thought():
+    begins = {"<think>", "<|channel>", "{"}
+    assert allowed(None, ["<|channel>", "thought", "a", "<channel|>"]) == [
+        begins,
+        *[EVERYTHING] * 3,
+        {"{"},
+    ]
+
+
+def test_without_a_thought_the_grammar_holds_from_the_first_token():
+    assert allowed(None, ["{"])[1] == {"{"}
 
 
 @pytest.mark.parametrize(
-    ("template", "end", "expected"),
+    ("prompt", "expected"),
     [
-        ("{{ messages }}<think>", "</think>", True),
-        ("{% if enable_thinking %}", "</think>", True),
-        ("{{ messages }}", "</think>", False),
-        ("{% if enable_thinking %}", "</thought>", False),
+        ("<|im_start|>assistant\n<think>\n", QWEN),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", None),
+        ("Write <think> here.<|im_end|>\n<|im_start|>assistant\n", None),
+        ("<|channel>thought\n", GEMMA),
+        ("[THINK]", ("[THINK]", "[/THINK]")),
+        ("[mine", ("[mine", "mine]")),
     ],
 )
-def test_a_model_thinks_if_its_template_and_a_token_say_so(template, end, expected):
-    assert thinks(template, Tokenizer(), "<think>", end) is expected
+def test_the_end_of_the_prompt_tells_whether_a_thought_is_open(prompt, expected):
+    assert opened_thought(prompt, False, "[mine", "mine]") == expected
+
+
+def test_a_thought_can_begin_only_with_a_token_of_the_models_own():
+    assert is_known(Tokenizer(), QWEN)
+    assert not is_known(Tokenizer(), ("thought", "a"))

@@ -99,6 +99,7 @@ def run(
     """Loads and serves; returns after SIGTERM."""
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
+    import answer_reader
     import chat_template
     import closed_streams
     import deepstack
@@ -114,17 +115,18 @@ def run(
     from model import load_model
     from service import serve
 
+    structured_output.patch()
     upstream.patch()
     deepstack.patch()
     prefill_padding.patch()
     prefix_cache.patch()
-    structured_output.patch()
     image_errors.patch()
     token_bytes.patch()
     token_count.patch()
     closed_streams.patch()
     template_kwargs.patch()
     chat_template.patch()
+    answer_reader.patch()
     loaded = load_model(str(folder), name, description)
     teller = MemoryTeller(
         loaded.memory_bytes, lambda memory: lines.say("memory", memory_bytes=memory)

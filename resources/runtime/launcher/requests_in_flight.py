@@ -56,6 +56,8 @@ class Call:
 
     request_id: str
     over: bool = False
+    finish_reason: str | None = None
+    """Why its generation ended, if it has."""
     cancels: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

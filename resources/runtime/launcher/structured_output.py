@@ -3,18 +3,21 @@
 - A grammar error ends its own request, not the whole batch.
 - A schema is compiled and tried within limits before its request reaches the generation thread, so
   that one that is too complex is refused without delaying other requests.
-- A schema waits until the model has thought only if the model thinks at all: mlx_vlm waits for
-  `</think>` whenever thinking is asked for, so that other models were held to nothing.
+- A grammar holds the answer, not the thought before it. mlx_vlm waits for `</think>` if the request
+  asks for thinking. Here the prompt decides: if it ends in a thought, the grammar begins after it.
+  If not, and thinking is asked for, the model may begin with a thought.
 - A regular expression, a grammar or a list of choices takes the place of a schema, as the gateway
   sends it.
 - Without Metal the mask is applied with plain mlx.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import mlx.core as mx
 import mlx_vlm.server
+from answer_reader import Markers, markers_of, opened_thought
 from llguidance import LLMatcher, LLParserLimits, grammar_from
 from mlx_vlm import structured
 from mlx_vlm.server import generation
@@ -24,9 +27,8 @@ from request_mistakes import RefusedError
 PATCHED = {
     structured: ("_allocate_shared_bitmask", "_apply_llguidance_mask"),
     structured.LLGuidanceLogitsProcessor: ("__call__", "process_last_token", "clone", "_setup"),
-    generation.ResponseGenerator: ("_wrap_processors_until_thinking_done",),
+    generation.ResponseGenerator: ("_make_logits_processors", "_make_thinking_budget_criteria"),
     mlx_vlm.server: ("build_json_schema_logits_processor",),
-    generation: ("DEFAULT_THINKING_START_TOKEN", "DEFAULT_THINKING_END_TOKEN"),
 }
 
 LIMITS = LLParserLimits(
@@ -52,7 +54,8 @@ KEPT_GRAMMARS = 8
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
+    """Changes mlx_vlm in place, before `upstream` does. Raises FatalError when it is another
+    mlx_vlm than expected."""
     for holder, names in PATCHED.items():
         for name in names:
             if not hasattr(holder, name):
@@ -136,27 +139,121 @@ def _guarded(upstream: Any) -> Any:
 
 
 def _patch_waiting() -> None:
-    wait = generation.ResponseGenerator._wrap_processors_until_thinking_done
+    make_processors = generation.ResponseGenerator._make_logits_processors
+    make_budget = generation.ResponseGenerator._make_thinking_budget_criteria
 
-    def wait_if_it_thinks(self: Any, args: Any, processors: list) -> list:
-        start = args.thinking_start_token or generation.DEFAULT_THINKING_START_TOKEN
-        end = args.thinking_end_token or generation.DEFAULT_THINKING_END_TOKEN
-        templates = (getattr(x, "chat_template", None) for x in (self.processor, self.tokenizer))
-        template = " ".join(str(template) for template in templates)
-        return (
-            wait(self, args, processors)
-            if thinks(template, self.tokenizer, start, end)
-            else processors
+    def make_waiting(self: Any, args: Any, input_ids: Any = None) -> list:
+        if args.logits_processors is None or input_ids is None:
+            return make_processors(self, args, input_ids)
+        before = prompt_end(self.tokenizer, input_ids)
+        markers = markers_of(args.thinking_start_token, args.thinking_end_token)
+        opened = opened_thought(before, True, *markers[0])
+        may_think = args.enable_thinking and not before.rstrip().endswith(
+            tuple(end for _, end in markers)
         )
+        if opened is None and not may_think:
+            return make_processors(self, replace(args, enable_thinking=False), input_ids)
+        waiting = [
+            AfterThought(processor, self.tokenizer, opened, markers)
+            for processor in args.logits_processors
+        ]
+        args = replace(args, enable_thinking=False, logits_processors=waiting)
+        return make_processors(self, args, input_ids)
 
-    generation.ResponseGenerator._wrap_processors_until_thinking_done = wait_if_it_thinks
+    def make_budget_of_model(self: Any, args: Any, input_ids: Any) -> Any:
+        markers = markers_of(args.thinking_start_token, args.thinking_end_token)
+        opened = opened_thought(prompt_end(self.tokenizer, input_ids), True, *markers[0])
+        own = opened or next((pair for pair in markers if is_known(self.tokenizer, pair)), None)
+        if own is not None:
+            start = self.tokenizer.decode(
+                self.tokenizer.encode(own[0], add_special_tokens=False)[:1]
+            )
+            thinks = args.enable_thinking or opened is not None
+            args = replace(
+                args,
+                enable_thinking=thinks,
+                thinking_start_token=start,
+                thinking_end_token=own[1],
+            )
+        return make_budget(self, args, input_ids)
+
+    generation.ResponseGenerator._make_logits_processors = make_waiting
+    generation.ResponseGenerator._make_thinking_budget_criteria = make_budget_of_model
 
 
-def thinks(template: str, tokenizer: Any, start: str, end: str) -> bool:
-    """Whether a model thinks before it answers: its chat template mentions thinking, and a token
-    of its own ends a thought."""
-    knows = any(word in template for word in ("enable_thinking", start, end))
-    return knows and len(tokenizer.encode(end, add_special_tokens=False)) == 1
+PROMPT_END = 32
+"""Number of tokens in which a prompt's last marker is looked for."""
+
+
+def prompt_end(tokenizer: Any, input_ids: Any) -> str:
+    return tokenizer.decode(input_ids.flatten()[-PROMPT_END:].tolist())
+
+
+def is_known(tokenizer: Any, markers: Markers) -> bool:
+    """Whether the model has tokens of its own for the markers of a thought."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    start, end = (tokenizer.encode(marker, add_special_tokens=False) for marker in markers)
+    return start[0] in added and len(end) == 1
+
+
+class AfterThought:
+    """Holds an answer to a grammar from the end of its thought on.
+
+    The thought has been opened by the prompt, or the model may begin with one: then its first token
+    may be a marker as well as what the grammar allows.
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        tokenizer: Any,
+        opened: Markers | None,
+        markers: tuple[Markers, ...],
+    ) -> None:
+        self.processor = processor
+        self._tokenizer = tokenizer
+        self._thought = opened
+        self._begins: dict[int, Markers] = {}
+        for pair in markers if opened is None else ():
+            if is_known(tokenizer, pair):
+                self._begins[tokenizer.encode(pair[0], add_special_tokens=False)[0]] = pair
+        self._is_first = True
+        self._is_bound = False
+        self._ids: list[int] = []
+
+    def __call__(self, tokens: mx.array, logits: mx.array) -> mx.array:
+        if not self._is_first:
+            return self.process_last_token(int(tokens.flatten()[-1].item()), logits)
+        self._is_first = False
+        if self._thought is not None:
+            return logits
+        bound = self.processor(tokens, logits)
+        is_begin = mx.zeros(logits.shape[-1], dtype=mx.bool_)
+        for token in self._begins:
+            is_begin = is_begin | (mx.arange(logits.shape[-1]) == token)
+        return mx.where(is_begin, logits, bound)
+
+    def process_last_token(self, last_token: int, logits: mx.array) -> mx.array:
+        if self._is_bound:
+            return self.processor.process_last_token(last_token, logits)
+        if self._thought is None:
+            self._thought = self._begins.get(last_token)
+            if self._thought is None:
+                self._is_bound = True
+                return self.processor.process_last_token(last_token, logits)
+            self.processor.reset()
+            return logits
+        self._ids.append(last_token)
+        if not self._has_ended():
+            return logits
+        self._is_bound = True
+        return self.processor.process_last_token(last_token, logits)
+
+    def _has_ended(self) -> bool:
+        end = self._tokenizer.encode(self._thought[1], add_special_tokens=False)
+        if len(end) == 1:
+            return self._ids[-1] == end[0]
+        return self._thought[1] in self._tokenizer.decode(self._ids[-2 * len(end) :])
 
 
 def apply_mask(logits: mx.array, mask: mx.array) -> mx.array:

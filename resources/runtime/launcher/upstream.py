@@ -146,6 +146,8 @@ def _until_last(queue: Queue, call: Call | None, request_id: str | None) -> Any:
             call.on_over(lambda: runtime.response_generator._cancel(item.uid))
         elif isinstance(item, generation.StreamingToken):
             finished = finished or item.finish_reason is not None
+            if call is not None and finished:
+                call.finish_reason = item.finish_reason
             requests.count(request_id, made=item.token_count, cached=item.cached_tokens)
         put(item)
         if open_ and (item is None or isinstance(item, Exception)):

@@ -1,0 +1,186 @@
+"""How models write tool calls and thoughts: every format that mlx_vlm 0.7.10 has a parser for."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Arguments = dict[str, Any]
+MINIMAX = "]<]minimax[>["
+
+
+@dataclass(frozen=True)
+class CallFormat:
+    """One way to write a call. `parser` is mlx_vlm's name for it, `body` what stands between the
+    markers, `unclosed` the end of the body without which it still has one reading."""
+
+    parser: str
+    start: str
+    end: str
+    body: Callable[[str, Arguments], str]
+    unclosed: str = ""
+
+    def call(self, name: str, arguments: Arguments) -> str:
+        return self.start + self.body(name, arguments) + self.end
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _xml(call: str, value: str, end: str) -> Callable[[str, Arguments], str]:
+    def body(name: str, arguments: Arguments) -> str:
+        values = (value.format(key, _plain(given)) for key, given in arguments.items())
+        return call.format(name) + "".join(values) + end
+
+    return body
+
+
+def _gemma(value: Any) -> str:
+    return f'<|"|>{value}<|"|>' if isinstance(value, str) else json.dumps(value)
+
+
+def _json(name_key: str, arguments_key: str, is_list: bool = False) -> Callable:
+    def body(name: str, arguments: Arguments) -> str:
+        text = json.dumps({name_key: name, arguments_key: arguments}, ensure_ascii=False)
+        return f"[{text}]" if is_list else text
+
+    return body
+
+
+FORMATS = {
+    "json_tools": CallFormat(
+        "json_tools",
+        "<tool_call>\n",
+        "\n</tool_call>",
+        _json("name", "arguments"),
+        "}",
+    ),
+    "cohere2_moe": CallFormat(
+        "cohere2_moe",
+        "<|START_ACTION|>",
+        "<|END_ACTION|>",
+        _json("tool_name", "parameters", is_list=True),
+        "}]",
+    ),
+    "mistral": CallFormat(
+        "mistral",
+        "[TOOL_CALLS]",
+        "",
+        lambda name, arguments: f"{name}[ARGS]{json.dumps(arguments, ensure_ascii=False)}",
+        "}",
+    ),
+    "mistral_list": CallFormat(
+        "mistral", "[TOOL_CALLS]", "", _json("name", "arguments", is_list=True), "}]"
+    ),
+    "harmony": CallFormat(
+        "harmony",
+        "<|channel|>commentary to=",
+        "<|call|>",
+        lambda name, arguments: (
+            f"functions.{name} <|constrain|>json<|message|>"
+            + json.dumps(arguments, ensure_ascii=False)
+        ),
+        "}",
+    ),
+    "kimi_k2": CallFormat(
+        "kimi_k2",
+        "<|tool_calls_section_begin|>",
+        "<|tool_calls_section_end|>",
+        lambda name, arguments: (
+            f"<|tool_call_begin|>functions.{name}:0<|tool_call_argument_begin|>"
+            + json.dumps(arguments, ensure_ascii=False)
+            + "<|tool_call_end|>"
+        ),
+        "<|tool_call_end|>",
+    ),
+    "qwen3_coder": CallFormat(
+        "qwen3_coder",
+        "<tool_call>\n",
+        "\n</tool_call>",
+        _xml("<function={}>\n", "<parameter={}>\n{}\n</parameter>\n", "</function>"),
+        "</function>",
+    ),
+    "minimax_m2": CallFormat(
+        "minimax_m2",
+        "<minimax:tool_call>\n",
+        "\n</minimax:tool_call>",
+        _xml('<invoke name="{}">\n', '<parameter name="{}">{}</parameter>\n', "</invoke>"),
+        "</invoke>",
+    ),
+    "minimax_m3": CallFormat(
+        "minimax_m3",
+        f"{MINIMAX}<tool_call>\n",
+        f"\n{MINIMAX}</tool_call>",
+        _xml(
+            MINIMAX + '<invoke name="{}">\n',
+            MINIMAX + "<{0}>{1}" + MINIMAX + "</{0}>\n",
+            f"{MINIMAX}</invoke>",
+        ),
+        f"{MINIMAX}</invoke>",
+    ),
+    "atem": CallFormat(
+        "atem",
+        "to=self<|message|>",
+        "</atem:function_calls>",
+        _xml(
+            '<atem:function_calls>\n<atem:invoke name="{}">\n',
+            '<atem:parameter name="{}">{}</atem:parameter>\n',
+            "</atem:invoke>\n",
+        ),
+        "</atem:invoke>\n",
+    ),
+    "minicpm5": CallFormat(
+        "minicpm5",
+        "<function",
+        "</function>",
+        _xml(' name="{}">', '<param name="{}">{}</param>', ""),
+    ),
+    "glm47": CallFormat(
+        "glm47",
+        "<tool_call>",
+        "</tool_call>",
+        _xml("{}\n", "<arg_key>{}</arg_key>\n<arg_value>{}</arg_value>\n", ""),
+    ),
+    "longcat": CallFormat(
+        "longcat",
+        "<longcat_tool_call>",
+        "</longcat_tool_call>",
+        _xml(
+            "{}\n",
+            "<longcat_arg_key>{}</longcat_arg_key>\n<longcat_arg_value>{}</longcat_arg_value>\n",
+            "",
+        ),
+    ),
+    "gemma4": CallFormat(
+        "gemma4",
+        "<|tool_call>",
+        "<tool_call|>",
+        lambda name, arguments: (
+            f"call:{name}{{"
+            + ",".join(f"{key}:{_gemma(value)}" for key, value in arguments.items())
+            + "}"
+        ),
+        "}",
+    ),
+    "pythonic": CallFormat(
+        "pythonic",
+        "<|tool_call_start|>",
+        "<|tool_call_end|>",
+        lambda name, arguments: (
+            f"[{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})]"
+        ),
+        ")]",
+    ),
+}
+
+THOUGHTS = {
+    "<think>": "</think>",
+    "<|channel>thought": "<channel|>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<mm:think>": "</mm:think>",
+    "[THINK]": "[/THINK]",
+    "<longcat_think>": "</longcat_think>",
+    "<|channel|>analysis<|message|>": "<|end|>",
+}
+"""The markers around a thought."""

@@ -1,0 +1,281 @@
+"""What becomes of everything that models write: each tool format and thought, whole, cut at every
+token and with ten kinds of mistake. mlx_vlm's own chat endpoint runs, without a model."""
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+
+from call_formats import FORMATS, THOUGHTS, CallFormat
+from written_answers import Answer, Endpoint
+
+ROME = {"city": "Rome", "days": 3}
+WEATHER = [("get_weather", ROME)]
+NOW = [("now", {})]
+LONG = "Line with 'quotes', commas, [brackets] and {braces}.\n" * 20
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+    return Endpoint(monkeypatch)
+
+
+def tokens(text: str) -> list[str]:
+    return re.findall(r"\w+|\s|[^\w\s]", text)
+
+
+def shown(answer: Answer) -> tuple:
+    calls = [(call["name"], call["arguments"]) for call in answer.calls]
+    return answer.content, answer.reasoning, calls, answer.finish_reason, answer.error
+
+
+def read(endpoint: Endpoint, text: str, **options) -> Answer:
+    """The answer, which is the same whichever pieces it came in, and never an error."""
+    answer = endpoint.answer(tokens(text), **options)
+    assert answer.error is None
+    for pieces in ([text], list(text)):
+        assert shown(endpoint.answer(pieces, **options)) == shown(answer)
+    if answer.finish_reason != "length":
+        assert answer.finish_reason == ("tool_calls" if answer.complete else "stop")
+    assert answer.content.strip() or answer.reasoning or answer.calls, "the answer says nothing"
+    return answer
+
+
+every_format = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS.keys())
+
+
+@every_format
+def test_a_call_is_told_with_the_text_around_it(endpoint, form: CallFormat):
+    text = f"Let me look.\n{form.call('get_weather', ROME)}\n{form.call('now', {})}"
+    answer = read(endpoint, text, parser=form.parser)
+    assert (answer.content, answer.complete) == ("Let me look.", WEATHER + NOW)
+    assert len({call["id"] for call in answer.calls}) == 2
+
+
+@every_format
+def test_long_arguments_are_told_as_they_come(endpoint, form: CallFormat):
+    arguments = {"city": LONG.strip()}
+    answer = read(endpoint, form.call("get_weather", arguments), parser=form.parser)
+    assert answer.complete == [("get_weather", arguments)]
+    if form.parser not in ("atem", "minicpm5", "minimax_m3", "pythonic"):
+        told = [chunk for chunk in answer.chunks if "tool_calls" in json.dumps(chunk)]
+        assert len(told) > 50
+
+
+@every_format
+@pytest.mark.parametrize("arguments", [ROME, {"city": LONG, "days": 3}], ids=["short", "long"])
+def test_a_call_that_the_limit_cuts_is_never_complete(endpoint, form: CallFormat, arguments):
+    pieces = tokens("Let me look.\n" + form.call("get_weather", arguments))
+    step = 1 if arguments is ROME else 29
+    for size in range(1, len(pieces), step):
+        answer = endpoint.answer(pieces[:size], parser=form.parser, finish="length")
+        assert (answer.error, answer.finish_reason, answer.complete) == (None, "length", [])
+        assert "Let me look."[: len("".join(pieces[:size]))] in answer.content
+        seen = answer.content + "".join(call["arguments"] for call in answer.calls)
+        if "Rome" in "".join(pieces[:size]):
+            assert "Rome" in seen
+
+
+@every_format
+def test_a_call_that_ends_too_early_is_a_call_or_text(endpoint, form: CallFormat):
+    pieces = tokens(form.call("get_weather", ROME))
+    for size in range(1, len(pieces)):
+        text = "".join(pieces[:size])
+        answer = endpoint.answer(pieces[:size], parser=form.parser)
+        assert answer.error is None
+        if not answer.complete:
+            assert answer.calls == []
+            assert answer.content == text
+        else:
+            # Without its last argument it may be complete as well, if nothing tells otherwise.
+            [(name, given)] = answer.complete
+            assert name == "get_weather"
+            assert given.items() <= ROME.items()
+
+
+def replaced(old: str, new: str) -> Callable[[CallFormat], str]:
+    """A mistake in the call, for the formats that have such a part."""
+
+    def mistake(form: CallFormat) -> str:
+        return form.call("get_weather", ROME).replace(old, new)
+
+    return mistake
+
+
+def unclosed(form: CallFormat) -> str:
+    return form.start + form.body("get_weather", ROME).removesuffix(form.unclosed) + form.end
+
+
+MISTAKES: dict[str, tuple[Callable[[CallFormat], str], list]] = {
+    "no end marker": (lambda form: form.start + form.body("get_weather", ROME), WEATHER),
+    "no closing bracket or tag": (unclosed, WEATHER),
+    "no arguments": (lambda form: form.call("now", {}), NOW),
+    "a comma too many": (
+        lambda form: (
+            form.call("get_weather", ROME)
+            .replace('"days": 3', '"days": 3,')
+            .replace("days:3", "days:3,")
+        ),
+        WEATHER,
+    ),
+    "a word for a number": (
+        lambda form: form.call("get_weather", {"city": "Rome", "days": "three"}),
+        [("get_weather", {"city": "Rome", "days": "three"})],
+    ),
+    "the end marker in a string": (
+        lambda form: form.call("get_weather", {"city": f"a {form.end.strip()} b", "days": 3}),
+        None,
+    ),
+    "a thought's markers in a string": (
+        lambda form: form.call("get_weather", {"city": "<think>a</think>b", "days": 3}),
+        [("get_weather", {"city": "<think>a</think>b", "days": 3})],
+    ),
+    "another key": (
+        lambda form: (
+            form.call("get_weather", ROME)
+            .replace('"arguments"', '"args"')
+            .replace('"parameters"', '"arguments"')
+        ),
+        WEATHER,
+    ),
+    "no JSON": (lambda form: f"{form.start}I don't know{{{form.end}", []),
+    "a string that does not end": (
+        lambda form: form.call("get_weather", ROME).partition("Rome")[0] + "Ro",
+        [],
+    ),
+}
+
+
+@every_format
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_repaired_or_shown(endpoint, form: CallFormat, mistake: str):
+    make, expected = MISTAKES[mistake]
+    text = make(form)
+    answer = read(endpoint, f"Hm. {text}", parser=form.parser)
+    if expected is None:  # where the marker has to be escaped, or cannot be told from the end
+        wanted = f"a {form.end.strip()} b"
+        expected = [("get_weather", {"city": wanted, "days": 3})] if answer.complete else []
+    assert answer.complete == expected
+    if not expected:
+        assert (answer.calls, answer.content) == ([], f"Hm. {text}")
+    else:
+        assert answer.content == "Hm."
+
+
+@every_format
+def test_a_marker_in_text_is_text(endpoint, form: CallFormat):
+    text = f"The tag {form.start.strip()} starts it."
+    answer = read(endpoint, text, parser=form.parser)
+    assert (answer.content, answer.calls) == (text, [])
+
+
+@every_format
+def test_a_bad_call_does_not_hide_the_next(endpoint, form: CallFormat):
+    bad = f"{form.start}I don't know{{{form.end}"
+    answer = read(endpoint, f"{bad}\n{form.call('get_weather', ROME)}", parser=form.parser)
+    assert answer.complete == WEATHER
+    assert "I don't know{" in answer.content
+
+
+@every_format
+@pytest.mark.parametrize(("start", "end"), THOUGHTS.items(), ids=THOUGHTS)
+def test_a_call_in_a_finished_thought_is_a_thought(endpoint, form: CallFormat, start, end):
+    call = form.call("get_weather", ROME)
+    for opened, first in ((f"{start}\n", ""), ("", f"{start}\n")):
+        text = f"{first}I could {call} but no.{end}\n\nIt is noon."
+        answer = read(endpoint, text, parser=form.parser, opened=opened)
+        assert answer.calls == []
+        assert answer.content == "It is noon."
+        assert answer.reasoning == f"I could {call} but no."
+        after = f"{first}I could {call}.{end}\n\n{form.call('now', {})}"
+        assert read(endpoint, after, parser=form.parser, opened=opened).complete == NOW
+
+
+@every_format
+def test_a_call_in_a_thought_that_never_ends_is_a_call(endpoint, form: CallFormat):
+    text = f"I need it. {form.call('get_weather', ROME)}"
+    answer = read(endpoint, text, parser=form.parser, opened="<think>\n")
+    assert (answer.reasoning, answer.complete) == ("I need it. ", WEATHER)
+    cut = read(endpoint, text, parser=form.parser, opened="<think>\n", finish="length")
+    assert (cut.reasoning, cut.calls, cut.finish_reason) == (text, [], "length")
+
+
+every_thought = pytest.mark.parametrize(("start", "end"), THOUGHTS.items(), ids=THOUGHTS)
+
+
+@every_thought
+def test_a_thought_begins_in_the_prompt_or_at_the_start(endpoint, start, end):
+    for opened, text in ((f"{start}\n", ""), ("", start), ("", f"\n{start}\n"), (start, start)):
+        answer = read(endpoint, f"{text}Hm.{end}\n\nFour {start}.{end}", opened=opened)
+        assert (answer.reasoning, answer.content) == ("Hm.", f"Four {start}.{end}")
+
+
+@every_thought
+@pytest.mark.parametrize("text", ["The tag {} starts it.", "Use `{}a{}` here.", "{1} ends it."])
+def test_its_markers_are_text_anywhere_else(endpoint, start, end, text):
+    text = text.format(start, end)
+    for parser in (None, "json_tools"):
+        for opened in ("", f"{start}\n\n{end}\n\n"):
+            answer = read(endpoint, text, opened=opened, parser=parser)
+            assert (answer.content, answer.reasoning) == (text, "")
+
+
+@every_thought
+@pytest.mark.parametrize("finish", ["stop", "length"])
+def test_an_answer_that_ends_in_its_thought_says_why(endpoint, start, end, finish):
+    pieces = tokens(f"{start}\nI wonder.{end[:-1]}")
+    answer = endpoint.answer(pieces, finish=finish)
+    assert answer.reasoning == f"I wonder.{end[:-1]}"
+    assert (answer.content, answer.finish_reason) == ("", finish)
+
+
+def test_text_of_every_kind_comes_back_as_it_was_written(endpoint):
+    for text in ("  Indented.\n\n", "a < b <", "<|START_TEX", "[TOOL", "\n\n", "{}", "<"):
+        for parser in (None, *FORMATS):
+            parser = FORMATS[parser].parser if parser else None
+            assert endpoint.answer(tokens(text), parser=parser).content == text
+
+
+def test_a_text_between_coheres_markers_is_the_answer(endpoint):
+    text = "<|START_THINKING|>Hm.<|END_THINKING|><|START_TEXT|>Four.<|END_TEXT|>"
+    answer = read(endpoint, text)
+    assert (answer.reasoning, answer.content) == ("Hm.", "Four.")
+    inside = "It begins with <|START_TEXT|> and ends with <|END_TEXT|> then."
+    assert read(endpoint, inside).content == inside
+
+
+GEMMA_CALLS = {
+    "quoted names": 'call:get_weather{"city":<|"|>Rome<|"|>,"days":3}',
+    "names in its own quotation marks": 'call:get_weather{<|"|>city<|"|>:<|"|>Rome<|"|>,days:3}',
+    "JSON": 'call:get_weather{"city": "Rome", "days": 3}',
+    "no prefix": 'get_weather{city:<|"|>Rome<|"|>,days:3}',
+}
+
+
+@pytest.mark.parametrize("body", GEMMA_CALLS.values(), ids=GEMMA_CALLS)
+def test_names_in_gemmas_calls_have_no_quotation_marks(endpoint, body):
+    answer = read(endpoint, f"<|tool_call>{body}<tool_call|>", parser="gemma4")
+    assert answer.complete == WEATHER
+
+
+@pytest.mark.parametrize("city", ['a } b { " c', "a, b: c", "[", 'say "hi"'])
+def test_strings_of_gemmas_calls_may_have_brackets(endpoint, city):
+    text = FORMATS["gemma4"].call("get_weather", {"city": city})
+    assert read(endpoint, text, parser="gemma4").complete == [("get_weather", {"city": city})]
+
+
+def test_a_value_of_a_type_with_null_is_kept(endpoint):
+    text = FORMATS["minimax_m2"].call("get_weather", {"note": "hot"})
+    assert read(endpoint, text, parser="minimax_m2").complete == [("get_weather", {"note": "hot"})]
+
+
+def test_a_long_call_that_turns_out_bad_ends_incomplete_with_the_rest_as_text(endpoint):
+    start = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "' + "x" * 400
+    text = f'{start}" and "more"}}}}\n</tool_call>'
+    answer = endpoint.answer(tokens(text), parser="json_tools")
+    assert (answer.finish_reason, answer.complete) == ("stop", [])
+    [call] = answer.calls
+    assert call["arguments"].count("x") == 400
+    assert "more" in answer.content
+    assert "x" not in answer.content
