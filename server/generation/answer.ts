@@ -87,7 +87,10 @@ export class Answer {
     const reasoning = choice.delta.reasoning ?? '';
     if (this.#forcedCall !== undefined) {
       // Stop sequences are for text: half of a call's arguments would be of no use.
-      return worthTelling(callDelta(this.#toolCalls.add(this.#forcedCall.push(made)), reasoning));
+      const forced = this.#forcedCall.push(made);
+      // A call that the model wrote into a thought it never ended comes as the runtime's.
+      const toolCalls = this.#forcedCall.begun ? forced : (choice.delta.tool_calls ?? []);
+      return worthTelling(callDelta(this.#toolCalls.add(toolCalls), reasoning));
     }
     const content = made === '' ? '' : this.#stop.push(made);
     const toolCalls = this.#toolCalls.add(this.#allowed(choice.delta.tool_calls ?? []));
@@ -102,7 +105,11 @@ export class Answer {
   end(): AnswerDelta | undefined {
     const calls = this.#toolCalls.add(this.#forcedCall?.end() ?? []);
     const toolCalls = [...calls, ...this.#toolCalls.end()];
-    const content = this.#forcedCall === undefined ? this.#stop.end() : '';
+    if (this.#forcedCall !== undefined) {
+      const content = this.finishReason === 'stop' ? this.#forcedCall.text : '';
+      return worthTelling({ ...callDelta(toolCalls), content });
+    }
+    const content = this.#stop.end();
     const logprobs = content === '' ? [] : this.#logprobs.push([], '', content);
     return worthTelling({ content, reasoning: '', toolCalls, logprobs });
   }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
 
-const HEAD = /^\s*\{"name": ?"([\w-]+)", ?"(?:arguments":|input": )/;
+/** Up to the arguments. A call is sent with the first of them: some clients read none as `{}`. */
+const HEAD = /^\s*\{"name": ?"([\w-]+)", ?"(?:arguments":\s*(?=\{)|input": )/;
 
 /**
  * Reads the answer of a model that has to call a function: the text of the object whose schema
@@ -26,6 +27,11 @@ export class ForcedCall {
     const id = `call_${randomUUID()}`;
     const type = this.#isText ? 'custom' : 'function';
     return [{ index: 0, id, type, function: { name, arguments: '' } }, ...this.#tell()];
+  }
+
+  /** What is no call, if the answer is over. */
+  get text(): string {
+    return this.#arguments === undefined ? this.#held : '';
   }
 
   /** Whether a call has begun, though it may not have all its arguments. */

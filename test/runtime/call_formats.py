@@ -1,4 +1,6 @@
-"""How models write tool calls and thoughts: every format that mlx_vlm 0.7.10 has a parser for."""
+"""How models write tool calls and thoughts, rightly and wrongly: every format that mlx_vlm 0.7.10
+has a parser for. `python call_formats.py` lists cases as JSON, for tests of the whole service.
+"""
 
 import json
 from collections.abc import Callable
@@ -184,3 +186,98 @@ THOUGHTS = {
     "<|channel|>analysis<|message|>": "<|end|>",
 }
 """The markers around a thought."""
+
+
+ROME = {"city": "Rome", "days": 3}
+WEATHER = [("get_weather", ROME)]
+NOW = [("now", {})]
+
+
+def unclosed(form: CallFormat) -> str:
+    return form.start + form.body("get_weather", ROME).removesuffix(form.unclosed) + form.end
+
+
+MISTAKES: dict[str, tuple[Callable[[CallFormat], str], list]] = {
+    "no end marker": (lambda form: form.start + form.body("get_weather", ROME), WEATHER),
+    "no closing bracket or tag": (unclosed, WEATHER),
+    "no arguments": (lambda form: form.call("now", {}), NOW),
+    "a comma too many": (
+        lambda form: (
+            form.call("get_weather", ROME)
+            .replace('"days": 3', '"days": 3,')
+            .replace("days:3", "days:3,")
+        ),
+        WEATHER,
+    ),
+    "a word for a number": (
+        lambda form: form.call("get_weather", {"city": "Rome", "days": "three"}),
+        [("get_weather", {"city": "Rome", "days": "three"})],
+    ),
+    "the end marker in a string": (
+        lambda form: form.call("get_weather", {"city": f"a {form.end.strip()} b", "days": 3}),
+        None,
+    ),
+    "a thought's markers in a string": (
+        lambda form: form.call("get_weather", {"city": "<think>a</think>b", "days": 3}),
+        [("get_weather", {"city": "<think>a</think>b", "days": 3})],
+    ),
+    "another key": (
+        lambda form: (
+            form.call("get_weather", ROME)
+            .replace('"arguments"', '"args"')
+            .replace('"parameters"', '"arguments"')
+        ),
+        WEATHER,
+    ),
+    "no JSON": (lambda form: f"{form.start}I don't know{{{form.end}", []),
+    "a string that does not end": (
+        lambda form: form.call("get_weather", ROME).partition("Rome")[0] + "Ro",
+        [],
+    ),
+}
+
+
+def cases() -> list[dict]:
+    """What a model says in each format, and the text and calls of the answer, None if a format
+    decides. `isCut`: to be cut anywhere."""
+    found = []
+    for name, form in FORMATS.items():
+        call = form.call("get_weather", ROME)
+        plain = {"parser": form.parser, "opened": "", "reasoning": ""}
+        whole = {"text": f"Look.\n{call}\n{form.call('now', {})}", "content": "Look."}
+        found.append({**plain, **whole, "name": f"{name}: two calls", "calls": WEATHER + NOW})
+        thought = f"I could {call} but no."
+        found.append(
+            {
+                **plain,
+                "name": f"{name}: a call in a finished thought",
+                "text": f"{thought}</think>\n\nNo.",
+                "opened": "<think>\n",
+                "reasoning": thought,
+                "content": "No.",
+                "calls": [],
+            }
+        )
+        found.append(
+            {
+                **plain,
+                "name": f"{name}: a call in a thought that never ends",
+                "text": f"So: {call}",
+                "opened": "<think>\n",
+                "reasoning": "So: ",
+                "content": "",
+                "calls": WEATHER,
+            }
+        )
+        for mistake, (make, calls) in MISTAKES.items():
+            text = f"Hm. {make(form)}"
+            content = None if calls is None else "Hm." if calls else text
+            case = {"name": f"{name}: {mistake}", "text": text, "content": content, "calls": calls}
+            found.append({**plain, **case})
+        cut = {"name": f"{name}: cut", "text": f"Look.\n{call}", "content": "Look."}
+        found.append({**plain, **cut, "calls": WEATHER, "isCut": True})
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(cases()))

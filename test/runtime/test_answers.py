@@ -3,16 +3,12 @@ token and with ten kinds of mistake. mlx_vlm's own chat endpoint runs, without a
 
 import json
 import re
-from collections.abc import Callable
 
 import pytest
 
-from call_formats import FORMATS, THOUGHTS, CallFormat
+from call_formats import FORMATS, MISTAKES, NOW, ROME, THOUGHTS, WEATHER, CallFormat
 from written_answers import Answer, Endpoint
 
-ROME = {"city": "Rome", "days": 3}
-WEATHER = [("get_weather", ROME)]
-NOW = [("now", {})]
 LONG = "Line with 'quotes', commas, [brackets] and {braces}.\n" * 20
 
 
@@ -94,66 +90,13 @@ def test_a_call_that_ends_too_early_is_a_call_or_text(endpoint, form: CallFormat
             assert given.items() <= ROME.items()
 
 
-def replaced(old: str, new: str) -> Callable[[CallFormat], str]:
-    """A mistake in the call, for the formats that have such a part."""
-
-    def mistake(form: CallFormat) -> str:
-        return form.call("get_weather", ROME).replace(old, new)
-
-    return mistake
-
-
-def unclosed(form: CallFormat) -> str:
-    return form.start + form.body("get_weather", ROME).removesuffix(form.unclosed) + form.end
-
-
-MISTAKES: dict[str, tuple[Callable[[CallFormat], str], list]] = {
-    "no end marker": (lambda form: form.start + form.body("get_weather", ROME), WEATHER),
-    "no closing bracket or tag": (unclosed, WEATHER),
-    "no arguments": (lambda form: form.call("now", {}), NOW),
-    "a comma too many": (
-        lambda form: (
-            form.call("get_weather", ROME)
-            .replace('"days": 3', '"days": 3,')
-            .replace("days:3", "days:3,")
-        ),
-        WEATHER,
-    ),
-    "a word for a number": (
-        lambda form: form.call("get_weather", {"city": "Rome", "days": "three"}),
-        [("get_weather", {"city": "Rome", "days": "three"})],
-    ),
-    "the end marker in a string": (
-        lambda form: form.call("get_weather", {"city": f"a {form.end.strip()} b", "days": 3}),
-        None,
-    ),
-    "a thought's markers in a string": (
-        lambda form: form.call("get_weather", {"city": "<think>a</think>b", "days": 3}),
-        [("get_weather", {"city": "<think>a</think>b", "days": 3})],
-    ),
-    "another key": (
-        lambda form: (
-            form.call("get_weather", ROME)
-            .replace('"arguments"', '"args"')
-            .replace('"parameters"', '"arguments"')
-        ),
-        WEATHER,
-    ),
-    "no JSON": (lambda form: f"{form.start}I don't know{{{form.end}", []),
-    "a string that does not end": (
-        lambda form: form.call("get_weather", ROME).partition("Rome")[0] + "Ro",
-        [],
-    ),
-}
-
-
 @every_format
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_repaired_or_shown(endpoint, form: CallFormat, mistake: str):
     make, expected = MISTAKES[mistake]
     text = make(form)
     answer = read(endpoint, f"Hm. {text}", parser=form.parser)
-    if expected is None:  # where the marker has to be escaped, or cannot be told from the end
+    if expected is None:  # some formats cannot tell it from the end of the call
         wanted = f"a {form.end.strip()} b"
         expected = [("get_weather", {"city": wanted, "days": 3})] if answer.complete else []
     assert answer.complete == expected

@@ -69,16 +69,32 @@ test('a forced call is read from its text, however it is cut into pieces', () =>
 
 for (const [text, calls] of [
   ['{"name": "lo', []],
-  ['{"name": "look", "arguments": ', [['look', '']]],
+  ['{"name": "look", "arguments": ', []],
+  ['{"name": "look", "arguments": {', [['look', '{']]],
   ['{"name": "look", "arguments": {"a": {', [['look', '{"a": {']]],
   ['{"name": "look", "arguments": {"a": {}', [['look', '{"a": {}']]],
-  ['{"name": "look", "arguments": {"a": {}}', [['look', '{"a": {}}']]],
+  ['{"name": "look", "arguments": {"a": {}}', [['look', '{"a": {}']]],
   ['{"name": "look", "arguments": {"a": {}}}', [['look', '{"a": {}}']]],
 ] as const) {
   test(`a forced call that is cut short tells what there is: ${text}`, () => {
     assert.deepEqual(read([...text], 'length'), { content: '', calls, finishReason: 'length' });
   });
 }
+
+test('a forced call that the model wrote into a thought it never ended is a call', () => {
+  const answer = new Answer({ stops: [], parallelToolCalls: true, tools });
+  const tool_calls = [{ index: 0, id: 'a', function: { name: 'look', arguments: '{}' } }];
+  const delta = answer.add({ choices: [{ delta: { tool_calls }, finish_reason: 'tool_calls' }] });
+  assert.deepEqual([delta?.toolCalls, answer.finishReason], [tool_calls, 'tool_calls']);
+});
+
+test('what is no forced call after all is text', () => {
+  assert.deepEqual(read(['I', ' cannot.'], 'stop'), {
+    content: 'I cannot.',
+    calls: [],
+    finishReason: 'stop',
+  });
+});
 
 test('white space around a forced call is not told', () => {
   const { calls } = read(['\n\n', '{"name":"look","arguments":{}', '}\n'], 'stop');

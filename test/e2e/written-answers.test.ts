@@ -1,0 +1,163 @@
+// What the three APIs make of everything that models write, through the whole service. The cases are
+// those of test/runtime/test_answers.py, which runs all of them, and every cut, without the service.
+// Here each format has a few of them, or all with `npm run test:answers`.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import pMap from 'p-map';
+import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
+import { type ScriptedService, startScriptedService } from '../support/scripted-service.ts';
+import { resources } from '../support/service.ts';
+import { finishReasons, type Told, threeApis } from '../support/three-apis.ts';
+
+interface Case {
+  name: string;
+  parser: string;
+  text: string;
+  /** What the prompt ends with. */
+  opened: string;
+  reasoning: string;
+  content: string | null;
+  calls: [string, object][] | null;
+  isCut?: boolean;
+}
+
+const isWhole = process.env['SIGHTGLASS_ALL_ANSWERS'] === '1';
+/** Of each format's cases, so many are tried by `npm test`: others for each format. */
+const SAMPLED = 1;
+/** A cut answer ends after one of these numbers of tokens. */
+const CUTS = isWhole ? Array.from({ length: 15 }, (_, at) => 4 * at + 3) : [19];
+const AT_ONCE = 8;
+/** Requests of each agent, of which there are as many as run at once. */
+const TURNS = isWhole ? 125 : 10;
+
+const functions = [
+  {
+    name: 'get_weather',
+    parameters: {
+      type: 'object',
+      properties: { city: { type: 'string' }, days: { type: 'integer' } },
+    },
+  },
+  { name: 'now', parameters: { type: 'object', properties: {} } },
+];
+
+let service: ScriptedService;
+let cases: Case[];
+before(async () => {
+  const listing = fileURLToPath(new URL('../runtime/call_formats.py', import.meta.url));
+  const { python } = createRuntimeCommand(resources);
+  cases = JSON.parse((await execa(python, ['-B', listing])).stdout);
+  service = await startScriptedService('any', { maxConcurrency: AT_ONCE, queueSize: 1000 });
+});
+after(() => service.stop());
+
+const complete = ({ calls }: Told) =>
+  calls.flatMap(({ name, arguments: text }) => {
+    try {
+      return [[name, JSON.parse(text)]];
+    } catch {
+      return [];
+    }
+  });
+
+/** What all three APIs say to the same, streamed and not. */
+async function tell({ text, parser, opened }: Case, maxTokens?: number) {
+  const said = await service.saying(text, parser);
+  const prompt = `${said} [[opens ${opened}]]`;
+  const asking = { prompt, functions, ...(maxTokens === undefined ? {} : { maxTokens }) };
+  const told = [];
+  for (const [api, ask] of Object.entries(threeApis)) {
+    const whole = await ask(service.url, asking, false);
+    const streamed = await ask(service.url, asking, true);
+    told.push({ api: api as keyof typeof threeApis, whole, streamed });
+  }
+  return told;
+}
+
+function sample(all: readonly Case[]): Case[] {
+  if (isWhole) return all.filter(({ isCut }) => !isCut);
+  const formats = [...new Set(all.map(({ name }) => name.split(':')[0]))];
+  return formats.flatMap((format, at) => {
+    const own = all.filter(({ name, isCut }) => name.split(':')[0] === format && !isCut);
+    return Array.from(
+      { length: SAMPLED },
+      (_, next) => own[(at * SAMPLED + next) % own.length],
+    ).filter((each) => each !== undefined);
+  });
+}
+
+test('a call is a call and a mistake is text on all three APIs, streamed as whole', async () => {
+  const chosen = sample(cases);
+  await pMap(
+    chosen,
+    async (each) => {
+      for (const { api, whole, streamed } of await tell(each)) {
+        const where = `${each.name}, ${api}: ${JSON.stringify(whole)}`;
+        const calls = complete(whole);
+        assert.deepEqual({ ...streamed, calls: complete(streamed) }, { ...whole, calls }, where);
+        if (each.calls !== null) assert.deepEqual(calls, each.calls, where);
+        if (each.content !== null) {
+          assert.deepEqual([whole.content, whole.reasoning], [each.content, each.reasoning], where);
+        }
+        assert.notEqual(`${whole.content}${whole.reasoning}${whole.calls.length || ''}`, '', where);
+        const reason = calls.length > 0 ? 'tool_calls' : 'stop';
+        assert.equal(whole.finish, finishReasons[api][reason], where);
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+});
+
+test('a call that the limit cuts ends with that reason and never looks complete', async () => {
+  const cut = cases.filter(({ isCut }) => isCut);
+  const chosen = cut.flatMap((each) => CUTS.map((tokens) => ({ each, tokens })));
+  await pMap(
+    chosen,
+    async ({ each, tokens }) => {
+      for (const { api, whole, streamed } of await tell(each, tokens)) {
+        const where = `${each.name} after ${tokens}, ${api}: ${JSON.stringify([whole, streamed])}`;
+        const isCut = whole.finish === finishReasons[api].length;
+        if (!isCut) assert.equal(whole.finish, finishReasons[api].tool_calls, where);
+        for (const told of [whole, streamed]) {
+          assert.equal(told.finish, whole.finish, where);
+          assert.deepEqual(complete(told), isCut ? [] : each.calls, where);
+          assert.ok('Look.'.startsWith(told.content.slice(0, 5)), where);
+        }
+        // A whole message has no form for half a call: there it is text.
+        if (api !== 'messages') assert.deepEqual(streamed, whole, where);
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+});
+
+test('answers with thoughts and calls that are generated at once are not mixed up', async () => {
+  const apis = Object.entries(threeApis);
+  const agents = Array.from({ length: AT_ONCE }, (_, at) => at);
+  await pMap(
+    agents,
+    async (agent) => {
+      for (let turn = 0; turn < TURNS; turn += 1) {
+        const own = `${agent}-${turn}`;
+        const call = `{"name": "get_weather", "arguments": {"city": "C${own}"}}`;
+        const text = `T${own}.</think>\nA${own}.\n<tool_call>${call}</tool_call>`;
+        const said = await service.saying(turn % 2 === 0 ? `<think>${text}` : text);
+        const prompt = turn % 2 === 0 ? said : `${said} [[opens <think>\n]]`;
+        const [api, ask] = apis[(agent + turn) % apis.length] ?? assert.fail();
+        const told = await ask(service.url, { prompt, functions }, turn % 4 < 2);
+        const finish = finishReasons[api as keyof typeof finishReasons].tool_calls;
+        assert.deepEqual(
+          { ...told, calls: complete(told) },
+          {
+            ...{ content: `A${own}.`, reasoning: `T${own}.`, finish },
+            calls: [['get_weather', { city: `C${own}` }]],
+          },
+        );
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+});
