@@ -4,7 +4,10 @@ token and with ten kinds of mistake. mlx_vlm's own chat endpoint runs, without a
 import json
 import re
 
+import answer_reader
 import pytest
+from lines import FatalError
+from mlx_vlm.server import openai
 
 from call_formats import FORMATS, MISTAKES, NOW, ROME, THOUGHTS, WEATHER, CallFormat
 from written_answers import Answer, Endpoint
@@ -222,3 +225,10 @@ def test_a_long_call_that_turns_out_bad_ends_incomplete_with_the_rest_as_text(en
     assert call["arguments"].count("x") == 400
     assert "more" in answer.content
     assert "x" not in answer.content
+
+
+@pytest.mark.parametrize("name", answer_reader.REPLACED)
+def test_another_mlx_vlm_is_refused(monkeypatch, name):
+    monkeypatch.setattr(openai, name, lambda other: None)
+    with pytest.raises(FatalError, match=f"openai.{name}"):
+        answer_reader.patch()

@@ -450,10 +450,20 @@ def patch() -> None:
     openai.process_tool_calls = complete_calls
 
 
-def markers_of(start: str | None = None, end: str | None = None) -> tuple[Markers, ...]:
-    """Every pair of markers around a thought; the request's own first."""
+def markers_of(
+    start: str | None = None, end: str | None = None, processor: Any = None
+) -> tuple[Markers, ...]:
+    """Every pair of markers around a thought, the request's own first. Those of a few models only
+    are left out for a model without such a token."""
     known = ThinkingStreamState._build_open_close_markers(start, end)
-    return (*known, *(pair for pair in FURTHER_THOUGHTS if pair not in known))
+    tokenizer = getattr(processor, "tokenizer", processor)
+    added = [str(token) for token in getattr(tokenizer, "added_tokens_decoder", {}).values()]
+    further = [
+        pair
+        for pair in FURTHER_THOUGHTS
+        if not added or any(pair[0].startswith(token) for token in added)
+    ]
+    return (*known, *(pair for pair in further if pair not in known))
 
 
 def opened_thought(
@@ -502,13 +512,14 @@ class Thoughts:
 
     def __init__(
         self,
-        _processor: Any,
+        processor: Any,
         opened: Markers | None = None,
         start: str | None = None,
         end: str | None = None,
     ) -> None:
         self._deltas = _deltas.get()
-        self._deltas.reader = AnswerReader(opened, markers_of(start, end), self._deltas.calls)
+        markers = markers_of(start, end, processor)
+        self._deltas.reader = AnswerReader(opened, markers, self._deltas.calls)
 
     def feed(self, text: str, last: bool = False) -> ThinkingStreamDelta:
         call = current_call.get()
