@@ -134,6 +134,61 @@ test('a call that the limit cuts ends with that reason and never looks complete'
   );
 });
 
+const schema = {
+  type: 'object',
+  properties: { a: { type: 'integer' } },
+  required: ['a'],
+  additionalProperties: false,
+};
+for (const [thought, { prompt, said }] of Object.entries({
+  'the prompt opens': { prompt: '[[opens <think>\n]]', said: 'Hm.</think>' },
+  'Gemma 4 begins': { prompt: '', said: '<|channel>thought\nHm.<channel|>' },
+})) {
+  test(`a schema or a forced call holds what follows a thought that ${thought}`, async () => {
+    for (const [text, asked, expected] of [
+      ['{"a": 1}', { schema }, { content: '{"a": 1}', calls: [] }],
+      [
+        '{"name": "now", "arguments": {}}',
+        { forced: 'now' },
+        { content: '', calls: [['now', {}]] },
+      ],
+      // What the schema does not allow is not said.
+      ['{"a": 1} and more', { schema }, { content: '{"a": 1}', calls: [] }],
+    ] as const) {
+      const script = await service.saying(`${said}${text}`);
+      const asking = { prompt: `${script} ${prompt}`, functions, thinks: true, ...asked };
+      for (const [api, ask] of Object.entries(threeApis)) {
+        for (const streamed of [false, true]) {
+          const { content, reasoning, ...rest } = await ask(service.url, asking, streamed);
+          const where = `${text}, ${api}, ${streamed}: ${content}`;
+          assert.deepEqual(
+            [reasoning, complete({ ...rest, content, reasoning })],
+            ['Hm.', expected.calls],
+            where,
+          );
+          assert.equal(content, expected.content, where);
+        }
+      }
+    }
+  });
+}
+
+test('an answer that ends in its thought says why, under a schema too', async () => {
+  const script = await service.saying('I wonder why the sky is blue and the sea is not.');
+  const asking = { prompt: `${script} [[opens <think>\n]]`, functions, thinks: true };
+  for (const [api, ask] of Object.entries(threeApis)) {
+    const { length, stop } = finishReasons[api as keyof typeof finishReasons];
+    for (const held of [{}, { schema }, { forced: 'now' }]) {
+      const cut = await ask(service.url, { ...asking, ...held, maxTokens: 5 }, true);
+      assert.deepEqual([cut.content, cut.calls, cut.finish], ['', [], length], api);
+      assert.match(cut.reasoning, /^I wonder/, api);
+      const whole = await ask(service.url, { ...asking, ...held }, false);
+      assert.deepEqual([whole.content, whole.calls, whole.finish], ['', [], stop], api);
+      assert.match(whole.reasoning, /is not\.$/, api);
+    }
+  }
+});
+
 test('answers with thoughts and calls that are generated at once are not mixed up', async () => {
   const apis = Object.entries(threeApis);
   const agents = Array.from({ length: AT_ONCE }, (_, at) => at);

@@ -239,7 +239,7 @@ MISTAKES: dict[str, tuple[Callable[[CallFormat], str], list]] = {
 
 def cases() -> list[dict]:
     """What a model says in each format, and the text and calls of the answer, None if a format
-    decides. `isCut`: to be cut anywhere."""
+    decides. `isCut`: to be cut anywhere, and without its end marker."""
     found = []
     for name, form in FORMATS.items():
         call = form.call("get_weather", ROME)
@@ -274,7 +274,8 @@ def cases() -> list[dict]:
             content = None if calls is None else "Hm." if calls else text
             case = {"name": f"{name}: {mistake}", "text": text, "content": content, "calls": calls}
             found.append({**plain, **case})
-        cut = {"name": f"{name}: cut", "text": f"Look.\n{call}", "content": "Look."}
+        text = f"Look.\n{form.start}{form.body('get_weather', ROME)}"
+        cut = {"name": f"{name}: cut", "text": text, "content": "Look."}
         found.append({**plain, **cut, "calls": WEATHER, "isCut": True})
     return found
 

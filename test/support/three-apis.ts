@@ -17,7 +17,15 @@ export interface Asking {
   prompt: string;
   functions?: readonly { name: string; parameters: object }[];
   maxTokens?: number;
+  /** The JSON Schema that the answer is held to. */
+  schema?: object;
+  /** The function that has to be called. */
+  forced?: string;
+  /** Whether the model is asked to think; messages always ask for it, so that they show it. */
+  thinks?: boolean;
 }
+
+const named = (schema: object) => ({ name: 'answer', strict: true, schema });
 
 type Ask = (url: string, asking: Asking, streamed: boolean) => Promise<Told>;
 type Json = NamedEvent['data'];
@@ -37,12 +45,18 @@ async function eventsOf(url: string, path: string, body: object): Promise<Json[]
   return events;
 }
 
-const chat: Ask = async (url, { prompt, functions, maxTokens }, streamed) => {
+const chat: Ask = async (url, asking, streamed) => {
+  const { prompt, functions, maxTokens, schema, forced, thinks } = asking;
   const path = '/v1/chat/completions';
   const body = {
     messages: [{ role: 'user', content: prompt }],
     tools: functions?.map((each) => ({ type: 'function', function: each })),
     max_tokens: maxTokens,
+    ...(schema && {
+      response_format: { type: 'json_schema', json_schema: named(schema) },
+    }),
+    ...(forced && { tool_choice: { type: 'function', function: { name: forced } } }),
+    ...(thinks && { enable_thinking: true }),
   };
   const told: Told = { content: '', reasoning: '', calls: [], finish: '' };
   const add = (message: Json) => {
@@ -66,10 +80,16 @@ const chat: Ask = async (url, { prompt, functions, maxTokens }, streamed) => {
   return { ...told, finish: choice.finish_reason };
 };
 
-const responses: Ask = async (url, { prompt, functions, maxTokens }, streamed) => {
+const responses: Ask = async (url, asking, streamed) => {
+  const { prompt, functions, maxTokens, schema, forced, thinks } = asking;
   const path = '/v1/responses';
   const tools = functions?.map((each) => ({ type: 'function', ...each, strict: false }));
-  const body = { input: prompt, tools, max_output_tokens: maxTokens };
+  const body = {
+    ...{ input: prompt, tools, max_output_tokens: maxTokens },
+    ...(schema && { text: { format: { type: 'json_schema', ...named(schema) } } }),
+    ...(forced && { tool_choice: { type: 'function', name: forced } }),
+    ...(thinks && { reasoning: { effort: 'medium' } }),
+  };
   const response = streamed
     ? (await eventsOf(url, path, body)).at(-1)?.response
     : await bodyOf(url, path, body);
@@ -87,13 +107,16 @@ const responses: Ask = async (url, { prompt, functions, maxTokens }, streamed) =
   };
 };
 
-const messages: Ask = async (url, { prompt, functions, maxTokens = 2000 }, streamed) => {
+const messages: Ask = async (url, asking, streamed) => {
+  const { prompt, functions, maxTokens = 2000, schema, forced } = asking;
   const path = '/v1/messages';
   const body = {
     messages: [{ role: 'user', content: prompt }],
     tools: functions?.map(({ name, parameters }) => ({ name, input_schema: parameters })),
     max_tokens: maxTokens,
     thinking: { type: 'adaptive' },
+    ...(schema && { output_config: { format: { type: 'json_schema', schema } } }),
+    ...(forced && { tool_choice: { type: 'tool', name: forced } }),
   };
   const blocks: Json[] = [];
   let finish = '';
