@@ -6,7 +6,7 @@ import type {
   TextBlock,
 } from '@anthropic-ai/sdk/resources/messages/messages';
 import type { Answer } from '../generation/answer.ts';
-import type { MadeToolCall } from '../generation/collected-answer.ts';
+import { type MadeToolCall, toArguments } from '../generation/collected-answer.ts';
 import type { AnswerHead, FinishedAnswer } from '../generation/dialect.ts';
 import { toUsage } from '../generation/usage.ts';
 
@@ -50,7 +50,7 @@ export function toMessageBody(
   if (showsThinking && reasoning !== '') blocks.push(thinkingBlock(reasoning));
   if (content !== '' || toolCalls.length === 0) blocks.push(textBlock(content));
   for (const call of toolCalls) {
-    const input = toInput(call.arguments);
+    const input = toArguments(call.arguments);
     // An unfinished call as `tool_use` would look like one with other arguments.
     blocks.push(
       input === undefined ? textBlock(`${call.name} ${call.arguments}`) : toolUseBlock(call, input),
@@ -106,15 +106,4 @@ export function toMessageUsage(answer: Answer): MessageDeltaUsage {
 
 function withoutNull(usage: MessageDeltaUsage) {
   return { ...usage, input_tokens: usage.input_tokens ?? 0 };
-}
-
-/** Arguments as Anthropic's API has them: an object. Nothing if they were cut or are malformed. */
-function toInput(text: string): object | undefined {
-  try {
-    const input: unknown = JSON.parse(text);
-    if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input;
-  } catch {
-    // cut by `max_tokens`, or written wrongly by the model
-  }
-  return undefined;
 }

@@ -36,3 +36,13 @@ export class CollectedAnswer {
     call.arguments += called?.arguments ?? '';
   }
 }
+
+/** The arguments of a call. Nothing if they were cut, or are not the object that they must be. */
+export function toArguments(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -6,7 +6,7 @@ import type {
   ResponseOutputText,
   ResponseReasoningItem,
 } from 'openai/resources/responses/responses';
-import type { MadeToolCall } from '../generation/collected-answer.ts';
+import { type MadeToolCall, toArguments } from '../generation/collected-answer.ts';
 import type { AnswerHead, FinishedAnswer } from '../generation/dialect.ts';
 import { toUsage, type Usage } from '../generation/usage.ts';
 import type { ResponseBody } from './response-store.ts';
@@ -114,8 +114,10 @@ export function reasoningItem(id: string, text: string, status: ItemStatus) {
 }
 
 /** A call as the client's tool was sent: by its name and namespace apart, or with one text. */
-export function callItem(id: string, call: MadeToolCall, status: ItemStatus) {
+export function callItem(id: string, call: MadeToolCall, ended: ItemStatus) {
   const { id: call_id, type, namespace, name, arguments: text } = call;
+  const isUnfinished = type !== 'custom' && toArguments(text) === undefined;
+  const status = ended === 'completed' && isUnfinished ? 'incomplete' : ended;
   const called = { id, status, call_id, ...(namespace === undefined ? {} : { namespace }), name };
   return type === 'custom'
     ? ({ ...called, type: 'custom_tool_call', input: text } satisfies ResponseCustomToolCallItem)

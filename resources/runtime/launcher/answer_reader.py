@@ -281,7 +281,7 @@ class AnswerReader:
             return False
         if finish == "length":
             self._cut()
-            return False
+            return self._phase == "text"
         if self._doubtful is not None:
             return self._resolve(*self._doubtful)
         return self._resolve(len(self._buffer), 0, closed=False)
