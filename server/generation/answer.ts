@@ -107,7 +107,7 @@ export class Answer {
     const toolCalls = [...calls, ...this.#toolCalls.end()];
     if (this.#forcedCall !== undefined) {
       const content = this.finishReason === 'stop' ? this.#forcedCall.text : '';
-      return worthTelling({ ...callDelta(toolCalls), content });
+      return worthTelling({ ...callDelta(toolCalls, ''), content });
     }
     const content = this.#stop.end();
     const logprobs = content === '' ? [] : this.#logprobs.push([], '', content);

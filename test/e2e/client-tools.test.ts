@@ -4,26 +4,26 @@ import OpenAI from 'openai';
 import { eventsOf, postTo } from '../support/api.ts';
 import { schemaErrors } from '../support/openapi/validate.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type ScriptedService, startScriptedService } from '../support/scripted-service.ts';
 import { type RunningService, startService } from '../support/service.ts';
-import { calling, createToolModel, saying, type ToolModel } from '../support/tool-model.ts';
 
 /*
  * Custom tools and namespaces run at the client: the model is offered functions, and a call comes
  * back in the form in which the tool was sent.
  */
 
-let model: ToolModel;
+/** The demo model, for calls that a grammar forces. */
 let running: RunningService;
+/** A model that says what a test tells it to. */
+let scripted: ScriptedService;
 let openai: OpenAI;
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 before(async () => {
-  model = await createToolModel();
-  running = await startService({ modelPath: model.path });
+  [running, scripted] = await Promise.all([startService(), startScriptedService('lfm2-vl')]);
   openai = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
 after(async () => {
-  await running.stop();
-  await model.remove();
+  await Promise.all([running.stop(), scripted.stop()]);
 });
 
 const parameters = {
@@ -52,10 +52,15 @@ const tools = [
 const input = [
   { type: 'message', role: 'user', content: [{ type: 'input_image', image_url: image }] },
 ];
-/** The model can be made to say a text without double quotes and backslashes. */
-const said = (text: string) => ({
-  text: { format: { type: 'json_schema', name: 'said', schema: saying(text) } },
-});
+/** The input that makes the scripted model write these calls. */
+async function calling(...calls: string[]) {
+  const text = await scripted.saying(`<|tool_call_start|>[${calls.join(', ')}]<|tool_call_end|>`);
+  const content = [
+    { type: 'input_image', image_url: image },
+    { type: 'input_text', text },
+  ];
+  return [{ type: 'message', role: 'user', content }] as const;
+}
 
 interface Item {
   type: string;
@@ -67,10 +72,10 @@ interface Item {
 }
 
 /** The calls of a response, whole and streamed, which have to be the same. */
-async function callsOf(body: object): Promise<Item[]> {
-  const { status, body: whole } = await postTo(running.url, '/v1/responses', { input, ...body });
+async function callsOf(body: object, { url } = scripted): Promise<Item[]> {
+  const { status, body: whole } = await postTo(url, '/v1/responses', body);
   assert.equal(status, 200, JSON.stringify(whole));
-  const events = await eventsOf(running.url, '/v1/responses', { input, ...body, stream: true });
+  const events = await eventsOf(url, '/v1/responses', { ...body, stream: true });
   const streamed = events.at(-1)?.data.response;
   const calls = [whole, streamed].map(({ output }) =>
     (output as Item[])
@@ -101,26 +106,27 @@ const calls: [what: string, says: string, expected: object][] = [
 ];
 for (const [what, says, expected] of calls) {
   test(`a call ${what} comes back as the tool was sent`, async () => {
-    assert.deepEqual(await callsOf({ tools, ...said(calling(says)) }), [expected]);
+    assert.deepEqual(await callsOf({ tools, input: await calling(says) }), [expected]);
   });
 }
 
 test('two calls of custom tools are two items', async () => {
-  const says = calling("apply_patch(input='a')", "exec(input='b')");
-  const inputs = (await callsOf({ tools, ...said(says) })).map((call) => call.input);
+  const asked = { tools, input: await calling("apply_patch(input='a')", "exec(input='b')") };
+  const inputs = (await callsOf(asked)).map((call) => call.input);
   assert.deepEqual(inputs, ['a', 'b']);
 });
 
 test('tools of an item additional_tools are offered like those of `tools`', async () => {
   const item = { type: 'additional_tools', role: 'developer', tools: [camera, own] };
-  const asked = { input: [item, ...input], ...said(calling("mcp__camera__snap(which='left')")) };
-  assert.deepEqual(await callsOf(asked), [{ ...snapped, namespace: 'mcp__camera' }]);
+  const says = await calling("mcp__camera__snap(which='left')");
+  assert.deepEqual(await callsOf({ input: [item, ...says] }), [
+    { ...snapped, namespace: 'mcp__camera' },
+  ]);
 });
 
 test('the input of a custom tool is streamed as text, with OpenAI’s events', async () => {
-  const says = calling("apply_patch(input='one two')");
-  const body = { input, tools, ...said(says) };
-  const events = await eventsOf(running.url, '/v1/responses', { ...body, stream: true });
+  const body = { input: await calling("apply_patch(input='one two')"), tools };
+  const events = await eventsOf(scripted.url, '/v1/responses', { ...body, stream: true });
   const data = events.map((event) => event.data);
   const about = (type: string) => data.filter((event) => event.type === type);
   const deltas = about('response.custom_tool_call_input.delta');
@@ -189,7 +195,7 @@ const forced: [what: string, body: object, call: Item, text: RegExp][] = [
 ];
 for (const [what, body, expected, pattern] of forced) {
   test(`the model can be made to call ${what}`, async () => {
-    const [call, ...others] = await callsOf({ ...body, max_output_tokens: 60 });
+    const [call, ...others] = await callsOf({ input, ...body, max_output_tokens: 60 }, running);
     const { status: _, arguments: text, input: written, ...rest } = call ?? { type: '' };
     assert.deepEqual([rest, others], [expected, []]);
     assert.match(text ?? written ?? 'none', pattern);
@@ -197,11 +203,9 @@ for (const [what, body, expected, pattern] of forced) {
 }
 
 test('where functions and a custom tool with a grammar may be called, either is whole', async () => {
-  const [call] = await callsOf({
-    tools: [camera, { ...patch, format: regex }],
-    tool_choice: 'required',
-    max_output_tokens: 100,
-  });
+  const tools = [camera, { ...patch, format: regex }];
+  const asked = { input, tools, tool_choice: 'required', max_output_tokens: 100 };
+  const [call] = await callsOf(asked, running);
   if (call?.type === 'custom_tool_call') assert.match(call.input ?? '', /^[a-c]{2}\/\d$/);
   else assert.match(call?.arguments ?? '', /^\{"which": "(left|right)"\}$/);
 });
@@ -335,10 +339,11 @@ test('chat completions have custom tools too, whole, streamed and in the history
 });
 
 test('a custom call that the model makes of its own accord has its text as input', async () => {
-  const json_schema = { name: 'said', schema: saying(calling("note(input='two words')")) };
-  const completion = await openai.chat.completions.create({
+  const [{ content }] = await calling("note(input='two words')");
+  const text = content.find((part) => part.type === 'input_text')?.text ?? '';
+  const { body: completion } = await postTo(scripted.url, '/v1/chat/completions', {
     ...chat,
-    response_format: { type: 'json_schema', json_schema },
+    messages: [{ role: 'user', content: text }],
   });
   const [call] = completion.choices[0]?.message.tool_calls ?? [];
   assert.deepEqual(call?.type === 'custom' ? call.custom : call, {
