@@ -113,7 +113,7 @@ KINDS: dict[str, tuple[list[str], str]] = {
                 THINK + CALL + ARGUMENTS + GEMMA + COHERE + MISTRAL + PYTHONIC + KIMI + HARMONY
             )
         ],
-        template(HERMES, ASSISTANT + OPENED),
+        template(HERMES, ASSISTANT + OPENED, GEMMA_SYSTEM),
     ),
 }
 """By family: the tokens it adds, and its chat template."""
