@@ -72,7 +72,7 @@ interface Item {
 }
 
 /** The calls of a response, whole and streamed, which have to be the same. */
-async function callsOf(body: object, { url } = scripted): Promise<Item[]> {
+async function callsOf(body: object, { url }: { url: string } = scripted): Promise<Item[]> {
   const { status, body: whole } = await postTo(url, '/v1/responses', body);
   assert.equal(status, 200, JSON.stringify(whole));
   const events = await eventsOf(url, '/v1/responses', { ...body, stream: true });
