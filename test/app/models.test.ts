@@ -117,7 +117,7 @@ appTest('a gated model takes a token, which nobody is told again', async (start)
   const { app, page } = running;
   await showModels(running);
   await askFor(ID, running);
-  await page.getByText(/is gated: its authors ask you to accept/).waitFor();
+  await page.getByText(/is gated: you must accept/).waitFor();
   await page.getByLabel('Hugging Face token').fill(hub.token);
   await page.getByRole('button', { name: 'Save and Try Again' }).click();
   await page.getByRole('button', { name: new RegExp(`^${ID}`) }).waitFor();
