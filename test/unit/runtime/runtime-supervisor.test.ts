@@ -755,11 +755,11 @@ test('a program that cannot be started is a failure with a remedy', async (t) =>
 test('failing to create the socket folder is a failure with a remedy', async (t) => {
   const { runtime } = await setUp(t, {
     launch: () => {
-      throw new Error('ENOSPC: no space left');
+      throw new Error('The temporary folder /tmp cannot be used (ENOSPC).');
     },
   });
   runtime.start();
-  await assert.rejects(runtime.ensureReady(never), /ENOSPC.*temporary folder/);
+  await assert.rejects(runtime.ensureReady(never), /\(ENOSPC\)\. Set TMPDIR/);
   assert.equal(runtime.state.phase, 'failed');
 });
 
