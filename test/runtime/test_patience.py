@@ -1,6 +1,7 @@
 import httpx2
 import pytest
 from hub_file import GIVE_UP_SECONDS, LONGEST_WAIT_SECONDS, Ears, patiently
+from huggingface_hub.errors import HfHubHTTPError
 
 
 class Network:
@@ -37,3 +38,51 @@ def test_a_long_download_may_be_cut_many_times_as_long_as_bytes_come():
     network.try_all()
     assert sum(network.waits) > 2 * GIVE_UP_SECONDS
     assert network.waits[6:13] == [2, 4, 8, 16, 30, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ({"retry-after": "45"}, [45, 45, 45]),
+        ({"retry-after": "0"}, [1, 1, 1]),
+        ({"ratelimit": '"resolvers";r=0;t=90'}, [90, 90, 90]),
+        ({}, [1, 2, 4]),
+    ],
+)
+def test_a_rate_limit_in_the_middle_of_a_download_waits_as_long_as_the_hub_asks(headers, waits):
+    """C11: it was reported as a network that is away, and Retry-After was ignored."""
+    refusals = [too_many_requests(headers) for _ in range(3)]
+    assert reported_waits(refusals) == [(seconds, True) for seconds in waits]
+
+
+def test_a_lost_connection_between_rate_limits_is_still_reported_as_the_network():
+    limited = too_many_requests({"retry-after": "45"})
+    lost = httpx2.ConnectError("connection refused")
+    assert reported_waits([limited, lost, limited]) == [(45, True), (2, False), (45, True)]
+
+
+def test_a_rate_limit_longer_than_our_patience_ends_the_download_at_once():
+    with pytest.raises(HfHubHTTPError):
+        reported_waits([too_many_requests({"retry-after": str(GIVE_UP_SECONDS)})])
+
+
+def too_many_requests(headers: dict[str, str]) -> HfHubHTTPError:
+    request = httpx2.Request("GET", "http://hub")
+    response = httpx2.Response(429, headers=headers, request=request)
+    return HfHubHTTPError("too many requests", response=response)
+
+
+def reported_waits(errors: list[Exception]) -> list[tuple[float, bool]]:
+    """The seconds of each wait, and whether it was reported as a rate limit, when the tries fail
+    with these errors before one succeeds."""
+    left, waits = list(errors), []
+
+    def work() -> None:
+        if left:
+            raise left.pop(0)
+
+    ears = Ears(
+        lambda _: None, lambda seconds, limited: waits.append((seconds, limited)), lambda _: None
+    )
+    patiently(work, lambda: 0, ears)
+    return waits
