@@ -205,6 +205,21 @@ hubTest('a network that goes away is waited for', async ({ hub, client }) => {
   assert.deepEqual(await client.offered(), [ID]);
 });
 
+hubTest(
+  'a rate limit in the middle of a download is reported with its duration (C11)',
+  async ({ hub, client }) => {
+    hub.breakNext(WEIGHTS, 1_048_576);
+    hub.limitRest(WEIGHTS, '2');
+    await client.downloads.start(ID);
+    const problems = client.told.flatMap(({ problem }) => (problem ? [problem.message] : []));
+    assert.deepEqual(
+      [...new Set(problems)],
+      ['The Hugging Face Hub has rate-limited this computer for 2 s.'],
+    );
+    assert.deepEqual(await client.offered(), [ID]);
+  },
+);
+
 hubTest('a network that is not there at first is said at once', async ({ hub, client }) => {
   hub.setDown(true);
   await assert.rejects(client.downloads.start(ID), (error) => reasonOf(error) === 'network');

@@ -5,13 +5,14 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from hub_errors import is_transient, retry_after, was_rate_limited
-from huggingface_hub import constants, hf_hub_url
+from huggingface_hub import constants, file_download, hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import build_hf_headers
+from huggingface_hub.utils import build_hf_headers, http_stream_backoff
 from lines import FatalError
 
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -106,6 +107,8 @@ def bring(file: HubFile, folder: Path, token: str | None, ears: Ears) -> None:
 def download(file: HubFile, folder: Path, token: str | None, ears: Ears) -> None:
     """Adds what is missing of the file to its part."""
     constants.DOWNLOAD_CHUNK_SIZE = CHUNK_BYTES
+    # http_get would sleep through five rate limits without a word. `patiently` waits for them.
+    file_download.http_stream_backoff = partial(http_stream_backoff, max_retries=0)
     url = hf_hub_url(file.repo, file.path, revision=file.revision)
     with file.part(folder).open("ab") as part:
         if part.tell() > file.size:

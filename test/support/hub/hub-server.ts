@@ -33,6 +33,7 @@ export class HubServer {
   readonly #repositories = new Map<string, HubRepository>();
   readonly #corrupt = new Map<string, number>();
   readonly #break = new Map<string, number>();
+  readonly #limit = new Map<string, string>();
   #isDown = false;
 
   static async start(): Promise<HubServer> {
@@ -67,6 +68,11 @@ export class HubServer {
   /** Cuts the next download of this file after so many bytes. */
   breakNext(name: string, afterBytes: number): void {
     this.#break.set(name, afterBytes);
+  }
+
+  /** Answers 429 when the rest of this file is next asked for, with this Retry-After. */
+  limitRest(name: string, retryAfter: string): void {
+    this.#limit.set(name, retryAfter);
   }
 
   /** As a network that is away: every connection ends, and new ones too. */
@@ -146,6 +152,12 @@ export class HubServer {
   ): void {
     const { name, data, oid, sha256 } = file;
     const from = Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
+    const retryAfter = this.#limit.get(name);
+    if (retryAfter !== undefined && from > 0) {
+      this.#limit.delete(name);
+      response.writeHead(429, { 'retry-after': retryAfter, 'content-length': 0 }).end();
+      return;
+    }
     const range = { 'content-range': `bytes ${from}-${data.length - 1}/${data.length}` };
     response.writeHead(from > 0 ? 206 : 200, {
       ...common,
