@@ -116,6 +116,82 @@ def test_a_marker_in_text_is_text(endpoint, form: CallFormat):
     assert (answer.content, answer.calls) == (text, [])
 
 
+def json_call(arguments: str) -> str:
+    return f'<tool_call>\n{{"name": "get_weather", "arguments": {arguments}}}\n</tool_call>'
+
+
+def python_call(value: str) -> str:
+    return f"<|tool_call_start|>[get_weather(city={value})]<|tool_call_end|>"
+
+
+DEEP = "[" * 5_000 + "]" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("parser", "text"),
+    [
+        ("json_tools", json_call(DEEP)),
+        ("json_tools", json_call('{"city":' + DEEP + "}")),
+        ("mistral", '[TOOL_CALLS]get_weather[ARGS]{"city":' + DEEP),
+        ("gemma4", "<|tool_call>call:get_weather{city:" + DEEP + "}<tool_call|>"),
+        ("pythonic", python_call("{1, 2}")),
+        ("pythonic", python_call("b'Rome'")),
+        ("pythonic", python_call("-" * 50_000 + "1")),
+    ],
+    ids=["list", "object", "unclosed", "gemma", "set", "bytes", "signs"],
+)
+def test_what_json_cannot_hold_is_text(endpoint, parser: str, text: str):
+    answer = endpoint.answer([text], parser=parser)
+    assert (answer.error, answer.calls, answer.content) == (None, [], text)
+    streamed = endpoint.answer(
+        [text[at : at + 900] for at in range(0, len(text), 900)], parser=parser
+    )
+    assert (streamed.error, streamed.complete, streamed.finish_reason) == (None, [], "stop")
+
+
+@pytest.mark.parametrize(
+    ("parser", "text"),
+    [
+        ("json_tools", json_call('{"city": "\\ud83d"}')),
+        ("mistral", '[TOOL_CALLS]get_weather[ARGS]{"city": "\\ud83d"}'),
+        ("pythonic", python_call('"\\ud83d"')),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_passed_on(endpoint, parser: str, text: str):
+    answer = read(endpoint, text, parser=parser)
+    assert answer.complete == [("get_weather", {"city": "\ud83d"})]
+
+
+@pytest.mark.parametrize("between", ["\n", ", ", ";\n"])
+def test_calls_may_share_their_markers(endpoint, between: str):
+    first = '{"name": "get_weather", "arguments": {"city": "Rome", "days": 3}}'
+    text = f'<tool_call>\n{first}{between}{{"name": "now", "arguments": {{}}}}\n</tool_call>'
+    answer = read(endpoint, text, parser="json_tools")
+    assert (answer.content, answer.complete) == ("", WEATHER + NOW)
+
+
+def test_arguments_beside_the_name_are_not_lost(endpoint):
+    text = '<tool_call>\n{"name": "get_weather", "city": "Rome"}\n</tool_call>'
+    answer = read(endpoint, text, parser="json_tools")
+    assert (answer.content, answer.calls) == (text, [])
+    bare = '<tool_call>\n{"type": "function", "id": "1", "name": "now"}\n</tool_call>'
+    assert read(endpoint, bare, parser="json_tools").complete == NOW
+
+
+def test_harmony_may_say_something_before_each_call(endpoint):
+    form = FORMATS["harmony"]
+    calls = [form.call("get_weather", ROME), form.call("now", {})]
+    begin = "<|start|>assistant"
+    preamble = "<|channel|>commentary<|message|>I look.<|end|>"
+    text = f"{preamble}{begin}{calls[0]}{begin}{calls[1]}"
+    answer = read(endpoint, text, parser="harmony")
+    assert (answer.content, answer.complete) == ("I look.", WEATHER + NOW)
+    thought = "<|channel|>analysis<|message|>Hm.<|end|>"
+    answer = read(endpoint, f"{thought}{begin}{text}", parser="harmony")
+    assert (answer.reasoning, answer.content) == ("Hm.", "I look.")
+    assert answer.complete == WEATHER + NOW
+
+
 @every_format
 def test_a_bad_call_does_not_hide_the_next(endpoint, form: CallFormat):
     bad = f"{form.start}I don't know{{{form.end}"

@@ -47,10 +47,18 @@ FURTHER_THOUGHTS = (
 )
 """Markers of thoughts that mlx_vlm leaves to its settings."""
 
-OPENINGS = ("<|START_TEXT|>", "<|start|>assistant<|channel|>final<|message|>")
-OPENINGS += ("<|channel|>final<|message|>", "<|start|>assistant")
+OPENINGS = (
+    "<|START_TEXT|>",
+    "<|start|>assistant<|channel|>final<|message|>",
+    "<|start|>assistant<|channel|>commentary<|message|>",
+    "<|channel|>final<|message|>",
+    "<|channel|>commentary<|message|>",
+    "<|start|>assistant",
+)
 """What stands before an answer's text in some formats, and is no part of it."""
-ENDING = "<|END_TEXT|>"
+ENDINGS = ("<|END_TEXT|>",)
+HARMONY_ENDINGS = ("<|end|><|start|>assistant", "<|start|>assistant", "<|end|>")
+"""What stands after a text, at the end of the answer or before a call, and is no part of it."""
 
 HELD_CHARACTERS = 256
 """So much of a call is held back before its arguments are sent as they come. What has been sent
@@ -91,6 +99,8 @@ class AnswerReader:
         self._reader = reader
         self._start = reader.module.tool_call_start if reader else ""
         self._end = (reader.module.tool_call_end if reader else "") or "\n"
+        is_harmony = reader is not None and reader.format == "harmony"
+        self._endings = (*ENDINGS, *(HARMONY_ENDINGS if is_harmony else ()))
         self._ends_at_line = bool(reader) and not reader.module.tool_call_end
         self._thought = opened
         self._phase = "start" if opened is None else "thought"
@@ -212,26 +222,34 @@ class AnswerReader:
             self._is_first = False
         at = self._buffer.find(self._start) if self._start else -1
         if at >= 0:
-            text = self._buffer[:at].rstrip()
-            self._show(text.removesuffix(ENDING) if text.endswith(ENDING) else self._buffer[:at])
+            self._show(self._before_ending(self._buffer[:at]))
             self._buffer = self._buffer[at + len(self._start) :]
             self._begin_call()
             return True
         if finish is not None:
-            text = self._buffer.rstrip()
-            self._show(text.removesuffix(ENDING) if text.endswith(ENDING) else self._buffer)
+            self._show(self._before_ending(self._buffer))
             self._buffer = ""
             if not self._count and not self.complete_calls:
                 self._piece.content += self._space
                 self._space = ""
             return False
-        markers = [ENDING, *([self._start] if self._start else [])]
+        markers = [*self._endings, *([self._start] if self._start else [])]
         upto = len(self._buffer) - _partial(self._buffer, markers)
-        if self._buffer.rstrip().endswith(ENDING):
-            upto = len(self._buffer.rstrip()) - len(ENDING)
+        # An ending counts at the end, and before what may become a call.
+        begun = _partial(self._buffer, [self._start]) if self._start else 0
+        for end in (len(self._buffer), len(self._buffer) - begun):
+            upto = min(upto, len(self._before_ending(self._buffer[:end])))
         self._show(self._buffer[:upto])
         self._buffer = self._buffer[upto:]
         return False
+
+    def _before_ending(self, text: str) -> str:
+        """The text without what marks its end, if that is there."""
+        stripped = text.rstrip()
+        for ending in self._endings:
+            if stripped.endswith(ending):
+                return stripped.removesuffix(ending)
+        return text
 
     def _show(self, text: str) -> None:
         """Sends text. Space at the end waits: beside a call it is layout, not text."""
@@ -369,10 +387,7 @@ class AnswerReader:
             for text, sent in zip(texts, self._sent, strict=False)
         ):
             raw = self._reader.raw_arguments(body)
-            is_same = len(raw) == len(calls) and all(
-                _is_json(written) and json.loads(written) == json.loads(text)
-                for written, text in zip(raw, texts, strict=True)
-            )
+            is_same = len(raw) == len(calls) and all(map(_is_same_json, raw, texts))
             texts = raw if is_same else texts
         fits = len(self._sent) <= len(calls) and all(
             sent.name == call.name and text.startswith(sent.arguments)
@@ -423,12 +438,11 @@ def _partial(text: str, markers: list[str]) -> int:
     return longest
 
 
-def _is_json(text: str) -> bool:
+def _is_same_json(written: str, text: str) -> bool:
     try:
-        json.loads(text)
-    except ValueError:
+        return json.loads(written) == json.loads(text)
+    except (ValueError, RecursionError):
         return False
-    return True
 
 
 # -- in the place of mlx_vlm's classes

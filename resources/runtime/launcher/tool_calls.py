@@ -29,6 +29,8 @@ QUOTE = '<|"|>'
 """Gemma's quotation mark."""
 MINIMAX = "]<]minimax[>["
 NAME = re.compile(r"[\w.:/-]{1,128}")
+HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
+"""Half of a surrogate pair. JSON can name one, UTF-8 cannot write it."""
 
 
 def patch() -> None:
@@ -95,18 +97,20 @@ class CallReader:
     def read(self, body: str, *, repair: bool = False, closed: bool = True) -> Read:
         """The calls of a body. `closed` tells whether its end marker was written. Raises ValueError
         if it is no complete call, InsideValueError if it ends inside a value."""
-        texts, expected, rest = self._prepare(body, Asked(self, repair, closed))
-        calls: list[WrittenCall] = []
-        for text in texts:
-            try:
-                parsed = self.module.parse_tool_call(text, self.tools)
-            except Exception as error:
-                raise ValueError(str(error)) from error
-            for call in parsed if isinstance(parsed, list) else [parsed]:
-                calls.append(_checked(call))
+        try:
+            texts, expected, rest = self._prepare(body, Asked(self, repair, closed))
+            calls = [call for text in texts for call in self._parse(text)]
+        except ValueError:
+            raise
+        except Exception as error:  # a value nested too deep, or none that JSON has
+            raise ValueError(str(error)) from error
         if not calls or (expected is not None and expected != _shape(calls)):
             raise ValueError("The parser left out a part of the call.")
         return Read(calls, rest)
+
+    def _parse(self, text: str) -> list[WrittenCall]:
+        parsed = self.module.parse_tool_call(text, self.tools)
+        return [_checked(call) for call in (parsed if isinstance(parsed, list) else [parsed])]
 
     def begun(self, body: str) -> list[tuple[str, str]]:
         """Names and received arguments of an unfinished body, as far as they are certain. The last
@@ -177,7 +181,8 @@ def _shape(calls: list[WrittenCall]) -> list[tuple[str, set[str]]]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return HALF_CHARACTER.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _strict_json(text: str) -> Any:
@@ -203,6 +208,8 @@ class JsonText:
     """The text up to `end`, without commas before brackets."""
 
 
+MAX_DEPTH = 100
+"""mlx_vlm's parser of Gemma's calls reads the rest of a call anew for each level."""
 CLOSING = {"{": "}", "[": "]", "(": ")"}
 
 
@@ -221,6 +228,8 @@ def scan(text: str, quotes: str = '"') -> JsonText:
             quote = character
         elif character in CLOSING:
             stack.append(CLOSING[character])
+            if len(stack) > MAX_DEPTH:
+                raise ValueError("It is nested too deep.")
         elif character in "}])":
             _drop_comma(fixed)
             if not stack or stack.pop() != character:
@@ -288,6 +297,8 @@ def _only_brackets(rest: str) -> bool:
 
 NAME_KEYS = ("name", "tool_name", "function_name")
 ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "tool_input")
+OTHER_KEYS = ("type", "id", "index", "tool_call_id", "call_id", "function")
+"""What else may stand beside them."""
 
 
 def _call_of(value: Any) -> tuple[str, Any]:
@@ -303,6 +314,8 @@ def _call_of(value: Any) -> tuple[str, Any]:
     given = [value[key] for key in ARGUMENT_KEYS if key in value]
     if len(names) != 1 or len(given) > 1:
         raise ValueError("It has no name, or arguments twice.")
+    if not given and not value.keys() <= {*NAME_KEYS, *OTHER_KEYS}:
+        raise ValueError("Its arguments have no key of their own.")
     arguments = given[0] if given else {}
     if isinstance(arguments, str) and arguments.strip():
         arguments = _strict_json(arguments)
@@ -314,10 +327,19 @@ def _call_of(value: Any) -> tuple[str, Any]:
 
 
 def _prepare_json(body: str, asked: Asked) -> Prepared:
-    value, rest = _load(body, asked)
+    values: list[Any] = []
+    rest = body
+    while True:
+        value, rest = _load(rest, asked)
+        values += value if isinstance(value, list) else [value]
+        # Several calls between one pair of markers, as lines or with commas.
+        further = re.match(r"\s*[,;]?\s*(?=\{)", rest)
+        if not asked.repair or further is None:
+            break
+        rest = rest[further.end() :]
     if not _only_brackets(rest) or (rest.strip() and not asked.repair):
         raise ValueError("There is text after the call.")
-    return [_as_json_calls(value, asked.reader)], None, ""
+    return [_as_json_calls(values, asked.reader)], None, ""
 
 
 def _as_json_calls(value: Any, reader: CallReader) -> str:
@@ -760,6 +782,7 @@ def _xml_begun(body: str, reader: CallReader) -> Any:
 
 def _gemma_begun(body: str, reader: CallReader) -> Any:
     text = unquoted(body)
+    scan("{" + "".join(text.split(QUOTE)[::2]).partition("{")[2], "")
     if any('"' in part for part in text.split(QUOTE)[::2]):
         return []
     return streaming._gemma_call(text, reader.module)
