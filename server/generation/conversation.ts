@@ -1,5 +1,6 @@
 import type { DataUrl } from '../images/data-url.ts';
 import type { LongText } from '../images/long-text.ts';
+import { MAX_DEPTH } from '../limits.ts';
 import { InvalidRequestError } from '../openai/api-error.ts';
 import type { Tools } from './tools.ts';
 
@@ -120,10 +121,10 @@ export function toRuntimeMessages(
 }
 
 function toRuntimeHead({ role, name, reasoning, toolCalls, toolCallId }: Message) {
-  const calls = toolCalls?.map(({ id, name, arguments: text }) => ({
-    id,
+  const calls = toolCalls?.map((call) => ({
+    id: call.id,
     type: 'function',
-    function: { name, arguments: text },
+    function: { name: call.name, arguments: toReadableArguments(call) },
   }));
   return {
     role,
@@ -132,6 +133,38 @@ function toRuntimeHead({ role, name, reasoning, toolCalls, toolCallId }: Message
     ...(calls === undefined || calls.length === 0 ? {} : { tool_calls: calls }),
     ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
   };
+}
+
+const ESCAPE = /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|.)/gs;
+const HALF_CHARACTER = /^\\u[dD][89a-fA-F]..$/;
+
+/**
+ * The arguments of a call as the runtime can show them to the model: it fails on half of a surrogate
+ * pair, which models do write, and on deep nesting.
+ * @throws InvalidRequestError
+ */
+function toReadableArguments({ arguments: text, param }: ToolCall): string {
+  if (depthOf(text) > MAX_DEPTH) {
+    throw new InvalidRequestError(
+      `Expected \`${param}\` to be nested at most ${MAX_DEPTH} levels deep. Leave out this call.`,
+      { param },
+    );
+  }
+  return text.replace(ESCAPE, (it) => (HALF_CHARACTER.test(it) ? '\\ufffd' : it));
+}
+
+/** How deep the brackets of a text of JSON are nested, whether or not it is complete. */
+function depthOf(json: string): number {
+  let [depth, deepest, isString] = [0, 0, false];
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at];
+    if (isString && character === '\\') at += 1;
+    else if (character === '"') isString = !isString;
+    else if (isString) continue;
+    else if (character === '{' || character === '[') deepest = Math.max(deepest, ++depth);
+    else if (character === '}' || character === ']') depth -= 1;
+  }
+  return deepest;
 }
 
 /** A single text is a string, as the templates of most models expect. */

@@ -191,3 +191,38 @@ test('images that may fit are not refused by their number', () => {
   refuseTooManyImages(many(9), 10);
   refuseTooManyImages(many(1500), null);
 });
+
+const calling = (written: string) =>
+  ask({
+    messages: [
+      { role: 'user', content: 'Look.' },
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: written } }],
+      },
+      { role: 'tool', tool_call_id: 'a', content: 'Seen.' },
+    ],
+  });
+const argumentsFor = (written: string) =>
+  JSON.parse(JSON.stringify(toRuntimeRequest(calling(written), [], model, 0))).messages[1]
+    .tool_calls[0].function.arguments;
+
+test('half of a surrogate pair in the arguments of a call is replaced, whole pairs are kept', () => {
+  for (const [written, shown] of [
+    ['{"a": "\\ud83d"}', '{"a": "\\ufffd"}'],
+    ['{"a": "\\uDE00 b"}', '{"a": "\\ufffd b"}'],
+    ['{"a": "\\ud83d\\ude00 \\u00e9 \\n"}', '{"a": "\\ud83d\\ude00 \\u00e9 \\n"}'],
+    ['{"a": "C:\\\\ud83d"}', '{"a": "C:\\\\ud83d"}'],
+  ] as const) {
+    assert.equal(argumentsFor(written), shown);
+  }
+});
+
+test('arguments of a call that are nested too deep are refused by their place', () => {
+  const nested = (depth: number, text = '') => '['.repeat(depth) + text + ']'.repeat(depth);
+  assert.equal(argumentsFor(nested(100, '"[[["')), nested(100, '"[[["'));
+  for (const deep of [nested(101), '['.repeat(5000)]) {
+    assert.throws(() => argumentsFor(deep), { param: /^messages\.1\.tool_calls\.0/ });
+  }
+});
