@@ -7,7 +7,8 @@ import { JsonSchema } from './bounded.ts';
 import { refused, spelling } from './compatibility.ts';
 import type { IgnoredFields } from './ignored-fields.ts';
 
-const text = z.string().min(1).max(MAX_GRAMMAR_CHARACTERS);
+/** Empty means none, as llama.cpp's own clients send it. */
+const text = z.string().max(MAX_GRAMMAR_CHARACTERS);
 const choice = z
   .array(z.string())
   .min(1)
@@ -118,7 +119,9 @@ function fromOtherServers(request: StructuredOutput): Asked[] {
     guided_choice: request.guided_choice,
   };
   const given = <Value>(fields: Record<string, Value | null | undefined>) =>
-    Object.entries(fields).flatMap(([param, value]) => (value == null ? [] : [{ param, value }]));
+    Object.entries(fields).flatMap(([param, value]) =>
+      value == null || value === '' ? [] : [{ param, value }],
+    );
   return [
     ...given(schemas).map(({ param, value }) => asked(param, { type: 'json', schema: value })),
     ...given(regexes).map(({ param, value }) => asked(param, { type: 'regex', text: value })),

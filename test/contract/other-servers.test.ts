@@ -128,6 +128,8 @@ function structuredOutputs(): [Record<string, unknown>, Record<string, unknown>]
     [{ structured_outputs: { choice: ['a'] } }, grammar('choice', '["a"]')],
     [{ guided_grammar: rule }, grammar('grammar', rule)],
     [{ grammar: rule }, grammar('grammar', rule)],
+    [{ grammar: '' }, {}],
+    [{ guided_regex: '', guided_grammar: '', structured_outputs: { regex: '' } }, {}],
   ];
 }
 
