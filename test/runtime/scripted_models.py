@@ -1,8 +1,8 @@
 """Model folders with the text conventions of other families: the demo model's weights with the
 special tokens and a chat template of the family.
 
-`python scripted_models.py KIND FOLDER [CONTEXT_LENGTH]` writes one. What such a model says is decided
-by a script, see `scripted_launcher.py`.
+`python scripted_models.py KIND FOLDER [CONTEXT_LENGTH]` writes one. What such a model says is
+decided by a script, see `scripted_launcher.py`.
 """
 
 import json
