@@ -114,7 +114,8 @@ export const switches: Campaign = {
     for (const model of models) await cp(demoModel, model, { recursive: true });
     const started = { modelPath: models[0] ?? '', maxConcurrency: 2 };
     const running = await startService(started);
-    const settings = Settings.parse({ ...started, port: Number(new URL(running.url).port) });
+    // As started, port included: another one would end the connections of that moment.
+    const settings = Settings.parse({ ...started, port: 0 });
     const clients = startClients(CLIENTS, () => running.url, known);
     const cut: string[] = [];
     try {
