@@ -124,10 +124,10 @@ export const MAX_SCHEMA_VALUES = 20_000;
 export const MAX_SCHEMA_DEPTH = 64;
 
 /** Steps to prepare the schemas of a request: merging `allOf` and alternatives can multiply them. */
-export const MAX_SCHEMA_STEPS = 100_000;
+export const MAX_SCHEMA_STEPS = 40_000;
 
-/** Values that are compared to see whether the alternatives of `oneOf` exclude each other: 50 ms. */
-export const MAX_SCHEMA_COMPARISONS = 1_000_000;
+/** Values that are compared to see whether the alternatives of `oneOf` exclude each other: 15 ms. */
+export const MAX_SCHEMA_COMPARISONS = 300_000;
 
 /** Lengths and counts in a schema, such as `minItems`. Beyond them a bound cannot be enforced. */
 export const MAX_SCHEMA_BOUND = 100_000;
