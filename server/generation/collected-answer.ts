@@ -1,4 +1,5 @@
 import type { AnswerDelta } from './answer.ts';
+import { parseJson } from './custom-input.ts';
 import type { ToolCallDelta } from './tool-calls.ts';
 import type { ClientTool } from './tool-names.ts';
 
@@ -39,10 +40,6 @@ export class CollectedAnswer {
 
 /** The arguments of a call. Nothing if they were cut, or are not the object that they must be. */
 export function toArguments(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(text);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
 }

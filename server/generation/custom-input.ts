@@ -98,7 +98,7 @@ function readUnit(text: string, at: number): number | undefined {
 }
 
 function toInput(text: string): string {
-  const value = parsed(text);
+  const value = parseJson(text);
   if (value === undefined) return text;
   if (typeof value === 'string') return value;
   if (typeof value !== 'object' || value === null) return text;
@@ -108,7 +108,8 @@ function toInput(text: string): string {
   return typeof input === 'string' ? input : JSON.stringify(input);
 }
 
-function parsed(text: string): unknown {
+/** What a JSON text says; undefined if it is no JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RuntimeToolCallDelta } from '../runtime/chat-protocol.ts';
+import { parseJson } from './custom-input.ts';
 
 /** Up to the arguments. A call is sent with the first of them: some clients read none as `{}`. */
 const HEAD = /^\s*\{"name": ?"([\w-]+)", ?"(?:arguments":\s*(?=\{)|input": )/;
@@ -42,7 +43,8 @@ export class ForcedCall {
   /** What was still held: arguments of an answer cut short, which must not look complete. */
   end(): RuntimeToolCallDelta[] {
     if (this.#isText || this.#arguments === undefined) return [];
-    if (isJson(this.#arguments) || isJson(this.#arguments + this.#held)) return [];
+    const texts = [this.#arguments, this.#arguments + this.#held];
+    if (texts.some((text) => parseJson(text) !== undefined)) return [];
     return this.#tell(0);
   }
 
@@ -57,14 +59,5 @@ export class ForcedCall {
     this.#held = this.#held.slice(text.length);
     this.#arguments += text;
     return text === '' ? [] : [{ index: 0, function: { arguments: text } }];
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
