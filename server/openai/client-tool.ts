@@ -93,7 +93,7 @@ export function toTools(
     const path = `${tool.param}.${tool.field ?? 'parameters'}`;
     const options = { path, param: tool.param, strict: tool.strict === true, index, budget };
     const prepared = prepareArguments(definition.parameters, options);
-    for (const keyword of prepared.ignored) ignored.add(...keyword.split('.'));
+    ignored.addJoined(prepared.ignored);
     const client = { type: tool.type, namespace: tool.namespace, name: tool.name };
     return { name: names.nameOf(tool), ...definition, param: tool.param, prepared, client };
   });

@@ -28,6 +28,11 @@ export class IgnoredFields {
     if (this.#paths.length < MAX_IGNORED_PATHS) this.#paths.push(toJsonPath(path));
   }
 
+  /** Adds paths whose names are joined by dots already, as those of a schema's keywords are. */
+  addJoined(paths: readonly string[]): void {
+    for (const path of paths) this.add(...path.split('.'));
+  }
+
   /** The paths up to 1 KB, then how many more there are. */
   toHeader(): string {
     let header = '';

@@ -151,7 +151,7 @@ function toRuntimeFormat({ param, path = param, format }: Asked, ignored: Ignore
           { param },
         );
       }
-      for (const keyword of prepared.ignored) ignored.add(...keyword.split('.'));
+      ignored.addJoined(prepared.ignored);
       return jsonFormat(prepared);
     }
     case 'regex':
