@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { app, protocol, session } from 'electron';
-import { CONTENT_SECURITY_POLICY, isPanelUrl, PANEL_SCHEME, toPanelFile } from './panel-files.ts';
+import { CONTENT_SECURITY_POLICY, isPanelUrl, PANEL_SCHEME, toPanelFile } from './panel.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',

@@ -21,8 +21,8 @@ import { PanelWindow } from './panel-window.ts';
 import { keychain, platform } from './platform.ts';
 import { SettingsStore } from './settings-store.ts';
 import { Sightglass } from './sightglass.ts';
-import { SnapshotFeed } from './snapshot-feed.ts';
-import { createThrottle } from './throttle.ts';
+import { createThrottle, SnapshotFeed } from './snapshot-feed.ts';
+
 import { MenuBarIcon } from './tray.ts';
 import { doTrayAction } from './tray-actions.ts';
 import { Updates } from './updates.ts';

@@ -1,7 +1,7 @@
 import { ipcMain, type WebContents, type WebFrameMain } from 'electron';
 import { type EventName, type EventPayload, events } from '../server/contract.ts';
 import { answerCommand, type CommandHandlers } from './commands.ts';
-import { isPanelUrl } from './panel-files.ts';
+import { isPanelUrl } from './panel.ts';
 
 /** Answers the panel's commands, and nobody else's. */
 export function registerCommands(handlers: CommandHandlers): void {

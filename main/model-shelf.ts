@@ -1,19 +1,26 @@
+import { readdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import type { Check, Download, FoundModel } from '../server/contract.ts';
+import type { Check, Download, FoundModel, ModelPlace } from '../server/contract.ts';
 import { Downloads } from '../server/models/downloads.ts';
 import { findModels, measureMachine } from '../server/models/find-models.ts';
 import { HUB_NAME } from '../server/models/hub-name.ts';
 import { toModelName } from '../server/models/model-name.ts';
-import type { Place } from '../server/models/model-places.ts';
+import {
+  type CachedModel,
+  hubCache,
+  listCachedModels,
+  listPlaces,
+  type Place,
+} from '../server/models/model-places.ts';
 import type { MachineLine } from '../server/models/models-line.ts';
 import { ModelsProgram } from '../server/models/models-program.ts';
 import { suggestModels } from '../server/models/suggested-models.ts';
 import { createModelsCommand } from '../server/runtime/runtime-command.ts';
 import type { Service } from '../server/service.ts';
 import type { CommandHandlers } from './commands.ts';
-import { listAddedCache, listModelPlaces } from './model-places.ts';
 import type { SettingsStore } from './settings-store.ts';
 
 /** The folder of the demo model in this copy of the app. */
@@ -189,4 +196,41 @@ export class ModelShelf {
       this.#checking = undefined;
     }
   }
+}
+
+/** Every folder that is searched for models, and whether the app can read it. */
+export async function listModelPlaces(
+  more: readonly Place[],
+  env: NodeJS.ProcessEnv = process.env,
+  home = homedir(),
+): Promise<ModelPlace[]> {
+  const places = [
+    { name: 'Hugging Face cache', folder: hubCache(env, home) },
+    ...(await listPlaces(more, env, home)),
+  ];
+  const byFolder = new Map(places.map((place) => [place.folder, place]));
+  return await Promise.all(
+    [...byFolder.values()].map(async (place) => ({
+      ...place,
+      exists: await readdir(place.folder).then(
+        () => true,
+        () => false,
+      ),
+    })),
+  );
+}
+
+/**
+ * The models of an added folder that is a Hugging Face cache, or an `HF_HOME` that contains one. A
+ * user whose shell sets `HF_HOME` adds that folder, because an app opened from Finder does not see
+ * the variable. The app's own cache is left out: it is searched anyway.
+ */
+export async function listAddedCache(
+  folder: string,
+  env: NodeJS.ProcessEnv = process.env,
+  home = homedir(),
+): Promise<CachedModel[]> {
+  const own = hubCache(env, home);
+  const caches = [folder, join(folder, 'hub')].filter((cache) => cache !== own);
+  return (await Promise.all(caches.map(listCachedModels))).flat();
 }

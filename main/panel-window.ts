@@ -1,6 +1,5 @@
 import { BrowserWindow, screen } from 'electron';
-import { PANEL_URL } from './panel-files.ts';
-import { placePanel, type Rectangle } from './panel-place.ts';
+import { PANEL_URL, placePanel, type Rectangle } from './panel.ts';
 
 const SIZE = { width: 420, height: 640 };
 const SAME_CLICK_MS = 200;

@@ -6,8 +6,7 @@ import type { RuntimeCommand } from '../server/runtime/python-process.ts';
 import type { Failure } from '../server/runtime/runtime-state.ts';
 import { type Applied, createService, type Service } from '../server/service.ts';
 import type { Settings } from '../server/settings.ts';
-import { type Ailment, toRecovery, toTrouble } from './runtime-view.ts';
-import { toServerView } from './server-view.ts';
+import { type Ailment, toRecovery, toServerView, toTrouble } from './views.ts';
 
 export interface ServiceSwitchOptions {
   command: RuntimeCommand;

@@ -17,8 +17,8 @@ import { ModelShelf } from './model-shelf.ts';
 import type { PanelWindow } from './panel-window.ts';
 import type { Platform } from './platform.ts';
 import { ServiceSwitch } from './service-switch.ts';
-import { toServiceSettings } from './setting-changes.ts';
-import { SettingsChanger } from './settings-changer.ts';
+import { SettingsChanger, toServiceSettings } from './settings-changer.ts';
+
 import type { SettingsStore } from './settings-store.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { TryIt } from './try-it.ts';

@@ -3,9 +3,9 @@ import type { RequestView, Snapshot, Trouble, UpdateView } from '../server/contr
 import { modelIdOf } from '../server/http/model-id.ts';
 import type { LoadHistory } from './load-history.ts';
 import type { ModelShelf } from './model-shelf.ts';
-import { toRuntimeView } from './runtime-view.ts';
 import type { ServiceSwitch } from './service-switch.ts';
 import type { SettingsStore } from './settings-store.ts';
+import { toRuntimeView } from './views.ts';
 
 const LISTED = 100;
 const RECENT = 50;

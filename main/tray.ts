@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Menu, type MenuItemConstructorOptions, nativeImage, Tray } from 'electron';
 import type { Snapshot } from '../server/contract.ts';
-import type { Rectangle } from './panel-place.ts';
+import type { Rectangle } from './panel.ts';
 import {
   type TrayAction,
   type TrayIcon,

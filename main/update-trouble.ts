@@ -1,4 +1,4 @@
-import type { CodeSignature } from './code-signature.ts';
+import { execa } from 'execa';
 
 /** A failed update: what happened, and what to do about it. */
 export interface UpdateTrouble {
@@ -118,4 +118,25 @@ export function toUpdateTrouble(error: unknown, phase: 'check' | 'download'): Up
 /** Why this copy cannot update itself; undefined if it can, as far as its signature shows. */
 export function toUpdateObstacle(signature: CodeSignature): string | undefined {
   return signature === 'adhoc' || signature === 'none' ? UNSIGNED : undefined;
+}
+
+/**
+ * How an app is signed: with a developer's identity, ad hoc (each build is a different app to macOS),
+ * or not at all. `unknown` if codesign does not say.
+ */
+export type CodeSignature = 'identity' | 'adhoc' | 'none' | 'unknown';
+
+/** Reads the signature of an app bundle with macOS's `codesign`. */
+export async function readCodeSignature(bundle: string): Promise<CodeSignature> {
+  const args = ['--display', '--verbose=2', bundle];
+  const { all } = await execa('/usr/bin/codesign', args, { all: true, reject: false });
+  return toCodeSignature(all ?? '');
+}
+
+/** Reads what `codesign --display --verbose=2` prints. */
+export function toCodeSignature(output: string): CodeSignature {
+  if (output.includes('code object is not signed at all')) return 'none';
+  // Even an unsigned arm64 binary has the linker's ad hoc signature.
+  if (/^Signature=adhoc$/m.test(output)) return 'adhoc';
+  return /^Authority=/m.test(output) ? 'identity' : 'unknown';
 }

@@ -3,9 +3,13 @@ import { app, autoUpdater as squirrel } from 'electron';
 import type { MacUpdater } from 'electron-updater';
 import type { Logger } from 'pino';
 import type { UpdateView } from '../server/contract.ts';
-import { readCodeSignature } from './code-signature.ts';
 import { say, showMessage } from './dialogs.ts';
-import { startProgressTimeout, toUpdateObstacle, toUpdateTrouble } from './update-trouble.ts';
+import {
+  readCodeSignature,
+  startProgressTimeout,
+  toUpdateObstacle,
+  toUpdateTrouble,
+} from './update-trouble.ts';
 
 /** How long a server may be silent. */
 const SERVER_SILENCE = { withinMs: 2 * 60_000, code: 'ETIMEDOUT' };

@@ -1,3 +1,5 @@
+import type { LoadSample, Snapshot } from '../server/contract.ts';
+
 /** A length of time as a person reads it: `840 ms`, `2.1 s`, `3 min 5 s`, `2 h`. */
 export function toDuration(ms: number): string {
   if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
@@ -50,4 +52,23 @@ export function toOutcome(outcome: string | undefined): string {
 
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Where clients find the server, or will once it is on; undefined when that is not known yet. */
+export function addressOf({ server, settings }: Pick<Snapshot, 'server' | 'settings'>) {
+  if (server.phase === 'on') return server.url;
+  return settings.port === 0 ? undefined : `http://127.0.0.1:${settings.port}`;
+}
+
+/** How far back the chart goes. */
+export const WINDOW_MS = 5 * 60_000;
+
+/** When the last of the load has left the chart; infinite while there is some, which moves by itself. */
+export function movesUntil(samples: readonly LoadSample[]): number {
+  const last = samples.findLastIndex(
+    ({ running, waiting, tokensPerSecond }) => running + waiting + tokensPerSecond > 0,
+  );
+  if (last === -1) return Number.NEGATIVE_INFINITY;
+  const next = samples[last + 1];
+  return next === undefined ? Number.POSITIVE_INFINITY : next.at + WINDOW_MS;
 }

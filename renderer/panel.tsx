@@ -2,12 +2,12 @@ import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { View } from '../server/contract.ts';
 import { call, on, run } from './bridge.ts';
-import { FailureNotice } from './parts/failure-notice.tsx';
+import { type Shown, useSnapshot } from './hooks.ts';
 import { Header } from './parts/header.tsx';
+import { FailureNotice, TroubleBanner, UpdateNotice } from './parts/notices.tsx';
+
 import { Tabs } from './parts/tabs.tsx';
-import { TroubleBanner } from './parts/trouble-banner.tsx';
-import { UpdateNotice } from './parts/update-notice.tsx';
-import { type Shown, useSnapshot } from './use-snapshot.ts';
+
 import { Connect } from './views/connect.tsx';
 import { Logs } from './views/logs.tsx';
 import { Models } from './views/models.tsx';

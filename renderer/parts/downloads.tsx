@@ -1,5 +1,11 @@
+import { useRef, useState } from 'preact/hooks';
 import type { Download } from '../../server/contract.ts';
-import { DownloadRow } from './download-row.tsx';
+import { call } from '../bridge.ts';
+import { toSize } from '../format.ts';
+import { useAttempt } from '../hooks.ts';
+import { toDownloadWords } from '../words.ts';
+import { AskAgain, ProblemLine, ProgressBar } from './controls.tsx';
+import { HubTokenForm } from './hub-forms.tsx';
 
 /** The models on their way here. `use`: to be served once they are. */
 export function Downloads({ downloads, use }: { downloads: readonly Download[]; use: boolean }) {
@@ -14,4 +20,80 @@ export function Downloads({ downloads, use }: { downloads: readonly Download[]; 
       </ul>
     </section>
   );
+}
+
+/** What a token of the right account may help against. */
+const TOKEN_REASONS: ReadonlySet<string | undefined> = new Set([
+  'gated',
+  'bad_token',
+  'model_not_found', // as the Hub says of private ones
+]);
+
+/** One download: how far it is, what it failed of, and what can be done with it. */
+export function DownloadRow({ download, use }: { download: Download; use: boolean }) {
+  const { id, phase, doneBytes, totalBytes, problem: failure } = download;
+  const [asks, setAsks] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const { problem, attempt } = useAttempt();
+  const goOn = () => call('download', { id, use });
+  const cancel = () => attempt(() => call('cancelDownload', { id }));
+  const keep = () => {
+    setAsks(false);
+    button.current?.focus();
+  };
+  const isStopped = phase === 'paused' || phase === 'failed';
+  return (
+    <li class="download">
+      <div class="download-head">
+        <p class="model-name grow">{id}</p>
+        <button
+          type="button"
+          class="small"
+          aria-label={`${isStopped ? toGoOnWord(phase) : 'Pause'} the download of ${id}`}
+          aria-disabled={phase === 'verifying'}
+          onClick={() => {
+            if (phase === 'verifying') return;
+            attempt(isStopped ? goOn : () => call('pauseDownload', { id }));
+          }}
+        >
+          {isStopped ? toGoOnWord(phase) : 'Pause'}
+        </button>
+        <button
+          type="button"
+          class="small"
+          ref={button}
+          aria-label={`Cancel the download of ${id}`}
+          onClick={() => (doneBytes === 0 ? cancel() : setAsks(true))}
+        >
+          Cancel
+        </button>
+      </div>
+      <ProgressBar label={`Download of ${id}`} done={doneBytes} of={totalBytes} />
+      <p class="model-facts">{toDownloadWords(download)}</p>
+      {asks && (
+        <AskAgain
+          question={`Cancel the download and delete the ${toSize(doneBytes)} that have come?`}
+          yes={`Delete ${toSize(doneBytes)}`}
+          no="Keep"
+          onYes={() => {
+            setAsks(false);
+            cancel();
+          }}
+          onNo={keep}
+        />
+      )}
+      {failure !== undefined && (
+        <div class="failure">
+          <p class={phase === 'failed' ? 'problem' : 'help'}>{failure.message}</p>
+          <p class="help">{failure.remedy}</p>
+        </div>
+      )}
+      {TOKEN_REASONS.has(failure?.reason) && <HubTokenForm onSaved={goOn} />}
+      <ProblemLine text={problem} />
+    </li>
+  );
+}
+
+function toGoOnWord(phase: 'paused' | 'failed'): string {
+  return phase === 'paused' ? 'Resume' : 'Try Again';
 }

@@ -1,10 +1,9 @@
-import type { Snapshot } from '../../server/contract.ts';
-import type { Applied } from '../change-settings.ts';
-import type { ModelSearch } from '../use-found-models.ts';
-import { FoundModelRow } from './found-model-row.tsx';
+import { useRef, useState } from 'preact/hooks';
+import type { FoundModel, Snapshot } from '../../server/contract.ts';
+import { type Applied, type ModelSearch, useAttempt } from '../hooks.ts';
+import { toFacts, toFitNumbers, toFitWarning, toServingWords } from '../words.ts';
+import { AskAgain, FitBadge, ProblemLine } from './controls.tsx';
 import { ModelFolders } from './model-folders.tsx';
-import { ProblemLine } from './problem-line.tsx';
-import { UnusableModels } from './unusable-models.tsx';
 
 /** The models on this Mac, one of them served; those that cannot be are named with their reasons. */
 export function FoundModels({
@@ -48,5 +47,92 @@ export function FoundModels({
       <UnusableModels models={unusable} />
       <ModelFolders folders={snapshot.settings.modelFolders} onUse={onUse} onSearch={searchAgain} />
     </section>
+  );
+}
+
+/** A model that can be served: pressed, it is; one without room only after a second thought. */
+export function FoundModelRow({
+  model,
+  snapshot,
+  onUse,
+}: {
+  model: FoundModel;
+  snapshot: Snapshot;
+  onUse: (path: string) => Promise<Applied>;
+}) {
+  const { path, name, fit } = model;
+  const [asks, setAsks] = useState(false);
+  const [isOpen, setOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const { problem, attempt } = useAttempt();
+  const isChosen = path === snapshot.settings.modelPath;
+  const use = () => attempt(() => onUse(path));
+  const answer = () => {
+    setAsks(false);
+    button.current?.focus();
+  };
+  return (
+    <li class="model-row">
+      <button
+        type="button"
+        class="model-button"
+        ref={button}
+        aria-pressed={isChosen}
+        title={path}
+        onClick={() => {
+          if (isChosen) return;
+          if (fit?.verdict === 'too_large') setAsks(true);
+          else use();
+        }}
+      >
+        <span class="model-name">{name}</span>
+        <span class="model-facts">
+          {isChosen && <b class="chosen">✓ {toServingWords(snapshot)}</b>}
+          {isChosen && ' · '}
+          {toFacts(model)}
+        </span>
+      </button>
+      {fit !== undefined && (
+        <FitBadge fit={fit} of={name} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
+      )}
+      {fit !== undefined && isOpen && <p class="model-more">{toFitNumbers(fit)}</p>}
+      {fit !== undefined && asks && (
+        <AskAgain
+          question={toFitWarning(fit)}
+          yes="Use It Anyway"
+          no="Leave It"
+          onYes={() => {
+            answer();
+            use();
+          }}
+          onNo={answer}
+        />
+      )}
+      <ProblemLine text={problem} />
+    </li>
+  );
+}
+
+/** What was found and cannot be served: why, and what to do. */
+export function UnusableModels({ models }: { models: readonly FoundModel[] }) {
+  if (models.length === 0) return null;
+  return (
+    <details class="unusable">
+      <summary>
+        <h3>Cannot be used ({models.length})</h3>
+      </summary>
+      <ul class="models">
+        {models.map((model) => (
+          <li key={model.path} class="unusable-row">
+            <p class="model-name" title={model.path}>
+              {model.name}
+            </p>
+            <p class="model-facts">{toFacts(model)}</p>
+            <p class="problem">{model.problem?.message}</p>
+            <p class="help">{model.problem?.remedy}</p>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }

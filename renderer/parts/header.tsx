@@ -1,12 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
-import { addressOf } from '../address.ts';
 import { call, run } from '../bridge.ts';
-import { toSize } from '../format.ts';
-import { toStateWords } from '../state-words.ts';
-import { CopyButton } from './copy-button.tsx';
-import { StateMark } from './state-mark.tsx';
-import { StopChoice } from './stop-choice.tsx';
+import { addressOf, plural, toSize } from '../format.ts';
+import { type Tone, toStateWords } from '../words.ts';
+import { CopyButton } from './controls.tsx';
 
 /** State, model, address, and the one large button. */
 export function Header({ snapshot }: { snapshot: Snapshot }) {
@@ -62,5 +59,55 @@ export function Header({ snapshot }: { snapshot: Snapshot }) {
       </p>
       {asks && isOn && <StopChoice inFlight={inFlight} onDone={answered} />}
     </header>
+  );
+}
+
+/** The state as a shape, so that colour is not all there is: a sight glass and its level. */
+export function StateMark({ tone }: { tone: Tone }) {
+  return (
+    <svg class={`mark mark-${tone}`} viewBox="0 0 20 20" aria-hidden="true">
+      <circle cx="10" cy="10" r="8" />
+      {tone === 'off' && <path d="M5 15 15 5" />}
+      {tone === 'working' && <path d="M6 10h.01M10 10h.01M14 10h.01" />}
+      {tone === 'ready' && <path class="level" d="M2.6 12a8 8 0 0 0 14.8 0z" />}
+      {tone === 'busy' && <path class="level" d="M3.1 6a8 8 0 1 0 13.8 0z" />}
+      {tone === 'failed' && <path d="M10 5.5v5.5M10 14.2v.1" />}
+    </svg>
+  );
+}
+
+/** Asked before a stop that somebody would feel. It stays until it is answered. */
+export function StopChoice({ inFlight, onDone }: { inFlight: number; onDone: () => void }) {
+  const first = useRef<HTMLButtonElement>(null);
+  useEffect(() => first.current?.focus(), []);
+  const stop = (now: boolean) => {
+    onDone();
+    run(call('stop', { now }));
+  };
+  return (
+    <div
+      class="choice"
+      role="alertdialog"
+      aria-label="Stop the server"
+      aria-describedby="in-flight"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.preventDefault();
+        onDone();
+      }}
+    >
+      <p id="in-flight">{plural(inFlight, 'request')} still being answered.</p>
+      <div class="buttons">
+        <button type="button" ref={first} class="primary" onClick={() => stop(false)}>
+          Let Them Finish
+        </button>
+        <button type="button" onClick={() => stop(true)}>
+          Stop Now
+        </button>
+        <button type="button" onClick={onDone}>
+          Keep Running
+        </button>
+      </div>
+    </div>
   );
 }

@@ -1,9 +1,8 @@
 import { useState } from 'preact/hooks';
 import type { ModelPlace } from '../../server/contract.ts';
 import { call } from '../bridge.ts';
-import { type Applied, changeSettings } from '../change-settings.ts';
-import { useAttempt } from '../use-attempt.ts';
-import { ProblemLine } from './problem-line.tsx';
+import { type Applied, changeSettings, useAttempt } from '../hooks.ts';
+import { ProblemLine } from './controls.tsx';
 
 const APPLIED: Readonly<Record<Applied, string>> = {
   now: 'Chosen.',

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { CopyButton } from './copy-button.tsx';
+import { CopyButton } from './controls.tsx';
 
 /** Who may reach the server, and with which key. */
 export function NetworkSettings({

@@ -2,11 +2,10 @@ import { useId } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
 import { call } from '../bridge.ts';
 import { toSize } from '../format.ts';
-import { toAgreement, toServingWords, whyNoCheck } from '../model-words.ts';
-import { useAttempt } from '../use-attempt.ts';
+import { useAttempt } from '../hooks.ts';
+import { toAgreement, toServingWords, whyNoCheck } from '../words.ts';
 import { CheckFindings } from './check-findings.tsx';
-import { ProblemLine } from './problem-line.tsx';
-import { ProgressBar } from './progress-bar.tsx';
+import { ProblemLine, ProgressBar } from './controls.tsx';
 
 /** The model that answers, and whether it answers the same when it is asked much at once. */
 export function ServingNow({ snapshot }: { snapshot: Snapshot }) {

@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
-import { addressOf } from '../address.ts';
-import { CopyButton } from '../parts/copy-button.tsx';
+import { addressOf } from '../format.ts';
+import { CopyButton } from '../parts/controls.tsx';
+
 import { toSnippets } from '../snippets.ts';
 
 /** How other programs are pointed here: ready to paste, with the real address and key. */

@@ -1,11 +1,10 @@
 import type { Snapshot } from '../../server/contract.ts';
-import { changeSettings } from '../change-settings.ts';
+import { changeSettings, useFoundModels } from '../hooks.ts';
 import { Downloads } from '../parts/downloads.tsx';
 import { FoundModels } from '../parts/found-models.tsx';
-import { HubToken } from '../parts/hub-token.tsx';
+import { HubToken } from '../parts/hub-forms.tsx';
 import { ServingNow } from '../parts/serving-now.tsx';
 import { SuggestedModels } from '../parts/suggested-models.tsx';
-import { useFoundModels } from '../use-found-models.ts';
 
 /** The model that is served, those that could be, and those that can be had. */
 export function Models({ snapshot }: { snapshot: Snapshot }) {

@@ -1,10 +1,8 @@
-import { movesUntil } from '../load-window.ts';
-import { ActiveRequests } from '../parts/active-requests.tsx';
-import { LoadChart } from '../parts/load-chart.tsx';
-import { LoadNumbers } from '../parts/load-numbers.tsx';
-import { RecentRequests } from '../parts/recent-requests.tsx';
-import { useClock } from '../use-clock.ts';
-import type { Shown } from '../use-snapshot.ts';
+import { movesUntil } from '../format.ts';
+import { type Shown, useClock } from '../hooks.ts';
+import { LoadChart, LoadNumbers } from '../parts/load.tsx';
+import { ActiveRequests, RecentRequests } from '../parts/requests.tsx';
+
 import { Welcome } from './welcome.tsx';
 
 /** How loaded the server is, and with what. */

@@ -2,7 +2,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
 import { call, on, run } from '../bridge.ts';
 import { toDuration } from '../format.ts';
-import { KeepOpen } from '../parts/keep-open.tsx';
+import { KeepOpen } from '../parts/controls.tsx';
+
 import { PictureWell } from '../parts/picture-well.tsx';
 
 interface Answer {

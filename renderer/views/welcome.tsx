@@ -1,12 +1,10 @@
 import type { Snapshot } from '../../server/contract.ts';
 import { call } from '../bridge.ts';
-import { changeSettings } from '../change-settings.ts';
+import { changeSettings, useAttempt, useFoundModels } from '../hooks.ts';
+import { ProblemLine } from '../parts/controls.tsx';
 import { Downloads } from '../parts/downloads.tsx';
 import { FoundModels } from '../parts/found-models.tsx';
-import { ProblemLine } from '../parts/problem-line.tsx';
 import { SuggestedModels } from '../parts/suggested-models.tsx';
-import { useAttempt } from '../use-attempt.ts';
-import { useFoundModels } from '../use-found-models.ts';
 
 /** The first start: there is one decision to make, and a way to put it off. */
 export function Welcome({ snapshot }: { snapshot: Snapshot }) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { CONTENT_SECURITY_POLICY } from '../../main/panel-files.ts';
+import { CONTENT_SECURITY_POLICY } from '../../main/panel.ts';
 import { findChromium } from '../../scripts/setup-chromium.mjs';
 import { withSetupLock } from '../../scripts/setup-lock.mjs';
 import type { CommandName } from '../../server/contract.ts';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { listAddedCache, listModelPlaces } from '../../../main/model-places.ts';
+import { listAddedCache, listModelPlaces } from '../../../main/model-shelf.ts';
 
 let home: string;
 before(async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isPanelUrl, toPanelFile } from '../../../main/panel-files.ts';
+import { isPanelUrl, toPanelFile } from '../../../main/panel.ts';
 
 const folder = '/app/renderer';
 

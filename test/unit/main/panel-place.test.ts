@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { placePanel } from '../../../main/panel-place.ts';
+import { placePanel } from '../../../main/panel.ts';
 
 const panel = { width: 400, height: 600 };
 const workArea = { x: 0, y: 25, width: 1440, height: 875 };

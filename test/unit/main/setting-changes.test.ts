@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { changeSettings, toServiceSettings } from '../../../main/setting-changes.ts';
+import { changeSettings, toServiceSettings } from '../../../main/settings-changer.ts';
 import { AppSettings } from '../../../server/contract.ts';
 
 const settings = AppSettings.parse({ modelPath: '/models/one', apiKey: 'sk-1' });

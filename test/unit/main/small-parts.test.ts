@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answerCommand, type CommandHandlers } from '../../../main/commands.ts';
 import { toQuitChoice, toQuitQuestion } from '../../../main/quit-dialog.ts';
-import { toServerView } from '../../../main/server-view.ts';
-import { createThrottle } from '../../../main/throttle.ts';
+import { createThrottle } from '../../../main/snapshot-feed.ts';
+import { toServerView } from '../../../main/views.ts';
 
 for (const [host, url, networkUrl] of [
   ['127.0.0.1', 'http://127.0.0.1:8000', undefined],

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { type CodeSignature, toCodeSignature } from '../../../main/code-signature.ts';
 import {
+  type CodeSignature,
   startProgressTimeout,
+  toCodeSignature,
   toUpdateObstacle,
   toUpdateTrouble,
 } from '../../../main/update-trouble.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf } from '../../../renderer/address.ts';
+import { addressOf } from '../../../renderer/format.ts';
 import { snapshot } from '../../support/snapshots.ts';
 
 test('the address of a server that is off is the one it will have, if that is known', () => {

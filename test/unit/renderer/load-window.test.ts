@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { movesUntil, WINDOW_MS } from '../../../renderer/load-window.ts';
+import { movesUntil, WINDOW_MS } from '../../../renderer/format.ts';
 
 const sample = (at: number, running: number, tokensPerSecond = 0) => ({
   at,

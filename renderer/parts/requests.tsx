@@ -1,6 +1,6 @@
 import type { RequestView, Snapshot } from '../../server/contract.ts';
 import { call, run } from '../bridge.ts';
-import { plural, toAge } from '../format.ts';
+import { plural, toAge, toOutcome, toTime } from '../format.ts';
 
 /** Every request in flight, with a way to end it. */
 export function ActiveRequests({
@@ -34,7 +34,7 @@ export function ActiveRequests({
           </thead>
           <tbody>
             {active.map((request) => (
-              <Row key={request.id} request={request} now={now} />
+              <ActiveRow key={request.id} request={request} now={now} />
             ))}
           </tbody>
         </table>
@@ -44,7 +44,7 @@ export function ActiveRequests({
   );
 }
 
-function Row({ request, now }: { request: RequestView; now: number }) {
+function ActiveRow({ request, now }: { request: RequestView; now: number }) {
   const { id, kind, stream, client, state, arrivedAt, tokens } = request;
   return (
     <tr>
@@ -67,6 +67,56 @@ function Row({ request, now }: { request: RequestView; now: number }) {
           Cancel
         </button>
       </td>
+    </tr>
+  );
+}
+
+/** Those that ended last: how, and how long they waited and took. */
+export function RecentRequests({ recent }: { recent: readonly RequestView[] }) {
+  return (
+    <section aria-label="Recent requests">
+      <h2>Recent</h2>
+      {recent.length === 0 ? (
+        <p class="empty">Nothing has been asked yet.</p>
+      ) : (
+        <table class="recent">
+          <thead>
+            <tr>
+              <th scope="col">At</th>
+              <th scope="col">Outcome</th>
+              <th scope="col" class="end">
+                Waited
+              </th>
+              <th scope="col" class="end">
+                Took
+              </th>
+              <th scope="col" class="end">
+                Tokens
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {recent.map((request) => (
+              <RecentRow key={request.id} request={request} />
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function RecentRow({ request }: { request: RequestView }) {
+  const { id, arrivedAt, startedAt, endedAt = arrivedAt, tokens, outcome } = request;
+  return (
+    <tr title={id}>
+      <th scope="row">{toTime(arrivedAt)}</th>
+      <td class={outcome === 'ok' ? '' : 'not-ok'} title={outcome}>
+        {toOutcome(outcome)}
+      </td>
+      <td class="end">{toAge((startedAt ?? endedAt) - arrivedAt)}</td>
+      <td class="end">{toAge(endedAt - arrivedAt)}</td>
+      <td class="end">{tokens}</td>
     </tr>
   );
 }

@@ -1,8 +1,29 @@
+import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
-import type { LoadSample } from '../../server/contract.ts';
-import { WINDOW_MS } from '../load-window.ts';
+import type { LoadSample, Snapshot } from '../../server/contract.ts';
+import { WINDOW_MS } from '../format.ts';
+
+/** The queue in four numbers. */
+export function LoadNumbers({ load }: Pick<Snapshot, 'load'>) {
+  const numbers: [label: string, value: string, of: string][] = [
+    ['Running', String(load.running), `${load.maxConcurrency} at most`],
+    ['Waiting', String(load.waiting), `${load.queueSize} at most`],
+    ['Streams', String(load.streams), 'not queued'],
+    ['Tokens/s', String(Math.round(load.tokensPerSecond)), 'last second'],
+  ];
+  return (
+    <dl class="numbers">
+      {numbers.map(([label, value, of]) => (
+        <div key={label}>
+          <dt>{label}</dt>
+          <dd class="number">{value}</dd>
+          <dd class="of">{of}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
 
 const HEIGHT = 120;
 

@@ -1,5 +1,9 @@
-import type { RuntimeView, Trouble } from '../server/contract.ts';
+import { networkInterfaces } from 'node:os';
+import type { RuntimeView, ServerView, Trouble } from '../server/contract.ts';
+import { isLoopback } from '../server/http/foreign-host.ts';
+import { reachableUrl } from '../server/http/reachable-url.ts';
 import type { RuntimePhase } from '../server/runtime/runtime-state.ts';
+import type { Settings } from '../server/settings.ts';
 
 /** The state of the runtime, as the panel shows it. */
 export function toRuntimeView(state: RuntimePhase): RuntimeView {
@@ -41,4 +45,29 @@ export function toTrouble(state: Ailment): Trouble {
 export function toRecovery(state: Ailment): Trouble | undefined {
   if (state.phase === 'failed') return undefined;
   return { ...toTrouble(state), remedy: 'It was started again, and what waited was answered.' };
+}
+
+/** Where clients find a service that is on. */
+export function toServerView(
+  { host }: Pick<Settings, 'host'>,
+  port: number,
+  addresses = networkAddresses(),
+): ServerView {
+  const isAny = host === '0.0.0.0' || host === '::';
+  const [address] = isAny ? addresses : [host];
+  return {
+    phase: 'on',
+    url: reachableUrl(host, port),
+    ...(isLoopback(host) || address === undefined
+      ? {}
+      : { networkUrl: `http://${address}:${port}` }),
+  };
+}
+
+/** This machine's addresses on its networks, version 4. */
+function networkAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address);
 }
