@@ -12,6 +12,10 @@ sys.path[:0] = [str(RUNTIME / "launcher"), str(RUNTIME / "models")]
 from runtime_process import RuntimeProcess  # noqa: E402
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes long; run by `npm run test:long` only")
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator:
     """Starts runtimes of the test's own; they are gone when it is over."""
