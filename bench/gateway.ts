@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { Agent, request } from 'undici';
-import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
+import { createRuntimeCommand } from '../server/runtime/process.ts';
 import { userMessage } from '../test/support/chat.ts';
 import { readUntil } from '../test/support/output.ts';
 import { drawShape, type Shape, toDataUrl } from '../test/support/pictures.ts';

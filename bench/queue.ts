@@ -1,6 +1,7 @@
 import PQueue from 'p-queue';
-import type { QueuePolicy } from '../server/queue/queue-limits.ts';
+import type { QueuePolicy } from '../server/queue/limits.ts';
 import { RequestQueue } from '../server/queue/request-queue.ts';
+
 import { median, print } from './report.ts';
 
 const ROUNDS = 3;

@@ -6,20 +6,19 @@ import type { Logger } from 'pino';
 import type { Check, Download, FoundModel, ModelPlace } from '../server/contract.ts';
 import { Downloads } from '../server/models/downloads.ts';
 import { findModels, measureMachine } from '../server/models/find-models.ts';
-import { HUB_NAME } from '../server/models/hub-name.ts';
-import { toModelName } from '../server/models/model-name.ts';
+import { HUB_NAME, toModelName } from '../server/models/names.ts';
 import {
   type CachedModel,
   hubCache,
   listCachedModels,
   listPlaces,
   type Place,
-} from '../server/models/model-places.ts';
-import type { MachineLine } from '../server/models/models-line.ts';
-import { ModelsProgram } from '../server/models/models-program.ts';
-import { suggestModels } from '../server/models/suggested-models.ts';
-import { createModelsCommand } from '../server/runtime/runtime-command.ts';
+} from '../server/models/places.ts';
+import { type MachineLine, ModelsProgram } from '../server/models/program.ts';
+import { suggestModels } from '../server/models/views.ts';
+import { createModelsCommand } from '../server/runtime/process.ts';
 import type { Service } from '../server/service.ts';
+
 import type { CommandHandlers } from './commands.ts';
 import type { SettingsStore } from './settings-store.ts';
 

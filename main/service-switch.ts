@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import { Activity } from '../server/activity.ts';
 import type { ServerView, Trouble } from '../server/contract.ts';
-import { ListenError } from '../server/http/http-server.ts';
-import type { RuntimeCommand } from '../server/runtime/python-process.ts';
-import type { Failure } from '../server/runtime/runtime-state.ts';
+import { ListenError } from '../server/http/server.ts';
+import type { RuntimeCommand } from '../server/runtime/process.ts';
+import type { Failure } from '../server/runtime/state.ts';
 import { type Applied, createService, type Service } from '../server/service.ts';
+
 import type { Settings } from '../server/settings.ts';
 import { type Ailment, toRecovery, toServerView, toTrouble } from './views.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppSettings, type SettingProblem, type SettingsChange } from '../server/contract.ts';
-import { ListenError } from '../server/http/http-server.ts';
+import { ListenError } from '../server/http/server.ts';
 import { Settings } from '../server/settings.ts';
 import type { ServiceSwitch } from './service-switch.ts';
 import type { SettingsStore } from './settings-store.ts';

@@ -6,9 +6,10 @@ import type {
   Snapshot,
   Trouble,
 } from '../server/contract.ts';
-import { modelIdOf } from '../server/http/model-id.ts';
-import { createRuntimeCommand } from '../server/runtime/runtime-command.ts';
-import type { Failure } from '../server/runtime/runtime-state.ts';
+import { modelIdOf } from '../server/http/models.ts';
+import { createRuntimeCommand } from '../server/runtime/process.ts';
+import type { Failure } from '../server/runtime/state.ts';
+
 import { sightglassVersion } from '../server/version.ts';
 import type { CommandHandlers } from './commands.ts';
 import { LoadHistory } from './load-history.ts';

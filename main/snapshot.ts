@@ -1,6 +1,6 @@
 import type { RequestRecord } from '../server/activity.ts';
 import type { RequestView, Snapshot, Trouble, UpdateView } from '../server/contract.ts';
-import { modelIdOf } from '../server/http/model-id.ts';
+import { modelIdOf } from '../server/http/models.ts';
 import type { LoadHistory } from './load-history.ts';
 import type { ModelShelf } from './model-shelf.ts';
 import type { ServiceSwitch } from './service-switch.ts';

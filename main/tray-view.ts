@@ -1,5 +1,5 @@
 import type { Snapshot, UpdateView } from '../server/contract.ts';
-import { modelIdOf } from '../server/http/model-id.ts';
+import { modelIdOf } from '../server/http/models.ts';
 
 /** The shape of the icon in the menu bar. */
 export type TrayIcon = 'stopped' | 'loading' | 'ready' | 'busy' | 'failed';

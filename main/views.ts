@@ -1,8 +1,9 @@
 import { networkInterfaces } from 'node:os';
 import type { RuntimeView, ServerView, Trouble } from '../server/contract.ts';
-import { isLoopback } from '../server/http/foreign-host.ts';
-import { reachableUrl } from '../server/http/reachable-url.ts';
-import type { RuntimePhase } from '../server/runtime/runtime-state.ts';
+import { isLoopback } from '../server/http/guards.ts';
+import { reachableUrl } from '../server/http/server.ts';
+import type { RuntimePhase } from '../server/runtime/state.ts';
+
 import type { Settings } from '../server/settings.ts';
 
 /** The state of the runtime, as the panel shows it. */

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { MessagesRequest } from '../server/anthropic/messages-request.ts';
-import { ChatCompletionRequest } from '../server/openai/chat-request.ts';
-import type { Compatibility } from '../server/openai/compatibility.ts';
-import { ResponsesRequest } from '../server/openai/responses-request.ts';
+import { ChatCompletionRequest } from '../server/apis/chat/request.ts';
+import type { Compatibility } from '../server/apis/fields.ts';
+import { MessagesRequest } from '../server/apis/messages/request.ts';
+import { ResponsesRequest } from '../server/apis/responses/request.ts';
 
 const EFFECTS: Readonly<Record<Compatibility['effect'], string>> = {
   gateway: 'by Sightglass',

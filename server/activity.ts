@@ -1,5 +1,5 @@
-import { ChangeNotice } from './queue/change-notice.ts';
-import { Pace } from './queue/pace.ts';
+import { Pace } from './queue/limits.ts';
+import { ChangeNotice } from './queue/request-queue.ts';
 
 /** How a request ended, as the log and the panel say it. */
 export type Outcome = 'ok' | 'client_gone' | 'cancelled' | (string & {});

@@ -1,5 +1,5 @@
+import { AtCapacityError } from './errors.ts';
 import { MEMORY_RETRY_SECONDS } from './limits.ts';
-import { AtCapacityError } from './openai/api-error.ts';
 
 /**
  * The memory that all requests together may use: bodies being received, waiting requests, and images

@@ -2,16 +2,15 @@
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { banner, exposureWarning } from './cli/banner.ts';
-import { drainOnSignals } from './cli/drain-on-signals.ts';
+import { prepareModel } from './cli/fetch-model.ts';
 import { parseFlags } from './cli/flags.ts';
+import { drainOnSignals, goOnUnread, reportFailure } from './cli/interruption.ts';
 import { createModelsProgram } from './cli/models-command.ts';
-import { prepareModel } from './cli/prepare-model.ts';
-import { goOnUnread, reportFailure } from './cli/report-failure.ts';
 import { createCommandLog, createLog } from './log.ts';
-import { toModelName } from './models/model-name.ts';
-import { ModelsProgram } from './models/models-program.ts';
-import { createModelsCommand, createRuntimeCommand } from './runtime/runtime-command.ts';
-import { RuntimeFailedError } from './runtime/runtime-errors.ts';
+import { toModelName } from './models/names.ts';
+import { ModelsProgram } from './models/program.ts';
+import { RuntimeFailedError } from './runtime/errors.ts';
+import { createModelsCommand, createRuntimeCommand } from './runtime/process.ts';
 import { createService, type Service } from './service.ts';
 
 const resources = new URL('../resources/', import.meta.url);

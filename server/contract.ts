@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Check, Download, FoundModel, SuggestedModel } from './models/model-views.ts';
+import { Check, Download, FoundModel, SuggestedModel } from './models/views.ts';
 import { Settings } from './settings.ts';
 
 export type {
@@ -10,7 +10,7 @@ export type {
   FoundModel,
   ModelProblem,
   SuggestedModel,
-} from './models/model-views.ts';
+} from './models/views.ts';
 
 // What the app's main process and its panel say to each other. Main parses every message with these
 // schemas, in both directions; the panel and the preload import the types only.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { DataUrl } from './images/data-url.ts';
 import { type JsonPieces, LongText } from './images/long-text.ts';
+import { DataUrl } from './images/url.ts';
 
 /** JSON that is produced piece by piece, as fast as its reader takes it. */
 export interface JsonBody {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Activity } from './activity.ts';
-import type { RuntimeState } from './runtime/runtime-state.ts';
-import type { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
+import type { RuntimeState } from './runtime/state.ts';
+import type { RuntimeSupervisor } from './runtime/supervisor.ts';
 
 /** When the runtime gives memory back. Undefined: never. */
 export interface MemoryLimits {

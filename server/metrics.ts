@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Activity } from './activity.ts';
 import type { RequestQueue } from './queue/request-queue.ts';
-import type { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
+import type { RuntimeSupervisor } from './runtime/supervisor.ts';
 
 export interface MetricsParts {
   queue: RequestQueue;

@@ -1,31 +1,24 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Activity } from './activity.ts';
+import { ResponseStore } from './apis/responses/store.ts';
 import { AwakeClock } from './awake-clock.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { createApp } from './http/app.ts';
-import { HttpServer } from './http/http-server.ts';
-import { modelIdOf } from './http/model-id.ts';
-import { ImageLoader } from './images/image-loader.ts';
-import { MemorySaver } from './memory-saver.ts';
+import { modelIdOf } from './http/models.ts';
+import { HttpServer } from './http/server.ts';
+import { ImageLoader, type ImageRules } from './images/loader.ts';
+import { type MemoryLimits, MemorySaver } from './memory-saver.ts';
 import { Metrics } from './metrics.ts';
-import { type CheckOptions, checkModel } from './models/check-model.ts';
-import type { CheckResult } from './models/model-views.ts';
-import { ResponseStore } from './openai/response-store.ts';
+import { type CheckOptions, checkModel } from './models/check.ts';
+import type { CheckResult } from './models/views.ts';
+import type { QueueLimits } from './queue/limits.ts';
 import { RequestQueue } from './queue/request-queue.ts';
-import type { RuntimeCommand } from './runtime/python-process.ts';
-import { RuntimeFailedError } from './runtime/runtime-errors.ts';
-import type { launchRuntime } from './runtime/runtime-process.ts';
-import type { Failure } from './runtime/runtime-state.ts';
-import { RuntimeSupervisor } from './runtime/runtime-supervisor.ts';
+import { RuntimeFailedError } from './runtime/errors.ts';
+import type { launchRuntime, RuntimeCommand } from './runtime/process.ts';
+import type { Failure } from './runtime/state.ts';
+import { type RuntimeLimits, RuntimeSupervisor } from './runtime/supervisor.ts';
 import type { Settings } from './settings.ts';
-import {
-  toImageRules,
-  toMemoryLimits,
-  toQueueLimits,
-  toRequestMemoryBytes,
-  toRuntimeLimits,
-} from './settings-of-parts.ts';
 
 /** How long slow clients have, in a drain, to take the rest of their answers. */
 const LAST_ANSWERS_MS = 30_000;
@@ -189,4 +182,49 @@ export function createService({
     },
   };
   return service;
+}
+
+// Converts the settings into each part's own limits and units.
+
+export function toQueueLimits(settings: Settings): QueueLimits {
+  return {
+    maxConcurrency: settings.maxConcurrency,
+    maxQueueSize: settings.queueSize,
+    timeoutMs: settings.queueTimeoutSeconds * 1000,
+    policy: settings.queuePolicy,
+  };
+}
+
+export function toRuntimeLimits(settings: Settings): RuntimeLimits {
+  return {
+    hangTimeoutMs: settings.hangTimeoutSeconds * 1000,
+    loadingTimeoutMs: settings.loadingTimeoutSeconds * 1000,
+    drainTimeoutMs: settings.drainTimeoutSeconds * 1000,
+  };
+}
+
+export function toMemoryLimits({
+  idleUnloadMinutes,
+  memoryCeilingGigabytes,
+}: Settings): MemoryLimits {
+  const ceiling = memoryCeilingGigabytes;
+  return {
+    idleMinutes: idleUnloadMinutes,
+    ceilingBytes: ceiling === undefined ? undefined : ceiling * 1e9,
+  };
+}
+
+/** Large enough for one body of the largest size, after the part reserved for ordinary bodies. */
+export function toRequestMemoryBytes(settings: Settings): number {
+  const { requestMemoryMegabytes, maxBodyMegabytes } = settings;
+  return Math.max(requestMemoryMegabytes, maxBodyMegabytes * 2) * 1_000_000;
+}
+
+export function toImageRules(settings: Settings): Partial<ImageRules> {
+  return {
+    allowPrivateUrls: settings.allowPrivateImageUrls,
+    contact: settings.contact,
+    maxBytes: settings.maxImageMegabytes * 1_000_000,
+    maxPixels: settings.maxImagePixels,
+  };
 }

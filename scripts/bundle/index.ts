@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { type Bundle, PLATFORMS, type Platform } from './bundle.ts';
 import { copyInterpreter } from './interpreter.ts';
 import { writeManifest } from './manifest.ts';
 import { copyPrograms } from './programs.ts';
@@ -12,24 +13,8 @@ import { compile, installWheels } from './wheels.ts';
 // of its own that runs wherever the folder lies, the locked wheels, our programs, and a manifest. The
 // one of the other platform cannot be run here: `--platform macos` on Linux gets its wheels only.
 
-export const PLATFORMS = ['linux', 'macos'] as const;
-export type Platform = (typeof PLATFORMS)[number];
-
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const own: Platform = process.platform === 'darwin' ? 'macos' : 'linux';
-
-export interface Bundle {
-  platform: Platform;
-  /** Whether it is of the machine that makes it, so that its Python can be run. */
-  isOwn: boolean;
-  root: string;
-  /** The bundle itself. */
-  folder: string;
-  /** The interpreter's tree in it. */
-  python: string;
-  /** Where its packages are. */
-  packages: string;
-}
 
 const { values } = parseArgs({ options: { platform: { type: 'string', default: own } } });
 const platform = PLATFORMS.find((each) => each === values.platform);

@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { execa } from 'execa';
-import type { Bundle } from './index.ts';
+import type { Bundle } from './bundle.ts';
 import { runtimeTool, runUv } from './tools.ts';
 
 const VERSION = '3.11';

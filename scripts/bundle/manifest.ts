@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { Bundle } from './index.ts';
+import type { Bundle } from './bundle.ts';
 import { PROGRAMS } from './programs.ts';
 
 /** What a bundle is built from, besides the local Python. */

@@ -1,6 +1,6 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Bundle } from './index.ts';
+import type { Bundle } from './bundle.ts';
 
 /** Folders of resources/runtime. */
 export const PROGRAMS = ['launcher', 'models', 'doctor'];

@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Bundle } from './index.ts';
+import type { Bundle } from './bundle.ts';
 
 /** What only developers of a package need. */
 const FOLDERS = new Set(['tests', 'test', '__pycache__', 'include', 'cmake', 'bin']);

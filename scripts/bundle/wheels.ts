@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { AS_LOCKED } from '../setup-python.mjs';
-import type { Bundle } from './index.ts';
+import type { Bundle } from './bundle.ts';
 import { runUv } from './tools.ts';
 
 /** MLX's wheels begin with macOS 14; uv would take 13 for the oldest to serve. */

@@ -1,8 +1,7 @@
-import { isLoopback } from '../http/foreign-host.ts';
-import { modelIdOf } from '../http/model-id.ts';
-import { reachableUrl } from '../http/reachable-url.ts';
+import { isLoopback } from '../http/guards.ts';
+import { modelIdOf } from '../http/models.ts';
+import { reachableUrl } from '../http/server.ts';
 import type { Settings } from '../settings.ts';
-import { exampleRequest } from './example-request.ts';
 
 /** What a person reads once the service answers: where it is, a request to paste, the logs. */
 export function banner(settings: Settings, port: number, logFile: string): string {
@@ -26,4 +25,25 @@ export function exposureWarning({ host, apiKey }: Settings): string | undefined 
     `Listening on ${host} without an API key: everybody on this network can use the model. ` +
     'Use --host 127.0.0.1 to stay on this machine, or set SIGHTGLASS_API_KEY.'
   );
+}
+
+/** A red circle on white, 64 by 64, small enough for a command line. */
+const RED_CIRCLE_PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEX/////AADrWueTAAAACXBIWXMAAAsTAAALEwEAmpwYAAAAZ0lEQVQoz2NgGCDA/wHKqP8HoRn//28AM9j//38AUfL/P0SR/P//P8AM+////0A0/f8P0fYfCFAYjCBGAzKDGcQ4gJXBDmI8oJyBxwpM92C6GeEduAfhXoYHAjxY4AEFDzpEYNIdAAB2mY7DK3+25wAAAABJRU5ErkJggg==';
+
+/** A curl line that works as it is when pasted into a shell on this machine. */
+export function exampleRequest({ url, apiKey }: { url: string; apiKey?: string | undefined }) {
+  const body = {
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'What is in this image?' },
+          { type: 'image_url', image_url: { url: `data:image/png;base64,${RED_CIRCLE_PNG}` } },
+        ],
+      },
+    ],
+  };
+  const key = apiKey === undefined ? '' : ` -H "Authorization: Bearer $SIGHTGLASS_API_KEY"`;
+  return `curl ${url}/v1/chat/completions -H "Content-Type: application/json"${key} -d '${JSON.stringify(body)}'`;
 }

@@ -4,7 +4,7 @@ import { diagnose, toText } from '../doctor/doctor.ts';
 import type { Settings } from '../settings.ts';
 import { sightglassVersion } from '../version.ts';
 import { addFlags, type FlagDefaults, readFlags } from './flags.ts';
-import { toPlain } from './print-table.ts';
+import { toPlain } from './model-text.ts';
 
 const FLAGS = ['modelPath', 'host', 'port', 'maxConcurrency'] as const;
 

@@ -1,7 +1,16 @@
+import { readdir, stat } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { SingleBar } from 'cli-progress';
+import type { Logger } from 'pino';
 import { Downloads } from '../models/downloads.ts';
-import type { ModelsProgram } from '../models/models-program.ts';
-import { DownloadProgress, type Say } from './download-progress.ts';
-import { InterruptedError } from './interrupted.ts';
+import { inspectModel } from '../models/find-models.ts';
+import { isHubName } from '../models/names.ts';
+import type { ModelsProgram } from '../models/program.ts';
+import type { Download } from '../models/views.ts';
+import type { Settings } from '../settings.ts';
+import { InterruptedError } from './interruption.ts';
+import { explainFit, toSize } from './model-text.ts';
 
 const toStderr: Say = (line) => void process.stderr.write(`${line}\n`);
 
@@ -36,4 +45,125 @@ export async function fetchModel(
     process.off('SIGINT', pause).off('SIGTERM', pause);
     progress.end();
   }
+}
+
+/** How often a line is written when nobody watches a bar. */
+const TENTHS = 10;
+
+const PHASES: Readonly<Record<Download['phase'], string>> = {
+  starting: 'asking the Hub',
+  downloading: '',
+  waiting: 'no network; it continues automatically',
+  verifying: 'checking the files',
+  paused: 'paused',
+  failed: 'failed',
+};
+
+/** Says a line where there is no terminal. */
+export type Say = (line: string) => void;
+
+/** Tells of a download: a bar on a terminal, else a plain line for every tenth of it. */
+export class DownloadProgress {
+  readonly #say: Say;
+  readonly #bar: SingleBar | undefined;
+  #told = '';
+
+  constructor(say: Say, out: NodeJS.WriteStream = process.stderr) {
+    this.#say = say;
+    if (!out.isTTY) return;
+    this.#bar = new SingleBar({
+      format: '{bar} {percentage}%  {words}',
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+      hideCursor: true,
+      stream: out,
+    });
+  }
+
+  update(download: Download): void {
+    if (this.#bar === undefined) this.#sayLine(download);
+    else this.#drawBar(this.#bar, download);
+  }
+
+  end(): void {
+    this.#bar?.stop();
+  }
+
+  #drawBar(bar: SingleBar, download: Download): void {
+    const { doneBytes, totalBytes } = download;
+    const words = { words: toWords(download) };
+    if (totalBytes === undefined) return;
+    if (!bar.isActive) bar.start(totalBytes, doneBytes, words);
+    bar.setTotal(totalBytes);
+    bar.update(doneBytes, words);
+  }
+
+  #sayLine(download: Download): void {
+    const { phase, doneBytes, totalBytes } = download;
+    const tenth = totalBytes ? Math.floor((TENTHS * doneBytes) / totalBytes) : -1;
+    const key = phase === 'downloading' ? `${tenth}` : phase;
+    if (key === this.#told) return;
+    this.#told = key;
+    this.#say(`${download.id}: ${toWords(download)}`);
+  }
+}
+
+/** `1.2 GB of 3.1 GB, 24 MB/s, 1 min 20 s left`. */
+export function toWords(download: Download): string {
+  const { phase, doneBytes, totalBytes, bytesPerSecond, secondsLeft, problem } = download;
+  if (phase === 'waiting' && problem?.reason === 'rate_limited') return problem.message;
+  if (phase !== 'downloading') return PHASES[phase];
+  const parts = [`${toSize(doneBytes)} of ${toSize(totalBytes ?? 0)}`];
+  if (bytesPerSecond !== undefined) parts.push(`${toSize(bytesPerSecond)}/s`);
+  if (secondsLeft !== undefined) parts.push(`${toDuration(secondsLeft)} left`);
+  return parts.join(', ');
+}
+
+function toDuration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** Below this share of the memory a model surely fits, and nobody needs to be asked. */
+const SURELY_FITS = 0.4;
+
+/**
+ * Downloads the model to be served if it is a Hugging Face id that is not here yet. Of one that may be
+ * too large the log says so, while it is loaded.
+ * @throws RuntimeFailedError, InterruptedError
+ */
+export async function prepareModel(
+  { modelPath, maxConcurrency }: Settings,
+  program: ModelsProgram,
+  log: Logger,
+): Promise<void> {
+  const judged = async () => {
+    const { fit, problem } = await inspectModel(modelPath, { program, maxConcurrency });
+    if (problem === undefined && fit !== undefined && fit.verdict !== 'fits') {
+      log.warn(`This model may not fit in memory: ${explainFit(fit)}.`);
+    }
+    return problem;
+  };
+  if (isHubName(modelPath)) {
+    const problem = await judged();
+    if (problem?.reason !== 'model_not_found' && problem?.reason !== 'model_incomplete') return;
+    await fetchModel(modelPath, program, (line) => log.info(line));
+  } else if ((await weightsIn(modelPath)) > SURELY_FITS * totalmem()) {
+    judged().catch((error: unknown) => log.debug({ err: error }, 'the model was not judged'));
+  }
+}
+
+async function weightsIn(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  const sizes = names
+    .filter((name) => name.endsWith('.safetensors') && !name.startsWith('.'))
+    .map((name) => stat(join(folder, name)).then(({ size }) => size));
+  // What cannot be read is the launcher's to name.
+  return Promise.all(sizes).then(sum, () => 0);
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
 }

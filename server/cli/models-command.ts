@@ -1,27 +1,32 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
+import { modelIdOf } from '../http/models.ts';
+import { checkModel } from '../models/check.ts';
+import { findUnfinished } from '../models/downloads.ts';
 import { findModels, inspectModel, measureMachine } from '../models/find-models.ts';
-import { toModelName } from '../models/model-name.ts';
-import type { FoundModel } from '../models/model-views.ts';
-import { ModelsProgram } from '../models/models-program.ts';
-import { suggestModels } from '../models/suggested-models.ts';
-import { findUnfinished } from '../models/unfinished-downloads.ts';
-import { createModelsCommand } from '../runtime/runtime-command.ts';
-import { RuntimeFailedError } from '../runtime/runtime-errors.ts';
-import { checkAlone } from './check-alone.ts';
+import { toModelName } from '../models/names.ts';
+import { ModelsProgram } from '../models/program.ts';
+import { type CheckResult, type FoundModel, suggestModels } from '../models/views.ts';
+import { RuntimeFailedError } from '../runtime/errors.ts';
+import { createModelsCommand, createRuntimeCommand } from '../runtime/process.ts';
+import { RuntimeSupervisor } from '../runtime/supervisor.ts';
+import { Settings } from '../settings.ts';
 import { fetchModel } from './fetch-model.ts';
+import { InterruptedError } from './interruption.ts';
 import {
   describeCheck,
   describeModel,
   explainFit,
   FOUND_COLUMNS,
+  printTable,
   SUGGESTED_COLUMNS,
+  toPlain,
   toSize,
 } from './model-text.ts';
-import { printTable, toPlain } from './print-table.ts';
 
 interface Options {
   folder: string[];
@@ -148,4 +153,56 @@ function toCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 1024) return count;
   throw new InvalidArgumentError('a whole number from 1 to 1024');
+}
+
+/** Answers from one line to the next, where there is no terminal for a bar. */
+const LINE_EVERY = 5;
+
+/**
+ * Loads a model without serving it, checks it, and lets it go. Ctrl-C ends it.
+ * @throws RuntimeFailedError when it cannot be loaded, InterruptedError, and what `checkModel` throws
+ */
+export async function checkAlone(
+  modelPath: string,
+  resources: URL,
+  log: Logger,
+): Promise<CheckResult> {
+  const { hangTimeoutSeconds } = Settings.parse({ modelPath });
+  const runtime = new RuntimeSupervisor({
+    command: createRuntimeCommand(resources),
+    modelPath,
+    hangTimeoutMs: hangTimeoutSeconds * 1000,
+    log,
+  });
+  const bar = new SingleBar({
+    format: '{bar} {value} of {total} answers',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    hideCursor: true,
+  });
+  const onProgress = (done: number, of: number) => {
+    if (!process.stderr.isTTY) {
+      if (done % LINE_EVERY === 0) process.stderr.write(`${done} of ${of} answers\n`);
+    } else if (bar.isActive) bar.update(done);
+    else bar.start(of, done);
+  };
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  try {
+    runtime.start();
+    const connection = await runtime.ensureReady(controller.signal);
+    return await checkModel(connection, {
+      model: modelIdOf(modelPath),
+      signal: controller.signal,
+      onProgress,
+    });
+  } catch (error) {
+    if (controller.signal.aborted) throw new InterruptedError('Stopped.');
+    throw error;
+  } finally {
+    bar.stop();
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    await runtime.shutdown();
+  }
 }

@@ -2,7 +2,6 @@ import { realpathSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Settings } from '../settings.ts';
-import { checkFuses, checkSignature, packagedApp } from './app-checks.ts';
 import { Check, type Finding, failed } from './check.ts';
 import {
   checkChip,
@@ -22,7 +21,14 @@ import {
   pinnedVersions,
   probeRuntime,
 } from './runtime-checks.ts';
-import { checkLastCrash, checkOtherServers, checkPort } from './service-checks.ts';
+import {
+  checkFuses,
+  checkLastCrash,
+  checkOtherServers,
+  checkPort,
+  checkSignature,
+  packagedApp,
+} from './service-checks.ts';
 
 /** What `sightglass doctor --json` prints; docs/doctor.schema.json is generated from it. */
 export const DoctorReport = z.object({

@@ -3,7 +3,7 @@ import { access, open, readdir, stat, statfs } from 'node:fs/promises';
 import { homedir, tmpdir, totalmem } from 'node:os';
 import { execa } from 'execa';
 import { Agent, request } from 'undici';
-import { acceptsConnections, findListenProblem } from '../http/http-server.ts';
+import { acceptsConnections, findListenProblem } from '../http/server.ts';
 
 const COMMAND_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 2000;

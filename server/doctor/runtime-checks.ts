@@ -4,10 +4,10 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { explainFit } from '../cli/model-text.ts';
 import { inspectModel } from '../models/find-models.ts';
-import { ModelsProgram } from '../models/models-program.ts';
-import { PythonProcess } from '../runtime/python-process.ts';
-import { createModelsCommand, createRuntimeCommand } from '../runtime/runtime-command.ts';
-import { RuntimeFailedError } from '../runtime/runtime-errors.ts';
+import { ModelsProgram } from '../models/program.ts';
+import { RuntimeFailedError } from '../runtime/errors.ts';
+import { createModelsCommand, createRuntimeCommand, PythonProcess } from '../runtime/process.ts';
+
 import { type Finding, failed, ok, parseJson, skipped } from './check.ts';
 import type { Machine } from './machine.ts';
 

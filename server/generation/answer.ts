@@ -3,12 +3,12 @@ import type {
   PromptUsage,
   RuntimeToolCallDelta,
   RuntimeUsage,
-} from '../runtime/chat-protocol.ts';
-import { ForcedCall } from './forced-call.ts';
-import type { GenerationRequest } from './generation-request.ts';
-import { HeldLogprobs } from './held-logprobs.ts';
+  TokenLogprob,
+} from '../runtime/protocol.ts';
+import type { GenerationRequest } from './request.ts';
 import { StopMatcher } from './stop-matcher.ts';
-import { type ToolCallDelta, ToolCalls } from './tool-calls.ts';
+import { ForcedCall, parseJson, type ToolCallDelta, ToolCalls } from './tool-calls.ts';
+import type { ClientTool } from './tools.ts';
 
 /** What one chunk of the runtime adds to the answer. */
 export interface AnswerDelta {
@@ -135,4 +135,131 @@ function worthTelling(delta: AnswerDelta): AnswerDelta | undefined {
   const { content, reasoning, toolCalls, logprobs } = delta;
   const isEmpty = !content && !reasoning && toolCalls.length === 0 && logprobs.length === 0;
   return isEmpty ? undefined : delta;
+}
+
+/** A call of one of the client's tools that the model makes. */
+export interface MadeToolCall extends ClientTool {
+  id: string;
+  /** Of a custom tool, its input. */
+  arguments: string;
+}
+
+/** Everything an answer has said. */
+export class CollectedAnswer {
+  content = '';
+  reasoning = '';
+  readonly toolCalls: MadeToolCall[] = [];
+  readonly logprobs: unknown[] = [];
+
+  add({ content, reasoning, toolCalls, logprobs }: AnswerDelta): void {
+    this.content += content;
+    this.reasoning += reasoning;
+    this.logprobs.push(...logprobs);
+    for (const call of toolCalls) this.#addToolCall(call);
+  }
+
+  #addToolCall({ index = 0, id = '', type, namespace, function: called }: ToolCallDelta): void {
+    this.toolCalls[index] ??= {
+      id,
+      type: type === 'custom' ? 'custom' : 'function',
+      ...(namespace === undefined ? {} : { namespace }),
+      name: '',
+      arguments: '',
+    };
+    const call = this.toolCalls[index];
+    call.name += called?.name ?? '';
+    call.arguments += called?.arguments ?? '';
+  }
+}
+
+/** The arguments of a call. Nothing if they were cut, or are not the object that they must be. */
+export function toArguments(text: string): object | undefined {
+  const value = parseJson(text);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+}
+
+/** Tokens of one request, all its answers together. */
+export interface Usage {
+  promptTokens: number;
+  /** Of the prompt: those that the prefix cache gave. */
+  cachedTokens: number;
+  completionTokens: number;
+  /** Of the completion: those of the reasoning. */
+  reasoningTokens: number;
+}
+
+/** Sums up the answers of one request. Its prompt is counted once, as OpenAI does. */
+export function toUsage(answers: readonly Answer[]): Usage {
+  const prompt = answers[0]?.promptUsage;
+  const sum = (count: (answer: Answer) => number) =>
+    answers.reduce((total, answer) => total + count(answer), 0);
+  return {
+    promptTokens: prompt?.prompt_tokens ?? 0,
+    cachedTokens: prompt?.prompt_tokens_details?.cached_tokens ?? 0,
+    completionTokens: sum(({ tokens }) => tokens),
+    reasoningTokens: sum(({ reasoningTokens }) => reasoningTokens),
+  };
+}
+
+interface Held {
+  /** Length of the answer's text with these tokens. */
+  end: number;
+  entries: readonly TokenLogprob[];
+}
+
+/**
+ * Keeps the logprobs of tokens whose text is not shown yet. Shown early, they would give away the stop
+ * sequence that the text may turn out to be. A token without text, such as one with the first bytes of
+ * a character, waits for the text that it becomes a part of.
+ */
+export class HeldLogprobs {
+  #textless: readonly TokenLogprob[] = [];
+  #held: Held[] = [];
+  #made = 0;
+  #shown = 0;
+
+  /**
+   * Takes the logprobs of a piece of text and the text that is shown after it; gives those of the
+   * tokens that are shown whole.
+   */
+  push(entries: readonly TokenLogprob[], made: string, shown: string): readonly TokenLogprob[] {
+    this.#made += made.length;
+    this.#shown += shown.length;
+    const all = [...this.#textless, ...entries];
+    this.#textless = made === '' ? all : [];
+    const told = made === '' ? [] : trimToText(all, made);
+    if (this.#held.length === 0 && this.#shown === this.#made) return told;
+    if (told.length > 0) this.#held.push({ end: this.#made, entries: told });
+    const hidden = this.#held.findIndex(({ end }) => end > this.#shown);
+    const free = this.#held.splice(0, hidden === -1 ? this.#held.length : hidden);
+    return free.flatMap((held) => held.entries);
+  }
+
+  /** The tokens without text so far belong to something other than the answer's text. */
+  dropTextless(): void {
+    this.#textless = [];
+  }
+}
+
+/**
+ * The entries of tokens whose joined bytes end with the text: without those that only mark where the
+ * text begins, and without a space that the text has lost, as SentencePiece's first token does.
+ */
+function trimToText(entries: readonly TokenLogprob[], text: string): readonly TokenLogprob[] {
+  const bytes = entries.flatMap((entry) => entry.bytes ?? []);
+  const expected = Buffer.from(text);
+  let excess = bytes.length - expected.length;
+  if (excess <= 0 || !Buffer.from(bytes.slice(excess)).equals(expected)) return entries;
+  const kept = [...entries];
+  for (let first = kept[0]; first !== undefined && excess > 0; first = kept[0]) {
+    const own = first.bytes ?? [];
+    if (own.length > excess) {
+      const rest = own.slice(excess);
+      kept[0] = { ...first, token: Buffer.from(rest).toString(), bytes: rest };
+      break;
+    }
+    excess -= own.length;
+    kept.shift();
+  }
+  return kept;
 }

@@ -1,7 +1,7 @@
-import type { DataUrl } from '../images/data-url.ts';
+import { InvalidRequestError } from '../errors.ts';
 import type { LongText } from '../images/long-text.ts';
+import type { DataUrl } from '../images/url.ts';
 import { MAX_DEPTH } from '../limits.ts';
-import { InvalidRequestError } from '../openai/api-error.ts';
 import type { Tools } from './tools.ts';
 
 /** A text of the conversation; `param` is where it stands in the client's body. */

@@ -1,5 +1,5 @@
+import { InvalidRequestError } from '../errors.ts';
 import { MAX_SCHEMA_COMPARISONS, MAX_SCHEMA_STEPS } from '../limits.ts';
-import { InvalidRequestError } from '../openai/api-error.ts';
 import { areDisjoint } from './schema-disjoint.ts';
 import {
   type Dropped,

@@ -1,27 +1,25 @@
 import Router from '@koa/router';
 import Koa from 'koa';
-import { messagesDialect } from '../anthropic/messages-dialect.ts';
-import { chatDialect } from '../openai/chat-dialect.ts';
-import { createResponsesDialect } from '../openai/responses-dialect.ts';
-import { allowOrigins } from './cors.ts';
-import { refuseCrossSiteWrites } from './cross-site.ts';
+import { chatDialect } from '../apis/chat/dialect.ts';
+import { messagesDialect } from '../apis/messages/dialect.ts';
+import { createResponsesDialect } from '../apis/responses/dialect.ts';
 import type { Deps, State } from './deps.ts';
-import { answerErrors } from './error-response.ts';
-import { refuseForeignHosts } from './foreign-host.ts';
-import { createGenerationRoute } from './generation-route.ts';
-import { createHealth, createLiveness } from './health.ts';
+import { answerErrors } from './errors.ts';
+import { createGenerationRoute } from './generate.ts';
+import {
+  allowOrigins,
+  assignRequestId,
+  refuseCrossSiteWrites,
+  refuseForeignHosts,
+  requireApiKey,
+} from './guards.ts';
 import { parseJsonBody } from './json-body.ts';
-import { createMetricsRoute } from './metrics-route.ts';
 import { createProps, registerLmStudioModels } from './model-discovery.ts';
 import { createModelList, createModelLookup } from './models.ts';
-import { createQueueStats } from './queue-stats.ts';
-import { assignRequestId } from './request-id.ts';
-import { requireApiKey } from './require-api-key.ts';
-import { registerStoredResponses } from './responses.ts';
+import { createHealth, createLiveness, createMetricsRoute, createQueueStats } from './status.ts';
+import { registerStoredResponses } from './stored-responses.ts';
 import { createTokenCount } from './token-count.ts';
-import { answerOptions, refuseUnknownRoutes } from './unknown-route.ts';
-import { refuseUnserved } from './unserved.ts';
-import { tidyPaths } from './url-path.ts';
+import { answerOptions, refuseUnknownRoutes, refuseUnserved, tidyPaths } from './unknown-routes.ts';
 
 /** The HTTP surface: what is served where. Every path is there with and without `/v1`. */
 export function createApp(deps: Deps): Koa<State> {

@@ -1,12 +1,13 @@
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { Activity } from '../activity.ts';
+import type { ResponseStore } from '../apis/responses/store.ts';
 import type { ByteBudget, Reservation } from '../byte-budget.ts';
-import type { ImageLoader } from '../images/image-loader.ts';
+import type { ImageLoader } from '../images/loader.ts';
 import type { Metrics } from '../metrics.ts';
-import type { ResponseStore } from '../openai/response-store.ts';
 import type { RequestQueue } from '../queue/request-queue.ts';
-import type { RuntimeSupervisor } from '../runtime/runtime-supervisor.ts';
+import type { RuntimeSupervisor } from '../runtime/supervisor.ts';
+
 import type { Settings } from '../settings.ts';
 
 /** The parts of the service that the HTTP surface puts to use. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { ClientGoneError } from './client-gone.ts';
+import { ClientGoneError } from './errors.ts';
 
 /** A client that has not read for so long is taken to be gone: it would hold its stream for ever. */
 const STALLED_MS = 300_000;

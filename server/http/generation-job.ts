@@ -1,14 +1,14 @@
 import type { RequestRecord } from '../activity.ts';
+import type { Exchange } from '../apis/dialect.ts';
+import { InvalidRequestError } from '../errors.ts';
 import type { Answer, AnswerDelta } from '../generation/answer.ts';
 import { type ImagePart, imagesOf } from '../generation/conversation.ts';
-import type { Exchange } from '../generation/dialect.ts';
-import type { GenerationRequest } from '../generation/generation-request.ts';
-import { toRuntimeRequest } from '../generation/runtime-request.ts';
-import { ImageError } from '../images/image-error.ts';
-import type { ImageMemory, LoadedImage } from '../images/image-loader.ts';
+import { type GenerationRequest, toRuntimeRequest } from '../generation/request.ts';
+import type { ImageMemory, LoadedImage } from '../images/loader.ts';
+import { ImageError } from '../images/rules.ts';
 import { MAX_HEADER_CHARACTERS, MAX_IMAGES } from '../limits.ts';
-import { InvalidRequestError } from '../openai/api-error.ts';
-import type { RuntimeConnection } from '../runtime/runtime-connection.ts';
+import type { RuntimeConnection } from '../runtime/connection.ts';
+
 import type { Deps } from './deps.ts';
 
 /** What takes one answer as it grows. */

@@ -5,6 +5,7 @@ import { createGunzip, createInflate } from 'node:zlib';
 import type { Middleware } from 'koa';
 import bodyParser from 'koa-bodyparser';
 import type { ByteBudget, Reservation } from '../byte-budget.ts';
+import { ApiError, InvalidRequestError } from '../errors.ts';
 import { type LongText, readJsonString } from '../images/long-text.ts';
 import {
   BODY_IDLE_MS,
@@ -13,12 +14,10 @@ import {
   MIN_BODY_BYTES_PER_SECOND,
   ORDINARY_BODY_BYTES,
 } from '../limits.ts';
-import { ApiError, InvalidRequestError } from '../openai/api-error.ts';
-import { checkBody } from './body-form.ts';
-import { ClientGoneError } from './client-gone.ts';
-import { mediaTypesOf } from './cross-site.ts';
 import type { HttpContext, State } from './deps.ts';
-import { JsonScanner } from './json-scanner.ts';
+import { ClientGoneError } from './errors.ts';
+import { mediaTypesOf } from './guards.ts';
+import { checkBody, JsonScanner } from './json-scanner.ts';
 
 /**
  * Parses a JSON body within its limits and the memory for requests. Other content types are refused:

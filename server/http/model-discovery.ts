@@ -2,8 +2,7 @@ import type Router from '@koa/router';
 import type { Middleware } from 'koa';
 import { sightglassVersion } from '../version.ts';
 import type { Deps, State } from './deps.ts';
-import { lookUp } from './models.ts';
-import { type ServedModel, toServedModel } from './served-model.ts';
+import { lookUp, type ServedModel, toServedModel } from './models.ts';
 
 /**
  * LM Studio's `GET /api/v0/models` and `/api/v0/models/{id}`, by which its clients find out whether a

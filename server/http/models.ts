@@ -1,7 +1,8 @@
+import { basename, isAbsolute } from 'node:path';
 import type { Middleware } from 'koa';
-import { InvalidRequestError } from '../openai/api-error.ts';
+import { InvalidRequestError } from '../errors.ts';
+import type { RuntimeState } from '../runtime/state.ts';
 import type { Deps, HttpContext, State } from './deps.ts';
-import { type ServedModel, toServedModel } from './served-model.ts';
 
 /**
  * `GET /v1/models`: the one model that is served, in a body that is OpenAI's list, Anthropic's page
@@ -214,4 +215,83 @@ function toOllamaModel({ id, architecture, quantization, ...model }: ServedModel
       quantization_level: quantization,
     },
   };
+}
+
+/**
+ * The model that is served, loaded or not. A field is undefined as long as its value is not known:
+ * from the moment the runtime has read the model's files, it is.
+ */
+export interface ServedModel {
+  id: string;
+  /** The owner of a Hugging Face model. */
+  owner: string | undefined;
+  name: string;
+  state: 'loaded' | 'loading' | 'not-loaded';
+  /** As mlx_vlm names architectures, such as `qwen2_vl`. */
+  architecture: string | undefined;
+  /** As in the names of MLX models: `4bit`, `mxfp4`, `bfloat16`. */
+  quantization: string | undefined;
+  /** Tokens of prompt and answer together. */
+  contextLength: number | undefined;
+  /** The most tokens that an answer may have. */
+  maxAnswerTokens: number | undefined;
+  seesImages: boolean | undefined;
+  /** Whether it decides by itself to call tools; a forced call is always possible. */
+  callsTools: boolean | undefined;
+  thinks: boolean | undefined;
+}
+
+export function toServedModel({ settings, runtime }: Deps): ServedModel {
+  const id = modelIdOf(settings.modelPath);
+  const [name = id, owner] = id.split('/').reverse();
+  const { state } = runtime;
+  // Between two models, the runtime may still describe the earlier one.
+  const isCurrent = state.context.wanted === settings.modelPath;
+  const known = isCurrent ? state.context.description : undefined;
+  const contextLength = known?.context_length ?? undefined;
+  const limits = [contextLength, settings.maxAnswerTokens].filter((limit) => limit !== undefined);
+  return {
+    id,
+    owner,
+    name,
+    state: isCurrent ? toLoadState(state) : 'not-loaded',
+    architecture: known?.model_type ?? undefined,
+    quantization: known?.quantization?.replace(/-bit$/, 'bit'),
+    contextLength,
+    maxAnswerTokens: limits.length === 0 ? undefined : Math.min(...limits),
+    seesImages: known?.sees_images,
+    callsTools: known?.calls_tools,
+    thinks: known?.thinks,
+  };
+}
+
+function toLoadState(state: RuntimeState): ServedModel['state'] {
+  switch (state.phase) {
+    case 'ready':
+      return 'loaded';
+    case 'starting':
+    case 'loading':
+      return 'loading';
+    case 'draining':
+    case 'stopping':
+      return state.after.to === 'starting' ? 'loading' : 'not-loaded';
+    case 'crashed': // restarts by itself
+      return 'loading';
+    case 'stopped':
+    case 'unloaded':
+    case 'failed':
+      return 'not-loaded';
+    default:
+      return state satisfies never;
+  }
+}
+
+/** The path of a model in huggingface_hub's cache: `models--OWNER--NAME/snapshots/REVISION`. */
+const SNAPSHOT = /(?:^|\/)models--([^/]+?)--([^/]+)\/snapshots\/[^/]+\/?$/;
+
+/** The name of the served model: a Hugging Face id as it is, of a folder its last part. */
+export function modelIdOf(modelPath: string): string {
+  const [, owner, name] = SNAPSHOT.exec(modelPath) ?? [];
+  if (owner !== undefined && name !== undefined) return `${owner}/${name}`;
+  return isAbsolute(modelPath) || modelPath.startsWith('.') ? basename(modelPath) : modelPath;
 }

@@ -1,16 +1,16 @@
 import type { Middleware } from 'koa';
+import type { Dialect } from '../apis/dialect.ts';
+import { forTemplate } from '../apis/for-template.ts';
 import { imagesOf } from '../generation/conversation.ts';
-import type { Dialect } from '../generation/dialect.ts';
-import { forTemplate } from '../generation/for-template.ts';
 import {
   refuseTooManyImages,
   refuseTooManyPixels,
   toRuntimeRequest,
-} from '../generation/runtime-request.ts';
-import { abortWhenGone } from './client-gone.ts';
+} from '../generation/request.ts';
 import type { Deps, State } from './deps.ts';
+import { abortWhenGone } from './errors.ts';
+import { nameFields, readExchange } from './generate.ts';
 import { loadImages } from './generation-job.ts';
-import { nameFields, readExchange } from './generation-route.ts';
 
 interface CountOptions {
   /** Fields that requests need but the API's count does not have. */

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Outcome, RequestRecord } from '../activity.ts';
-import { abortWhenGone, ClientGoneError } from './client-gone.ts';
 import type { Deps, HttpContext } from './deps.ts';
-import { assignFreshId } from './request-id.ts';
-import { apiKeysOf } from './require-api-key.ts';
-import { toApiError } from './to-api-error.ts';
+import { abortWhenGone, ClientGoneError, toApiError } from './errors.ts';
+import { apiKeysOf, assignFreshId } from './guards.ts';
 
 /**
  * Runs the work of one request with its record in the activity, a signal that aborts when its

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ImageError } from './image-error.ts';
+import { ImageError } from './rules.ts';
 
 /** Channels of a 16- or 32-bit pixel, as bit masks: red, green, blue. */
 type Masks = readonly [number, number, number];

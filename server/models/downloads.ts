@@ -1,9 +1,11 @@
-import { RuntimeFailedError } from '../runtime/runtime-errors.ts';
-import type { Download } from './model-views.ts';
-import type { ModelsLine } from './models-line.ts';
-import type { ModelsProgram } from './models-program.ts';
-import { TransferRate } from './transfer-rate.ts';
-import { findUnfinished } from './unfinished-downloads.ts';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { RuntimeFailedError } from '../runtime/errors.ts';
+import { hubCache } from './places.ts';
+import type { ModelsLine, ModelsProgram } from './program.ts';
+import type { Download } from './views.ts';
 
 export interface DownloadsOptions {
   program: ModelsProgram;
@@ -180,4 +182,78 @@ function toFailure(error: unknown): Pick<Download, 'phase' | 'problem'> {
       ? error
       : { reason: 'failed', problem: String(error), remedy: 'Look at the log, then try again.' };
   return { phase: 'failed', problem: { reason, message: problem, remedy } };
+}
+
+/** What `resources/runtime/models/download.py` keeps beside the files that have come. */
+const Marker = z.object({ id: z.string(), total_bytes: z.number().min(0) });
+const FOLDER = 'sightglass-download';
+
+/** Downloads that were paused, or whose process was killed, as they lie on the disk. */
+export async function findUnfinished(
+  env: NodeJS.ProcessEnv = process.env,
+  home = homedir(),
+): Promise<Download[]> {
+  const cache = hubCache(env, home);
+  const repositories = await readdir(cache).catch(() => []);
+  const found = repositories.map(async (name): Promise<Download[]> => {
+    const folder = join(cache, name, FOLDER);
+    const text = await readFile(join(folder, 'download.json'), 'utf8').catch(() => undefined);
+    const marker = text === undefined ? undefined : parse(text);
+    if (marker === undefined) return [];
+    const { id, total_bytes } = marker;
+    const doneBytes = Math.min(await bytesIn(folder), total_bytes);
+    return [{ id, phase: 'paused', doneBytes, totalBytes: total_bytes }];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+function parse(text: string): z.infer<typeof Marker> | undefined {
+  try {
+    return Marker.parse(JSON.parse(text));
+  } catch {
+    return undefined; // cut off while it was written: the download begins anew
+  }
+}
+
+/** Another program may be at work on it: what goes while it is counted is none. */
+async function bytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  const parts = names.filter((name) => /^[0-9a-f]{40}/.test(name));
+  const sizes = await Promise.all(
+    parts.map((name) =>
+      stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+const WINDOW_MS = 10_000;
+
+/** How fast bytes come, by what came in the last seconds. Bytes that are there at first are not counted. */
+export class TransferRate {
+  readonly #now: () => number;
+  #samples: { at: number; bytes: number }[] = [];
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** `bytes` is all there is by now. */
+  add(bytes: number): void {
+    const at = this.#now();
+    this.#samples.push({ at, bytes });
+    // The last one before the window stays, so that a slow transfer has two to compare.
+    const first = this.#samples.findIndex((sample) => at - sample.at <= WINDOW_MS);
+    if (first > 1) this.#samples = this.#samples.slice(first - 1);
+  }
+
+  /** Undefined until there is something to compare. */
+  get bytesPerSecond(): number | undefined {
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
+    if (first === undefined || last === undefined || last.at - first.at < 200) return undefined;
+    return Math.max(0, ((last.bytes - first.bytes) / (last.at - first.at)) * 1000);
+  }
 }

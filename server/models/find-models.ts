@@ -1,8 +1,6 @@
-import { judgeFit } from './fit.ts';
-import { type Candidate, listCandidates, type Place } from './model-places.ts';
-import type { FoundModel } from './model-views.ts';
-import type { MachineLine, ModelLine, ModelsLine } from './models-line.ts';
-import type { ModelsProgram } from './models-program.ts';
+import { type Candidate, listCandidates, type Place } from './places.ts';
+import type { MachineLine, ModelLine, ModelsLine, ModelsProgram } from './program.ts';
+import { type FoundModel, judgeFit } from './views.ts';
 
 export interface FindOptions {
   program: ModelsProgram;

@@ -1,16 +1,14 @@
-import { ChangeNotice } from './change-notice.ts';
 import { Deadlines } from './deadlines.ts';
-import { Job, type JobOptions, type Work } from './job.ts';
-import { createLine, type Line } from './line.ts';
-import { Pace } from './pace.ts';
 import {
   JobCancelledError,
   QueueClosedError,
   QueueFullError,
   QueueTimeoutError,
-} from './queue-errors.ts';
-import { checkLimits, type QueueLimits } from './queue-limits.ts';
-import { type JobEntry, listJobs, type QueueStats } from './queue-view.ts';
+} from './errors.ts';
+import { Job, type JobOptions, type Work } from './job.ts';
+import { checkLimits, Pace, type QueueLimits } from './limits.ts';
+import { createLine, type Line } from './lines.ts';
+import { type JobEntry, listJobs, type QueueStats } from './view.ts';
 
 /**
  * Runs jobs a few at a time, lets a limited number wait in line, and gives each one deadline.
@@ -250,5 +248,28 @@ export class RequestQueue {
   #reorder(): void {
     this.#line = createLine(this.#limits.policy);
     for (const job of this.#jobs.values()) if (job.phase === 'ready') this.#line.push(job);
+  }
+}
+
+/** Tells listeners that something has changed, once for all the changes made in one go. */
+export class ChangeNotice {
+  readonly #listeners = new Set<() => void>();
+  #isDue = false;
+
+  /** Returns the unsubscribe. */
+  onChange(listener: () => void): () => void {
+    const tell = () => listener(); // so that one function subscribed twice is two subscriptions
+    this.#listeners.add(tell);
+    return () => void this.#listeners.delete(tell);
+  }
+
+  /** Listeners are called in a microtask: never inside the change, always before the next event. */
+  announce(): void {
+    if (this.#isDue || this.#listeners.size === 0) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      for (const tell of [...this.#listeners]) tell();
+    });
   }
 }

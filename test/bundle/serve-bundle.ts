@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import pino from 'pino';
-import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
+import { createRuntimeCommand } from '../../server/runtime/process.ts';
 import { createService } from '../../server/service.ts';
+
 import { Settings } from '../../server/settings.ts';
 import { post, question, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';

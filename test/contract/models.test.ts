@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import { compatibilityOf } from '../../scripts/compatibility-table.ts';
+import { ChatCompletionRequest } from '../../server/apis/chat/request.ts';
 import { SUPPORTED_PARAMETERS } from '../../server/http/models.ts';
-import { ChatCompletionRequest } from '../../server/openai/chat-request.ts';
+
 import { sightglassVersion } from '../../server/version.ts';
 import { startService, startStubService, until } from '../support/service.ts';
 import type { StubProcess } from '../support/stub-runtimes.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
+import { createRuntimeCommand } from '../../server/runtime/process.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { resources, startService } from '../support/service.ts';
 

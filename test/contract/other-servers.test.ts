@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { compatibilityOf } from '../../scripts/compatibility-table.ts';
-import { MessagesRequest } from '../../server/anthropic/messages-request.ts';
-import { ChatCompletionRequest } from '../../server/openai/chat-request.ts';
-import { ResponsesRequest } from '../../server/openai/responses-request.ts';
+import { ChatCompletionRequest } from '../../server/apis/chat/request.ts';
+import { MessagesRequest } from '../../server/apis/messages/request.ts';
+import { ResponsesRequest } from '../../server/apis/responses/request.ts';
+
 import type { Settings } from '../../server/settings.ts';
 import { postTo } from '../support/api.ts';
 import { startStubService } from '../support/service.ts';

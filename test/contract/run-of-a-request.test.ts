@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import pino from 'pino';
-import { acceptsConnections } from '../../server/http/http-server.ts';
+import { acceptsConnections } from '../../server/http/server.ts';
 import { eventsOf, postTo } from '../support/api.ts';
 import { post, question, stream } from '../support/chat.ts';
 import { freePort } from '../support/free-port.ts';

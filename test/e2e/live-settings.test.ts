@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
-import { ListenError } from '../../server/http/http-server.ts';
+import { ListenError } from '../../server/http/server.ts';
 import { Settings } from '../../server/settings.ts';
 import { freePort } from '../support/free-port.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { findUnfinished } from '../../server/models/downloads.ts';
 import { inspectModel } from '../../server/models/find-models.ts';
-import { findUnfinished } from '../../server/models/unfinished-downloads.ts';
 import { post, question } from '../support/chat.ts';
 import {
   changedModel,

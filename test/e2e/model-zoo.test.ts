@@ -8,8 +8,9 @@ import { execa } from 'execa';
 import pino from 'pino';
 import type { FoundModel } from '../../server/contract.ts';
 import { findModels, inspectModel } from '../../server/models/find-models.ts';
-import { ModelsProgram } from '../../server/models/models-program.ts';
-import { createModelsCommand } from '../../server/runtime/runtime-command.ts';
+import { ModelsProgram } from '../../server/models/program.ts';
+import { createModelsCommand } from '../../server/runtime/process.ts';
+
 import { changeConfig, makeZoo, SPECIMENS } from '../support/model-zoo.ts';
 import { demoModel, resources } from '../support/service.ts';
 import { runOnTerminal } from '../support/terminal.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { execa } from 'execa';
-import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
+import { createRuntimeCommand } from '../../server/runtime/process.ts';
 import { post, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, resources, startService } from '../support/service.ts';

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import pMap from 'p-map';
-import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
+import { createRuntimeCommand } from '../../server/runtime/process.ts';
 import { type ScriptedService, startScriptedService } from '../support/scripted-service.ts';
 import { resources } from '../support/service.ts';
 import { finishReasons, type Told, threeApis } from '../support/three-apis.ts';

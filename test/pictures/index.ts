@@ -5,8 +5,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { toPipEnvironment } from '../../scripts/setup-python-settings.mjs';
-import { ImageError } from '../../server/images/image-error.ts';
-import { ImageLoader, type LoadedImage } from '../../server/images/image-loader.ts';
+import { ImageLoader, type LoadedImage } from '../../server/images/loader.ts';
+import { ImageError } from '../../server/images/rules.ts';
+
 import { EXPLAINED } from './explained.ts';
 import { Viewer } from './viewer.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import pino from 'pino';
-import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
+import { createRuntimeCommand } from '../../server/runtime/process.ts';
 import type { Settings } from '../../server/settings.ts';
 import { type RunningService, resources, startService } from './service.ts';
 

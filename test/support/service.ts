@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
-import { createRuntimeCommand } from '../../server/runtime/runtime-command.ts';
-import type { RuntimeConnection } from '../../server/runtime/runtime-connection.ts';
+import type { RuntimeConnection } from '../../server/runtime/connection.ts';
+import { createRuntimeCommand } from '../../server/runtime/process.ts';
 import { createService, type Service, type ServiceOptions } from '../../server/service.ts';
+
 import { Settings } from '../../server/settings.ts';
 import { type StubProcess, StubRuntimes } from './stub-runtimes.ts';
 

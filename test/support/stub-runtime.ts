@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import type { LauncherLine } from '../../server/runtime/launcher-line.ts';
+import type { LauncherLine } from '../../server/runtime/protocol.ts';
 
 /** A test's command to a stub. `id` is a request's id. */
 export type Command =

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { ReadyLine } from '../../server/runtime/launcher-line.ts';
-import type { RuntimeCommand } from '../../server/runtime/python-process.ts';
+import type { RuntimeCommand } from '../../server/runtime/process.ts';
+import type { ReadyLine } from '../../server/runtime/protocol.ts';
+
 import type { Command, Report } from './stub-runtime.ts';
 
 /** A list of items that arrive over time; each can be awaited before it arrives. */

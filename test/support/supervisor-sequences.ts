@@ -3,16 +3,17 @@ import { mock } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import pino from 'pino';
-import type { LauncherLine } from '../../server/runtime/launcher-line.ts';
-import type { RuntimeConnection } from '../../server/runtime/runtime-connection.ts';
+import type { RuntimeConnection } from '../../server/runtime/connection.ts';
 import {
   RuntimeDiedError,
   RuntimeDrainedError,
   RuntimeFailedError,
   RuntimeStoppedError,
-} from '../../server/runtime/runtime-errors.ts';
-import type { LaunchOptions, RuntimeProcess } from '../../server/runtime/runtime-process.ts';
-import { RuntimeSupervisor } from '../../server/runtime/runtime-supervisor.ts';
+} from '../../server/runtime/errors.ts';
+import type { LaunchOptions, RuntimeProcess } from '../../server/runtime/process.ts';
+import type { LauncherLine } from '../../server/runtime/protocol.ts';
+import { RuntimeSupervisor } from '../../server/runtime/supervisor.ts';
+
 import { readyLine } from './stub-runtimes.ts';
 
 /** Models that can be loaded, and two that cannot. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AwakeClock, startTimer } from '../../server/awake-clock.ts';
-import { QueueTimeoutError } from '../../server/queue/queue-errors.ts';
+import { QueueTimeoutError } from '../../server/queue/errors.ts';
 import { RequestQueue } from '../../server/queue/request-queue.ts';
+
 import { Desk, stopClock, turn } from './queue/queue-fixture.ts';
 
 test('the clock stands still from sleep to wake, however often each is told', (t) => {

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import pino from 'pino';
 import { Activity } from '../../server/activity.ts';
 import { type MemoryLimits, MemorySaver } from '../../server/memory-saver.ts';
-import type { RuntimeSupervisor } from '../../server/runtime/runtime-supervisor.ts';
+import type { RuntimeSupervisor } from '../../server/runtime/supervisor.ts';
 import { readyLine } from '../support/stub-runtimes.ts';
 
 const MINUTE = 60_000;

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import type { Download } from '../../../server/contract.ts';
 import { Downloads } from '../../../server/models/downloads.ts';
-import { listCandidates } from '../../../server/models/model-places.ts';
-import { ModelsProgram } from '../../../server/models/models-program.ts';
-import { createModelsCommand } from '../../../server/runtime/runtime-command.ts';
+import { listCandidates } from '../../../server/models/places.ts';
+import { ModelsProgram } from '../../../server/models/program.ts';
+import { createModelsCommand } from '../../../server/runtime/process.ts';
+
 import { resources } from '../service.ts';
 
 /** Downloads from a stand-in for the Hub into a cache of its own. */

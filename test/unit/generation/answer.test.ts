@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Answer } from '../../../server/generation/answer.ts';
-import { CollectedAnswer } from '../../../server/generation/collected-answer.ts';
-import type { ChatChunk } from '../../../server/runtime/chat-protocol.ts';
+import { Answer, CollectedAnswer } from '../../../server/generation/answer.ts';
+import type { ChatChunk } from '../../../server/runtime/protocol.ts';
 
 const asked = { stops: [], parallelToolCalls: true, tools: undefined };
 

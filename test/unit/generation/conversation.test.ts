@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { chatDialect } from '../../../server/apis/chat/dialect.ts';
 import { imagesOf } from '../../../server/generation/conversation.ts';
-import {
-  refuseTooManyImages,
-  toRuntimeRequest,
-} from '../../../server/generation/runtime-request.ts';
-import { chatDialect } from '../../../server/openai/chat-dialect.ts';
-import type { ReadyLine } from '../../../server/runtime/launcher-line.ts';
+import { refuseTooManyImages, toRuntimeRequest } from '../../../server/generation/request.ts';
+import type { ReadyLine } from '../../../server/runtime/protocol.ts';
 
 const model: ReadyLine = {
   event: 'ready',

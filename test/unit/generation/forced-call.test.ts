@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Answer } from '../../../server/generation/answer.ts';
-import { CollectedAnswer } from '../../../server/generation/collected-answer.ts';
+import { Answer, CollectedAnswer } from '../../../server/generation/answer.ts';
 
 const prepared = { schema: {}, definitions: {}, ignored: [] };
 const look = {

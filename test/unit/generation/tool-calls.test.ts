@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CollectedAnswer } from '../../../server/generation/collected-answer.ts';
+import { CollectedAnswer } from '../../../server/generation/answer.ts';
 import { ToolCalls } from '../../../server/generation/tool-calls.ts';
-import { type ClientTool, ToolNames } from '../../../server/generation/tool-names.ts';
+import { type ClientTool, ToolNames } from '../../../server/generation/tools.ts';
 
 const prepared = { schema: {}, definitions: {}, ignored: [] };
 const snap: ClientTool = { type: 'function', namespace: 'mcp__camera', name: 'snap' };

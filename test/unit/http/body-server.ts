@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import Koa from 'koa';
 import { ByteBudget } from '../../../server/byte-budget.ts';
+import { ApiError } from '../../../server/errors.ts';
 import type { State } from '../../../server/http/deps.ts';
 import { parseJsonBody } from '../../../server/http/json-body.ts';
 import { toJsonBody } from '../../../server/json-stream.ts';
-import { ApiError } from '../../../server/openai/api-error.ts';
 
 interface BodyServerOptions {
   maxMegabytes?: number;

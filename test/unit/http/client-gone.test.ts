@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { abortWhenGone, ClientGoneError } from '../../../server/http/client-gone.ts';
+import { abortWhenGone, ClientGoneError } from '../../../server/http/errors.ts';
 
 /** A response whose client can be made to leave. */
 async function respondTo(t: TestContext) {

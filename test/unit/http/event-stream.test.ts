@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { type TestContext, test } from 'node:test';
-import { ClientGoneError } from '../../../server/http/client-gone.ts';
+import { ClientGoneError } from '../../../server/http/errors.ts';
 import { EventStream } from '../../../server/http/event-stream.ts';
 import { countTimers } from '../../support/live-timers.ts';
 

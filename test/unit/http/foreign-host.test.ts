@@ -6,9 +6,10 @@ import { hostname } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import Koa from 'koa';
+import { ApiError } from '../../../server/errors.ts';
 import type { State } from '../../../server/http/deps.ts';
-import { refuseForeignHosts } from '../../../server/http/foreign-host.ts';
-import { ApiError } from '../../../server/openai/api-error.ts';
+import { refuseForeignHosts } from '../../../server/http/guards.ts';
+
 import { Settings } from '../../../server/settings.ts';
 
 /** The status and body that a request with this Host header gets; none is HTTP/1.0 without one. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { HttpServer, ListenError } from '../../../server/http/http-server.ts';
+import { HttpServer, ListenError } from '../../../server/http/server.ts';
 
 /** A program of somebody else's that accepts connections on one address only. */
 async function occupy(t: TestContext, host: string, port = 0): Promise<number> {

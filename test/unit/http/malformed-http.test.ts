@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { HttpServer } from '../../../server/http/http-server.ts';
+import { HttpServer } from '../../../server/http/server.ts';
 
 /** A server that answers a request when its body is complete, or when the test says so. */
 async function listen(t: TestContext, answer?: (response: ServerResponse) => void) {

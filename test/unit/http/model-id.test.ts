@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { modelIdOf } from '../../../server/http/model-id.ts';
+import { modelIdOf } from '../../../server/http/models.ts';
 
 for (const [path, id] of [
   ['mlx-community/Qwen3-VL-4B-Instruct-4bit', 'mlx-community/Qwen3-VL-4B-Instruct-4bit'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressesOf, reachableUrl } from '../../../server/http/reachable-url.ts';
+import { addressesOf, reachableUrl } from '../../../server/http/server.ts';
 
 for (const [host, url] of [
   ['0.0.0.0', 'http://127.0.0.1:8000'],

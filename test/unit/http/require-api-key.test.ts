@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { apiKeysOf } from '../../../server/http/require-api-key.ts';
+import { apiKeysOf } from '../../../server/http/guards.ts';
 
 const spellings: [string, Record<string, string>, string[]][] = [
   ['Bearer', { authorization: 'Bearer secret' }, ['secret']],

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RequestCancelledError } from '../../../server/activity.ts';
-import { retryAfterSeconds, toApiError } from '../../../server/http/to-api-error.ts';
-import { InvalidRequestError } from '../../../server/openai/api-error.ts';
+import { InvalidRequestError } from '../../../server/errors.ts';
+import { retryAfterSeconds, toApiError } from '../../../server/http/errors.ts';
 import {
   JobCancelledError,
   QueueClosedError,
   QueueFullError,
   QueueTimeoutError,
-} from '../../../server/queue/queue-errors.ts';
+} from '../../../server/queue/errors.ts';
 import type { RequestQueue } from '../../../server/queue/request-queue.ts';
 import {
   RuntimeDiedError,
@@ -16,7 +16,7 @@ import {
   RuntimeFailedError,
   RuntimeStoppedError,
   RuntimeWaitError,
-} from '../../../server/runtime/runtime-errors.ts';
+} from '../../../server/runtime/errors.ts';
 
 const queueOf = (waitMs: number | undefined) =>
   ({ estimatedWaitMs: () => waitMs }) as unknown as RequestQueue;

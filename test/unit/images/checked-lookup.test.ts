@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
-import { createCheckedLookup, createResolve } from '../../../server/images/checked-lookup.ts';
+import { createCheckedLookup, createResolve } from '../../../server/images/address.ts';
 import { circlePng } from '../../support/pictures.ts';
 
 function ask(addresses: string[], { all = true, allowPrivate = false } = {}) {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import fc from 'fast-check';
-import { ImageError } from '../../../server/images/image-error.ts';
-import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { ImageLoader } from '../../../server/images/loader.ts';
+import { ImageError } from '../../../server/images/rules.ts';
+
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
 import { imageError } from './picture-server.ts';
 

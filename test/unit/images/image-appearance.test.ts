@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
-import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { ImageLoader } from '../../../server/images/loader.ts';
 import { drawShape, exchangeRedAndBlue, toDataUrl } from '../../support/pictures.ts';
 
 // Whether the runtime is sent what a careful viewer shows.

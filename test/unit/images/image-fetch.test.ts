@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { before, test } from 'node:test';
-import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { ImageLoader } from '../../../server/images/loader.ts';
 import { sightglassVersion } from '../../../server/version.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
 import { imageError, nextConnectionClosed, routeInternetTo, serve } from './picture-server.ts';

@@ -4,8 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { ByteBudget } from '../../../server/byte-budget.ts';
-import { FairSlots } from '../../../server/images/fair-slots.ts';
-import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { FairSlots, ImageLoader } from '../../../server/images/loader.ts';
+
 import { MAX_DOWNLOADS } from '../../../server/limits.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
 import { imageError, serve } from './picture-server.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { ImageLoader } from '../../../server/images/loader.ts';
 import { drawShape, toDataUrl } from '../../support/pictures.ts';
 import { imageError } from './picture-server.ts';
 

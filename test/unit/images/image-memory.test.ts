@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
-import { readHeader } from '../../../server/images/image-header.ts';
-import { ImageLoader } from '../../../server/images/image-loader.ts';
-import { DEFAULT_RULES } from '../../../server/images/image-rules.ts';
+import { readHeader } from '../../../server/images/header.ts';
+import { ImageLoader } from '../../../server/images/loader.ts';
+import { DEFAULT_RULES } from '../../../server/images/rules.ts';
+
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
 
 const { signal } = new AbortController();

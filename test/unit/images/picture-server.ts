@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import net, { type AddressInfo, type NetConnectOpts } from 'node:net';
 import type { TestContext } from 'node:test';
-import type { ImageErrorCode } from '../../../server/images/image-error.ts';
-import { ImageError } from '../../../server/images/image-error.ts';
+import { ImageError, type ImageErrorCode } from '../../../server/images/rules.ts';
 
 /** Serves on loopback until the test ends. */
 export async function serve(t: TestContext, listener: RequestListener) {

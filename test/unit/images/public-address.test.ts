@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
-import { parseImageUrl } from '../../../server/images/image-url.ts';
-import { isPublicAddress } from '../../../server/images/public-address.ts';
+import { isPublicAddress } from '../../../server/images/address.ts';
+import { parseImageUrl } from '../../../server/images/url.ts';
+
 import { imageError } from './picture-server.ts';
 
 // IANA's special-purpose registries and multicast, written down apart from the library's tables.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { ImageLoader } from '../../../server/images/image-loader.ts';
+import { ImageLoader } from '../../../server/images/loader.ts';
 import { toDataUrl } from '../../support/pictures.ts';
 
 const loader = new ImageLoader();

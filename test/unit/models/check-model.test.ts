@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compare } from '../../../server/models/check-model.ts';
+import { compare } from '../../../server/models/check.ts';
 
 const round = (streams: number, tokensPerSecond: number, ...texts: string[]) => ({
   streams,

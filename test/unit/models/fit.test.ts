@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeFit } from '../../../server/models/fit.ts';
+import { judgeFit } from '../../../server/models/views.ts';
 
 const machine = { memory_bytes: 10e9, tokens_per_request: 8192 };
 

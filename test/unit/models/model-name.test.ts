@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toModelName } from '../../../server/models/model-name.ts';
+import { toModelName } from '../../../server/models/names.ts';
 
 const PASTED: readonly [pasted: string, expected: string][] = [
   [' owner/name\n', 'owner/name'],

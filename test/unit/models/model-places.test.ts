@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { listCandidates } from '../../../server/models/model-places.ts';
+import { listCandidates } from '../../../server/models/places.ts';
 
 let home: string;
 before(async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TransferRate } from '../../../server/models/transfer-rate.ts';
+import { TransferRate } from '../../../server/models/downloads.ts';
 
 function rateOf(samples: [atMs: number, bytes: number][]): number | undefined {
   let now = 0;

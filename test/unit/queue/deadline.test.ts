@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QueueTimeoutError } from '../../../server/queue/queue-errors.ts';
+import { QueueTimeoutError } from '../../../server/queue/errors.ts';
 import { createQueue, Desk, stopClock, turn } from './queue-fixture.ts';
 
 test('a job past its deadline leaves the line and never runs', async (t) => {

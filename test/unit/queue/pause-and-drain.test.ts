@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QueueClosedError } from '../../../server/queue/queue-errors.ts';
+import { QueueClosedError } from '../../../server/queue/errors.ts';
 import { createQueue, Desk, turn } from './queue-fixture.ts';
 
 test('a paused line holds: running jobs go on, none starts, though a slot is free', async () => {

@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { JobOptions } from '../../../server/queue/job.ts';
-import type { QueueLimits } from '../../../server/queue/queue-limits.ts';
+import type { QueueLimits } from '../../../server/queue/limits.ts';
 import { RequestQueue } from '../../../server/queue/request-queue.ts';
 
 export function createQueue(limits: Partial<QueueLimits> = {}): RequestQueue {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { QueueLimits } from '../../../server/queue/queue-limits.ts';
+import type { QueueLimits } from '../../../server/queue/limits.ts';
 import { FairBound } from './fair-bound.ts';
 import { createQueue, turn } from './queue-fixture.ts';
 import { createMember, type Member, type Outcome } from './queue-member.ts';

@@ -1,4 +1,4 @@
-import type { QueueLimits } from '../../../server/queue/queue-limits.ts';
+import type { QueueLimits } from '../../../server/queue/limits.ts';
 
 /** Something that happens to a queue. `pick` says which job, modulo the jobs that it can happen to. */
 export type Step =

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QueueFullError } from '../../../server/queue/queue-errors.ts';
+import { QueueFullError } from '../../../server/queue/errors.ts';
 import { createQueue, Desk, turn } from './queue-fixture.ts';
 
 test('a job that is not ready is passed over, and takes no slot', async () => {

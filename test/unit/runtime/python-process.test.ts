@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import pino from 'pino';
 import { z } from 'zod';
 import { MAX_LINE_CHARACTERS } from '../../../server/limits.ts';
-import { PythonProcess } from '../../../server/runtime/python-process.ts';
+import { PythonProcess } from '../../../server/runtime/process.ts';
 
 /** Any program will do in place of Python. */
 const run = async (script: string) => {

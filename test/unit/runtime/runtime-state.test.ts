@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ReadyLine } from '../../../server/runtime/launcher-line.ts';
-import type { RuntimeConnection } from '../../../server/runtime/runtime-connection.ts';
+import type { RuntimeConnection } from '../../../server/runtime/connection.ts';
+import type { ReadyLine } from '../../../server/runtime/protocol.ts';
 import {
   type AfterExit,
   dueAt,
@@ -12,7 +12,7 @@ import {
   type RuntimeEvent,
   type RuntimePhase,
   type RuntimeState,
-} from '../../../server/runtime/runtime-state.ts';
+} from '../../../server/runtime/state.ts';
 
 const description = {
   model_type: 'qwen2_vl',

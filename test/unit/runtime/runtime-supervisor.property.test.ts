@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import pino from 'pino';
-import type { RuntimeConnection } from '../../../server/runtime/runtime-connection.ts';
-import { RuntimeDiedError, RuntimeFailedError } from '../../../server/runtime/runtime-errors.ts';
-import { RuntimeSupervisor } from '../../../server/runtime/runtime-supervisor.ts';
+import type { RuntimeConnection } from '../../../server/runtime/connection.ts';
+import { RuntimeDiedError, RuntimeFailedError } from '../../../server/runtime/errors.ts';
+import { RuntimeSupervisor } from '../../../server/runtime/supervisor.ts';
+
 import { type StubProcess, StubRuntimes } from '../../support/stub-runtimes.ts';
 import { checkSupervisorSequences } from '../../support/supervisor-sequences.ts';
 

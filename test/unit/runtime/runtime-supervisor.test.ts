@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { mock, type TestContext, test } from 'node:test';
 import pino from 'pino';
-import type { RuntimeConnection } from '../../../server/runtime/runtime-connection.ts';
+import type { RuntimeConnection } from '../../../server/runtime/connection.ts';
 import {
   GenerationFailedError,
   RuntimeDiedError,
@@ -13,12 +13,13 @@ import {
   RuntimeRefusedError,
   RuntimeStoppedError,
   RuntimeWaitError,
-} from '../../../server/runtime/runtime-errors.ts';
-import type { RuntimePhase } from '../../../server/runtime/runtime-state.ts';
+} from '../../../server/runtime/errors.ts';
+import type { RuntimePhase } from '../../../server/runtime/state.ts';
 import {
   RuntimeSupervisor,
   type RuntimeSupervisorOptions,
-} from '../../../server/runtime/runtime-supervisor.ts';
+} from '../../../server/runtime/supervisor.ts';
+
 import { type StubProcess, StubRuntimes } from '../../support/stub-runtimes.ts';
 
 const never = new AbortController().signal;

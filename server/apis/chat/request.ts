@@ -1,0 +1,248 @@
+import { z } from 'zod';
+import { ToolNames } from '../../generation/tools.ts';
+import {
+  MAX_LIST_ITEMS,
+  MAX_MESSAGES,
+  MAX_TOOL_CALLS,
+  MAX_TOOLS,
+  MAX_WORDS,
+} from '../../limits.ts';
+import {
+  customTool,
+  FunctionName,
+  functionTool,
+  type GivenTool,
+  otherTool,
+  type ToolChoice,
+} from '../client-tool.ts';
+import {
+  gateway,
+  ImageText,
+  JsonObject,
+  JsonSchema,
+  noEffect,
+  refused,
+  repeated,
+  runtime,
+} from '../fields.ts';
+import { otherServers, ReasoningEffort, StopSequences } from '../other-servers.ts';
+import { Seed, sampling, TokenLimit } from '../parameters.ts';
+
+/** How closely a picture is read; `low` has it scaled down, as OpenAI does. */
+export const ImageDetail = z.enum(['auto', 'low', 'high', 'original']).nullish();
+
+const TextPart = z.object({ type: z.literal('text'), text: z.string() });
+const RefusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() });
+
+/** Some clients send the URL bare; OpenAI's form is `{ url, detail }`. */
+const ImageUrl = z.union([
+  z.object({ url: ImageText, detail: ImageDetail }),
+  ImageText.transform((url) => ({ url, detail: undefined })),
+]);
+const ImagePart = z.object({ type: z.literal('image_url'), image_url: ImageUrl });
+
+const text = z.union([z.string(), z.array(TextPart).min(1).max(MAX_LIST_ITEMS)]);
+const parts = z.array(z.discriminatedUnion('type', [TextPart, ImagePart])).max(MAX_LIST_ITEMS);
+const textAndImages = z.union([z.string(), parts.min(1)]);
+const name = z.string().nullish();
+
+const InstructionMessage = z.object({ role: z.enum(['system', 'developer']), content: text, name });
+const UserMessage = z.object({ role: z.literal('user'), content: textAndImages, name });
+const toolCall = { id: z.string(), index: repeated };
+const ChatToolCall = z.discriminatedUnion('type', [
+  z.object({
+    ...toolCall,
+    type: z.literal('function'),
+    function: z.object({ name: z.string(), arguments: z.string() }),
+  }),
+  z.object({
+    ...toolCall,
+    type: z.literal('custom'),
+    custom: z.object({ name: z.string(), input: z.string() }),
+  }),
+]);
+/** A call of an earlier answer. */
+export type ChatToolCall = z.infer<typeof ChatToolCall>;
+const AssistantMessage = z.object({
+  role: z.literal('assistant'),
+  content: z
+    .union([
+      z.string(),
+      z.array(z.discriminatedUnion('type', [TextPart, RefusalPart])).max(MAX_LIST_ITEMS),
+    ])
+    .nullish(),
+  refusal: z.string().nullish(),
+  annotations: repeated,
+  reasoning_content: z.string().nullish(),
+  tool_calls: z.array(ChatToolCall).max(MAX_TOOL_CALLS).nullish(),
+  name,
+});
+const ToolMessage = z.object({
+  role: z.literal('tool'),
+  /** A tool may have nothing to say. */
+  content: z.union([z.string(), parts]),
+  tool_call_id: z.string(),
+});
+
+/** One message of the conversation, of the roles of OpenAI's API reference. */
+export const ChatMessage = z.discriminatedUnion('role', [
+  InstructionMessage,
+  UserMessage,
+  AssistantMessage,
+  ToolMessage,
+]);
+export type ChatMessage = z.infer<typeof ChatMessage>;
+
+const ChatTool = z.union([
+  z.object({ type: z.literal('function'), function: z.object(functionTool) }),
+  z.object({ type: z.literal('custom'), custom: z.object(customTool) }),
+  otherTool(['function', 'custom']),
+]);
+
+const Named = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('function'), function: z.object({ name: FunctionName }) }),
+  z.object({ type: z.literal('custom'), custom: z.object({ name: FunctionName }) }),
+]);
+type Named = z.infer<typeof Named>;
+
+/** `tools` and `tool_choice` of chat completions. */
+export const ChatTools = z.array(ChatTool).max(MAX_TOOLS);
+export const ChatToolChoice = z.union([
+  z.enum(['none', 'auto', 'required']),
+  Named,
+  z.object({
+    type: z.literal('allowed_tools'),
+    allowed_tools: z.object({
+      mode: z.enum(['auto', 'required']),
+      tools: z.array(Named).min(1).max(MAX_TOOLS),
+    }),
+  }),
+]);
+
+/** The tools that are offered to the model, without those that the client does not run. */
+export function toChatToolNames(tools: z.infer<typeof ChatTools> | null | undefined) {
+  const given = (tools ?? []).flatMap((tool, index): GivenTool[] => {
+    const param = `tools.${index}`;
+    if (tool === undefined) return [];
+    return tool.type === 'custom'
+      ? [{ type: tool.type, ...tool.custom, param, field: 'custom' }]
+      : [{ type: tool.type, ...tool.function, param, field: 'function.parameters' }];
+  });
+  return new ToolNames(given);
+}
+
+export function toChatChoice(
+  choice: z.infer<typeof ChatToolChoice> | null | undefined,
+): ToolChoice | null | undefined {
+  if (choice == null || typeof choice === 'string') return choice;
+  if (choice.type !== 'allowed_tools') return { mode: 'required', tools: [toNamed(choice)] };
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, tools: tools.map(toNamed) };
+}
+
+function toNamed(named: Named) {
+  return {
+    type: named.type,
+    name: named.type === 'custom' ? named.custom.name : named.function.name,
+  };
+}
+
+const NamedSchema = z.object({
+  name: FunctionName.nullish(),
+  description: z.string().nullish(),
+  schema: JsonSchema,
+  strict: z.boolean().nullish(),
+});
+const ResponseFormat = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text') }),
+  z.object({ type: z.literal('json_object'), schema: JsonSchema.nullish() }),
+  z
+    .object({
+      type: z.literal('json_schema'),
+      json_schema: NamedSchema.nullish(),
+      schema: JsonSchema.nullish(), // llama.cpp's form
+    })
+    .refine(({ json_schema, schema }) => json_schema != null || schema != null, {
+      path: ['json_schema'],
+      error: 'an object with the `schema`',
+    }),
+]);
+
+const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
+const hint = 'the prefix cache needs no hint';
+const local = 'requests stay on this Mac';
+
+/**
+ * The body of `POST /v1/chat/completions`, after OpenAI's API reference; null means not given. The
+ * note of each parameter goes into `docs/openai-compatibility.md`.
+ */
+export const ChatCompletionRequest = z.object({
+  ...otherServers,
+  messages: z.array(ChatMessage).min(1).max(MAX_MESSAGES).meta({
+    effect: 'gateway',
+    note: 'roles `system`, `developer`, `user`, `assistant`, `tool`; images of users and tools; `detail: low` scales a picture down to 512 × 512 at most',
+    test: 'test/contract/messages.test.ts',
+  }),
+  model: gateway(
+    z.string().max(256),
+    'any name: the loaded model answers, and the response repeats the name',
+  ),
+  stream: gateway(z.boolean(), 'not queued', 'test/unit/apis/chat-completion.test.ts'),
+  stream_options: gateway(
+    z.object({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() }),
+    '`include_usage`; streams are not obfuscated, so `include_obfuscation` has no effect',
+  ),
+  max_completion_tokens: gateway(
+    TokenLimit,
+    'the model’s context is always a limit; -1 means no other one',
+  ),
+  max_tokens: gateway(TokenLimit, 'the older name of `max_completion_tokens`'),
+  n: gateway(
+    z.int().min(1).max(128),
+    'generated one after the other, in one slot, each with its own seed',
+  ),
+  seed: gateway(Seed, 'signed, 64 bits; a random one is used if none is given'),
+  stop: gateway(
+    StopSequences,
+    'up to 64; never part of the answer, not even partly',
+    'test/unit/generation/stop-matcher.test.ts',
+  ),
+  ...sampling,
+  logprobs: runtime(z.boolean()),
+  top_logprobs: runtime(z.int().min(0).max(20), 'with `logprobs`'),
+  response_format: gateway(
+    ResponseFormat,
+    '`text`, `json_object` (with `schema` too), `json_schema`; such an answer calls no tools',
+    'test/contract/structured-output.test.ts',
+  ),
+  reasoning_effort: runtime(
+    ReasoningEffort,
+    'for models that think; the response has the reasoning in `reasoning_content`',
+  ),
+  tools: gateway(
+    ChatTools,
+    '`function` and `custom`, which run at the client; the model’s own format is parsed. A custom tool is offered as a function of one text; its grammar holds a call that is forced. Tools of other types are ignored and reported',
+  ),
+  tool_choice: gateway(
+    ChatToolChoice,
+    '`required` and a name force a call, with every model',
+    'test/e2e/forced-call.test.ts',
+  ),
+  parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call'),
+  modalities: gateway(z.array(z.literal('text')).min(1).max(MAX_WORDS), '`["text"]` only'),
+  user: noEffect(z.string(), local),
+  safety_identifier: noEffect(z.string(), local),
+  store: noEffect(z.boolean(), 'nothing is stored'),
+  metadata: noEffect(JsonObject, 'nothing is stored'),
+  service_tier: noEffect(z.string(), 'there is only one tier'),
+  prediction: noEffect(JsonObject, 'a hint to be faster'),
+  prompt_cache_key: noEffect(z.string(), hint),
+  prompt_cache_options: noEffect(JsonObject, hint),
+  prompt_cache_retention: noEffect(z.string(), hint),
+  audio: refused('this server answers in text'),
+  functions: refused('it is deprecated; send `tools`', { unless: isEmpty }),
+  function_call: refused('it is deprecated; send `tool_choice`'),
+  moderation: refused('this server does not moderate content'),
+  web_search_options: refused('this server does not search the web'),
+});
+export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequest>;

@@ -1,0 +1,179 @@
+import type {
+  ResponseCustomToolCallItem,
+  ResponseFunctionToolCall,
+  ResponseOutputItem,
+  ResponseOutputMessage,
+  ResponseOutputText,
+  ResponseReasoningItem,
+} from 'openai/resources/responses/responses';
+import { type MadeToolCall, toArguments, toUsage, type Usage } from '../../generation/answer.ts';
+import type { AnswerHead, FinishedAnswer } from '../dialect.ts';
+import type { ResponsesRequest } from './request.ts';
+import type { ResponseBody } from './store.ts';
+
+type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
+
+/** A response that has only begun: what was asked, and nothing answered yet. */
+export function beginResponse(
+  id: string,
+  head: AnswerHead,
+  request: ResponsesRequest,
+  body: unknown,
+) {
+  return {
+    id,
+    object: 'response',
+    created_at: head.created,
+    completed_at: null,
+    status: 'in_progress',
+    background: false,
+    error: null,
+    incomplete_details: null,
+    instructions: request.instructions ?? null,
+    max_output_tokens:
+      request.max_output_tokens === -1 ? null : (request.max_output_tokens ?? null),
+    max_tool_calls: request.max_tool_calls ?? null,
+    model: head.model,
+    output: [],
+    parallel_tool_calls: request.parallel_tool_calls ?? true,
+    previous_response_id: request.previous_response_id ?? null,
+    reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
+    service_tier: 'default',
+    temperature: request.temperature ?? 0,
+    presence_penalty: 0,
+    frequency_penalty: 0,
+    text: { format: textFormat(request), verbosity: 'medium' },
+    tool_choice: toShownChoice(request, body),
+    tools: toShownTools(request, body),
+    top_logprobs: request.top_logprobs ?? 0,
+    top_p: request.top_p ?? 1,
+    truncation: request.truncation ?? 'disabled',
+    access_programs: null,
+    store: request.store !== false,
+    user: request.user ?? null,
+    safety_identifier: request.safety_identifier ?? null,
+    prompt_cache_key: request.prompt_cache_key ?? null,
+    usage: null,
+    metadata: Object.fromEntries(
+      Object.entries(request.metadata ?? {}).map(([key, value]) => [key, String(value)]),
+    ),
+  } satisfies ResponseBody;
+}
+
+/** The response with what was answered, complete or cut short by its limit of tokens. */
+export function finishResponse(
+  begun: ResponseBody,
+  output: ResponseOutputItem[],
+  { answer }: Pick<FinishedAnswer, 'answer'>,
+): ResponseBody {
+  const isCut = answer.finishReason === 'length';
+  return {
+    ...begun,
+    status: isCut ? 'incomplete' : 'completed',
+    completed_at: isCut ? null : Math.floor(Date.now() / 1000),
+    incomplete_details: isCut ? { reason: 'max_output_tokens' } : null,
+    output,
+    usage: toResponseUsage(toUsage([answer])),
+  };
+}
+
+/** Everything an answer has said, as items in the order of a model's turn. */
+export function toOutput(suffix: string, { answer, collected }: FinishedAnswer) {
+  const { reasoning, content, toolCalls, logprobs } = collected;
+  const status = answer.finishReason === 'length' ? 'incomplete' : 'completed';
+  const output: ResponseOutputItem[] = [];
+  if (reasoning !== '') output.push(reasoningItem(`rs_${suffix}`, reasoning, status));
+  if (content !== '' || toolCalls.length === 0) {
+    output.push(messageItem(`msg_${suffix}`, [textPart(content, logprobs)], status));
+  }
+  for (const [at, call] of toolCalls.entries()) {
+    const prefix = call.type === 'custom' ? 'ctc' : 'fc';
+    output.push(callItem(`${prefix}_${suffix}_${at}`, call, status));
+  }
+  return output;
+}
+
+export function textPart(text: string, logprobs: readonly unknown[]): ResponseOutputText {
+  return { type: 'output_text', text, annotations: [], logprobs: toLogprobs(logprobs) };
+}
+
+export function messageItem(id: string, content: ResponseOutputText[], status: ItemStatus) {
+  return {
+    id,
+    type: 'message',
+    status,
+    role: 'assistant',
+    content,
+  } satisfies ResponseOutputMessage;
+}
+
+export function reasoningItem(id: string, text: string, status: ItemStatus) {
+  const content = text === '' ? [] : [{ type: 'reasoning_text' as const, text }];
+  return { id, type: 'reasoning', summary: [], content, status } satisfies ResponseReasoningItem;
+}
+
+/** A call as the client's tool was sent: by its name and namespace apart, or with one text. */
+export function callItem(id: string, call: MadeToolCall, ended: ItemStatus) {
+  const { id: call_id, type, namespace, name, arguments: text } = call;
+  const isUnfinished = type !== 'custom' && toArguments(text) === undefined;
+  const status = ended === 'completed' && isUnfinished ? 'incomplete' : ended;
+  const called = { id, status, call_id, ...(namespace === undefined ? {} : { namespace }), name };
+  return type === 'custom'
+    ? ({ ...called, type: 'custom_tool_call', input: text } satisfies ResponseCustomToolCallItem)
+    : ({ ...called, type: 'function_call', arguments: text } satisfies ResponseFunctionToolCall);
+}
+
+/** mlx_vlm's logprobs have OpenAI's form (`ChatLogprobContent` in its `schemas.py`). */
+export function toLogprobs(logprobs: readonly unknown[]) {
+  return logprobs as NonNullable<ResponseOutputText['logprobs']>;
+}
+
+function toResponseUsage(usage: Usage) {
+  return {
+    input_tokens: usage.promptTokens,
+    input_tokens_details: { cached_tokens: usage.cachedTokens, cache_write_tokens: 0 },
+    output_tokens: usage.completionTokens,
+    output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+    total_tokens: usage.promptTokens + usage.completionTokens,
+  } satisfies ResponseBody['usage'];
+}
+
+/** The fields as they came, which may have more than is read of them. */
+function asSent(body: unknown) {
+  return body as Pick<ResponseBody, 'tool_choice'> & { tools?: ResponseBody['tools'] | null };
+}
+
+function toShownChoice(
+  { tool_choice: choice }: ResponsesRequest,
+  body: unknown,
+): ResponseBody['tool_choice'] {
+  const sent = asSent(body).tool_choice ?? 'auto';
+  const isAllowed = typeof choice === 'object' && choice?.type === 'allowed_tools';
+  return isAllowed ? Object.assign({}, sent, { mode: choice.mode }) : sent;
+}
+
+/** The tools as they came; of functions also what was left out, as OpenAI has it. */
+function toShownTools({ tools }: ResponsesRequest, body: unknown): ResponseBody['tools'] {
+  const sent = asSent(body).tools ?? [];
+  return sent.map((tool, index) => {
+    const given = tools?.[index];
+    if (given?.type !== 'function') return tool;
+    const { name, description = null, parameters, strict } = given;
+    return {
+      ...tool,
+      type: 'function',
+      name,
+      description,
+      parameters: parameters ?? {},
+      strict: strict ?? false,
+    };
+  });
+}
+
+function textFormat({ text }: ResponsesRequest) {
+  const format = text?.format;
+  if (format == null) return { type: 'text' as const };
+  if (format.type !== 'json_schema') return { type: format.type };
+  const { description = null, strict, ...rest } = format;
+  return { ...rest, description, strict: strict ?? false };
+}

@@ -1,0 +1,150 @@
+import type { Response } from 'openai/resources/responses/responses';
+import { InvalidRequestError } from '../../errors.ts';
+import { LongText } from '../../images/long-text.ts';
+import { BYTES_PER_STORED_VALUE } from '../../limits.ts';
+import type { ConversationItem } from './request.ts';
+
+/** Of an item in a list: a response has lists of its own, though others share its items. */
+const BYTES_PER_REFERENCE = 8;
+
+/**
+ * OpenAI's response object (`output_text` is added by its clients), with the fields that the Open
+ * Responses specification requires and with its nulls.
+ */
+export type ResponseBody = Omit<
+  Response,
+  | 'output_text'
+  | 'usage'
+  | 'user'
+  | 'safety_identifier'
+  | 'prompt_cache_key'
+  | 'text'
+  | 'tool_choice'
+> & {
+  usage: Response['usage'] | null;
+  user: string | null;
+  safety_identifier: string | null;
+  prompt_cache_key: string | null;
+  text: object;
+  tool_choice: string | object;
+  store: boolean;
+  presence_penalty: number;
+  frequency_penalty: number;
+};
+
+export interface StoredResponse {
+  body: ResponseBody;
+  /** The input of this request alone. */
+  input: readonly ConversationItem[];
+  /** The whole conversation so far: inputs and answers, from its first request on. */
+  conversation: readonly ConversationItem[];
+}
+
+/**
+ * Keeps answered responses for `previous_response_id`, `item_reference` and `GET`: in memory, the
+ * oldest dropped first. Nothing is ever written to disk.
+ */
+export class ResponseStore {
+  #maxBytes: number;
+  readonly #stored = new Map<string, StoredResponse & { bytes: number }>();
+  /** Every item that is in use by a stored response; later responses share the earlier ones' items. */
+  readonly #items = new Map<object, { bytes: number; uses: number }>();
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Total size of everything stored, including conversations. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  save(stored: StoredResponse): void {
+    const references = stored.input.length + stored.conversation.length;
+    const bytes = sizeOf(stored.body) + references * BYTES_PER_REFERENCE;
+    const whole = [...itemsOf(stored)].reduce((sum, item) => sum + this.#sizeOfItem(item), bytes);
+    if (whole > this.#maxBytes) return;
+    this.#stored.set(stored.body.id, { ...stored, bytes });
+    this.#bytes += bytes;
+    for (const item of itemsOf(stored)) {
+      const known = this.#items.get(item) ?? { bytes: this.#sizeOfItem(item), uses: 0 };
+      if (known.uses === 0) this.#bytes += known.bytes;
+      known.uses += 1;
+      this.#items.set(item, known);
+    }
+    this.#dropOldest();
+  }
+
+  setMaxBytes(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
+    this.#dropOldest();
+  }
+
+  /** @throws InvalidRequestError with 404, naming `param` if a request's field led here */
+  get(id: string, param: string | null = null): StoredResponse {
+    const stored = this.#stored.get(id);
+    if (stored !== undefined) return stored;
+    throw notFound(`Response with id '${id}' not found: only the latest are kept.`, param);
+  }
+
+  delete(id: string): void {
+    this.get(id);
+    this.#drop(id);
+  }
+
+  /** An item of an answer, by its id. */
+  item(id: string, param: string): ConversationItem {
+    for (const { body, conversation } of this.#stored.values()) {
+      const at = body.output.findIndex((item) => 'id' in item && item.id === id);
+      const item = at === -1 ? undefined : conversation.at(at - body.output.length);
+      if (item !== undefined) return item;
+    }
+    throw notFound(`Item with id '${id}' not found: send the item itself.`, param);
+  }
+
+  #sizeOfItem(item: object): number {
+    return this.#items.get(item)?.bytes ?? sizeOf(item);
+  }
+
+  #dropOldest(): void {
+    for (const id of this.#stored.keys()) {
+      if (this.#bytes <= this.#maxBytes) break;
+      this.#drop(id);
+    }
+  }
+
+  #drop(id: string): void {
+    const stored = this.#stored.get(id);
+    if (stored === undefined) return;
+    this.#stored.delete(id);
+    this.#bytes -= stored.bytes;
+    for (const item of itemsOf(stored)) {
+      const known = this.#items.get(item);
+      if (known === undefined) continue;
+      known.uses -= 1;
+      if (known.uses > 0) continue;
+      this.#items.delete(item);
+      this.#bytes -= known.bytes;
+    }
+  }
+}
+
+function itemsOf({ input, conversation }: StoredResponse): Set<object> {
+  return new Set([...input, ...conversation]);
+}
+
+/** Approximate memory use of a value. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return BYTES_PER_STORED_VALUE + Buffer.byteLength(value);
+  if (value instanceof LongText) return BYTES_PER_STORED_VALUE + value.length;
+  if (typeof value !== 'object' || value === null) return BYTES_PER_STORED_VALUE;
+  return Object.values(value).reduce(
+    (sum: number, inner) => sum + sizeOf(inner),
+    BYTES_PER_STORED_VALUE,
+  );
+}
+
+function notFound(message: string, param: string | null): InvalidRequestError {
+  return new InvalidRequestError(message, { status: 404, code: 'not_found', param });
+}

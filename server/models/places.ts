@@ -1,0 +1,183 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { HUB_NAME } from './names.ts';
+
+/** A folder that may be a model's, and where it was found, as a person says it. */
+export interface Candidate {
+  /** What `modelPath` would be: the folder, or the id of one in the Hugging Face cache. */
+  path: string;
+  name: string;
+  place: string;
+}
+
+/** A folder to look in, as a person says it. */
+export interface Place {
+  name: string;
+  folder: string;
+}
+
+/** Folders below a place: `owner/name`. */
+const DEPTH = 2;
+
+/** Where huggingface_hub keeps what it downloads. Source: huggingface_hub/constants.py. */
+export function hubCache(env: NodeJS.ProcessEnv = process.env, home = homedir()): string {
+  const given = (name: string) => {
+    const path = env[name];
+    return path === undefined ? undefined : expandPath(path, env, home);
+  };
+  const xdg = given('XDG_CACHE_HOME') ?? join(home, '.cache');
+  const huggingFace = given('HF_HOME') ?? join(xdg, 'huggingface');
+  return given('HF_HUB_CACHE') ?? given('HUGGINGFACE_HUB_CACHE') ?? join(huggingFace, 'hub');
+}
+
+/** The folders to search besides the Hugging Face cache: those of other apps, and `more`. */
+export async function listPlaces(
+  more: readonly Place[],
+  env: NodeJS.ProcessEnv = process.env,
+  home = homedir(),
+): Promise<Place[]> {
+  const [lmStudio, omlx] = await Promise.all([lmStudioFolders(home), omlxFolders(env, home)]);
+  return [
+    ...lmStudio.map((folder) => ({ name: 'LM Studio', folder })),
+    ...omlx.map((folder) => ({ name: 'omlx', folder })),
+    ...more,
+  ];
+}
+
+/** What may be models in the places that other apps use, and in more. */
+export async function listCandidates(
+  more: readonly Place[],
+  env: NodeJS.ProcessEnv = process.env,
+  home = homedir(),
+): Promise<Candidate[]> {
+  const places = await listPlaces(more, env, home);
+  const listed = await Promise.all([
+    listCached(hubCache(env, home)),
+    ...places.map((place) => listOwned(place)),
+  ]);
+  const byPath = new Map(listed.flat().map((candidate) => [candidate.path, candidate]));
+  return [...byPath.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+async function listCached(cache: string): Promise<Candidate[]> {
+  const models = await listCachedModels(cache);
+  return models
+    .filter(({ id }) => HUB_NAME.test(id)) // one without an owner cannot be chosen by its id
+    .map(({ id }) => ({ path: id, name: id, place: 'Hugging Face cache' }));
+}
+
+/** A model in a Hugging Face cache: its id, and the folder of its current files. */
+export interface CachedModel {
+  id: string;
+  folder: string;
+}
+
+/**
+ * The complete models of a Hugging Face cache, none if the folder is not one. huggingface_hub's layout
+ * is `models--owner--name/{refs,snapshots}`; it writes `refs/main` when the download has ended.
+ */
+export async function listCachedModels(cache: string): Promise<CachedModel[]> {
+  const repositories = (await namesIn(cache)).filter((entry) => entry.startsWith('models--'));
+  const models = repositories.map(async (entry) => {
+    const ref = await readFile(join(cache, entry, 'refs', 'main'), 'utf8').catch(() => undefined);
+    if (ref === undefined) return [];
+    const id = entry.slice('models--'.length).replace('--', '/');
+    return [{ id, folder: join(cache, entry, 'snapshots', ref.trim()) }];
+  });
+  return (await Promise.all(models)).flat();
+}
+
+/**
+ * The folder itself, models side by side in it, or `owner/name`. Broken ones too: a person is told
+ * what is wrong with them.
+ */
+async function listOwned(
+  { name: place, folder }: Place,
+  within: readonly string[] = [],
+): Promise<Candidate[]> {
+  const path = join(folder, ...within);
+  const names = await namesIn(path);
+  const itself = [{ path, name: within.join('/') || basename(folder), place }];
+  if (names.some((each) => each === 'config.json' || each.endsWith('.safetensors'))) return itself;
+  const deeper = within.length < DEPTH ? names : [];
+  const listed = deeper.map((each) => listOwned({ name: place, folder }, [...within, each]));
+  const found = (await Promise.all(listed)).flat();
+  // A loose GGUF file beside models hides none of them.
+  return found.length === 0 && names.some((each) => each.endsWith('.gguf')) ? itself : found;
+}
+
+/** Without dot files, which macOS writes on exFAT and SMB disks; empty if it cannot be read. */
+async function namesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => !name.startsWith('.'));
+}
+
+const LmStudioSettings = z.object({ downloadsFolder: z.string().min(1) });
+const OmlxSettings = z.object({
+  model: z.object({
+    model_dirs: z.array(z.string()).default([]),
+    model_dir: z.string().nullish(),
+  }),
+});
+
+/**
+ * Where LM Studio keeps its models: where its settings say, else where it does by itself.
+ * `~/.lmstudio-home-pointer` names its folder when that was moved.
+ */
+export async function lmStudioFolders(home: string): Promise<string[]> {
+  const own = (await readLine(join(home, '.lmstudio-home-pointer'))) ?? join(home, '.lmstudio');
+  const settings = await Promise.all(
+    [own, join(home, 'Library', 'Application Support', 'LM Studio')].map((folder) =>
+      readSettings(join(folder, 'settings.json'), LmStudioSettings),
+    ),
+  );
+  const chosen = settings.flatMap((each) => each?.downloadsFolder ?? []);
+  return [...chosen, join(own, 'models'), join(home, '.cache', 'lm-studio', 'models')];
+}
+
+/**
+ * Where omlx keeps its models: where its environment or its settings say, else where it does by
+ * itself. Source: omlx/settings.py (`resolve_default_base_path`, `get_model_dirs`).
+ */
+export async function omlxFolders(env: NodeJS.ProcessEnv, home: string): Promise<string[]> {
+  const inHome = (path: string) => expandPath(path, env, home);
+  const moved = join(home, 'Library', 'Application Support', 'oMLX', 'base-path');
+  const base = inHome(env['OMLX_BASE_PATH'] || (await readLine(moved)) || '~/.omlx');
+  const given = env['OMLX_MODEL_DIR']?.split(',').filter((path) => path.trim() !== '') ?? [];
+  if (given.length > 0) return given.map(inHome);
+  const { model } = (await readSettings(join(base, 'settings.json'), OmlxSettings)) ?? {};
+  if (model !== undefined && model.model_dirs.length > 0) return model.model_dirs.map(inHome);
+  return [model?.model_dir ? inHome(model.model_dir) : join(base, 'models')];
+}
+
+/** Undefined when there is none, or it is not ours to understand. */
+async function readSettings<Settings>(
+  file: string,
+  schema: z.ZodType<Settings>,
+): Promise<Settings | undefined> {
+  try {
+    return schema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined when there is no such file, or nothing in it. */
+async function readLine(file: string): Promise<string | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.trim() || undefined;
+}
+
+/** A path as a shell, and huggingface_hub, read it: `~` is the home folder, `$NAME` a variable. */
+export function expandPath(
+  path: string,
+  env: NodeJS.ProcessEnv = process.env,
+  home = homedir(),
+): string {
+  return path
+    .trim()
+    .replace(/^~(?=\/|$)/, () => home)
+    .replace(/\$(\w+)|\$\{(\w+)\}/g, (all, name, braced) => env[name ?? braced] ?? all);
+}

@@ -1,0 +1,103 @@
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { RuntimeFailedError } from '../runtime/errors.ts';
+import { PythonProcess, type RuntimeCommand } from '../runtime/process.ts';
+import { FatalLine } from '../runtime/protocol.ts';
+
+const Bytes = z.number().min(0);
+
+/** What a model is, read from its folder. What could not be read is null. */
+export const ModelLine = z.object({
+  event: z.literal('model'),
+  /** As it was asked about. */
+  model: z.string(),
+  /** Its folder. */
+  path: z.string(),
+  bytes: Bytes,
+  weights_bytes: Bytes,
+  /** Of one request that runs, beside the weights. */
+  request_bytes: Bytes.nullable(),
+  model_type: z.string().nullable(),
+  quantization: z.string().nullable(),
+  sees_pictures: z.boolean().nullable(),
+  problem: FatalLine.omit({ event: true }).nullable(),
+});
+export type ModelLine = z.infer<typeof ModelLine>;
+
+/** What this machine has for models. */
+export const MachineLine = z.object({
+  event: z.literal('machine'),
+  memory_bytes: Bytes,
+  tokens_per_request: z.int(),
+});
+export type MachineLine = z.infer<typeof MachineLine>;
+
+/** One line of the stdout of `resources/runtime/models`: its whole protocol. */
+export const ModelsLine = z.discriminatedUnion('event', [
+  MachineLine,
+  ModelLine,
+  z.object({ event: z.literal('planned'), total_bytes: Bytes, done_bytes: Bytes }),
+  z.object({ event: z.literal('progress'), total_bytes: Bytes, done_bytes: Bytes }),
+  z.object({
+    event: z.literal('waiting'),
+    seconds: z.number(),
+    reason: z.enum(['network', 'rate_limited']),
+  }),
+  z.object({ event: z.literal('verifying'), file: z.string() }),
+  z.object({ event: z.literal('fetched'), path: z.string() }),
+  z.object({ event: z.literal('discarded') }),
+  FatalLine,
+]);
+export type ModelsLine = z.infer<typeof ModelsLine>;
+
+export interface ModelsTask {
+  task: 'inspect' | 'fetch' | 'discard';
+  /** Sent on its stdin, where nobody else can read a token. */
+  request: Readonly<Record<string, unknown>>;
+  signal?: AbortSignal | undefined;
+  env?: Readonly<Record<string, string>> | undefined;
+  onLine: (line: ModelsLine) => void;
+}
+
+/** `resources/runtime/models`, the program that judges models and downloads them. */
+export class ModelsProgram {
+  readonly #command: RuntimeCommand;
+  readonly #log: Logger;
+
+  constructor(command: RuntimeCommand, log: Logger) {
+    this.#command = command;
+    this.#log = log;
+  }
+
+  /**
+   * Has it do one thing, in a process of its own.
+   * @throws RuntimeFailedError with its reason, or the signal's reason once the process is gone
+   */
+  async run({ task, request, signal, env, onLine }: ModelsTask): Promise<void> {
+    signal?.throwIfAborted();
+    const { python, args } = this.#command;
+    let fatal: Extract<ModelsLine, { event: 'fatal' }> | undefined;
+    const child = new PythonProcess({
+      command: { python, args: [...args, task], env: { ...this.#command.env, ...env } },
+      schema: ModelsLine,
+      log: this.#log,
+      onLine: (line) => {
+        if (line.event === 'fatal') fatal = line;
+        else onLine(line);
+      },
+    });
+    const stop = () => child.stop();
+    signal?.addEventListener('abort', stop);
+    child.write(JSON.stringify(request));
+    const { exitCode, signal: killedBy, shortMessage } = await child.ended;
+    signal?.removeEventListener('abort', stop);
+    if (fatal !== undefined) throw new RuntimeFailedError(fatal);
+    if (exitCode === 0) return;
+    signal?.throwIfAborted();
+    throw new RuntimeFailedError({
+      reason: 'ended',
+      message: `Its process ended early (${killedBy ?? shortMessage ?? `exit code ${exitCode}`}).`,
+      remedy: 'Try again; nothing that was done is lost.',
+    });
+  }
+}

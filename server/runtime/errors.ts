@@ -1,0 +1,88 @@
+import type { FatalLine } from './protocol.ts';
+
+/** The runtime is unavailable until the user acts; says why and what to do. */
+export class RuntimeFailedError extends Error {
+  override name = 'RuntimeFailedError';
+  readonly reason: string;
+  /** The message without the remedy. */
+  readonly problem: string;
+  readonly remedy: string;
+
+  constructor({ reason, message, remedy }: Omit<FatalLine, 'event'>) {
+    super(`${message} ${remedy}`.trim());
+    this.reason = reason;
+    this.problem = message;
+    this.remedy = remedy;
+  }
+}
+
+/** The runtime is stopping or has been stopped. */
+export class RuntimeStoppedError extends Error {
+  override name = 'RuntimeStoppedError';
+
+  constructor() {
+    super('The model runtime has been stopped.');
+  }
+}
+
+/** The runtime did not become ready within `waitedMs`, the longest that the request may wait. */
+export class RuntimeWaitError extends Error {
+  override name = 'RuntimeWaitError';
+
+  constructor(waitedMs: number) {
+    super(
+      `The model was not ready within ${waitedMs / 1000} s. See /health for what it is doing; ` +
+        'raise --queue-timeout to wait longer.',
+    );
+  }
+}
+
+/** The runtime was stopped, to change or unload the model, before the work was complete. */
+export class RuntimeDrainedError extends Error {
+  override name = 'RuntimeDrainedError';
+
+  constructor(drainTimeoutMs: number) {
+    super(
+      `The answer was still incomplete ${drainTimeoutMs / 1000} s after the model was changed, ` +
+        'unloaded or restarted. Try again, or raise --drain-timeout to allow answers more time.',
+    );
+  }
+}
+
+/** The runtime process exited while it was handling the request. */
+export class RuntimeDiedError extends Error {
+  override name = 'RuntimeDiedError';
+}
+
+/** The runtime answered the request with an HTTP error. */
+export class RuntimeRefusedError extends Error {
+  override name = 'RuntimeRefusedError';
+  readonly status: number;
+  /** The launcher's own name for the reason; mlx_vlm gives none. */
+  readonly code: string | undefined;
+
+  constructor(status: number, message: string, code?: string) {
+    super(withoutPayloads(message));
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * Generation failed mid-stream. mlx_vlm ends every request of a batch when one of them fails
+ * (`generation.py`, `_run_impl`): `shared` says whether others were running.
+ */
+export class GenerationFailedError extends Error {
+  override name = 'GenerationFailedError';
+  readonly shared: boolean;
+
+  constructor(message: string, shared: boolean) {
+    super(withoutPayloads(message));
+    this.shared = shared;
+  }
+}
+
+/** mlx_vlm repeats whole data URLs in its errors; ours must not contain images. */
+function withoutPayloads(message: string): string {
+  return message.replace(/data:[\w/+.-]*;base64,[\w+/=%-]*/g, 'data:…');
+}

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChatCompletionRequest } from '../../../server/apis/chat/request.ts';
+import { toInvalidRequest } from '../../../server/apis/parse-body.ts';
+import { InvalidRequestError } from '../../../server/errors.ts';
+
+const messages = [{ role: 'user', content: 'Hello' }];
+
+/** An object within an object, so many levels deep. */
+function nested(levels: number): object {
+  return levels === 0 ? {} : { a: nested(levels - 1) };
+}
+
+function problemWith(body: unknown) {
+  const { error } = ChatCompletionRequest.safeParse(body);
+  if (error === undefined) throw new TypeError('The body is valid.');
+  const { message, param, status, type } = toInvalidRequest(error, body);
+  assert.deepEqual({ status, type }, { status: 400, type: 'invalid_request_error' });
+  return { message, param };
+}
+
+const cases: [string, unknown, { message: string; param: string | null }][] = [
+  [
+    'a body that is no object',
+    [],
+    { message: 'Expected the body to be an object, got an empty array.', param: null },
+  ],
+  [
+    'no messages',
+    {},
+    { message: 'Expected `messages` to be an array, got nothing.', param: 'messages' },
+  ],
+  [
+    'an empty conversation',
+    { messages: [] },
+    {
+      message: 'Expected `messages` to be an array of at least 1 item, got an empty array.',
+      param: 'messages',
+    },
+  ],
+  [
+    'a number out of range',
+    { messages, max_tokens: 0 },
+    { message: 'Expected `max_tokens` to be at least 1, got 0.', param: 'max_tokens' },
+  ],
+  [
+    'a fraction for an integer',
+    { messages, seed: 1.5 },
+    { message: 'Expected `seed` to be a signed 64-bit integer, got 1.5.', param: 'seed' },
+  ],
+  [
+    'a text for a number',
+    { messages, temperature: 'hot' },
+    { message: 'Expected `temperature` to be a number, got "hot".', param: 'temperature' },
+  ],
+  [
+    'a list that is too long',
+    { messages, stop: Array(65).fill('a') },
+    {
+      message:
+        'Expected `stop` to be a string or an array of at most 64 items, got an array of 65 items.',
+      param: 'stop',
+    },
+  ],
+  [
+    'a list that is too long by itself',
+    { messages, resize_shape: [1, 2, 3] },
+    {
+      message:
+        'Expected `resize_shape` to be an array of at most 2 items, got an array of 3 items.',
+      param: 'resize_shape',
+    },
+  ],
+  [
+    'a list for a text',
+    { messages, user: ['me'] },
+    { message: 'Expected `user` to be a string, got an array of 1 item.', param: 'user' },
+  ],
+  [
+    'a text that is too long',
+    { messages, model: 'm'.repeat(257) },
+    {
+      message:
+        'Expected `model` to be a string of at most 256 characters, got a string of 257 characters.',
+      param: 'model',
+    },
+  ],
+  [
+    'an empty text',
+    { messages, thinking_start_token: '' },
+    {
+      message:
+        'Expected `thinking_start_token` to be a string of at least 1 character, got an empty string.',
+      param: 'thinking_start_token',
+    },
+  ],
+  [
+    'an object with too many fields',
+    { messages, metadata: Object.fromEntries(Array.from({ length: 5001 }, (_, at) => [at, ''])) },
+    {
+      message:
+        'Expected `metadata` to be an object of at most 5000 fields, got an object of 5001 fields.',
+      param: 'metadata',
+    },
+  ],
+  [
+    'a schema that is too deep',
+    { messages, json_schema: nested(65) },
+    {
+      message:
+        'Expected `json_schema` to be a schema of at most 20000 values and 64 levels, got 66 values and 65 levels.',
+      param: 'json_schema',
+    },
+  ],
+  [
+    'choices that are too long together',
+    { messages, guided_choice: ['a'.repeat(30_000), 'b'.repeat(30_000)] },
+    {
+      message:
+        'Expected `guided_choice` to be choices of at most 50000 characters, got 60000 characters in 2 items.',
+      param: 'guided_choice',
+    },
+  ],
+  [
+    'a part of an unknown type',
+    { messages: [{ role: 'user', content: [{ type: 'video' }] }] },
+    {
+      message:
+        'Expected `messages.0.content.0.type` to be one of "text", "image_url", got "video".',
+      param: 'messages.0.content.0.type',
+    },
+  ],
+  [
+    'an image part without a URL',
+    { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] },
+    {
+      message: 'Expected `messages.0.content.0.image_url.url` to be a string, got nothing.',
+      param: 'messages.0.content.0.image_url.url',
+    },
+  ],
+  [
+    'an unknown role',
+    { messages: [{ role: 'robot', content: 'Hello' }] },
+    {
+      message:
+        'Expected `messages.0.role` to be one of "system", "developer", "user", "assistant", "tool", got "robot".',
+      param: 'messages.0.role',
+    },
+  ],
+  [
+    'content of the wrong kind',
+    { messages: [{ role: 'user', content: 5 }] },
+    {
+      message: 'Expected `messages.0.content` to be a string or an array, got 5.',
+      param: 'messages.0.content',
+    },
+  ],
+  [
+    'a parameter that cannot be had here',
+    { messages, audio: { voice: 'alloy' } },
+    {
+      message: 'Expected `audio` to be left out: this server answers in text, got an object.',
+      param: 'audio',
+    },
+  ],
+];
+
+for (const [what, body, expected] of cases) {
+  test(`${what} is refused by name, with the remedy`, () => {
+    assert.deepEqual(problemWith(body), expected);
+  });
+}
+
+test('a long value is not repeated in an error', () => {
+  const { message } = problemWith({ messages: 'x'.repeat(5000) });
+  assert.equal(message, 'Expected `messages` to be an array, got a string of 5000 characters.');
+});
+
+test('a field whose name is as long as the request is not sent back as a whole', () => {
+  const name = `${'🦜'.repeat(1e6)}end`;
+  const { message, param } = new InvalidRequestError(`Unrecognized: ${name}`, { param: name });
+  for (const text of [message, param ?? '']) {
+    assert.ok(text.length < 2100 && text.endsWith('end') && text.isWellFormed());
+  }
+});
