@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Bundle } from './bundle.ts';
 
 /** Folders of resources/runtime. */
-export const PROGRAMS = ['launcher', 'models', 'doctor'];
+export const PROGRAMS = ['launcher', 'hub', 'doctor', 'shared'];
 
 /** Our own part of the runtime. */
 export async function copyPrograms({ root, folder }: Bundle): Promise<void> {

@@ -184,7 +184,7 @@ function toFailure(error: unknown): Pick<Download, 'phase' | 'problem'> {
   return { phase: 'failed', problem: { reason, message: problem, remedy } };
 }
 
-/** What `resources/runtime/models/download.py` keeps beside the files that have come. */
+/** What `resources/runtime/hub/download.py` keeps beside the files that have come. */
 const Marker = z.object({ id: z.string(), total_bytes: z.number().min(0) });
 const FOLDER = 'sightglass-download';
 

@@ -32,7 +32,7 @@ export const MachineLine = z.object({
 });
 export type MachineLine = z.infer<typeof MachineLine>;
 
-/** One line of the stdout of `resources/runtime/models`: its whole protocol. */
+/** One line of the stdout of `resources/runtime/hub`: its whole protocol. */
 export const ModelsLine = z.discriminatedUnion('event', [
   MachineLine,
   ModelLine,
@@ -59,7 +59,7 @@ export interface ModelsTask {
   onLine: (line: ModelsLine) => void;
 }
 
-/** `resources/runtime/models`, the program that judges models and downloads them. */
+/** `resources/runtime/hub`, the program that judges models and downloads them. */
 export class ModelsProgram {
   readonly #command: RuntimeCommand;
   readonly #log: Logger;

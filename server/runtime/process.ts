@@ -216,7 +216,7 @@ function describeEnd({ signal, exitCode }: PythonEnd): string {
  */
 export function createRuntimeCommand(
   resources: URL,
-  program: 'launcher' | 'models' | 'doctor' = 'launcher',
+  program: 'launcher' | 'hub' | 'doctor' = 'launcher',
 ): RuntimeCommand {
   const [bundled, made, script] = [
     'runtime/python/bin/python3',
@@ -228,5 +228,5 @@ export function createRuntimeCommand(
 
 /** The same for the program that judges and downloads models. */
 export function createModelsCommand(resources: URL): RuntimeCommand {
-  return createRuntimeCommand(resources, 'models');
+  return createRuntimeCommand(resources, 'hub');
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 RUNTIME = Path(__file__).parents[2] / "resources/runtime"
-sys.path[:0] = [str(RUNTIME / "launcher"), str(RUNTIME / "models")]
+sys.path.insert(0, str(RUNTIME))
 
 from runtime_process import RuntimeProcess  # noqa: E402
 

@@ -78,8 +78,8 @@ def patch(scripts: Path) -> None:
 def main() -> None:
     scripts, launcher = Path(sys.argv[1]), sys.argv[2]
     sys.argv[:] = sys.argv[2:]
-    sys.path.insert(0, launcher)
-    from settings import set_environment
+    sys.path.insert(0, str(Path(launcher).parent))
+    from shared.settings import set_environment
 
     set_environment()  # before the first import of mlx_vlm
     patch(scripts)

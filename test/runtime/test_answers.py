@@ -4,12 +4,12 @@ token and with ten kinds of mistake. mlx_vlm's own chat endpoint runs, without a
 import json
 import re
 
-import answer_reader
 import pytest
-from lines import FatalError
 from mlx_vlm.server import openai
 
 from call_formats import FORMATS, MISTAKES, NOW, ROME, THOUGHTS, WEATHER, CallFormat
+from launcher import answer_reader
+from shared.lines import FatalError
 from written_answers import Answer, Endpoint
 
 LONG = "Line with 'quotes', commas, [brackets] and {braces}.\n" * 20

@@ -4,13 +4,13 @@ the demo model's tokenizer, no weights."""
 import json
 from types import SimpleNamespace
 
-import chat_template
 import pytest
-from chat_template import facts_of, render
 from fastapi import HTTPException
 from mlx_vlm.server.runtime import runtime
 from transformers import PreTrainedTokenizerFast
 
+from launcher import chat_template
+from launcher.chat_template import facts_of, render
 from runtime_process import DEMO
 
 CONTENT = (

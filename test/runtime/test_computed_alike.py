@@ -3,15 +3,13 @@
 import itertools
 from types import SimpleNamespace
 
-import deepstack
 import numpy as np
-import prefill_padding
-import prefix_cache
 import pytest
 from mlx_vlm import apc, apc_adapters
 from mlx_vlm.generate import ar
 from mlx_vlm.utils import StoppingCriteria
 
+from launcher import deepstack, prefill_padding, prefix_cache
 from tiny_models import ALL_CONFIGS, make_model, make_prompt
 
 IN_ONE_PIECE = 512

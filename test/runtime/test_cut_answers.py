@@ -3,9 +3,10 @@
 from queue import Queue
 
 import pytest
-import upstream
 from mlx_vlm.server.generation import StreamingToken, _TokenIterator
-from requests_in_flight import Call
+
+from launcher import upstream
+from launcher.requests_in_flight import Call
 
 
 def said(token: StreamingToken | None, call: Call | None) -> list[str]:

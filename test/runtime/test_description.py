@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from description import describe
+
+from shared.description import describe
 
 TOOLS = "{% if tools %}{{ tools | tojson }}{% endif %}{{ messages }}"
 QWEN3_VL_THINKING = "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"

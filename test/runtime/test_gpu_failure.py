@@ -1,6 +1,6 @@
 import pytest
-from gpu_failure import exit_if_gpu_failed
 
+from launcher.gpu_failure import exit_if_gpu_failed
 from runtime_process import LAUNCHER
 
 OUT_OF_MEMORY = "[METAL] Command buffer execution failed: Insufficient Memory (00000008)"
@@ -11,8 +11,8 @@ IN_A_PICTURE = "generation.ResponseGenerator._gpu_embed"
 
 FAIL_IN = """
 import sys
-sys.path.insert(0, {launcher!r})
-from settings import set_environment
+sys.path.insert(0, {runtime!r})
+from shared.settings import set_environment
 set_environment()
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation
@@ -27,7 +27,7 @@ def fail(*args, **kwargs):
 @pytest.fixture
 def start_failing(start):
     def start_one(place: str, message: str):
-        first = FAIL_IN.format(launcher=str(LAUNCHER), place=place, message=message)
+        first = FAIL_IN.format(runtime=str(LAUNCHER.parent), place=place, message=message)
         process = start(first=first)
         process.wait_ready()
         return process

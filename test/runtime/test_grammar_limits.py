@@ -7,8 +7,9 @@ from pathlib import Path
 import llguidance
 import llguidance.hf
 import pytest
-from structured_output import compiled
 from transformers import AutoTokenizer
+
+from launcher.structured_output import compiled
 
 DEMO = Path(__file__).parents[2] / "resources/models/demo"
 

@@ -4,15 +4,15 @@ import socket
 import ssl
 from types import SimpleNamespace
 
-import download
 import httpx2
-import hub_errors
 import pytest
-from hub_file import HubFile
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
-from lines import FatalError
+
+from hub import download, hub_errors
+from hub.hub_file import HubFile
+from shared.lines import FatalError
 
 SHA = "a" * 40
 

@@ -9,10 +9,10 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 
 import pytest
-from left_out import LEFT_OUT
 from packaging.requirements import Requirement
 
 from runtime_process import DEMO, ENDLESS, PYTHON, ROOT
+from shared.left_out import LEFT_OUT
 from tiny_models import FOLDERS, write_folder
 
 RUNTIME = ROOT / "resources/runtime"
@@ -112,7 +112,7 @@ def test_a_model_that_needs_one_is_refused_with_the_package_and_a_remedy(start, 
 
 
 def test_the_list_of_models_reports_it_too(janus):
-    from inspection import inspect
+    from hub.inspection import inspect
 
     problem = inspect(str(janus)).problem
     assert problem["message"] == (
@@ -122,7 +122,7 @@ def test_the_list_of_models_reports_it_too(janus):
 
 
 def test_an_unlisted_missing_package_is_named_too():
-    from model import to_fatal
+    from launcher.model import to_fatal
 
     fatal = to_fatal("some/model", ModuleNotFoundError("No module named 'torch'", name="torch"))
     assert fatal.message.startswith("some/model needs the Python package torch,")

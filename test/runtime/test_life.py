@@ -8,9 +8,9 @@ import sys
 import time
 
 import pytest
-from model_folder import weights_bytes
 
 from runtime_process import DEADLINE_SECONDS, DEMO, ENDLESS, LAUNCHER, command
+from shared.model_folder import weights_bytes
 
 PARENT = """
 import subprocess, sys
@@ -191,14 +191,16 @@ def test_leaves_ctrl_c_to_its_parent(start):
 
 
 def test_writes_no_bytecode_when_its_parent_asks_so(tmp_path):
-    copy = shutil.copytree(LAUNCHER, tmp_path / "launcher", ignore=lambda *_: ["__pycache__"])
+    for folder in ("launcher", "shared"):
+        source = LAUNCHER.parent / folder
+        shutil.copytree(source, tmp_path / folder, ignore=lambda *_: ["__pycache__"])
     arguments = ["--socket", str(tmp_path / "s"), "--model", str(tmp_path / "nowhere")]
     subprocess.run(
-        [sys.executable, "-I", str(copy), *arguments],
+        [sys.executable, "-I", str(tmp_path / "launcher"), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     # Python writes that of __main__ before __main__ can say no; `-B` prevents it too.
-    written = [file.name.split(".")[0] for file in copy.glob("__pycache__/*")]
+    written = [file.name.split(".")[0] for file in tmp_path.glob("*/__pycache__/*")]
     assert written in ([], ["__main__"])

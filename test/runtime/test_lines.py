@@ -1,7 +1,7 @@
 import logging
 import sys
 
-from lines import OneLine, redact
+from shared.lines import OneLine, redact
 
 
 def record(message: str, *args: object, exc_info=None) -> logging.LogRecord:

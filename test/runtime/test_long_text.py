@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from model import least_tokens, refuse_long_text
 from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer
+
+from launcher.model import least_tokens, refuse_long_text
 
 DEMO = Path(__file__).parents[2] / "resources/models/demo"
 tokenizer = AutoTokenizer.from_pretrained(DEMO)

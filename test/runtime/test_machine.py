@@ -2,7 +2,8 @@ import os
 import threading
 
 import pytest
-from machine import keep_socket, python_problem
+
+from shared.machine import keep_socket, python_problem
 
 
 def reason(system, machine, apple_silicon, version=(3, 11)):

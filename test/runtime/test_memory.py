@@ -1,5 +1,6 @@
 import mlx.core as mx
-from memory import MemoryTeller, memory_bytes
+
+from launcher.memory import MemoryTeller, memory_bytes
 
 
 def take(megabytes: int) -> mx.array:

@@ -1,7 +1,8 @@
 import httpx2
 import pytest
-from hub_file import GIVE_UP_SECONDS, LONGEST_WAIT_SECONDS, Ears, patiently
 from huggingface_hub.errors import HfHubHTTPError
+
+from hub.hub_file import GIVE_UP_SECONDS, LONGEST_WAIT_SECONDS, Ears, patiently
 
 
 class Network:

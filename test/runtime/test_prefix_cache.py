@@ -2,10 +2,11 @@
 
 import mlx.core as mx
 import numpy as np
-import prefix_cache
 import pytest
 from mlx_vlm import apc, apc_adapters
 from mlx_vlm.server import generation
+
+from launcher import prefix_cache
 
 
 @pytest.fixture(autouse=True)

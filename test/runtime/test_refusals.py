@@ -105,8 +105,8 @@ def larger_than_memory(model):
     ids=lambda value: value.__name__ if callable(value) else None,
 )
 def test_a_damaged_model_folder_is_refused_with_the_reason(model, damage, reason, words):
-    from lines import FatalError
-    from model_folder import check_model_folder
+    from shared.lines import FatalError
+    from shared.model_folder import check_model_folder
 
     damage(model)
     with pytest.raises(FatalError) as caught:
@@ -135,8 +135,8 @@ LOADABLE = [
 
 @pytest.mark.parametrize("config", QUANTIZED_ELSEWHERE)
 def test_weights_quantized_for_pytorch_are_refused_by_name(config):
-    from lines import FatalError
-    from model_folder import check_quantization
+    from shared.lines import FatalError
+    from shared.model_folder import check_quantization
 
     with pytest.raises(FatalError, match="quantized with") as caught:
         check_quantization(config)
@@ -145,7 +145,7 @@ def test_weights_quantized_for_pytorch_are_refused_by_name(config):
 
 @pytest.mark.parametrize("config", LOADABLE)
 def test_weights_that_mlx_vlm_converts_are_accepted(config):
-    from model_folder import check_quantization
+    from shared.model_folder import check_quantization
 
     check_quantization(config)
 
@@ -164,7 +164,7 @@ def apple_double(model):
 
 @pytest.mark.parametrize("change", [stale_index, apple_double])
 def test_what_mlx_vlm_loads_is_accepted(model, change):
-    from model_folder import check_model_folder, weights_bytes
+    from shared.model_folder import check_model_folder, weights_bytes
 
     before = weights_bytes(model)
     change(model)
@@ -174,8 +174,8 @@ def test_what_mlx_vlm_loads_is_accepted(model, change):
 
 @pytest.mark.parametrize("index", [None, "model-00001-of-00009.safetensors"])
 def test_a_missing_shard_is_found_by_the_names_when_the_index_is_stale(model, index):
-    from lines import FatalError
-    from model_folder import check_model_folder
+    from shared.lines import FatalError
+    from shared.model_folder import check_model_folder
 
     (model / "model.safetensors").rename(model / "model-00001-of-00003.safetensors")
     if index is not None:
@@ -200,7 +200,7 @@ def test_an_id_that_was_not_downloaded_is_told_with_the_command_that_does_it(sta
 
 @pytest.mark.parametrize("ref", ["main", "v1.0", "refs/pr/1"])
 def test_a_model_downloaded_by_a_tag_or_branch_is_found(monkeypatch, tmp_path, ref):
-    import hub_cache
+    from shared import hub_cache
 
     commit = "0123456789" * 4
     repository = tmp_path / "models--acme--demo"

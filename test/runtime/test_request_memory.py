@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from request_memory import request_bytes
+
+from hub.request_memory import request_bytes
 
 TOKENS = 8192
 QWEN = {"num_hidden_layers": 28, "num_attention_heads": 12, "hidden_size": 1536}

@@ -4,9 +4,9 @@ import logging
 import sys
 
 import pytest
-from request_mistakes import RefusedError, demote
 
 from runtime_process import question
+from shared.request_mistakes import RefusedError, demote
 
 UNREADABLE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
 

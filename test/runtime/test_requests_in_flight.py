@@ -1,7 +1,8 @@
 import asyncio
 
 import pytest
-from requests_in_flight import (
+
+from launcher.requests_in_flight import (
     KEPT_USAGES,
     Call,
     RequestPool,

@@ -2,8 +2,9 @@
 
 import mlx.core as mx
 import pytest
-from answer_reader import markers_of, opened_thought
-from structured_output import AfterThought, is_known
+
+from launcher.answer_reader import markers_of, opened_thought
+from launcher.structured_output import AfterThought, is_known
 
 WORDS = ["<think>", "</think>", "<|channel>", "<channel|>", "thought", "a", "{", "}"]
 ADDED = 4

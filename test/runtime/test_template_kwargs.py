@@ -3,10 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
-import template_kwargs
 from mlx_vlm.server import generation, request_normalization
 from mlx_vlm.server.runtime import runtime
-from template_kwargs import FIELD, template_names
+
+from launcher import template_kwargs
+from launcher.template_kwargs import FIELD, template_names
 
 TEMPLATE = "{% if add_vision_id %}{{ style }}{% endif %}{{ messages }}"
 

@@ -3,10 +3,10 @@
 import importlib
 
 import pytest
-import token_bytes
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from launcher import token_bytes
 from runtime_process import DEMO
 
 app = importlib.import_module("mlx_vlm.server.app")

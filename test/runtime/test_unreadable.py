@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from inspection import inspect
-from lines import FatalError
-from model_folder import check_model_folder
 
+from hub.inspection import inspect
 from runtime_process import DEMO
+from shared.lines import FatalError
+from shared.model_folder import check_model_folder
 
 NOBODY = 65534
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-import answer_reader
 import pytest
-import tool_calls
 from mlx_vlm.server import openai
 from mlx_vlm.server.generation import GenerationArguments, GenerationContext, StreamingToken
 from mlx_vlm.server.runtime import runtime
 from mlx_vlm.server.schemas import ChatRequest
-from requests_in_flight import Call, current_call
+
+from launcher import answer_reader, tool_calls
+from launcher.requests_in_flight import Call, current_call
 
 TOOLS = [
     {

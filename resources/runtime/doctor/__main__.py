@@ -11,11 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-sys.path.append(str(Path(__file__).parent.parent / "launcher"))
+# The programs are packages beside `shared`, which they have in common.
+sys.path[0] = str(Path(__file__).parents[1])
 
-from lines import LifeLines, log_to_stderr  # noqa: E402
-from machine import exit_with_parent, has_apple_silicon  # noqa: E402
-from settings import set_environment  # noqa: E402
+from shared.lines import LifeLines, log_to_stderr  # noqa: E402
+from shared.machine import exit_with_parent, has_apple_silicon  # noqa: E402
+from shared.settings import set_environment  # noqa: E402
 
 SIZE = 512
 """Rows and columns of the matrices that are multiplied."""

@@ -19,10 +19,12 @@ from pathlib import Path
 
 # `python -I` ignores the variable itself, and a signed app bundle must not be written to.
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+# The programs are packages beside `shared`, which they have in common.
+sys.path[0] = str(Path(__file__).parents[1])
 
-from description import Description, describe  # noqa: E402
-from lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
-from machine import (  # noqa: E402
+from shared.description import Description, describe  # noqa: E402
+from shared.lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
+from shared.machine import (  # noqa: E402
     bind,
     check_python,
     exit_with_parent,
@@ -30,13 +32,13 @@ from machine import (  # noqa: E402
     leave_interrupts_to_parent,
     remove_socket,
 )
-from model_folder import (  # noqa: E402
+from shared.model_folder import (  # noqa: E402
     check_memory,
     check_model_folder,
     is_hub_name,
     weights_bytes,
 )
-from settings import set_environment  # noqa: E402
+from shared.settings import set_environment  # noqa: E402
 
 
 def main() -> None:
@@ -88,7 +90,7 @@ def main() -> None:
 def find_folder(model: str) -> Path:
     if not is_hub_name(model):
         return Path(model).expanduser()
-    from hub_cache import cached_folder
+    from shared.hub_cache import cached_folder
 
     return cached_folder(model)
 
@@ -99,21 +101,23 @@ def run(
     """Loads and serves; returns after SIGTERM."""
     started = time.monotonic()
     # These import mlx_vlm, which reads its settings from the environment and takes seconds.
-    import answer_reader
-    import chat_template
-    import closed_streams
-    import deepstack
-    import image_errors
-    import prefill_padding
-    import prefix_cache
-    import structured_output
-    import template_kwargs
-    import token_bytes
-    import token_count
-    import upstream
-    from memory import MemoryTeller
-    from model import load_model
-    from service import serve
+    from launcher import (
+        answer_reader,
+        chat_template,
+        closed_streams,
+        deepstack,
+        image_errors,
+        prefill_padding,
+        prefix_cache,
+        structured_output,
+        template_kwargs,
+        token_bytes,
+        token_count,
+        upstream,
+    )
+    from launcher.memory import MemoryTeller
+    from launcher.model import load_model
+    from launcher.service import serve
 
     structured_output.patch()
     upstream.patch()

@@ -20,13 +20,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-import tool_calls
 from mlx_vlm.server import openai
 from mlx_vlm.server.responses_state import ThinkingStreamDelta, ThinkingStreamState
 from mlx_vlm.tools import ParseResult
-from other_version import other_version
-from requests_in_flight import current_call
-from tool_calls import CallReader, InsideValueError, WrittenCall
+
+from launcher import tool_calls
+from launcher.other_version import other_version
+from launcher.requests_in_flight import current_call
+from launcher.tool_calls import CallReader, InsideValueError, WrittenCall
 
 REPLACED = {
     "ThinkingStreamState": ("enable_thinking", "thinking_start_token", "thinking_end_token"),

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from conversation import Message, fitting, with_calls_as_text, with_offer
 from fastapi import HTTPException
 from jinja2 import TemplateError
 from mlx_vlm.server import openai
 from mlx_vlm.server.responses_state import prompt_has_open_thinking
 from mlx_vlm.server.runtime import runtime
-from other_version import other_version
+
+from launcher.conversation import Message, fitting, with_calls_as_text, with_offer
+from launcher.other_version import other_version
 
 DESCRIBED_PARSER = "json_tools"
 """mlx_vlm's parser of the calls that `conversation.OFFER` asks for."""

@@ -12,7 +12,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 from mlx_vlm.generate import ar
-from other_version import other_version
+
+from launcher.other_version import other_version
 
 EMBEDS = "deepstack_visual_embeds"
 MASKS = "visual_pos_masks"

@@ -7,8 +7,9 @@ gateway tells an image that cannot be read (400) from a model that fails (500) b
 from typing import Any
 
 from mlx_vlm import utils
-from other_version import other_version
-from request_mistakes import RefusedError
+
+from launcher.other_version import other_version
+from shared.request_mistakes import RefusedError
 
 
 def patch() -> None:

@@ -7,16 +7,17 @@ from importlib.metadata import version
 from typing import Any
 
 import mlx.core as mx
-from chat_template import facts_of
-from description import Description, calls_tools, thinks
-from left_out import missing_package
-from lines import FatalError
-from memory import memory_bytes
 from mlx_vlm.server.app import get_cached_model
 from mlx_vlm.server.runtime import runtime
-from model_folder import out_of_memory
-from request_mistakes import RefusedError
-from template_kwargs import template_names, templates_of
+
+from launcher.chat_template import facts_of
+from launcher.memory import memory_bytes
+from launcher.template_kwargs import template_names, templates_of
+from shared.description import Description, calls_tools, thinks
+from shared.left_out import missing_package
+from shared.lines import FatalError
+from shared.model_folder import out_of_memory
+from shared.request_mistakes import RefusedError
 
 MEDIA = re.compile(r"image|img|vision|video|audio|media", re.IGNORECASE)
 MEDIA_IDS = re.compile(r"(image|video|audio|vision|boi|eoi|boa|eoa)\w*_(id|index)$")

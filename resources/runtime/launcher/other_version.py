@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from lines import FatalError
+from shared.lines import FatalError
 
 
 def other_version(what: str) -> FatalError:

@@ -17,7 +17,8 @@ from typing import Any
 
 from mlx_vlm.generate import ar
 from mlx_vlm.models.cache import ArraysCache, BatchKVCache, make_prompt_cache
-from other_version import other_version
+
+from launcher.other_version import other_version
 
 
 def patch() -> None:

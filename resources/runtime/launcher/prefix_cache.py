@@ -18,7 +18,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 from mlx_vlm import apc, apc_adapters
-from other_version import other_version
+
+from launcher.other_version import other_version
 
 
 def patch() -> None:

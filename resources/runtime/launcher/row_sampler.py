@@ -9,7 +9,8 @@ from typing import Any
 import mlx.core as mx
 from mlx_vlm.generate import ar
 from mlx_vlm.sample_utils import apply_min_p
-from request_mistakes import RefusedError
+
+from shared.request_mistakes import RefusedError
 
 sample_with_positions = ar._sample_with_positions
 

@@ -15,12 +15,13 @@ import mlx.core as mx
 import uvicorn
 from fastapi import Response
 from fastapi.responses import JSONResponse
-from memory import memory_bytes
 from mlx_vlm.server.app import app
 from mlx_vlm.server.runtime import runtime
-from requests_in_flight import Call, RequestPool, current_call
-from token_count import count_tokens
-from upstream import progress, requests
+
+from launcher.memory import memory_bytes
+from launcher.requests_in_flight import Call, RequestPool, current_call
+from launcher.token_count import count_tokens
+from launcher.upstream import progress, requests
 
 GRACE_SECONDS = 1.0
 """How long streams may go on after SIGTERM before they are cancelled."""

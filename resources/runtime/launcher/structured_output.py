@@ -17,12 +17,13 @@ from typing import Any
 
 import mlx.core as mx
 import mlx_vlm.server
-from answer_reader import Markers, markers_of, opened_thought
 from llguidance import LLMatcher, LLParserLimits, grammar_from
 from mlx_vlm import structured
 from mlx_vlm.server import generation
-from other_version import other_version
-from request_mistakes import RefusedError
+
+from launcher.answer_reader import Markers, markers_of, opened_thought
+from launcher.other_version import other_version
+from shared.request_mistakes import RefusedError
 
 PATCHED = {
     structured: ("_allocate_shared_bitmask", "_apply_llguidance_mask"),

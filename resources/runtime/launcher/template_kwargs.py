@@ -11,7 +11,8 @@ from typing import Any
 
 from mlx_vlm.server import generation, request_normalization
 from mlx_vlm.server.runtime import runtime
-from other_version import other_version
+
+from launcher.other_version import other_version
 
 FIELD = "sightglass_template_kwargs"
 CONTINUE_FIELD = "sightglass_continue_final_message"

@@ -11,7 +11,8 @@ import re
 from typing import Any
 
 from mlx_vlm.tokenizer_utils import BPEStreamingDetokenizer
-from other_version import other_version
+
+from launcher.other_version import other_version
 
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 SPACE = "\u2581"

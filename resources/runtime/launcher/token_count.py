@@ -14,7 +14,8 @@ from fastapi.responses import JSONResponse
 from mlx_vlm.server import generation, openai
 from mlx_vlm.server.runtime import runtime
 from mlx_vlm.server.schemas import ChatRequest
-from other_version import other_version
+
+from launcher.other_version import other_version
 
 PREFLIGHT = "_preflight_stream_context_budget"
 

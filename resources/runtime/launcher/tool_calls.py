@@ -16,7 +16,8 @@ from typing import Any
 
 from mlx_vlm.tools import streaming
 from mlx_vlm.tools.parsers import gemma4, minimax_m2, qwen3_coder
-from other_version import other_version
+
+from launcher.other_version import other_version
 
 PATCHED = {
     streaming: ("_json_calls", "_xml_call", "_gemma_call", "_without_marker_tail"),

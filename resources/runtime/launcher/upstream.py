@@ -21,14 +21,15 @@ from dataclasses import dataclass
 from queue import Queue
 from typing import Any
 
-from gpu_failure import exit_if_gpu_failed
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation
 from mlx_vlm.server.runtime import runtime
-from model import context_length_of, refuse_beyond_context, refuse_long_text
-from other_version import other_version
-from requests_in_flight import Call, RequestsInFlight, current_call
-from row_sampler import Processors, Row, RowSampler, check_logit_bias, pad_logprobs
+
+from launcher.gpu_failure import exit_if_gpu_failed
+from launcher.model import context_length_of, refuse_beyond_context, refuse_long_text
+from launcher.other_version import other_version
+from launcher.requests_in_flight import Call, RequestsInFlight, current_call
+from launcher.row_sampler import Processors, Row, RowSampler, check_logit_bias, pad_logprobs
 
 PATCHED = {
     generation: ("BatchGenerator", "GenerationContext", "QueuedGenerationRequest"),

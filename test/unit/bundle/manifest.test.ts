@@ -54,8 +54,8 @@ test('a bundle of the same sources is current', async () => {
 
 for (const source of [
   'resources/runtime/requirements.txt',
-  'resources/runtime/launcher/lines.py',
-  'resources/runtime/models/new.py',
+  'resources/runtime/shared/lines.py',
+  'resources/runtime/hub/new.py',
   'scripts/bundle/trim.ts',
 ]) {
   test(`a change of ${source} makes it stale`, async () => {

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from lines import LifeLines
+from shared.lines import LifeLines
 
 TELL_EVERY_SECONDS = 0.25
 

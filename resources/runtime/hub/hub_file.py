@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from hub_errors import is_transient, retry_after, was_rate_limited
 from huggingface_hub import constants, file_download, hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, http_stream_backoff
-from lines import FatalError
+
+from hub.hub_errors import is_transient, retry_after, was_rate_limited
+from shared.lines import FatalError
 
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 CHUNK_BYTES = 256 * 1024

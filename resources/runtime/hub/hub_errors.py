@@ -23,7 +23,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.utils import parse_ratelimit_headers
-from lines import FatalError
+
+from shared.lines import FatalError
 
 NETWORK = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
 TRANSIENT = (408, 429, 500, 502, 503, 504)

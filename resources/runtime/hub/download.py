@@ -13,8 +13,13 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 from httpx2 import Client
-from hub_cache import DOT_FILES, MODEL_FILES
-from hub_errors import (
+from huggingface_hub import HfApi, constants, get_token, set_client_factory, snapshot_download
+from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import filter_repo_objects
+from huggingface_hub.utils._http import hf_request_event_hook
+
+from hub.hub_errors import (
     check_certificates,
     check_endpoint,
     check_online,
@@ -24,15 +29,11 @@ from hub_errors import (
     not_an_id,
     trusted_certificates,
 )
-from hub_file import Ears, HubFile, bring, hash_of
-from huggingface_hub import HfApi, constants, get_token, set_client_factory, snapshot_download
-from huggingface_hub.file_download import repo_folder_name
-from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import filter_repo_objects
-from huggingface_hub.utils._http import hf_request_event_hook
-from lines import FatalError, LifeLines
-from model_folder import CONVERT, HUB_NAME, check_quantization
-from progress import Progress
+from hub.hub_file import Ears, HubFile, bring, hash_of
+from hub.progress import Progress
+from shared.hub_cache import DOT_FILES, MODEL_FILES
+from shared.lines import FatalError, LifeLines
+from shared.model_folder import CONVERT, HUB_NAME, check_quantization
 
 UNFINISHED = "sightglass-download"
 """The folder, in that of the repository, where a download grows. `server/models` lists them."""
@@ -176,7 +177,7 @@ def bring_all(files: list[HubFile], folder: Path, token: str | None, progress: P
 
 def check_type(config: Path) -> None:
     """Checks, before the weights are downloaded, that mlx_vlm can load such a model."""
-    from inspection import known_architecture
+    from hub.inspection import known_architecture
 
     content = json.loads(config.read_text("utf-8"))
     check_quantization(content)

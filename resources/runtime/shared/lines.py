@@ -11,7 +11,7 @@ import re
 import sys
 from dataclasses import asdict, dataclass
 
-from request_mistakes import demote
+from shared.request_mistakes import demote
 
 DATA_URL = re.compile(r"(data:[^;,\s\"']{0,100};base64,)[A-Za-z0-9+/=_%-]+")
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from description import VISION, quantization_of, short
-from hub_cache import cached_folder
-from left_out import missing_package
-from lines import FatalError, LifeLines
 from mlx_vlm.utils import get_model_and_args, load_config, update_module_configs
-from model_folder import CHOOSE, check_model_folder, is_hub_name, unreadable, weights_bytes
-from request_memory import TOKENS_PER_REQUEST, request_bytes
+
+from hub.request_memory import TOKENS_PER_REQUEST, request_bytes
+from shared.description import VISION, quantization_of, short
+from shared.hub_cache import cached_folder
+from shared.left_out import missing_package
+from shared.lines import FatalError, LifeLines
+from shared.model_folder import CHOOSE, check_model_folder, is_hub_name, unreadable, weights_bytes
 
 
 @dataclass

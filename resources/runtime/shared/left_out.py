@@ -4,7 +4,7 @@
 about images never imports them. A few other models do; this module names the missing package.
 """
 
-from lines import FatalError
+from shared.lines import FatalError
 
 LEFT_OUT = {
     "cv2": "opencv-python",

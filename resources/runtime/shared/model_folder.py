@@ -11,7 +11,7 @@ import re
 import struct
 from pathlib import Path
 
-from lines import FatalError
+from shared.lines import FatalError
 
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")

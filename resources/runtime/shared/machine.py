@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from lines import FatalError
+from shared.lines import FatalError
 
 MAX_SOCKET_PATH_BYTES = 103
 """macOS's limit (`sun_path` is 104 bytes with its zero); Linux allows 107."""

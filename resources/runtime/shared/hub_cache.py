@@ -6,8 +6,9 @@ from pathlib import Path
 from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
-from lines import FatalError
-from model_folder import unreadable
+
+from shared.lines import FatalError
+from shared.model_folder import unreadable
 
 MODEL_FILES = [
     "*.json",
