@@ -1,7 +1,9 @@
 import { InvalidRequestError } from '../errors.ts';
+import type { ImageLoader, ImageMemory, LoadedImage } from '../images/loader.ts';
 import type { LongText } from '../images/long-text.ts';
+import { ImageError } from '../images/rules.ts';
 import type { DataUrl } from '../images/url.ts';
-import { MAX_DEPTH } from '../limits.ts';
+import { MAX_DEPTH, MAX_HEADER_CHARACTERS, MAX_IMAGES } from '../limits.ts';
 import type { Tools } from './tools.ts';
 
 /** A text of the conversation; `param` is where it stands in the client's body. */
@@ -51,9 +53,97 @@ export function toContinued(messages: readonly Message[]): readonly Message[] | 
   return [...messages.slice(0, -1), { ...last, content: [{ ...first, text }] }];
 }
 
-/** Every picture of the conversation, in the order in which the model sees them. */
+/** All images of the conversation, in the order in which the model sees them. */
 export function imagesOf(messages: readonly Message[]): ImagePart[] {
   return messages.flatMap(({ content }) => content.filter((part) => part.type === 'image'));
+}
+
+/** For a request whose images are not counted towards a memory limit. */
+const UNCOUNTED: ImageMemory = { grow: () => {}, shrink: () => {} };
+
+export interface ImageLoadOptions {
+  signal: AbortSignal;
+  client: string;
+  memory?: ImageMemory;
+  /** Limits the total size of the converted images. */
+  maxMegabytes: number;
+}
+
+/**
+ * Starts loading all images of the conversation. Rejects with an InvalidRequestError that names the
+ * image's field. The caller may ignore the rejection.
+ */
+export function loadImages(
+  loader: ImageLoader,
+  { messages, params }: { messages: readonly Message[]; params: { messages: string } },
+  { signal, client, memory = UNCOUNTED, maxMegabytes }: ImageLoadOptions,
+): Promise<readonly LoadedImage[]> {
+  const parts = imagesOf(messages);
+  const loading = loader
+    .loadAll(parts, signal, { client, memory })
+    .then((images) => {
+      refuseTooLarge(images, maxMegabytes, params.messages);
+      return images;
+    })
+    .catch((error: unknown) => {
+      throw error instanceof ImageError ? toRequestError(error, parts) : error;
+    });
+  loading.catch(() => {});
+  return loading;
+}
+
+/** A small body can refer to the same large image many times, so their total is limited as well. */
+function refuseTooLarge(images: readonly LoadedImage[], maxMegabytes: number, param: string): void {
+  const size = images.reduce((sum, { dataUrl }) => sum + dataUrl.jsonBytes, 0);
+  if (size <= maxMegabytes * 1_000_000) return;
+  throw new InvalidRequestError(
+    `The images may have at most ${maxMegabytes} MB in total (got ${Math.ceil(size / 1e6)} MB). ` +
+      'Send fewer or smaller images, or raise --max-body-megabytes.',
+    { status: 413, code: 'image_too_large', param },
+  );
+}
+
+function toRequestError(error: ImageError, parts: readonly ImagePart[]) {
+  const { status, code } = error;
+  const param = parts[error.index ?? 0]?.param ?? null;
+  return new InvalidRequestError(error.message, { status, code, param, cause: error });
+}
+
+/**
+ * The value of `x-sightglass-images`: a list of structured fields (RFC 9651) with an item for each
+ * image, named by its path in the body. If the list is too long, unchanged images are left out first
+ * and the list ends with `+N more`.
+ */
+export function describeImages(
+  messages: readonly Message[],
+  images: readonly LoadedImage[],
+): string {
+  const items = imagesOf(messages).flatMap(({ param }, at) => {
+    const image = images[at];
+    return image === undefined ? [] : [{ text: describeImage(param, image), image }];
+  });
+  const all = items.map(({ text }) => text).join(', ');
+  if (all.length <= MAX_HEADER_CHARACTERS) return all;
+  const changed = items.filter(({ image }) => image.scaledFrom ?? image.parts ?? image.background);
+  const shown: string[] = [];
+  let length = `+${MAX_IMAGES} more`.length;
+  for (const { text } of changed) {
+    length += text.length + 2;
+    if (length > MAX_HEADER_CHARACTERS) break;
+    shown.push(text);
+  }
+  return [...shown, `+${items.length - shown.length} more`].join(', ');
+}
+
+function describeImage(param: string, image: LoadedImage): string {
+  const { width, height, scaledFrom: from = image, parts, background } = image;
+  return [
+    param,
+    `original="${from.width}x${from.height}"`,
+    `sent="${width}x${height}"`,
+    ...(parts === undefined ? [] : [`${parts.unit}-left-out=${parts.count - 1}`]),
+    ...(background === undefined ? [] : [`background=${background}`]),
+  ].join(';');
 }
 
 /**

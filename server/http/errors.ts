@@ -77,7 +77,7 @@ export function retryAfterSeconds(waitMs: number | undefined): number {
 }
 
 /** Turns what was thrown into the API's error body; unexpected errors are logged in full. */
-export function answerErrors({ log, queue }: Deps): Middleware<State> {
+export function handleErrors({ log, queue }: Deps): Middleware<State> {
   return async (ctx, next) => {
     try {
       await next();
@@ -113,7 +113,7 @@ export class ClientGoneError extends Error {
 }
 
 /** Aborts `controller` when the client goes away before it has been answered. */
-export function abortWhenGone(response: ServerResponse, controller: AbortController): void {
+export function abortOnDisconnect(response: ServerResponse, controller: AbortController): void {
   const check = () => {
     if (!response.writableFinished) controller.abort(new ClientGoneError());
   };

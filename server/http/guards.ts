@@ -3,36 +3,77 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import cors from '@koa/cors';
+import type Router from '@koa/router';
 import type { Middleware } from 'koa';
 import { InvalidApiKeyError, InvalidRequestError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { HttpContext, State } from './deps.ts';
 
-/** What is taken from a client as an id: short, and harmless in a log line or a header. */
-const SANE_ID = /^[\w.:-]{1,128}$/;
+// The middleware that every request passes, in the order in which `app.ts` uses it.
 
-/** Gives every request an id, the client's `x-request-id` if it is sane; every response carries it. */
+/** A client's request id is used only if it is short and safe in a log line and a header. */
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+/** Gives each request an id (the client's `x-request-id` if valid) and returns it in a header. */
 export function assignRequestId(): Middleware<State> {
   return (ctx, next) => {
-    const given = ctx.get('x-request-id');
-    if (SANE_ID.test(given)) assign(ctx, given);
+    const id = ctx.get('x-request-id');
+    if (REQUEST_ID.test(id)) setRequestId(ctx, id);
     else assignFreshId(ctx);
     return next();
   };
 }
 
-/** For when a request in flight has the client's id already: ids are unique. */
+/** Replaces an id that another request in flight is using. */
 export function assignFreshId(ctx: HttpContext): void {
-  assign(ctx, `req-${randomUUID()}`);
+  setRequestId(ctx, `req-${randomUUID()}`);
 }
 
-function assign(ctx: HttpContext, id: string): void {
+function setRequestId(ctx: HttpContext, id: string): void {
   ctx.state.requestId = id;
   ctx.set('x-request-id', id);
-  ctx.set('request-id', id); // the name that Anthropic's clients read
+  ctx.set('request-id', id); // Anthropic's name for it
 }
 
-/** Domains that nobody can register, so no web page can be served from them. */
+const EXPOSED_HEADERS = [
+  'x-request-id',
+  'request-id',
+  'retry-after',
+  'x-sightglass-ignored',
+  'x-sightglass-images',
+];
+const ONE_DAY_SECONDS = 24 * 3600;
+
+/**
+ * Lets web pages of the listed origins call the server (none by default, `*` for all). Credentials
+ * are never allowed: the server sets no cookies, and a page sends its API key itself.
+ */
+export function allowOrigins(origins: readonly string[]): Middleware<State> {
+  if (origins.length === 0) return (_ctx, next) => next();
+  return cors({
+    origin: ({ headers: { origin = '' } }) =>
+      origins.includes('*') || origins.includes(origin) ? origin : '',
+    allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
+    exposeHeaders: EXPOSED_HEADERS,
+    maxAge: ONE_DAY_SECONDS,
+    privateNetworkAccess: true,
+    keepHeadersOnError: false, // `handleErrors` runs inside this middleware
+  });
+}
+
+/**
+ * Normalizes paths from clients that join a base URL and a path incorrectly, such as `//v1/models`,
+ * `/v1//chat/completions` and `/v1/v1/models`.
+ */
+export function normalizePath(): Middleware<State> {
+  return (ctx, next) => {
+    const path = ctx.path.replace(/\/{2,}/g, '/').replace(/^(\/v1)+(?=\/)/, '/v1');
+    if (path !== ctx.path) ctx.path = path;
+    return next();
+  };
+}
+
+/** Domains that cannot be registered, so no web page can be served from them. */
 const LOCAL_DOMAINS = ['.localhost', '.local', '.internal', '.home.arpa'];
 
 /** Whether only this machine can reach the address. */
@@ -42,8 +83,8 @@ export function isLoopback(host: string): boolean {
 
 /**
  * Prevents DNS rebinding, where an attacker's domain resolves to this machine so that its pages can
- * reach the server. Without an API key, only names that no web page can have and those in
- * `allowedHosts` are served. With a key there is no such risk: the page does not have the key.
+ * reach the server. Without an API key, the Host header must be in `allowedHosts` or be a name that
+ * no web page can have. With a key, a page could not authenticate, so every host name is allowed.
  */
 export function refuseForeignHosts(
   { apiKey, host, allowedHosts }: Pick<Settings, 'apiKey' | 'host' | 'allowedHosts'>,
@@ -57,18 +98,18 @@ export function refuseForeignHosts(
     );
     return (_ctx, next) => next();
   }
-  const ownNames = new Set([host, hostname()].map(normalize));
-  const allowed = allowedHosts.map(normalize);
+  const ownNames = new Set([host, hostname()].map(normalizeHost));
+  const allowed = allowedHosts.map(normalizeHost);
   return (ctx, next) => {
-    const given = ctx.get('host');
-    const name = normalize(/^(\[[\da-f:.%]+\]|[\w.-]+)(:\d*)?$/i.exec(given)?.[1] ?? '?');
-    const isOurs =
-      given === '' || isLocalName(name) || ownNames.has(name) || allowed.some(matches(name));
-    if (isOurs) return next();
+    const header = ctx.get('host');
+    const name = normalizeHost(/^(\[[\da-f:.%]+\]|[\w.-]+)(:\d*)?$/i.exec(header)?.[1] ?? '?');
+    const isAllowed =
+      header === '' || isLocalName(name) || ownNames.has(name) || allowed.some(matches(name));
+    if (isAllowed) return next();
     throw new InvalidRequestError(
-      `The host name ${JSON.stringify(given.slice(0, 100))} is not allowed without an API key. Use ` +
-        'an address or localhost, or allow the name with --allowed-hosts (in the app: Allowed host ' +
-        'names).',
+      `The host name ${JSON.stringify(header.slice(0, 100))} is not allowed without an API key. Use ` +
+        'an IP address or localhost, or allow the name with --allowed-hosts (in the app: Allowed ' +
+        'host names).',
       { status: 403, code: 'host_not_allowed' },
     );
   };
@@ -76,27 +117,26 @@ export function refuseForeignHosts(
 
 function isLocalName(name: string): boolean {
   if (isIP(name) !== 0) return true;
-  if (name === '?') return false; // no host name at all
+  if (name === '?') return false; // an invalid Host header
   return !name.includes('.') || LOCAL_DOMAINS.some((domain) => name.endsWith(domain));
 }
 
-/** `*.example.com` stands for every name in that domain, not for the domain itself. */
+/** `*.example.com` matches every name in that domain, but not the domain itself. */
 function matches(name: string): (pattern: string) => boolean {
   return (pattern) =>
     pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) : name === pattern;
 }
 
-function normalize(name: string): string {
+function normalizeHost(name: string): string {
   return name
     .replace(/^\[|\]$/g, '')
     .replace(/\.$/, '')
     .toLowerCase();
 }
 
-/** Methods that change nothing. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Types that a page may send to any site without a preflight (Fetch, "CORS-safelisted"); '' is none. */
+/** Content types that a page may send without a preflight (Fetch, "CORS-safelisted"); '' is none. */
 const SIMPLE_TYPES = new Set([
   '',
   'text/plain',
@@ -104,15 +144,15 @@ const SIMPLE_TYPES = new Set([
   'application/x-www-form-urlencoded',
 ]);
 
-/** The media types in a Content-Type header, lower-case and without parameters. */
+/** The media types in a Content-Type header, in lower case and without parameters. */
 export function mediaTypesOf(contentType: string): string[] {
   return contentType.split(',').map((type) => (type.split(';')[0] ?? '').trim().toLowerCase());
 }
 
 /**
- * Refuses state-changing requests that a page of another site could send without a CORS preflight,
- * such as a form post, unless its origin is listed. Everything else is preflighted by the browser,
- * and `allowOrigins` answers.
+ * Refuses state-changing requests that a page on another site can send without a CORS preflight,
+ * such as a form post, unless its origin is listed. Browsers send a preflight for all others, which
+ * `allowOrigins` answers.
  */
 export function refuseCrossSiteWrites(origins: readonly string[]): Middleware<State> {
   return (ctx, next) => {
@@ -134,39 +174,26 @@ export function refuseCrossSiteWrites(origins: readonly string[]): Middleware<St
 function isCrossSite(origin: string, host: string, fetchSite: string): boolean {
   if (fetchSite.toLowerCase() === 'cross-site') return true;
   if (origin === '') return false;
-  if (!URL.canParse(origin) || !URL.canParse(`http://${host}`)) return true; // `null`, for one
+  if (!URL.canParse(origin) || !URL.canParse(`http://${host}`)) return true; // such as `null`
   return new URL(origin).hostname !== new URL(`http://${host}`).hostname;
 }
 
-const EXPOSED = [
-  'x-request-id',
-  'request-id',
-  'retry-after',
-  'x-sightglass-ignored',
-  'x-sightglass-images',
-];
-const A_DAY = 24 * 3600;
+type Routers = readonly Router<State>[];
 
-/**
- * Lets web pages of the listed origins call the server (none by default, `*` for all). Never with
- * cookies: there are none, and a page that may call brings its own key.
- */
-export function allowOrigins(origins: readonly string[]): Middleware<State> {
-  if (origins.length === 0) return (_ctx, next) => next();
-  return cors({
-    origin: ({ headers: { origin = '' } }) =>
-      origins.includes('*') || origins.includes(origin) ? origin : '',
-    allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
-    exposeHeaders: EXPOSED,
-    maxAge: A_DAY,
-    privateNetworkAccess: true,
-    keepHeadersOnError: false, // errors are answered further in
-  });
+/** Answers `OPTIONS` with 204 and `Allow`, without a key. `allowOrigins` answers preflights. */
+export function handleOptions(routers: Routers): Middleware<State> {
+  return (ctx, next) => {
+    const methods = methodsOf(routers, ctx.path);
+    if (ctx.method !== 'OPTIONS' || methods.length === 0) return next();
+    ctx.set('allow', methods.join(', '));
+    ctx.status = 204;
+    return undefined;
+  };
 }
 
 /**
- * The keys in a request: those of OpenAI's clients (Bearer), Anthropic's (x-api-key) and Azure's
- * (api-key). Some clients send a placeholder in one header and the key in another.
+ * The API keys in a request, as sent by OpenAI's clients (Bearer), Anthropic's (x-api-key) and
+ * Azure's (api-key). Some clients send a placeholder in one header and the key in another.
  */
 export function apiKeysOf(headers: IncomingHttpHeaders): string[] {
   const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1];
@@ -175,22 +202,98 @@ export function apiKeysOf(headers: IncomingHttpHeaders): string[] {
     .filter((key) => key !== '');
 }
 
-/** Refuses requests without the API key, if one is set. Compares in constant time. */
+/** Refuses requests without the API key, if one is set. Compares keys in constant time. */
 export function requireApiKey(apiKey: string | undefined): Middleware<State> {
   if (apiKey === undefined) return (_ctx, next) => next();
   const expected = digest(apiKey);
   return (ctx, next) => {
-    const given = apiKeysOf(ctx.headers);
-    if (given.some((key) => timingSafeEqual(digest(key), expected))) return next();
+    const keys = apiKeysOf(ctx.headers);
+    if (keys.some((key) => timingSafeEqual(digest(key), expected))) return next();
     throw new InvalidApiKeyError(
-      given.length === 0
+      keys.length === 0
         ? 'You didn’t provide an API key. Send it as "Authorization: Bearer KEY", "x-api-key: KEY" ' +
             'or "api-key: KEY".'
-        : 'Incorrect API key provided. Send the one that Sightglass was started with.',
+        : 'Incorrect API key provided. Send the key that Sightglass was started with.',
     );
   };
 }
 
 function digest(key: string): Buffer {
   return createHash('sha256').update(key).digest();
+}
+
+/** OpenAI's and Anthropic's other endpoints, and what they are for. */
+const UNSUPPORTED: readonly (readonly [RegExp, string])[] = [
+  [/^completions$/, 'text completions'],
+  [/^embeddings$/, 'embeddings'],
+  [/^moderations$/, 'moderation'],
+  [/^images(\/|$)/, 'image generation'],
+  [/^videos(\/|$)/, 'video generation'],
+  [/^audio(\/|$)/, 'audio'],
+  [/^realtime(\/|$)/, 'realtime sessions'],
+  [/^responses\/compact$/, 'compaction of conversations'],
+  [/^responses\/[^/]+\/cancel$/, 'background responses'],
+  [/^chat\/completions\/[^/]+(\/messages)?$/, 'stored chat completions'],
+  [/^conversations(\/|$)/, 'stored conversations'],
+  [/^(files|uploads|vector_stores)(\/|$)/, 'file storage'],
+  [/^(batches|messages\/batches)(\/|$)/, 'batches'],
+  [/^(assistants|threads|chatkit)(\/|$)/, 'assistants'],
+  [/^(fine_tuning|evals|graders)(\/|$)/, 'fine-tuning or evaluation'],
+  [/^(containers|skills|agents|organization)(\/|$)/, 'hosted tools or administration'],
+  [/^complete$/, 'text completions'],
+  [/^rerank$|^score$/, 'ranking'],
+];
+
+/** Refuses known endpoints that this server does not have, and lists those it has. */
+export function refuseUnsupportedEndpoints(): Middleware<State> {
+  return (ctx, next) => {
+    const path = ctx.path.replace(/^\/((v1|api\/v0)\/)?/, '').replace(/\/$/, '');
+    const what = UNSUPPORTED.find(([pattern]) => pattern.test(path))?.[1];
+    // For GET and DELETE, `compact` may be the id of a stored response.
+    if (what === undefined || (path === 'responses/compact' && ctx.method !== 'POST')) {
+      return next();
+    }
+    throw new InvalidRequestError(
+      `This server does not support ${what}. It answers questions about images: use ` +
+        'POST /v1/chat/completions, /v1/responses or /v1/messages, or GET /v1/models.',
+      { status: 404, code: 'endpoint_not_served' },
+    );
+  };
+}
+
+/** Answers 405 with `Allow` if the path has other methods (426 for a WebSocket), otherwise 404. */
+export function refuseUnknownRoutes(routers: Routers): Middleware<State> {
+  return (ctx) => {
+    const methods = methodsOf(routers, ctx.path);
+    if (methods.length === 0) {
+      throw new InvalidRequestError(
+        `Unknown request URL: ${ctx.method} ${ctx.path}. ` +
+          'See GET /v1/models and POST /v1/chat/completions.',
+        { status: 404, code: 'unknown_url' },
+      );
+    }
+    if (/\bwebsocket\b/i.test(ctx.get('upgrade'))) throw createUpgradeError(ctx.path, methods);
+    throw new InvalidRequestError(
+      `${ctx.method} is not allowed for ${ctx.path}. Use ${methods.join(' or ')}.`,
+      { status: 405, code: 'method_not_allowed', headers: { allow: methods.join(', ') } },
+    );
+  };
+}
+
+/** Codex tries a WebSocket first. Only with this status does it fall back to HTTP at once. */
+function createUpgradeError(path: string, methods: readonly string[]): InvalidRequestError {
+  return new InvalidRequestError(
+    `This server does not support WebSockets. Send ${methods.join(' or ')} ${path} over HTTP.`,
+    {
+      status: 426,
+      code: 'websocket_not_supported',
+      // RFC 9110, 15.5.22 requires the supported protocol in `Upgrade`.
+      headers: { allow: methods.join(', '), upgrade: 'HTTP/1.1', connection: 'upgrade, close' },
+    },
+  );
+}
+
+function methodsOf(routers: Routers, path: string): string[] {
+  const layers = routers.flatMap((router) => router.match(path, '').path);
+  return [...new Set(layers.flatMap(({ methods }) => methods))];
 }

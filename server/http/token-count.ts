@@ -8,9 +8,8 @@ import {
   toRuntimeRequest,
 } from '../generation/request.ts';
 import type { Deps, State } from './deps.ts';
-import { abortWhenGone } from './errors.ts';
-import { nameFields, readExchange } from './generate.ts';
-import { loadImages } from './generation-job.ts';
+import { abortOnDisconnect } from './errors.ts';
+import { loadRequestImages, readExchange, toRequestError } from './generate.ts';
 
 interface CountOptions {
   /** Fields that requests need but the API's count does not have. */
@@ -33,12 +32,14 @@ export function createTokenCount(
     refuseTooManyImages(request, null);
     refuseTooManyPixels(request.parameters, deps.settings.maxImagePixels);
     const controller = new AbortController();
-    abortWhenGone(ctx.res, controller);
+    abortOnDisconnect(ctx.res, controller);
     const client = ctx.req.socket.remoteAddress ?? '';
-    const loading = { signal: controller.signal, client, memory: ctx.state.memory };
+    const { signal } = controller;
     try {
       const hasImages = imagesOf(request.messages).length > 0;
-      const images = hasImages ? await loadImages(deps, request, loading) : [];
+      const images = hasImages
+        ? await loadRequestImages(deps, ctx, request, { client, signal })
+        : [];
       const urls = images.map(({ dataUrl }) => dataUrl);
       const tokens = await deps.runtime.run(
         (connection, signal) => {
@@ -54,7 +55,7 @@ export function createTokenCount(
       );
       ctx.body = toBody(tokens);
     } catch (error) {
-      throw nameFields(error, request);
+      throw toRequestError(error, request);
     } finally {
       controller.abort();
     }

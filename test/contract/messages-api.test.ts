@@ -117,7 +117,7 @@ test('parameters are taken: temperature, top_p, top_k, thinking, tools, tool_cho
 
 const refusals: [string, object, object[], number, string, RegExp][] = [
   ['no max_tokens', { max_tokens: undefined }, asked, 400, 'invalid_request_error', /`max_tokens`/],
-  ['no image', {}, [user(text('Hello'))], 400, 'invalid_request_error', /Expected an image/],
+  ['no image', {}, [user(text('Hello'))], 400, 'invalid_request_error', /contains no image/],
   [
     'an image that is none',
     {},

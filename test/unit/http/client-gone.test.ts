@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { abortWhenGone, ClientGoneError } from '../../../server/http/errors.ts';
+import { abortOnDisconnect, ClientGoneError } from '../../../server/http/errors.ts';
 
 /** A response whose client can be made to leave. */
 async function respondTo(t: TestContext) {
@@ -25,7 +25,7 @@ async function respondTo(t: TestContext) {
 test('a client that leaves before its answer aborts the work', async (t) => {
   const { response, socket } = await respondTo(t);
   const controller = new AbortController();
-  abortWhenGone(response, controller);
+  abortOnDisconnect(response, controller);
   const aborted = once(controller.signal, 'abort');
   socket.destroy();
   await aborted;
@@ -37,14 +37,14 @@ test('a client that was gone before the work began aborts it at once', async (t)
   socket.destroy();
   await once(response, 'close');
   const controller = new AbortController();
-  abortWhenGone(response, controller);
+  abortOnDisconnect(response, controller);
   assert.ok(controller.signal.aborted);
 });
 
 test('a client that has its answer aborts nothing', async (t) => {
   const { response } = await respondTo(t);
   const controller = new AbortController();
-  abortWhenGone(response, controller);
+  abortOnDisconnect(response, controller);
   response.end('done');
   await once(response, 'close');
   assert.equal(controller.signal.aborted, false);
