@@ -138,7 +138,7 @@ function worthTelling(delta: AnswerDelta): AnswerDelta | undefined {
 }
 
 /** A call of one of the client's tools that the model makes. */
-export interface MadeToolCall extends ClientTool {
+export interface AnswerToolCall extends ClientTool {
   id: string;
   /** Of a custom tool, its input. */
   arguments: string;
@@ -148,7 +148,7 @@ export interface MadeToolCall extends ClientTool {
 export class CollectedAnswer {
   content = '';
   reasoning = '';
-  readonly toolCalls: MadeToolCall[] = [];
+  readonly toolCalls: AnswerToolCall[] = [];
   readonly logprobs: unknown[] = [];
 
   add({ content, reasoning, toolCalls, logprobs }: AnswerDelta): void {

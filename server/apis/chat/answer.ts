@@ -1,4 +1,4 @@
-import type { ChatCompletion } from 'openai/resources/chat/completions';
+import type { ChatCompletion, ChatCompletionChunk } from 'openai/resources/chat/completions';
 import type { ApiError } from '../../errors.ts';
 import { type Answer, type AnswerDelta, toUsage, type Usage } from '../../generation/answer.ts';
 import type { ToolCallDelta } from '../../generation/tool-calls.ts';
@@ -6,10 +6,10 @@ import type { AnswerEvents, AnswerHead, FinishedAnswer } from '../dialect.ts';
 
 type Choice = ChatCompletion.Choice;
 
-/** OpenAI's `chat.completion`: every answer of a request, whole. */
+/** OpenAI's `chat.completion` with all answers of a request. */
 export function toChatCompletion(head: AnswerHead, answers: readonly FinishedAnswer[]) {
   return {
-    id: chatCompletionId(head),
+    id: toCompletionId(head),
     object: 'chat.completion',
     created: head.created,
     model: head.model,
@@ -20,12 +20,11 @@ export function toChatCompletion(head: AnswerHead, answers: readonly FinishedAns
   } satisfies ChatCompletion;
 }
 
-export function chatCompletionId({ requestId }: AnswerHead): string {
+function toCompletionId({ requestId }: AnswerHead): string {
   return `chatcmpl-${requestId}`;
 }
 
-/** OpenAI's `usage` object. */
-export function toCompletionUsage(usage: Usage) {
+function toCompletionUsage(usage: Usage) {
   return {
     prompt_tokens: usage.promptTokens,
     completion_tokens: usage.completionTokens,
@@ -40,7 +39,7 @@ export function toCompletionUsage(usage: Usage) {
   } satisfies ChatCompletion['usage'];
 }
 
-/** With `reasoning_content`, which clients read though OpenAI's reference does not have it. */
+/** Includes `reasoning_content`, which is not in OpenAI's API but which clients read. */
 function toChoice({ answer, collected }: FinishedAnswer, index: number): Choice {
   const { content, reasoning, toolCalls, logprobs } = collected;
   const message: Choice['message'] & { reasoning_content?: string } = {
@@ -60,84 +59,111 @@ function toChoice({ answer, collected }: FinishedAnswer, index: number): Choice 
   return {
     index,
     message,
-    logprobs: logprobs.length === 0 ? null : { content: asTokens(logprobs), refusal: null },
+    logprobs: toLogprobs(logprobs),
     finish_reason: answer.finishReason,
   };
 }
 
 /** mlx_vlm's logprobs have OpenAI's form (`ChatLogprobContent` in its `schemas.py`). */
-function asTokens(logprobs: readonly unknown[]) {
-  return logprobs as NonNullable<NonNullable<Choice['logprobs']>['content']>;
+function toLogprobs(logprobs: readonly unknown[]): Choice['logprobs'] {
+  if (logprobs.length === 0) return null;
+  const content = logprobs as NonNullable<NonNullable<Choice['logprobs']>['content']>;
+  return { content, refusal: null };
 }
 
+type Chunk = ChatCompletionChunk;
+type ChunkChoice = ChatCompletionChunk.Choice;
+type ChunkToolCall = ChatCompletionChunk.Choice.Delta.ToolCall;
+type ChunkDelta = ChunkChoice['delta'] & { reasoning_content?: string };
+
 /**
- * Writes OpenAI's `chat.completion.chunk` events: the role once, then only what is new, then an
- * empty delta with the finish reason, the usage if it was asked for, and `[DONE]`.
+ * Writes OpenAI's `chat.completion.chunk` events: the role first, then what is new, then an empty
+ * delta with the finish reason, the usage if requested, and `[DONE]`.
  */
 export class ChatCompletionEvents implements AnswerEvents {
-  readonly #head: string;
+  readonly #head: Omit<Chunk, 'choices' | 'usage'>;
   readonly #includeUsage: boolean;
-  readonly #begun = new Set<number>();
+  readonly #started = new Set<number>();
 
   constructor(head: AnswerHead, includeUsage: boolean) {
     this.#includeUsage = includeUsage;
-    const fields = JSON.stringify({
-      id: chatCompletionId(head),
+    this.#head = {
+      id: toCompletionId(head),
       object: 'chat.completion.chunk',
       created: head.created,
       model: head.model,
       service_tier: 'default',
       system_fingerprint: head.systemFingerprint,
-    });
-    this.#head = `data: ${fields.slice(0, -1)},"choices":[`;
+    };
   }
 
   delta(index: number, { content, reasoning, toolCalls, logprobs }: AnswerDelta): string {
-    const fields: string[] = [];
-    if (content !== '') fields.push(`"content":${JSON.stringify(content)}`);
-    if (reasoning !== '') fields.push(`"reasoning_content":${JSON.stringify(reasoning)}`);
-    if (toolCalls.length > 0) {
-      fields.push(`"tool_calls":${JSON.stringify(toolCalls.map(toToolCallDelta))}`);
-    }
-    const shown =
-      logprobs.length === 0 ? 'null' : JSON.stringify({ content: logprobs, refusal: null });
-    const isCall = toolCalls.length > 0 && content === '';
-    return this.#begin(index, isCall) + this.#choice(index, `{${fields.join(',')}}`, shown);
+    const delta: ChunkDelta = {};
+    if (content !== '') delta.content = content;
+    if (reasoning !== '') delta.reasoning_content = reasoning;
+    if (toolCalls.length > 0) delta.tool_calls = toolCalls.map(toToolCallDelta);
+    const startsWithCall = toolCalls.length > 0 && content === '';
+    return this.#start(index, startsWithCall) + this.#chunk({ index, delta, logprobs });
   }
 
   finish(index: number, { finishReason }: Answer): string {
-    return this.#begin(index) + this.#choice(index, '{}', 'null', JSON.stringify(finishReason));
+    return this.#start(index) + this.#chunk({ index, delta: {}, finishReason });
   }
 
   end(answers: readonly Answer[]): string {
-    const usage = JSON.stringify(toCompletionUsage(toUsage(answers)));
-    return `${this.#includeUsage ? `${this.#head}],"usage":${usage}}\n\n` : ''}data: [DONE]\n\n`;
+    if (!this.#includeUsage) return DONE;
+    const usage = toCompletionUsage(toUsage(answers));
+    return toEvent({ ...this.#head, choices: [], usage }) + DONE;
   }
 
   fail(error: ApiError): string {
-    return `data: ${JSON.stringify({ error: error.toBody().error })}\n\n`;
+    return toEvent({ error: error.toBody().error });
   }
 
-  /** An answer that begins with a call has no content, unlike one that is empty so far. */
-  #begin(index: number, isCall = false): string {
-    if (this.#begun.has(index)) return '';
-    this.#begun.add(index);
-    const content = isCall ? 'null' : '""';
-    const delta = `{"role":"assistant","content":${content},"refusal":null}`;
-    return this.#choice(index, delta, 'null');
+  /** The content is null if the answer starts with a tool call, and otherwise empty so far. */
+  #start(index: number, startsWithCall = false): string {
+    if (this.#started.has(index)) return '';
+    this.#started.add(index);
+    const content = startsWithCall ? null : '';
+    return this.#chunk({ index, delta: { role: 'assistant', content, refusal: null } });
   }
 
-  #choice(index: number, delta: string, logprobs: string, finishReason = 'null'): string {
-    const usage = this.#includeUsage ? ',"usage":null' : '';
-    return `${this.#head}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finishReason}}]${usage}}\n\n`;
+  #chunk({
+    index,
+    delta,
+    logprobs = [],
+    finishReason = null,
+  }: {
+    index: number;
+    delta: ChunkDelta;
+    logprobs?: readonly unknown[];
+    finishReason?: Answer['finishReason'] | null;
+  }): string {
+    const choice: ChunkChoice = {
+      index,
+      delta,
+      logprobs: toLogprobs(logprobs),
+      finish_reason: finishReason,
+    };
+    const usage = this.#includeUsage ? { usage: null } : {};
+    return toEvent({ ...this.#head, choices: [choice], ...usage } satisfies Chunk);
   }
 }
 
-/** OpenAI's tool call of a stream. */
+const DONE = 'data: [DONE]\n\n';
+
+function toEvent(data: object): string {
+  return `data: ${JSON.stringify(data)}\n\n`;
+}
+
+/** OpenAI's delta of a tool call, also of a custom one, which the SDK's type does not have. */
 function toToolCallDelta({ index = 0, id, type = 'function', function: called }: ToolCallDelta) {
-  const begun = { index, ...(id === undefined ? {} : { id, type }) };
-  if (called === undefined) return begun;
-  if (type !== 'custom') return { ...begun, function: called };
-  const { arguments: input, ...named } = called;
-  return { ...begun, custom: { ...named, ...(input === undefined ? {} : { input }) } };
+  const call = { index, ...(id === undefined ? {} : { id, type }) };
+  if (called === undefined) return call as ChunkToolCall;
+  if (type !== 'custom') return { ...call, function: called } as ChunkToolCall;
+  const { arguments: input, ...rest } = called;
+  return {
+    ...call,
+    custom: { ...rest, ...(input === undefined ? {} : { input }) },
+  } as ChunkToolCall;
 }

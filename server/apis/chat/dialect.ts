@@ -1,8 +1,8 @@
 import { InvalidRequestError } from '../../errors.ts';
 import type { Message, TextPart, ToolCall } from '../../generation/conversation.ts';
 import type { GenerationRequest } from '../../generation/request.ts';
-import type { ToolNames } from '../../generation/tools.ts';
-import { toTools } from '../client-tool.ts';
+import { ToolNames } from '../../generation/tools.ts';
+import { type GivenTool, type ToolChoice, toTools } from '../client-tool.ts';
 import type { Dialect } from '../dialect.ts';
 import { pick, runtimeParameters } from '../fields.ts';
 import { readContinuation, readSpellings, readStops, readTokenLimit } from '../other-servers.ts';
@@ -13,11 +13,10 @@ import {
   ChatCompletionRequest,
   type ChatMessage,
   type ChatToolCall,
-  toChatChoice,
-  toChatToolNames,
+  type NamedTool,
 } from './request.ts';
 
-const passedOn = runtimeParameters(ChatCompletionRequest);
+const forwarded = runtimeParameters(ChatCompletionRequest);
 
 /** OpenAI's chat completions. */
 export const chatDialect: Dialect = {
@@ -35,17 +34,16 @@ export const chatDialect: Dialect = {
   },
 };
 
-/** What a request for chat completions asks of the model. */
-export function toGenerationRequest(
+function toGenerationRequest(
   request: ChatCompletionRequest,
   ignored: IgnoredFields,
 ): GenerationRequest {
   const answers = request.n ?? 1;
-  const own = pick(request, passedOn);
-  const { parameters, ...wishes } = readSpellings(request, own, ignored);
+  const own = pick(request, forwarded);
+  const { parameters, ...spellings } = readSpellings(request, own, ignored);
   const at = { format: 'response_format', schema: 'response_format.json_schema.schema' };
   const format = toResponseFormat(request, toFormat(request), at, ignored);
-  const names = toChatToolNames(request.tools);
+  const names = toToolNames(request);
   return {
     model: request.model ?? undefined,
     ...readContinuation(
@@ -58,14 +56,14 @@ export function toGenerationRequest(
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, 'max_completion_tokens', ignored),
     stops: readStops(request, 'stop', ignored),
-    tools: toTools(names, toChatChoice(request.tool_choice), ignored),
+    tools: toTools(names, toChoice(request), ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
-      ...(answers > 1 ? { temperature: 1 } : {}), // without it every answer would be the same
+      ...(answers > 1 ? { temperature: 1 } : {}), // otherwise all answers would be the same
       ...parameters,
       ...format.parameters,
     },
-    ...wishes,
+    ...spellings,
   };
 }
 
@@ -73,6 +71,32 @@ function toFormat({ response_format: format }: ChatCompletionRequest): Format | 
   if (format?.type !== 'json_schema') return format ?? undefined;
   const { schema, strict } = format.json_schema ?? { schema: format.schema };
   return { type: 'json_schema', schema, strict };
+}
+
+/** The tools to offer to the model, without the types that are ignored. */
+function toToolNames({ tools }: ChatCompletionRequest): ToolNames<GivenTool> {
+  const given = (tools ?? []).flatMap((tool, index): GivenTool[] => {
+    const param = `tools.${index}`;
+    if (tool === undefined) return [];
+    return tool.type === 'custom'
+      ? [{ type: tool.type, ...tool.custom, param, field: 'custom' }]
+      : [{ type: tool.type, ...tool.function, param, field: 'function.parameters' }];
+  });
+  return new ToolNames(given);
+}
+
+function toChoice({ tool_choice: choice }: ChatCompletionRequest): ToolChoice | null | undefined {
+  if (choice == null || typeof choice === 'string') return choice;
+  if (choice.type !== 'allowed_tools') return { mode: 'required', tools: [toNamedTool(choice)] };
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, tools: tools.map(toNamedTool) };
+}
+
+function toNamedTool(tool: NamedTool) {
+  return {
+    type: tool.type,
+    name: tool.type === 'custom' ? tool.custom.name : tool.function.name,
+  };
 }
 
 function toMessage(message: ChatMessage, index: number, names: ToolNames): Message {
@@ -132,19 +156,22 @@ function asText(text: string, param: string): TextPart {
   return { type: 'text', text, param };
 }
 
-/** As OpenAI: parameters that cannot both be meant, or mean nothing without another. */
+/** Refuses, as OpenAI does, parameters that contradict each other or need another one. */
 function refuseContradictions(request: ChatCompletionRequest): void {
   const { max_tokens, max_completion_tokens, logprobs, top_logprobs } = request;
   const bothLimits = max_tokens != null && max_completion_tokens != null;
   if (bothLimits && max_tokens !== max_completion_tokens) {
     throw new InvalidRequestError(
-      'Expected `max_tokens` to be left out beside `max_completion_tokens`, which replaces it.',
+      '`max_tokens` and `max_completion_tokens` differ. Send only `max_completion_tokens`.',
       { param: 'max_tokens' },
     );
   }
   if (top_logprobs != null && logprobs !== true) {
-    throw new InvalidRequestError('Expected `logprobs` to be true beside `top_logprobs`.', {
-      param: 'top_logprobs',
-    });
+    throw new InvalidRequestError(
+      '`top_logprobs` requires `logprobs: true`. Send both or neither.',
+      {
+        param: 'top_logprobs',
+      },
+    );
   }
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ToolNames } from '../../generation/tools.ts';
 import {
   MAX_LIST_ITEMS,
   MAX_MESSAGES,
@@ -7,14 +6,7 @@ import {
   MAX_TOOLS,
   MAX_WORDS,
 } from '../../limits.ts';
-import {
-  customTool,
-  FunctionName,
-  functionTool,
-  type GivenTool,
-  otherTool,
-  type ToolChoice,
-} from '../client-tool.ts';
+import { customTool, FunctionName, functionTool, otherTool } from '../client-tool.ts';
 import {
   gateway,
   ImageText,
@@ -28,13 +20,13 @@ import {
 import { otherServers, ReasoningEffort, StopSequences } from '../other-servers.ts';
 import { Seed, sampling, TokenLimit } from '../parameters.ts';
 
-/** How closely a picture is read; `low` has it scaled down, as OpenAI does. */
+/** How much detail of an image the model sees. `low` scales it down, as in OpenAI's API. */
 export const ImageDetail = z.enum(['auto', 'low', 'high', 'original']).nullish();
 
 const TextPart = z.object({ type: z.literal('text'), text: z.string() });
 const RefusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() });
 
-/** Some clients send the URL bare; OpenAI's form is `{ url, detail }`. */
+/** Some clients send just the URL instead of OpenAI's `{ url, detail }`. */
 const ImageUrl = z.union([
   z.object({ url: ImageText, detail: ImageDetail }),
   ImageText.transform((url) => ({ url, detail: undefined })),
@@ -61,7 +53,7 @@ const ChatToolCall = z.discriminatedUnion('type', [
     custom: z.object({ name: z.string(), input: z.string() }),
   }),
 ]);
-/** A call of an earlier answer. */
+/** A tool call in an earlier answer. */
 export type ChatToolCall = z.infer<typeof ChatToolCall>;
 const AssistantMessage = z.object({
   role: z.literal('assistant'),
@@ -79,12 +71,12 @@ const AssistantMessage = z.object({
 });
 const ToolMessage = z.object({
   role: z.literal('tool'),
-  /** A tool may have nothing to say. */
+  /** May be empty, since a tool may have no output. */
   content: z.union([z.string(), parts]),
   tool_call_id: z.string(),
 });
 
-/** One message of the conversation, of the roles of OpenAI's API reference. */
+/** One message of the conversation, with the roles of OpenAI's API. */
 export const ChatMessage = z.discriminatedUnion('role', [
   InstructionMessage,
   UserMessage,
@@ -99,53 +91,25 @@ const ChatTool = z.union([
   otherTool(['function', 'custom']),
 ]);
 
-const Named = z.discriminatedUnion('type', [
+const NamedTool = z.discriminatedUnion('type', [
   z.object({ type: z.literal('function'), function: z.object({ name: FunctionName }) }),
   z.object({ type: z.literal('custom'), custom: z.object({ name: FunctionName }) }),
 ]);
-type Named = z.infer<typeof Named>;
+/** A tool that `tool_choice` names. */
+export type NamedTool = z.infer<typeof NamedTool>;
 
-/** `tools` and `tool_choice` of chat completions. */
-export const ChatTools = z.array(ChatTool).max(MAX_TOOLS);
-export const ChatToolChoice = z.union([
+const ChatTools = z.array(ChatTool).max(MAX_TOOLS);
+const ChatToolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
-  Named,
+  NamedTool,
   z.object({
     type: z.literal('allowed_tools'),
     allowed_tools: z.object({
       mode: z.enum(['auto', 'required']),
-      tools: z.array(Named).min(1).max(MAX_TOOLS),
+      tools: z.array(NamedTool).min(1).max(MAX_TOOLS),
     }),
   }),
 ]);
-
-/** The tools that are offered to the model, without those that the client does not run. */
-export function toChatToolNames(tools: z.infer<typeof ChatTools> | null | undefined) {
-  const given = (tools ?? []).flatMap((tool, index): GivenTool[] => {
-    const param = `tools.${index}`;
-    if (tool === undefined) return [];
-    return tool.type === 'custom'
-      ? [{ type: tool.type, ...tool.custom, param, field: 'custom' }]
-      : [{ type: tool.type, ...tool.function, param, field: 'function.parameters' }];
-  });
-  return new ToolNames(given);
-}
-
-export function toChatChoice(
-  choice: z.infer<typeof ChatToolChoice> | null | undefined,
-): ToolChoice | null | undefined {
-  if (choice == null || typeof choice === 'string') return choice;
-  if (choice.type !== 'allowed_tools') return { mode: 'required', tools: [toNamed(choice)] };
-  const { mode, tools } = choice.allowed_tools;
-  return { mode, tools: tools.map(toNamed) };
-}
-
-function toNamed(named: Named) {
-  return {
-    type: named.type,
-    name: named.type === 'custom' ? named.custom.name : named.function.name,
-  };
-}
 
 const NamedSchema = z.object({
   name: FunctionName.nullish(),
@@ -173,8 +137,8 @@ const hint = 'the prefix cache needs no hint';
 const local = 'requests stay on this Mac';
 
 /**
- * The body of `POST /v1/chat/completions`, after OpenAI's API reference; null means not given. The
- * note of each parameter goes into `docs/openai-compatibility.md`.
+ * The body of `POST /v1/chat/completions`, following OpenAI's API reference. Null means not set. The
+ * notes of the parameters appear in `docs/openai-compatibility.md`.
  */
 export const ChatCompletionRequest = z.object({
   ...otherServers,

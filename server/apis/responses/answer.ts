@@ -6,15 +6,15 @@ import type {
   ResponseOutputText,
   ResponseReasoningItem,
 } from 'openai/resources/responses/responses';
-import { type MadeToolCall, toArguments, toUsage, type Usage } from '../../generation/answer.ts';
+import { type AnswerToolCall, toArguments, toUsage, type Usage } from '../../generation/answer.ts';
 import type { AnswerHead, FinishedAnswer } from '../dialect.ts';
 import type { ResponsesRequest } from './request.ts';
 import type { ResponseBody } from './store.ts';
 
 type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
-/** A response that has only begun: what was asked, and nothing answered yet. */
-export function beginResponse(
+/** A response in progress: it repeats the request's parameters and has no output yet. */
+export function createResponse(
   id: string,
   head: AnswerHead,
   request: ResponsesRequest,
@@ -42,9 +42,9 @@ export function beginResponse(
     temperature: request.temperature ?? 0,
     presence_penalty: 0,
     frequency_penalty: 0,
-    text: { format: textFormat(request), verbosity: 'medium' },
-    tool_choice: toShownChoice(request, body),
-    tools: toShownTools(request, body),
+    text: { format: toTextFormat(request), verbosity: 'medium' },
+    tool_choice: repeatToolChoice(request, body),
+    tools: repeatTools(request, body),
     top_logprobs: request.top_logprobs ?? 0,
     top_p: request.top_p ?? 1,
     truncation: request.truncation ?? 'disabled',
@@ -60,44 +60,44 @@ export function beginResponse(
   } satisfies ResponseBody;
 }
 
-/** The response with what was answered, complete or cut short by its limit of tokens. */
+/** The response with its output: completed, or incomplete if it reached its token limit. */
 export function finishResponse(
-  begun: ResponseBody,
+  response: ResponseBody,
   output: ResponseOutputItem[],
   { answer }: Pick<FinishedAnswer, 'answer'>,
 ): ResponseBody {
-  const isCut = answer.finishReason === 'length';
+  const isTruncated = answer.finishReason === 'length';
   return {
-    ...begun,
-    status: isCut ? 'incomplete' : 'completed',
-    completed_at: isCut ? null : Math.floor(Date.now() / 1000),
-    incomplete_details: isCut ? { reason: 'max_output_tokens' } : null,
+    ...response,
+    status: isTruncated ? 'incomplete' : 'completed',
+    completed_at: isTruncated ? null : Math.floor(Date.now() / 1000),
+    incomplete_details: isTruncated ? { reason: 'max_output_tokens' } : null,
     output,
     usage: toResponseUsage(toUsage([answer])),
   };
 }
 
-/** Everything an answer has said, as items in the order of a model's turn. */
+/** The answer as output items, in the order in which the model generates them. */
 export function toOutput(suffix: string, { answer, collected }: FinishedAnswer) {
   const { reasoning, content, toolCalls, logprobs } = collected;
   const status = answer.finishReason === 'length' ? 'incomplete' : 'completed';
   const output: ResponseOutputItem[] = [];
-  if (reasoning !== '') output.push(reasoningItem(`rs_${suffix}`, reasoning, status));
+  if (reasoning !== '') output.push(toReasoningItem(`rs_${suffix}`, reasoning, status));
   if (content !== '' || toolCalls.length === 0) {
-    output.push(messageItem(`msg_${suffix}`, [textPart(content, logprobs)], status));
+    output.push(toMessageItem(`msg_${suffix}`, [toTextPart(content, logprobs)], status));
   }
   for (const [at, call] of toolCalls.entries()) {
     const prefix = call.type === 'custom' ? 'ctc' : 'fc';
-    output.push(callItem(`${prefix}_${suffix}_${at}`, call, status));
+    output.push(toCallItem(`${prefix}_${suffix}_${at}`, call, status));
   }
   return output;
 }
 
-export function textPart(text: string, logprobs: readonly unknown[]): ResponseOutputText {
+export function toTextPart(text: string, logprobs: readonly unknown[]): ResponseOutputText {
   return { type: 'output_text', text, annotations: [], logprobs: toLogprobs(logprobs) };
 }
 
-export function messageItem(id: string, content: ResponseOutputText[], status: ItemStatus) {
+export function toMessageItem(id: string, content: ResponseOutputText[], status: ItemStatus) {
   return {
     id,
     type: 'message',
@@ -107,20 +107,20 @@ export function messageItem(id: string, content: ResponseOutputText[], status: I
   } satisfies ResponseOutputMessage;
 }
 
-export function reasoningItem(id: string, text: string, status: ItemStatus) {
+export function toReasoningItem(id: string, text: string, status: ItemStatus) {
   const content = text === '' ? [] : [{ type: 'reasoning_text' as const, text }];
   return { id, type: 'reasoning', summary: [], content, status } satisfies ResponseReasoningItem;
 }
 
-/** A call as the client's tool was sent: by its name and namespace apart, or with one text. */
-export function callItem(id: string, call: MadeToolCall, ended: ItemStatus) {
+/** A tool call in the form in which the client sent the tool: with its namespace, or as custom. */
+export function toCallItem(id: string, call: AnswerToolCall, answerStatus: ItemStatus) {
   const { id: call_id, type, namespace, name, arguments: text } = call;
   const isUnfinished = type !== 'custom' && toArguments(text) === undefined;
-  const status = ended === 'completed' && isUnfinished ? 'incomplete' : ended;
-  const called = { id, status, call_id, ...(namespace === undefined ? {} : { namespace }), name };
+  const status = answerStatus === 'completed' && isUnfinished ? 'incomplete' : answerStatus;
+  const common = { id, status, call_id, ...(namespace === undefined ? {} : { namespace }), name };
   return type === 'custom'
-    ? ({ ...called, type: 'custom_tool_call', input: text } satisfies ResponseCustomToolCallItem)
-    : ({ ...called, type: 'function_call', arguments: text } satisfies ResponseFunctionToolCall);
+    ? ({ ...common, type: 'custom_tool_call', input: text } satisfies ResponseCustomToolCallItem)
+    : ({ ...common, type: 'function_call', arguments: text } satisfies ResponseFunctionToolCall);
 }
 
 /** mlx_vlm's logprobs have OpenAI's form (`ChatLogprobContent` in its `schemas.py`). */
@@ -138,27 +138,27 @@ function toResponseUsage(usage: Usage) {
   } satisfies ResponseBody['usage'];
 }
 
-/** The fields as they came, which may have more than is read of them. */
+/** The fields as sent, which may include fields that the schema drops. */
 function asSent(body: unknown) {
   return body as Pick<ResponseBody, 'tool_choice'> & { tools?: ResponseBody['tools'] | null };
 }
 
-function toShownChoice(
+function repeatToolChoice(
   { tool_choice: choice }: ResponsesRequest,
   body: unknown,
 ): ResponseBody['tool_choice'] {
   const sent = asSent(body).tool_choice ?? 'auto';
-  const isAllowed = typeof choice === 'object' && choice?.type === 'allowed_tools';
-  return isAllowed ? Object.assign({}, sent, { mode: choice.mode }) : sent;
+  const isAllowedTools = typeof choice === 'object' && choice?.type === 'allowed_tools';
+  return isAllowedTools ? Object.assign({}, sent, { mode: choice.mode }) : sent;
 }
 
-/** The tools as they came; of functions also what was left out, as OpenAI has it. */
-function toShownTools({ tools }: ResponsesRequest, body: unknown): ResponseBody['tools'] {
+/** The tools as sent. Like OpenAI, adds the defaults that a function left out. */
+function repeatTools({ tools }: ResponsesRequest, body: unknown): ResponseBody['tools'] {
   const sent = asSent(body).tools ?? [];
   return sent.map((tool, index) => {
-    const given = tools?.[index];
-    if (given?.type !== 'function') return tool;
-    const { name, description = null, parameters, strict } = given;
+    const parsed = tools?.[index];
+    if (parsed?.type !== 'function') return tool;
+    const { name, description = null, parameters, strict } = parsed;
     return {
       ...tool,
       type: 'function',
@@ -170,7 +170,7 @@ function toShownTools({ tools }: ResponsesRequest, body: unknown): ResponseBody[
   });
 }
 
-function textFormat({ text }: ResponsesRequest) {
+function toTextFormat({ text }: ResponsesRequest) {
   const format = text?.format;
   if (format == null) return { type: 'text' as const };
   if (format.type !== 'json_schema') return { type: format.type };

@@ -1,52 +1,58 @@
 import { randomUUID } from 'node:crypto';
 import { InvalidRequestError } from '../../errors.ts';
+import type { Message, TextPart, ToolCall } from '../../generation/conversation.ts';
 import type { GenerationRequest } from '../../generation/request.ts';
+import type { ClientTool, ToolNames } from '../../generation/tools.ts';
 import { toTools } from '../client-tool.ts';
-import type { Dialect } from '../dialect.ts';
+import type { AnswerHead, Dialect } from '../dialect.ts';
 import { pick, runtimeParameters } from '../fields.ts';
 import { readContinuation, readSpellings, readStops, readTokenLimit } from '../other-servers.ts';
 import { findIgnored, type IgnoredFields, parseBody } from '../parse-body.ts';
 import { toResponseFormat } from '../structured-output.ts';
-import { beginResponse, finishResponse, toOutput } from './answer.ts';
-import { type PlacedItem, toMessages } from './conversation.ts';
+import { createResponse, finishResponse, toOutput } from './answer.ts';
 import { ResponseEvents } from './events.ts';
 import { type ConversationItem, InputItem, ResponsesRequest } from './request.ts';
 import type { ResponseBody, ResponseStore } from './store.ts';
 import { type PlacedTools, toResponsesChoice, toResponsesToolNames } from './tools.ts';
 
-const passedOn = runtimeParameters(ResponsesRequest);
+const forwarded = runtimeParameters(ResponsesRequest);
+
+/** An item and its path in the client's body. */
+interface PlacedItem {
+  item: ConversationItem;
+  param: string;
+}
 
 /**
- * OpenAI's Responses. Not by mlx_vlm's own route: that one sleeps 10 ms after each token, numbers
- * no events, does not enforce `tool_choice` and keeps pictures in the runtime's memory.
+ * OpenAI's Responses API. mlx_vlm's own `/v1/responses` is not used: it sleeps 10 ms after each
+ * token, does not number events or enforce `tool_choice`, and keeps images in the runtime's memory.
  */
 export function createResponsesDialect(store: ResponseStore): Dialect {
   return {
     read(body) {
       const request = parseBody(ResponsesRequest, body);
       const ignored = findIgnored(body, request);
-      const previous = earlierItems(request, store);
-      const input = ownItems(request, store);
+      const previous = previousItems(request, store);
+      const input = inputItems(request, store);
       if (request.store !== false) keepImages(input);
       const suffix = randomUUID().replaceAll('-', '');
-      const keep = (response: ResponseBody) => {
+      const save = (response: ResponseBody) => {
         if (request.store === false) return;
         const own = input.map(({ item }) => item);
-        const answered = response.output.map((item) => InputItem.parse(item));
-        const conversation = [...previous.map(({ item }) => item), ...own, ...answered];
-        store.save({ body: response, input: own, conversation: conversation.filter(isKept) });
+        const output = response.output.map((item) => InputItem.parse(item));
+        const conversation = [...previous.map(({ item }) => item), ...own, ...output];
+        store.save({ body: response, input: own, conversation: conversation.filter(isResolved) });
       };
-      const begin = (head: Parameters<typeof beginResponse>[1]) =>
-        beginResponse(`resp_${suffix}`, head, request, body);
+      const create = (head: AnswerHead) => createResponse(`resp_${suffix}`, head, request, body);
       return {
         request: toGenerationRequest(request, [...previous, ...input], ignored),
         ignored,
-        createEvents: (head) => new ResponseEvents(begin(head), suffix, keep),
+        createEvents: (head) => new ResponseEvents(create(head), suffix, save),
         toBody(head, answers) {
           const [first] = answers;
-          if (first === undefined) throw new TypeError('A response has one answer.');
-          const response = finishResponse(begin(head), toOutput(suffix, first), first);
-          keep(response);
+          if (first === undefined) throw new TypeError('A response needs exactly one answer.');
+          const response = finishResponse(create(head), toOutput(suffix, first), first);
+          save(response);
           return response;
         },
       };
@@ -54,7 +60,7 @@ export function createResponsesDialect(store: ResponseStore): Dialect {
   };
 }
 
-/** Keeps the images of a stored response, which are needed after this request. */
+/** Keeps the images of a response that will be stored, since later requests may need them. */
 function keepImages(items: readonly PlacedItem[]): void {
   for (const { item } of items) {
     const content = item.type === 'message' ? item.content : 'output' in item ? item.output : [];
@@ -64,27 +70,35 @@ function keepImages(items: readonly PlacedItem[]): void {
   }
 }
 
-function isKept(item: InputItem): item is ConversationItem {
+function isResolved(item: InputItem): item is ConversationItem {
   return item.type !== 'item_reference';
 }
 
-function earlierItems(request: ResponsesRequest, store: ResponseStore): PlacedItem[] {
+function previousItems(request: ResponsesRequest, store: ResponseStore): PlacedItem[] {
   const { previous_response_id: id } = request;
   const param = 'previous_response_id';
   if (id == null) return [];
   return store.get(id, param).conversation.map((item) => ({ item, param }));
 }
 
-function ownItems({ input }: ResponsesRequest, store: ResponseStore): PlacedItem[] {
+function inputItems({ input }: ResponsesRequest, store: ResponseStore): PlacedItem[] {
   if (typeof input === 'string') {
     return [{ item: { type: 'message', role: 'user', content: input }, param: 'input' }];
   }
   return input.flatMap((item, index) => {
     const param = `input.${index}`;
     if (item === undefined) return [];
-    if (item.type === 'compaction_trigger') throw new CompactionError(param);
-    return [isKept(item) ? { item, param } : { item: store.item(item.id, param), param }];
+    if (item.type === 'compaction_trigger') throw createCompactionError(param);
+    return [isResolved(item) ? { item, param } : { item: store.item(item.id, param), param }];
   });
+}
+
+function createCompactionError(param: string): InvalidRequestError {
+  return new InvalidRequestError(
+    `This server does not compact conversations. Remove \`${param}\` and send a shorter ` +
+      'conversation. Codex compacts locally if the server is listed under `model_providers`.',
+    { param, code: 'compaction_not_supported' },
+  );
 }
 
 function toGenerationRequest(
@@ -93,11 +107,11 @@ function toGenerationRequest(
   ignored: IgnoredFields,
 ): GenerationRequest {
   const { instructions, include, top_logprobs, text } = request;
-  const asksLogprobs = include?.includes('message.output_text.logprobs') || (top_logprobs ?? 0) > 0;
-  const own = pick(request, passedOn);
-  const { parameters, ...wishes } = readSpellings(request, own, ignored);
-  const at = { format: 'text.format', schema: 'text.format.schema' };
-  const format = toResponseFormat(request, text?.format ?? undefined, at, ignored);
+  const hasLogprobs = include?.includes('message.output_text.logprobs') || (top_logprobs ?? 0) > 0;
+  const own = pick(request, forwarded);
+  const { parameters, ...spellings } = readSpellings(request, own, ignored);
+  const paths = { format: 'text.format', schema: 'text.format.schema' };
+  const format = toResponseFormat(request, text?.format ?? undefined, paths, ignored);
   const first = instructions == null ? [] : [toInstructions(instructions)];
   const names = toResponsesToolNames(toolsOf(request, items));
   return {
@@ -113,28 +127,18 @@ function toGenerationRequest(
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
       ...parameters,
-      ...(asksLogprobs ? { logprobs: true, top_logprobs: top_logprobs ?? 0 } : {}),
+      ...(hasLogprobs ? { logprobs: true, top_logprobs: top_logprobs ?? 0 } : {}),
       ...format.parameters,
     },
-    ...wishes,
+    ...spellings,
   };
-}
-
-class CompactionError extends InvalidRequestError {
-  constructor(param: string) {
-    super(
-      `Expected \`${param}\` to be left out: this server does not compact conversations. Send a ` +
-        'shorter one. Codex compacts by itself if the server is an entry of `model_providers`.',
-      { param, code: 'compaction_not_supported' },
-    );
-  }
 }
 
 function toInstructions(text: string): PlacedItem {
   return { item: { type: 'message', role: 'system', content: text }, param: 'instructions' };
 }
 
-/** All the tools of a request: those of earlier requests are not inherited, but for their items. */
+/** The tools in `tools` and in items. Only those in items carry over from earlier requests. */
 function toolsOf({ tools }: ResponsesRequest, items: readonly PlacedItem[]): PlacedTools[] {
   return [
     { tools: tools ?? [], param: 'tools' },
@@ -142,4 +146,92 @@ function toolsOf({ tools }: ResponsesRequest, items: readonly PlacedItem[]): Pla
       item.type === 'additional_tools' ? [{ tools: item.tools, param: `${param}.tools` }] : [],
     ),
   ];
+}
+
+type Draft = { -readonly [Field in keyof Message]: Message[Field] };
+
+/**
+ * Converts the items of a conversation to messages. The reasoning, text and tool calls of one answer
+ * are separate items, and become one assistant message.
+ */
+function toMessages(items: readonly PlacedItem[], names: ToolNames): Message[] {
+  const messages: Draft[] = [];
+  let reasoning: TextPart | undefined;
+  const assistant = (): Draft => {
+    const last = messages.at(-1);
+    if (last?.role === 'assistant' && reasoning === undefined) return last;
+    const message: Draft = { role: 'assistant', content: [], reasoning };
+    reasoning = undefined;
+    messages.push(message);
+    return message;
+  };
+  const addCall = (call: ToolCall) => {
+    const message = assistant();
+    message.toolCalls = [...(message.toolCalls ?? []), call];
+  };
+  for (const { item, param } of items) {
+    switch (item.type) {
+      case 'reasoning': {
+        const text = (item.content ?? []).map((part) => part.text).join('\n');
+        if (text !== '') reasoning = { type: 'text', text, param: `${param}.content` };
+        break;
+      }
+      case 'function_call': {
+        const { call_id: id, arguments: text } = item;
+        const name = names.nameOf(toClientTool('function', item));
+        addCall({ id, name, arguments: text, param: `${param}.arguments` });
+        break;
+      }
+      case 'custom_tool_call': {
+        const { call_id: id, input } = item;
+        const name = names.nameOf(toClientTool('custom', item));
+        addCall({ id, name, arguments: JSON.stringify({ input }), param: `${param}.input` });
+        break;
+      }
+      case 'function_call_output':
+      case 'custom_tool_call_output': {
+        const content = toParts(item.output, `${param}.output`);
+        messages.push({ role: 'tool', toolCallId: item.call_id, content });
+        break;
+      }
+      case 'message': {
+        const content = toParts(item.content, `${param}.content`);
+        if (item.role !== 'assistant') messages.push({ role: item.role, content });
+        else {
+          const message = assistant();
+          message.content = [...message.content, ...content];
+        }
+        break;
+      }
+      case 'additional_tools': // see `toolsOf`
+        break;
+      default:
+        item satisfies never;
+    }
+  }
+  return messages;
+}
+
+function toClientTool(
+  type: ClientTool['type'],
+  { name, namespace }: { name: string; namespace?: string | null | undefined },
+): ClientTool {
+  return { type, name, ...(namespace == null ? {} : { namespace }) };
+}
+
+type Content = Extract<ConversationItem, { type: 'message' }>['content'];
+
+function toParts(content: Content, path: string): Message['content'] {
+  if (typeof content === 'string') return [{ type: 'text', text: content, param: path }];
+  return content.map((part, at) => {
+    const param = `${path}.${at}`;
+    switch (part.type) {
+      case 'input_image':
+        return { type: 'image', url: part.image_url, param, isLowDetail: part.detail === 'low' };
+      case 'refusal':
+        return { type: 'text', text: part.refusal, param: `${param}.refusal` };
+      default:
+        return { type: 'text', text: part.text, param: `${param}.text` };
+    }
+  });
 }

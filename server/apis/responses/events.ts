@@ -5,40 +5,40 @@ import type {
   ResponseStreamEvent,
 } from 'openai/resources/responses/responses';
 import type { ApiError } from '../../errors.ts';
-import type { Answer, AnswerDelta, MadeToolCall } from '../../generation/answer.ts';
+import type { Answer, AnswerDelta, AnswerToolCall } from '../../generation/answer.ts';
 import type { ToolCallDelta } from '../../generation/tool-calls.ts';
 import type { AnswerEvents } from '../dialect.ts';
 import {
-  callItem,
   finishResponse,
-  messageItem,
-  reasoningItem,
-  textPart,
+  toCallItem,
   toLogprobs,
+  toMessageItem,
+  toReasoningItem,
+  toTextPart,
 } from './answer.ts';
 import type { ResponseBody } from './store.ts';
 
 /**
- * Writes the events of OpenAI's Responses API: the response as it begins, each item with its parts
- * and deltas, the response as it ended. Items come one after the other, as the model makes them.
+ * Writes the stream events of OpenAI's Responses API: the new response, then each item with its
+ * parts and deltas, one item after another, and the finished response.
  */
 export class ResponseEvents implements AnswerEvents {
-  readonly #begun: ResponseBody;
+  readonly #response: ResponseBody;
   readonly #suffix: string;
   readonly #onEnd: (body: ResponseBody) => void;
   readonly #output: ResponseOutputItem[] = [];
-  #open: GrowingItem | undefined;
+  #open: OpenItem | undefined;
   #sequence = 0;
 
-  /** Ids of items end in `suffix`; `onEnd` is told of the response when it is complete. */
-  constructor(begun: ResponseBody, suffix: string, onEnd: (body: ResponseBody) => void) {
-    this.#begun = begun;
+  /** Item ids end in `suffix`. `onEnd` is called with the complete response. */
+  constructor(response: ResponseBody, suffix: string, onEnd: (body: ResponseBody) => void) {
+    this.#response = response;
     this.#suffix = suffix;
     this.#onEnd = onEnd;
   }
 
   delta(_index: number, { content, reasoning, toolCalls, logprobs }: AnswerDelta): string {
-    let events = this.#begin();
+    let events = this.#start();
     if (reasoning !== '') events += this.#text('reasoning', reasoning, []);
     if (content !== '') events += this.#text('message', content, logprobs);
     for (const call of toolCalls) events += this.#call(call);
@@ -46,12 +46,12 @@ export class ResponseEvents implements AnswerEvents {
   }
 
   finish(_index: number, answer: Answer): string {
-    let events = this.#begin();
+    let events = this.#start();
     if (this.#output.length === 0 && this.#open === undefined) {
-      events += this.#text('message', '', []); // an answer without a word is one all the same
+      events += this.#text('message', '', []); // an empty answer still has a message
     }
     events += this.#close(answer.finishReason === 'length' ? 'incomplete' : 'completed');
-    const response = finishResponse(this.#begun, this.#output, { answer });
+    const response = finishResponse(this.#response, this.#output, { answer });
     this.#onEnd(response);
     const type = response.status === 'incomplete' ? 'response.incomplete' : 'response.completed';
     return events + this.#write([{ type, response: asResponse(response) }]);
@@ -63,24 +63,24 @@ export class ResponseEvents implements AnswerEvents {
 
   fail({ status, message, code, param, type }: ApiError): string {
     const response = asResponse({
-      ...this.#begun,
+      ...this.#response,
       status: 'failed',
       error: { code: status < 500 ? 'invalid_prompt' : 'server_error', message },
       output: this.#output,
     });
     return (
-      this.#begin() +
+      this.#start() +
       this.#write([
         { type: 'response.failed', response },
-        // OpenAI's event has the error itself, that of Open Responses in a field of its own.
+        // OpenAI's event has the error's fields at the top level, Open Responses' in `error`.
         { type: 'error', message, code, param, error: { type, message, code, param } },
       ])
     );
   }
 
-  #begin(): string {
+  #start(): string {
     if (this.#sequence > 0) return '';
-    const response = asResponse(this.#begun);
+    const response = asResponse(this.#response);
     return this.#write([
       { type: 'response.created', response },
       { type: 'response.in_progress', response },
@@ -93,8 +93,8 @@ export class ResponseEvents implements AnswerEvents {
       return this.#write(open.add(delta, logprobs));
     }
     const id = this.#newId(kind === 'message' ? 'msg' : 'rs');
-    const begun = this.#openNext((at) => new TextItem(kind, id, at));
-    return begun.events + this.#write(begun.item.add(delta, logprobs));
+    const { item, events } = this.#openNext((at) => new TextItem(kind, id, at));
+    return events + this.#write(item.add(delta, logprobs));
   }
 
   #call({ index = 0, id = '', type, namespace, function: called }: ToolCallDelta): string {
@@ -110,18 +110,18 @@ export class ResponseEvents implements AnswerEvents {
       arguments: '',
     };
     const itemId = this.#newId(isCustom ? 'ctc' : 'fc');
-    const begun = this.#openNext((at) => new CallItem(index, call, itemId, at));
-    return begun.events + this.#write(begun.item.add(delta));
+    const { item, events } = this.#openNext((at) => new CallItem(index, call, itemId, at));
+    return events + this.#write(item.add(delta));
   }
 
-  #openNext<Item extends GrowingItem>(create: (outputIndex: number) => Item) {
+  #openNext<Item extends OpenItem>(create: (outputIndex: number) => Item) {
     const closed = this.#close('completed');
     const item = create(this.#output.length);
     this.#open = item;
-    return { item, events: closed + this.#write(item.begin()) };
+    return { item, events: closed + this.#write(item.start()) };
   }
 
-  /** The events that end the open item, which joins the output. */
+  /** Ends the open item and adds it to the output. */
   #close(status: 'completed' | 'incomplete'): string {
     if (this.#open === undefined) return '';
     const item = this.#open.toItem(status);
@@ -148,31 +148,31 @@ export class ResponseEvents implements AnswerEvents {
   }
 }
 
-/** The clients' type adds `output_text`, and lacks the nulls of Open Responses. */
+/** The SDK's type has `output_text`, and not the nulls that Open Responses requires. */
 function asResponse(body: ResponseBody) {
   return body as unknown as Extract<ResponseStreamEvent, { type: 'response.created' }>['response'];
 }
 
 type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
-/** OpenAI's specification wants the name of a function with its arguments, the client's type not. */
+/** OpenAI's specification requires the function's name here, but the SDK's type lacks it. */
 type CallDone = Unnumbered<ResponseFunctionCallArgumentsDoneEvent> & { name: string };
 type ErrorEvent = Unnumbered<ResponseErrorEvent> & {
   error: { type: string; message: string; code: string | null; param: string | null };
 };
-/** An event of the Responses API, but for its number, which is given as it is written. */
-export type ResponseEvent = Unnumbered<ResponseStreamEvent> | CallDone | ErrorEvent;
+/** An event of the Responses API without its number, which is added when it is written. */
+type ResponseEvent = Unnumbered<ResponseStreamEvent> | CallDone | ErrorEvent;
 
 type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
-/** One item of a response as it grows, and the events that tell of it. */
-export interface GrowingItem {
-  begin(): ResponseEvent[];
+/** An output item that is being generated, and its events. */
+interface OpenItem {
+  start(): ResponseEvent[];
   end(): ResponseEvent[];
   toItem(status: ItemStatus): ResponseOutputItem;
 }
 
-/** The text of an answer, or its reasoning: an item of one part. */
-export class TextItem implements GrowingItem {
+/** The text or the reasoning of an answer: an item with one part. */
+class TextItem implements OpenItem {
   readonly kind: 'message' | 'reasoning';
   readonly #place: { item_id: string; output_index: number; content_index: number };
   readonly #logprobs: unknown[] = [];
@@ -183,7 +183,7 @@ export class TextItem implements GrowingItem {
     this.#place = { item_id: id, output_index: outputIndex, content_index: 0 };
   }
 
-  begin(): ResponseEvent[] {
+  start(): ResponseEvent[] {
     const item = this.toItem('in_progress');
     if (item.type === 'message') item.content = [];
     const { output_index } = this.#place;
@@ -197,19 +197,19 @@ export class TextItem implements GrowingItem {
     if (delta === '') return [];
     this.#text += delta;
     this.#logprobs.push(...logprobs);
-    const said = { ...this.#place, delta };
+    const fields = { ...this.#place, delta };
     return this.kind === 'message'
-      ? [{ type: 'response.output_text.delta', ...said, logprobs: toLogprobs(logprobs) }]
-      : [{ type: 'response.reasoning_text.delta', ...said }];
+      ? [{ type: 'response.output_text.delta', ...fields, logprobs: toLogprobs(logprobs) }]
+      : [{ type: 'response.reasoning_text.delta', ...fields }];
   }
 
   end(): ResponseEvent[] {
-    const said = { ...this.#place, text: this.#text };
+    const fields = { ...this.#place, text: this.#text };
     const logprobs = toLogprobs(this.#logprobs);
     return [
       this.kind === 'message'
-        ? { type: 'response.output_text.done', ...said, logprobs }
-        : { type: 'response.reasoning_text.done', ...said },
+        ? { type: 'response.output_text.done', ...fields, logprobs }
+        : { type: 'response.reasoning_text.done', ...fields },
       { type: 'response.content_part.done', ...this.#place, part: this.#toPart() },
     ];
   }
@@ -217,31 +217,31 @@ export class TextItem implements GrowingItem {
   toItem(status: ItemStatus): ResponseOutputItem {
     const { item_id } = this.#place;
     return this.kind === 'message'
-      ? messageItem(item_id, [textPart(this.#text, this.#logprobs)], status)
-      : reasoningItem(item_id, this.#text, status);
+      ? toMessageItem(item_id, [toTextPart(this.#text, this.#logprobs)], status)
+      : toReasoningItem(item_id, this.#text, status);
   }
 
   #toPart() {
     return this.kind === 'message'
-      ? textPart(this.#text, this.#logprobs)
+      ? toTextPart(this.#text, this.#logprobs)
       : { type: 'reasoning_text' as const, text: this.#text };
   }
 }
 
-/** A call of a function or of a custom tool. */
-export class CallItem implements GrowingItem {
-  /** Its number among the calls of the answer, by which its pieces come. */
+/** A call of a function or a custom tool. */
+class CallItem implements OpenItem {
+  /** The index of the call in the answer, which its deltas refer to. */
   readonly index: number;
-  readonly #call: MadeToolCall;
+  readonly #call: AnswerToolCall;
   readonly #place: { item_id: string; output_index: number };
 
-  constructor(index: number, call: MadeToolCall, id: string, outputIndex: number) {
+  constructor(index: number, call: AnswerToolCall, id: string, outputIndex: number) {
     this.index = index;
     this.#call = { ...call };
     this.#place = { item_id: id, output_index: outputIndex };
   }
 
-  begin(): ResponseEvent[] {
+  start(): ResponseEvent[] {
     const { output_index } = this.#place;
     const item = this.toItem('in_progress');
     return [{ type: 'response.output_item.added', output_index, item }];
@@ -263,6 +263,6 @@ export class CallItem implements GrowingItem {
   }
 
   toItem(status: ItemStatus): ResponseOutputItem {
-    return callItem(this.#place.item_id, this.#call, status);
+    return toCallItem(this.#place.item_id, this.#call, status);
   }
 }

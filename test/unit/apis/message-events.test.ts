@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MessageEvents } from '../../../server/apis/messages/events.ts';
+import { MessageEvents } from '../../../server/apis/messages/answer.ts';
 import { Answer } from '../../../server/generation/answer.ts';
 
 const head = { requestId: 'r', created: 0, model: 'm', systemFingerprint: 's' };
