@@ -1,18 +1,18 @@
-import { isRecord, type Node } from './schema-keywords.ts';
+import { isRecord, type Node } from './schema-node.ts';
 
 const MAX_BRANCHES = 100;
 const MAX_HOPS = 8;
 
 interface Comparison {
-  /** The target of a `$ref`. */
+  /** Returns the target of a `$ref`. */
   find: (ref: string) => unknown;
-  /** Whether the budget has room for comparing that many values. */
+  /** Whether the budget allows comparing that many values. */
   canCompare: (values: number) => boolean;
 }
 
 /**
- * Whether no value can fit two of the schemas, as far as types, constants and tags show. Without
- * room in the budget they count as overlapping.
+ * Whether no value can match two of the schemas, judging by types, constants and tag properties.
+ * If the budget is used up, they count as overlapping.
  */
 export function areDisjoint(schemas: readonly unknown[], comparison: Comparison): boolean {
   if (schemas.length > MAX_BRANCHES) return false;
@@ -28,8 +28,8 @@ class Branches {
   }
 
   areDisjoint(schemas: readonly unknown[]): boolean {
-    const seen = schemas.map((schema) => this.#resolve(schema));
-    return seen.every((a, at) => seen.slice(at + 1).every((b) => this.#differ(a, b)));
+    const resolved = schemas.map((schema) => this.#resolve(schema));
+    return resolved.every((a, at) => resolved.slice(at + 1).every((b) => this.#differ(a, b)));
   }
 
   #resolve(schema: unknown): unknown {
@@ -57,7 +57,7 @@ class Branches {
     return (areObjects || hasProperties(a, b)) && this.#haveTag(a, b);
   }
 
-  /** Whether a property that one of them requires tells them apart. */
+  /** Whether they require a property whose constants differ, such as a `type` tag. */
   #haveTag(a: Node, b: Node): boolean {
     const [mine, theirs] = [a['properties'], b['properties']];
     if (!isRecord(mine) || !isRecord(theirs)) return false;
@@ -70,7 +70,7 @@ class Branches {
     });
   }
 
-  /** Whether two lists of constants have none in common; undefined if one of them has no list. */
+  /** Whether they have no constants in common. Undefined if one has no constants. */
   #valuesDiffer(a: Node, b: Node): boolean | undefined {
     const [mine, theirs] = [this.#valuesOf(a), this.#valuesOf(b)];
     if (mine === null || theirs === null) return undefined;
@@ -78,7 +78,7 @@ class Branches {
     return ![...mine].some((value) => theirs.has(value));
   }
 
-  /** What there is to look at in a schema. */
+  /** The number of values to compare. */
   #sizeOf(node: Node): number {
     const { required } = node;
     return 1 + (this.#valuesOf(node)?.size ?? 0) + (Array.isArray(required) ? required.length : 0);
@@ -98,7 +98,7 @@ function hasProperties(...nodes: readonly Node[]): boolean {
   return nodes.every(({ type, properties }) => type === undefined && isRecord(properties));
 }
 
-/** An integer is a number too, so that both count as one. */
+/** `integer` counts as `number`, since every integer is a number. */
 function typesOf(node: Node): string[] | undefined {
   const values = 'const' in node ? [node['const']] : node['enum'];
   if (Array.isArray(values)) return values.map(typeOf);

@@ -1,6 +1,6 @@
 import { MAX_PATTERN_CHARACTERS, MAX_SCHEMA_BOUND } from '../limits.ts';
 
-/** Escapes that mean the same in JavaScript and in llguidance, which uses Rust's syntax. */
+/** Escapes with the same meaning in JavaScript and in llguidance, which uses Rust's syntax. */
 const CLASS_ESCAPE =
   /^\\(?:[dDwWsStnrfv]|x[\da-fA-F]{2}|u(?![dD][89a-fA-F])[\da-fA-F]{4}|u\{[\da-fA-F]{1,5}\}|[pP]\{(?:[A-Z][a-z]?|Script=[A-Za-z]+)\})/;
 const QUANTIFIER = /^\{(\d+)(?:,(\d*))?\}/;
@@ -9,8 +9,8 @@ const META = /[.^$|()[\]{}*+?\\/&~#-]/;
 const MAX_GROUPS = 100;
 
 /**
- * A pattern of ECMA-262 as llguidance reads it, or undefined if it cannot enforce it: look-around,
- * back references, word boundaries, and anchors in the middle.
+ * Converts an ECMA-262 pattern to llguidance's syntax. Undefined if llguidance cannot enforce it:
+ * look-around, back references, word boundaries, and anchors in the middle.
  */
 export function toEnforceablePattern(pattern: string): string | undefined {
   if (pattern.length > MAX_PATTERN_CHARACTERS || !isRegExp(pattern)) return undefined;
@@ -59,7 +59,7 @@ export function toEnforceablePattern(pattern: string): string | undefined {
   return groups.length === 0 ? out : undefined;
 }
 
-/** The pattern without its look-around, which can only narrow it; undefined if it has none. */
+/** The pattern without look-around, which matches at least as much. Undefined if it has none. */
 export function withoutLookAround(pattern: string): string | undefined {
   let out = '';
   let inClass = false;
@@ -100,7 +100,7 @@ function toAtom(rest: string): Piece | undefined {
   return { text: /[{}\]]/.test(char) ? `\\${char}` : char, length: 1 };
 }
 
-/** A class such as `[a-z]`. In Rust a bracket inside opens another class, and `&&` intersects. */
+/** A class such as `[a-z]`. In Rust, `[` opens a nested class and `&&` is an intersection. */
 function toClass(pattern: string, start: number): Piece | undefined {
   let at = pattern.startsWith('[^', start) ? start + 2 : start + 1;
   let text = pattern.slice(start, at);

@@ -1,38 +1,31 @@
 import { InvalidRequestError } from '../errors.ts';
 import { MAX_SCHEMA_COMPARISONS, MAX_SCHEMA_STEPS } from '../limits.ts';
 import { areDisjoint } from './schema-disjoint.ts';
-import {
-  type Dropped,
-  isRecord,
-  mergeKeywords,
-  type Node,
-  type Part,
-  type Prepared,
-  pathTo,
-  pickKeywords,
-} from './schema-keywords.ts';
+import { mergeKeywords } from './schema-keywords.ts';
+import { isRecord, type Node, type Part, type Prepared, pickKeywords } from './schema-node.ts';
+import { SchemaReferences } from './schema-references.ts';
 
-/** A schema that llguidance can enforce, and what had to be left out of it. */
+/** A schema that llguidance can enforce, and the keywords that were dropped from it. */
 export interface PreparedSchema {
   schema: Prepared;
-  /** What `schema` refers to, by the names in `#/$defs/…`. */
+  /** The targets of `schema`'s references to `#/$defs/…`, by name. */
   definitions: Readonly<Record<string, Prepared>>;
-  /** Paths in the request of keywords that are not enforced. */
+  /** The paths of keywords that are not enforced. */
   ignored: readonly string[];
 }
 
 export interface PrepareOptions {
-  /** Where the schema is in the request, such as `tools.0.function.parameters`. */
+  /** The path of the schema in the request, such as `tools.0.function.parameters`. */
   path: string;
-  /** The field of the request that an error about the whole schema names. */
+  /** The field to name in an error about the whole schema. */
   param: string;
-  /** Refuse what cannot be enforced instead of leaving it out. */
+  /** Refuse keywords that cannot be enforced, instead of dropping them. */
   strict: boolean;
-  /** Prefix for the names of definitions, so that several schemas can share a `$defs`. */
+  /** Prefix for the names of definitions, so that several schemas can share `$defs`. */
   prefix?: string;
-  /** Whether a broken `$ref` is left out like an unsupported keyword. Default: refused. */
+  /** Drop a broken `$ref` like an unsupported keyword. By default it is refused. */
   toleratesMissingRefs?: boolean;
-  /** Only objects fit, whatever the schema says; those are the arguments of a call. */
+  /** Allow only objects, as for the arguments of a tool call. */
   objectOnly?: boolean;
   /** Shared by the schemas of one request. */
   budget?: SchemaBudget;
@@ -52,7 +45,7 @@ export class SchemaBudget {
     );
   }
 
-  /** Whether that many more values of alternatives may be compared. */
+  /** Whether there is room to compare that many more values. */
   compare(values: number): boolean {
     this.#comparisons -= values;
     return this.#comparisons >= 0;
@@ -60,16 +53,16 @@ export class SchemaBudget {
 }
 
 /**
- * Rewrites a JSON Schema to what llguidance can enforce. `allOf`, `$ref` with other keywords beside
- * it, and alternatives are merged first; then every object that has `properties` and says nothing
- * about others is closed, since a model could invent keys without end.
- * @throws InvalidRequestError that names the keyword, for what cannot be enforced, if strict
+ * Rewrites a JSON Schema so that llguidance can enforce it. First merges `allOf`, alternatives, and
+ * `$ref` with the keywords next to it. Then closes every object that has `properties` and does not
+ * mention additional ones, because a model could otherwise add keys forever.
+ * @throws InvalidRequestError that names the keyword, if `strict` and it cannot be enforced
  */
 export function prepareSchema(schema: unknown, options: PrepareOptions): PreparedSchema {
   return new Preparation(schema, options).run();
 }
 
-/** Characters of names and values that cost about as much as a step. */
+/** Characters of names and values that take about as long as one step. */
 const CHARACTERS_PER_STEP = 50;
 const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'];
 
@@ -90,13 +83,13 @@ class Preparation {
   readonly #own = new WeakMap<object, Node>();
   readonly #rests = new WeakMap<object, Map<string, Node>>();
   readonly #weights = new WeakMap<object, number>();
-  readonly #targets = new Map<string, Part | undefined>();
   readonly #disjoint = new WeakMap<object, boolean>();
-  #anchors: Map<string, Part> | undefined;
+  readonly #references: SchemaReferences;
 
   constructor(root: unknown, options: PrepareOptions) {
     this.#root = { node: root, path: options.path };
     this.#options = options;
+    this.#references = new SchemaReferences(this.#root);
     this.#budget = options.budget ?? new SchemaBudget();
   }
 
@@ -114,10 +107,10 @@ class Preparation {
     };
   }
 
-  /** The schema of what fits all of `parts`. One reached by a `$ref` is prepared once, and later. */
+  /** Merges schemas that all apply. Those reached by a `$ref` become a definition, prepared later. */
   #prepare = (parts: readonly Part[]): Prepared => {
-    const { flat, hasRef, fitsNothing } = this.#flatten(parts);
-    if (fitsNothing) return false;
+    const { flat, hasRef, matchesNothing } = this.#flatten(parts);
+    if (matchesNothing) return false;
     if (flat.length === 0) return {};
     if (!hasRef) return this.#merge(flat);
     const key = flat
@@ -137,17 +130,17 @@ class Preparation {
     return { $ref: `#/$defs/${definition.name}` };
   };
 
-  /** Replaces `$ref` and `allOf` by what they stand for, in the order of the text. */
+  /** Replaces `$ref` and `allOf` with their targets, in the order of the schema. */
   #flatten(parts: readonly Part[]) {
     const flat: (Part & { node: Node })[] = [];
     const seen = new Set<object>();
     const stack = [...parts].reverse();
     let hasRef = false;
-    let fitsNothing = false;
+    let matchesNothing = false;
     for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
       const { node, path } = part;
       this.#spend(1);
-      if (node === false) fitsNothing = true;
+      if (node === false) matchesNothing = true;
       if (!isRecord(node)) {
         if (typeof node !== 'boolean') this.#refuse(path, node);
         continue;
@@ -176,7 +169,7 @@ class Preparation {
       // The keywords beside a reference come after what they extend.
       stack.push({ node: own, path }, ...inner.reverse());
     }
-    return { flat, hasRef, fitsNothing };
+    return { flat, hasRef, matchesNothing };
   }
 
   #merge(parts: readonly Part[]): Prepared {
@@ -200,7 +193,7 @@ class Preparation {
     });
   }
 
-  /** Each alternative is closed together with what stands beside the alternatives. */
+  /** Merges each alternative with the keywords next to `anyOf` or `oneOf`, then closes it. */
   #mergeBranches(
     others: readonly Part[],
     branches: readonly unknown[],
@@ -219,7 +212,7 @@ class Preparation {
     const known = this.#disjoint.get(branches);
     if (known !== undefined) return known;
     const found = areDisjoint(branches, {
-      find: (ref) => this.#find(ref)?.node,
+      find: (ref) => this.#references.find(ref)?.node,
       canCompare: (values) => this.#budget.compare(values),
     });
     this.#disjoint.set(branches, found);
@@ -228,7 +221,7 @@ class Preparation {
 
   #spend = (steps: number): void => this.#budget.spend(steps, this.#options.param);
 
-  #drop: Dropped = (path) => {
+  #drop = (path: string): void => {
     if (this.#options.strict) {
       const keyword = path.slice(path.lastIndexOf('.') + 1);
       throw new InvalidRequestError(
@@ -243,78 +236,34 @@ class Preparation {
   #refuse = (path: string, value: unknown): never => {
     const { param } = this.#options;
     throw new InvalidRequestError(
-      `Expected \`${param}\` to have a valid JSON Schema, got ` +
-        `${JSON.stringify(value)?.slice(0, 40)} at \`${path}\`.`,
+      `\`${param}\` must be a valid JSON Schema (got ${JSON.stringify(value)?.slice(0, 40)} at ` +
+        `\`${path}\`).`,
       { param },
     );
   };
 
   #resolve(ref: unknown, path: string): Part | undefined {
-    const target = typeof ref === 'string' ? this.#find(ref) : undefined;
+    const target = typeof ref === 'string' ? this.#references.find(ref) : undefined;
     if (target !== undefined) return target;
     if (this.#options.toleratesMissingRefs) {
       this.#drop(path);
       return undefined;
     }
     throw new InvalidRequestError(
-      `\`${path}\` does not refer to anything in this schema. ` +
-        'Only references within the schema are supported.',
+      `\`${path}\` refers to a schema that does not exist. Only references within the schema are ` +
+        'supported.',
       { param: path },
     );
   }
 
-  #find(ref: string): Part | undefined {
-    if (!this.#targets.has(ref)) this.#targets.set(ref, this.#search(ref));
-    return this.#targets.get(ref);
-  }
-
-  #search(ref: string): Part | undefined {
-    if (ref === '#' || ref === '#/') return this.#root;
-    const byName = this.#named().get(ref);
-    if (byName !== undefined) return byName;
-    const hash = ref.indexOf('#');
-    const base = hash > 0 ? this.#named().get(ref.slice(0, hash)) : this.#root;
-    if (hash < 0 || base === undefined || !ref.startsWith('#/', hash)) return undefined;
-    let { node, path } = base;
-    for (const step of ref.slice(hash + 2).split('/')) {
-      const key = unescapePointer(step);
-      if (typeof node !== 'object' || node === null || !Object.hasOwn(node, key)) return undefined;
-      node = Reflect.get(node, key);
-      path = pathTo(path, key);
-    }
-    return { node, path };
-  }
-
-  /** Schemas with an `$id` or an `$anchor`, by how a `$ref` names them. */
-  #named(): Map<string, Part> {
-    if (this.#anchors !== undefined) return this.#anchors;
-    this.#anchors = new Map();
-    const stack: Part[] = [this.#root];
-    for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
-      const { node, path } = part;
-      if (typeof node !== 'object' || node === null) continue;
-      for (const keyword of ['$id', '$anchor', '$dynamicAnchor', 'id']) {
-        const name = Reflect.get(node, keyword);
-        if (typeof name !== 'string') continue;
-        for (const spelling of keyword.endsWith('nchor') ? [`#${name}`] : idSpellings(name)) {
-          if (!this.#anchors.has(spelling)) this.#anchors.set(spelling, part);
-        }
-      }
-      for (const [key, inner] of Object.entries(node)) {
-        stack.push({ node: inner, path: pathTo(path, key) });
-      }
-    }
-    return this.#anchors;
-  }
-
-  /** What a node says itself. The same object each time, so that recursive schemas are found again. */
+  /** A node's own keywords. Always the same object, so that recursion is detected. */
   #ownKeywords(node: Node): Node {
     const own = this.#own.get(node) ?? pickKeywords(node);
     this.#own.set(node, own).set(own, own);
     return own;
   }
 
-  /** The same object each time, as above. */
+  /** Always the same object, as above. */
   #without(node: Node, keyword: string): Node {
     const rests = this.#rests.get(node) ?? new Map<string, Node>();
     this.#rests.set(node, rests);
@@ -325,7 +274,7 @@ class Preparation {
     return rest;
   }
 
-  /** The work for a node besides its inner schemas: every alternative repeats its names and values. */
+  /** The work for a node without its inner schemas; each alternative repeats it. */
   #weight(node: unknown): number {
     if (!isRecord(node)) return 1;
     const known = this.#weights.get(node);
@@ -344,19 +293,4 @@ class Preparation {
     this.#numbers.set(key, number);
     return number;
   }
-}
-
-function idSpellings(id: string): string[] {
-  const name = id.replace(/#$/, '');
-  return [id, name, name.slice(name.lastIndexOf('/') + 1)].filter((spelling) => spelling !== '');
-}
-
-function unescapePointer(step: string): string {
-  let decoded = step;
-  try {
-    decoded = decodeURIComponent(step);
-  } catch {
-    // not percent-encoded
-  }
-  return decoded.replaceAll('~1', '/').replaceAll('~0', '~');
 }
