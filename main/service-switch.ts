@@ -129,7 +129,7 @@ export class ServiceSwitch {
       trouble: {
         at: Date.now(),
         message: isPort
-          ? error.message.replace(/ The next free one.*/, '')
+          ? error.message.replace(/ Try --port .*/, '')
           : 'The server could not be started.',
         remedy: isPort
           ? 'Choose another port, or quit what uses this one.'

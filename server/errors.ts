@@ -1,6 +1,6 @@
 import { MAX_ERROR_CHARACTERS } from './limits.ts';
 
-/** What an {@link ApiError} tells beside its message; names are those of OpenAI's error object. */
+/** The fields of an {@link ApiError} besides its message, by the names of OpenAI's error object. */
 export interface ApiErrorOptions {
   status: number;
   type: ApiErrorType;
@@ -17,13 +17,13 @@ export type ApiErrorType =
   | 'timeout_error'
   | 'server_error';
 
-/** OpenAI's error object, with the seed's `detail` beside it. */
+/** OpenAI's error object, and `detail` for clients of the original server. */
 export interface ApiErrorBody {
   error: { message: string; type: ApiErrorType; param: string | null; code: string | null };
   detail: string;
 }
 
-/** An error a client is shown: an HTTP status and OpenAI's error object. */
+/** An error to return to the client, with an HTTP status and OpenAI's error object. */
 export class ApiError extends Error {
   readonly status: number;
   readonly type: ApiErrorType;
@@ -47,21 +47,21 @@ export class ApiError extends Error {
   }
 }
 
-/** Leaves out the middle: a client's own words may be as long as its whole request. */
+/** Removes the middle of a long text, since a message may quote the client's request. */
 function shorten(text: string): string {
   if (text.length <= MAX_ERROR_CHARACTERS) return text;
   const half = MAX_ERROR_CHARACTERS / 2;
   return `${text.slice(0, half)} … ${text.slice(-half)}`.toWellFormed();
 }
 
-/** 400: the request cannot be served as it stands; `param` names the field. */
+/** 400: the request is invalid. `param` names the field. */
 export class InvalidRequestError extends ApiError {
   constructor(message: string, options: Partial<ApiErrorOptions> = {}) {
     super(message, { status: 400, type: 'invalid_request_error', ...options });
   }
 }
 
-/** 401: an API key is set and the client's is missing or another. */
+/** 401: the API key is missing or wrong. */
 export class InvalidApiKeyError extends ApiError {
   constructor(message: string) {
     super(message, {
@@ -73,7 +73,7 @@ export class InvalidApiKeyError extends ApiError {
   }
 }
 
-/** 429: the queue, streams or request memory are at capacity. The message is the seed's. */
+/** 429: the queue, the streams or the memory are at capacity. Has the original server's message. */
 export class AtCapacityError extends ApiError {
   constructor(
     code: 'queue_full' | 'too_many_streams' | 'too_many_bytes',
@@ -88,12 +88,12 @@ export class AtCapacityError extends ApiError {
   }
 }
 
-/** 504: the deadline has passed. The OpenAI SDKs honour `x-should-retry` and do not try again. */
+/** 504: the request has timed out. `x-should-retry` stops OpenAI's SDKs from retrying it. */
 export class DeadlineError extends ApiError {
   constructor(timeoutMs: number) {
     super(
-      `The request was not finished within ${timeoutMs / 1000} s (waiting and running together). ` +
-        'Ask for fewer tokens or smaller images, or raise --queue-timeout.',
+      `The request took longer than ${timeoutMs / 1000} s, including the wait in the queue. Request ` +
+        'fewer tokens, send smaller images, or raise --queue-timeout.',
       {
         status: 504,
         type: 'timeout_error',
@@ -104,14 +104,14 @@ export class DeadlineError extends ApiError {
   }
 }
 
-/** 503: there is no model to answer with, now or until somebody acts. */
+/** 503: no model is ready. Some causes require action by the user. */
 export class ModelNotReadyError extends ApiError {
   constructor(message: string, cause?: unknown) {
     super(message, { status: 503, type: 'server_error', code: 'model_not_ready', cause });
   }
 }
 
-/** 502: the runtime died under the request, and under its one retry if it had one. */
+/** 502: the runtime crashed during the request, and again if it was retried. */
 export class RuntimeCrashedError extends ApiError {
   constructor(message: string, cause?: unknown) {
     super(message, {

@@ -10,50 +10,49 @@ import { measure } from './fields.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** Makes zod stop at the first wrong value; a long list would have an issue for each one. */
-const FIRST_PROBLEM = { abortEarly: true, reportInput: false };
+/** Makes zod stop at the first invalid value, since a long list could have an issue per item. */
+const STOP_AT_FIRST = { abortEarly: true, reportInput: false };
 
 /**
- * Parses a body with its schema, up to the first mistake.
- * @throws InvalidRequestError that names the field and what was expected of it
+ * Parses a body with its schema and stops at the first invalid value.
+ * @throws InvalidRequestError that names the field and what it must be
  */
 export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown) {
-  const parsed = schema.safeParse(body, FIRST_PROBLEM);
+  const parsed = schema.safeParse(body, STOP_AT_FIRST);
   if (!parsed.success) throw toInvalidRequest(parsed.error, body);
   return parsed.data;
 }
 
 /**
- * What `--strict-parameters` does with the fields that would be ignored.
- * @throws InvalidRequestError that names the first of them
+ * Refuses a request with ignored fields, for `--strict-parameters`.
+ * @throws InvalidRequestError that names the first one
  */
 export function refuseIgnored({ paths: [param] }: IgnoredFields): void {
   if (param === undefined) return;
   throw new InvalidRequestError(
-    `Unrecognized request argument supplied: ${param}. Leave it out, or start the server without ` +
-      '--strict-parameters, which would ignore it.',
+    `Unrecognized request argument supplied: ${param}. Remove it, or start the server without ` +
+      '--strict-parameters to have it ignored.',
     { param, code: 'unknown_parameter' },
   );
 }
 
-/**
- * Turns what zod found wrong into OpenAI's error: the first problem, the field in `param`, and a
- * message that says what was expected and what came.
- */
-export function toInvalidRequest(error: z.ZodError, body: unknown): InvalidRequestError {
-  const { issue, path } = mostTelling(error.issues, []);
+/** Converts zod's first issue to an error with the field, what it must be, and what it was. */
+function toInvalidRequest(error: z.ZodError, body: unknown): InvalidRequestError {
+  const { issue, path } = mostSpecific(error.issues, []);
   const field = path.join('.');
+  const name = field === '' ? 'The body' : `\`${field}\``;
   const expected = expectation(issue);
   const value = path.reduce<unknown>(step, body);
   const got = describeSize(value, expected) ?? describe(value);
-  return new InvalidRequestError(
-    `Expected ${field === '' ? 'the body' : `\`${field}\``} to be ${expected}, got ${got}.`,
-    { param: field === '' ? null : field },
-  );
+  const message =
+    value === undefined
+      ? `${name} is missing. It must be ${expected}.`
+      : `${name} must be ${expected} (got ${got}).`;
+  return new InvalidRequestError(message, { param: field === '' ? null : field });
 }
 
-/** In a union, the branch that got furthest is the one the client meant. */
-function mostTelling(
+/** In a union, the client most likely meant the alternative whose issue is nested most deeply. */
+function mostSpecific(
   issues: readonly Issue[],
   prefix: readonly PropertyKey[],
 ): { issue: Issue; path: PropertyKey[] } {
@@ -63,7 +62,7 @@ function mostTelling(
   if (issue.code !== 'invalid_union') return { issue, path };
   const branches = issue.errors
     .filter((branch) => branch.length > 0)
-    .map((branch) => mostTelling(branch, path))
+    .map((branch) => mostSpecific(branch, path))
     .filter((found) => found.path.length > path.length);
   return branches.sort((a, b) => b.path.length - a.path.length)[0] ?? { issue, path };
 }
@@ -88,7 +87,7 @@ function expectation(issue: Issue): string {
     case 'invalid_format':
       return issue.message.startsWith('Invalid') ? `of the form ${issue.pattern}` : issue.message;
     case 'invalid_key':
-      return `stored under a key that is ${issue.issues.slice(0, 1).map(expectation).join('')}`;
+      return `an object whose keys are ${issue.issues.slice(0, 1).map(expectation).join('')}`;
     default:
       return issue.message;
   }
@@ -98,7 +97,7 @@ function withArticle(type: string): string {
   return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 
-/** `at most 2` of a number, `an array of at most 2 items` of a list. */
+/** `at most 2` for a number, `an array of at most 2 items` for a list. */
 function size(origin: string, bound: string, limit: number | bigint): string {
   if (origin === 'array') return `an array of ${bound} ${count(Number(limit), 'item')}`;
   if (origin === 'string') return `a string of ${bound} ${count(Number(limit), 'character')}`;
@@ -118,7 +117,7 @@ function step(value: unknown, key: PropertyKey): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
 
-/** The size of a value in the units of the limit that it broke; undefined if there is no such limit. */
+/** The size of a value in the units of the limit that it exceeds. Undefined for other limits. */
 function describeSize(value: unknown, expected: string): string | undefined {
   const unit = /of (?:at most|at least|more than|less than) \d+ (item|character|field|value)/.exec(
     expected,
@@ -136,9 +135,8 @@ function describeSize(value: unknown, expected: string): string | undefined {
   return `${count(values, 'value')} and ${count(levels, 'level')}`;
 }
 
-/** A value as an error may show it: short, and never the payload of an image. */
+/** Describes a value for an error message: briefly, and without image data. */
 function describe(value: unknown): string {
-  if (value === undefined) return 'nothing';
   if (value instanceof LongText) return `a string of ${value.length} characters`;
   if (value === '') return 'an empty string';
   if (Array.isArray(value)) {
@@ -151,20 +149,20 @@ function describe(value: unknown): string {
 }
 
 /**
- * The fields of a request that were ignored, as JSON paths such as `messages.0.opts`. Names only,
- * percent-encoded, so that a path is safe in a header and in a log. A client decides how many fields
- * there are and how long their names are: beyond a limit they are only counted.
+ * The ignored fields of a request, as JSON paths such as `messages.0.opts`. Contains no values, and
+ * names are percent-encoded, so a path is safe in a header and in a log. The client determines the
+ * number of fields and the length of their names, so fields beyond a limit are only counted.
  */
 export class IgnoredFields {
   readonly #paths: string[] = [];
   #count = 0;
 
-  /** Every path up to the limit. */
+  /** The paths, up to the limit. */
   get paths(): readonly string[] {
     return this.#paths;
   }
 
-  /** How many fields were ignored, those beyond the limit included. */
+  /** The number of ignored fields, including those beyond the limit. */
   get count(): number {
     return this.#count;
   }
@@ -174,12 +172,12 @@ export class IgnoredFields {
     if (this.#paths.length < MAX_IGNORED_PATHS) this.#paths.push(toJsonPath(path));
   }
 
-  /** Adds paths whose names are joined by dots already, as those of a schema's keywords are. */
+  /** Adds paths whose names are already joined with dots, such as those of schema keywords. */
   addJoined(paths: readonly string[]): void {
     for (const path of paths) this.add(...path.split('.'));
   }
 
-  /** The paths up to 1 KB, then how many more there are. */
+  /** The paths, up to 1 KB, followed by the number of further ones. */
   toHeader(): string {
     let header = '';
     for (const [index, path] of this.#paths.entries()) {
@@ -194,8 +192,8 @@ export class IgnoredFields {
 }
 
 /**
- * Finds the fields of a body that parsing dropped. The schemas drop what they do not
- * know, at every depth, so comparing the body with the result finds them all.
+ * Finds the fields of a body that parsing dropped, by comparing the body with the result. The
+ * schemas drop unknown fields at every depth.
  */
 export function findIgnored(body: unknown, parsed: unknown): IgnoredFields {
   const ignored = new IgnoredFields();
@@ -211,18 +209,19 @@ function compare(
 ): void {
   if (given === kept) return;
   if (Array.isArray(given) && Array.isArray(kept)) {
-    for (const [index, item] of given.entries()) look(item, kept[index], [...path, index], ignored);
+    for (const [index, item] of given.entries())
+      compareField(item, kept[index], [...path, index], ignored);
   } else if (isPlainObject(given) && isPlainObject(kept)) {
     for (const [name, value] of Object.entries(given)) {
-      // Not what an object inherits, such as `toString`.
-      const left = Object.hasOwn(kept, name) ? kept[name] : undefined;
-      look(value, left, [...path, name], ignored);
+      // Ignores inherited properties, such as `toString`.
+      const keptValue = Object.hasOwn(kept, name) ? kept[name] : undefined;
+      compareField(value, keptValue, [...path, name], ignored);
     }
   }
 }
 
-/** For every field, null means not given. */
-function look(
+/** A field that is null counts as not set. */
+function compareField(
   given: unknown,
   kept: unknown,
   path: readonly PropertyKey[],
@@ -239,16 +238,16 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** `.` separates names, so that one within a name is encoded too. */
+/** Joins names with dots. Dots within a name are encoded. */
 function toJsonPath(path: readonly PropertyKey[]): string {
   const text = path.map((name) => encode(String(name))).join('.');
   if (text.length <= MAX_IGNORED_PATH_CHARACTERS) return text;
-  // Not in the middle of an escape.
+  // Does not cut a percent-encoded character in half.
   return `${text.slice(0, MAX_IGNORED_PATH_CHARACTERS).replace(/%.?$/, '')}...`;
 }
 
 function encode(name: string): string {
-  // A name may be as long as the whole body; more than this is cut off anyway.
+  // A name may be as long as the body, so it is truncated before it is encoded.
   const start = name.slice(0, MAX_IGNORED_PATH_CHARACTERS).toWellFormed();
   const text = encodeURIComponent(start).replaceAll('.', '%2E');
   return name.length > start.length ? `${text}...` : text;

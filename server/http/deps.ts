@@ -7,10 +7,9 @@ import type { ImageLoader } from '../images/loader.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RequestQueue } from '../queue/request-queue.ts';
 import type { RuntimeSupervisor } from '../runtime/supervisor.ts';
-
 import type { Settings } from '../settings.ts';
 
-/** The parts of the service that the HTTP surface puts to use. */
+/** The parts of the service that the HTTP API uses. */
 export interface Deps {
   settings: Settings;
   queue: RequestQueue;
@@ -24,12 +23,12 @@ export interface Deps {
   log: Logger;
 }
 
-/** What a request carries from one middleware to the next. */
+/** Koa's `ctx.state`, which middleware and routes share. */
 export interface State {
   requestId: string;
-  /** The request's share of the memory for requests; set once its body is being read. */
+  /** The request's share of the memory, reserved before its body is read. */
   memory?: Reservation;
-  /** Whether the request has its line in the log, whatever becomes of it. */
+  /** Whether the request has already been logged. */
   isLogged?: boolean;
 }
 

@@ -25,7 +25,7 @@ import {
 } from '../runtime/errors.ts';
 import type { Deps, State } from './deps.ts';
 
-/** The design's error table: what a client is told of what went wrong inside. */
+/** Converts an internal error to the error that the client receives. */
 export function toApiError(error: unknown, queue: RequestQueue): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof QueueFullError) {
@@ -33,7 +33,7 @@ export function toApiError(error: unknown, queue: RequestQueue): ApiError {
   }
   if (error instanceof QueueTimeoutError) return new DeadlineError(error.timeoutMs);
   if (error instanceof QueueClosedError) {
-    return new ModelNotReadyError('Sightglass is shutting down and takes no more requests.');
+    return new ModelNotReadyError('Sightglass is shutting down and accepts no more requests.');
   }
   if (error instanceof JobCancelledError || error instanceof RequestCancelledError) {
     return new ApiError(error.message, {
@@ -60,29 +60,29 @@ export function toApiError(error: unknown, queue: RequestQueue): ApiError {
   }
   if (error instanceof RuntimeDiedError) {
     return new RuntimeCrashedError(
-      'The model runtime ended while it worked on the request. If it does so again, send a smaller ' +
-        'image or ask for fewer tokens; the log has what the runtime said last.',
+      'The model runtime crashed while it was processing the request. If it crashes again, send a ' +
+        'smaller image or request fewer tokens. Its last output is in the log.',
       error,
     );
   }
   return new ApiError('internal error', { status: 500, type: 'server_error', cause: error });
 }
 
-/** OpenAI's SDKs ignore a longer `Retry-After`, and come back within seconds instead. */
+/** OpenAI's SDKs ignore a longer `Retry-After` and retry within seconds instead. */
 const MAX_RETRY_SECONDS = 60;
 
-/** When to come back, in whole seconds, if there may be room in `waitMs`. */
+/** The value of `Retry-After` if a slot may be free in `waitMs`. */
 export function retryAfterSeconds(waitMs: number | undefined): number {
   return Math.min(MAX_RETRY_SECONDS, Math.max(1, Math.ceil((waitMs ?? 0) / 1000)));
 }
 
-/** Turns what was thrown into the API's error body; unexpected errors are logged in full. */
+/** Answers with the API's error body for what a route threw. Logs unexpected errors in full. */
 export function handleErrors({ log, queue }: Deps): Middleware<State> {
   return async (ctx, next) => {
     try {
       await next();
     } catch (thrown) {
-      if (thrown instanceof ClientGoneError) return; // nobody left to answer
+      if (thrown instanceof ClientGoneError) return;
       const error = toApiError(thrown, queue);
       if (error.status === 500) log.error({ id: ctx.state.requestId, err: thrown }, error.message);
       if (!ctx.state.isLogged) {
@@ -92,18 +92,20 @@ export function handleErrors({ log, queue }: Deps): Middleware<State> {
       }
       ctx.status = error.status;
       ctx.set(error.headers);
-      ctx.body = isAnthropics(ctx) ? toAnthropicError(error, ctx.state.requestId) : error.toBody();
+      ctx.body = isAnthropicRequest(ctx)
+        ? toAnthropicError(error, ctx.state.requestId)
+        : error.toBody();
     }
   };
 }
 
-/** Both APIs list models under the same path; Anthropic's clients always name their API's version. */
-function isAnthropics(ctx: Context): boolean {
+/** Both APIs list models under the same path, but Anthropic's clients send their API's version. */
+function isAnthropicRequest(ctx: Context): boolean {
   const isModels = /^(\/v1)?\/models(\/|$)/.test(ctx.path) && ctx.get('anthropic-version') !== '';
   return isModels || /^(\/v1)?\/messages(\/|$)/.test(ctx.path);
 }
 
-/** Why a request ends whose client has closed its connection. A dead client is not an error. */
+/** Aborts a request whose client has disconnected. It is never reported as a failure. */
 export class ClientGoneError extends Error {
   override name = 'ClientGoneError';
 
@@ -112,7 +114,7 @@ export class ClientGoneError extends Error {
   }
 }
 
-/** Aborts `controller` when the client goes away before it has been answered. */
+/** Aborts `controller` when the client disconnects before the response is complete. */
 export function abortOnDisconnect(response: ServerResponse, controller: AbortController): void {
   const check = () => {
     if (!response.writableFinished) controller.abort(new ClientGoneError());

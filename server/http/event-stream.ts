@@ -2,68 +2,68 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { ClientGoneError } from './errors.ts';
 
-/** A client that has not read for so long is taken to be gone: it would hold its stream for ever. */
+/** A client that reads nothing for this long is disconnected, so that it cannot hold a stream forever. */
 const STALLED_MS = 300_000;
 
-/** A comment, which every client of Server-Sent Events skips (WHATWG HTML, "event streams"). */
+/** A comment, which clients of Server-Sent Events ignore (WHATWG HTML, "event streams"). */
 const KEEP_ALIVE = ': keep-alive\n\n';
 
-/** A Server-Sent Events response. Its head leaves with the first event, or comment, not before. */
+/** A Server-Sent Events response. Sends its headers with the first event or comment. */
 export class EventStream {
   readonly #response: ServerResponse;
   readonly #keepAlive: NodeJS.Timeout;
-  #waiting = '';
+  #pending = '';
   #isQuiet = true;
   #hasContent = false;
 
   constructor(response: ServerResponse, keepAliveMs: number) {
     this.#response = response;
-    this.#keepAlive = setInterval(() => this.#breakSilence(), keepAliveMs).unref();
+    this.#keepAlive = setInterval(() => this.#sendKeepAlive(), keepAliveMs).unref();
   }
 
-  /** Whether the head has left, so that an error can only be an event. */
+  /** Whether the headers have been sent, so an error can only be sent as an event. */
   get started(): boolean {
     return this.#response.headersSent;
   }
 
-  /** Whether the client has been sent an event. */
+  /** Whether an event has been sent. */
   get hasContent(): boolean {
     return this.#hasContent;
   }
 
-  /** Takes events to send with the next flush. */
+  /** Adds events to send with the next flush. */
   add(events: string): void {
-    this.#waiting += events;
+    this.#pending += events;
   }
 
   /**
-   * Sends the added events; waits until a slow client has taken the earlier ones.
-   * @throws the reason of `signal`, or ClientGoneError when the client has stopped reading
+   * Sends the added events. If the client is slow, waits until it has read earlier ones.
+   * @throws the reason of `signal`, or ClientGoneError if the client stops reading
    */
   flush(signal: AbortSignal): Promise<void> | undefined {
-    if (this.#waiting === '') return undefined;
-    const events = this.#waiting;
-    this.#waiting = '';
+    if (this.#pending === '') return undefined;
+    const events = this.#pending;
+    this.#pending = '';
     return this.#write(events) ? undefined : this.#drained(signal);
   }
 
-  /** Sends the last events. Disconnects a client that does not take them in time. */
+  /** Sends the last events. Disconnects the client if it does not read them in time. */
   end(events: string): void {
-    this.#begin();
-    this.#response.end(this.#waiting + events);
+    this.#sendHeaders();
+    this.#response.end(this.#pending + events);
     this.close();
     if (this.#response.writableFinished) return;
     const timer = setTimeout(() => this.#response.destroy(), STALLED_MS).unref();
     this.#response.once('close', () => clearTimeout(timer));
   }
 
-  /** Sends no more comments. */
+  /** Stops sending keep-alive comments. */
   close(): void {
     clearInterval(this.#keepAlive);
   }
 
   #write(events: string): boolean {
-    this.#begin();
+    this.#sendHeaders();
     this.#hasContent = true;
     this.#isQuiet = false;
     return this.#response.write(events);
@@ -83,15 +83,15 @@ export class EventStream {
     }
   }
 
-  #breakSilence(): void {
+  #sendKeepAlive(): void {
     if (this.#isQuiet && !this.#response.writableNeedDrain) {
-      this.#begin();
+      this.#sendHeaders();
       this.#response.write(KEEP_ALIVE);
     }
     this.#isQuiet = true;
   }
 
-  #begin(): void {
+  #sendHeaders(): void {
     if (this.started) return;
     this.#response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',

@@ -20,11 +20,11 @@ import { mediaTypesOf } from './guards.ts';
 import { checkBody, JsonScanner } from './json-scanner.ts';
 
 /**
- * Parses a JSON body within its limits and the memory for requests. Other content types are refused:
+ * Parses a JSON body within the limits on bodies and on memory. Refuses other content types, because
  * a web page can send text/plain to any origin without a CORS preflight, but not application/json.
  *
  * koa-bodyparser parses ordinary bodies. Larger ones are scanned as they arrive, so that they do not
- * block other clients, and their images stay out of the JavaScript heap.
+ * block other clients and their images stay out of the JavaScript heap.
  */
 export function parseJsonBody(
   maxMegabytes: number,
@@ -34,7 +34,7 @@ export function parseJsonBody(
   const maxBytes = maxMegabytes * 1_000_000;
   const options = {
     enableTypes: ['json'],
-    /** For co-body: `checkBody` refuses such a field, and names it. */
+    /** `checkBody` refuses `__proto__` with a better message. */
     onProtoPoisoning: 'ignore',
     jsonLimit: `${Math.min(maxBytes, ORDINARY_BODY_BYTES)}b`,
     onerror: (error: Error) => {
@@ -58,7 +58,7 @@ export function parseJsonBody(
   };
 }
 
-/** Some clients set the header twice, which arrives as `application/json, application/json`. */
+/** A header that was sent twice arrives as `application/json, application/json`. */
 function refuseOtherTypes(ctx: HttpContext): void {
   const types = mediaTypesOf(ctx.get('content-type'));
   if (types.every((type) => type === 'application/json')) {
@@ -66,7 +66,7 @@ function refuseOtherTypes(ctx: HttpContext): void {
     return;
   }
   throw new InvalidRequestError(
-    `Expected content-type application/json, got ${ctx.get('content-type') || 'none'}.`,
+    `The content type must be application/json (got ${ctx.get('content-type') || 'none'}).`,
     { status: 415, code: 'unsupported_media_type' },
   );
 }
@@ -78,12 +78,12 @@ function isOrdinary(ctx: HttpContext): boolean {
   );
 }
 
-/** koa-bodyparser's own message for a body that is a string or a number. */
-const NO_OBJECT = 'invalid JSON, only supports object and array';
+/** koa-bodyparser's message for a body that is a string or a number. */
+const NOT_AN_OBJECT = 'invalid JSON, only supports object and array';
 
 interface Reading {
   memory: Reservation;
-  /** How long a body may arrive too slowly, or not at all. */
+  /** How long the body may stall or arrive too slowly. */
   idleMs: number;
 }
 
@@ -100,7 +100,7 @@ async function readOrdinary(ctx: HttpContext, reading: Reading, parse: () => Pro
   }
   const { body, rawBody } = ctx.request as { body?: unknown; rawBody?: string };
   restoreSeed(body, rawBody ?? '');
-  // koa-bodyparser keeps the raw text too, another copy of any images in it.
+  // Drops koa-bodyparser's copy of the raw text, which may contain images.
   Reflect.deleteProperty(ctx.request, 'rawBody');
   const { values } = checkBody(ctx.request.body, new Map());
   memory.resize(arrival.bytes + values * BYTES_PER_VALUE);
@@ -136,7 +136,7 @@ async function readLarge(ctx: HttpContext, reading: Reading, maxMegabytes: numbe
   } finally {
     arrival.stop();
     source.off('data', scan);
-    // Discard the rest of the body, so that the client can read its answer.
+    // Discards the rest of the body, so that the client can read the response.
     if (source !== ctx.req) ctx.req.unpipe();
     ctx.req.resume();
   }
@@ -145,7 +145,7 @@ async function readLarge(ctx: HttpContext, reading: Reading, maxMegabytes: numbe
 async function toBody(scanner: JsonScanner, placeholder: string, memory: Reservation) {
   const { text, taken } = scanner.end();
   const json = text.startsWith('\ufeff') ? text.slice(1) : text;
-  if (json !== '' && !/^[\x20\t\n\r]*[[{]/.test(json)) throw new SyntaxError(NO_OBJECT);
+  if (json !== '' && !/^[\x20\t\n\r]*[[{]/.test(json)) throw new SyntaxError(NOT_AN_OBJECT);
   const body: unknown = json === '' ? {} : JSON.parse(json);
   restoreSeed(body, json);
   const texts = new Map<string, LongText>();
@@ -159,8 +159,8 @@ async function toBody(scanner: JsonScanner, placeholder: string, memory: Reserva
 }
 
 /**
- * A seed has 64 bits, and JSON.parse rounds those beyond 2^53: two neighbours would become one. Puts
- * a bigint with all digits in its place.
+ * Replaces a seed that JSON.parse has rounded with an exact bigint. A seed has 64 bits, and numbers
+ * above 2^53 are rounded, so that neighbouring seeds would become the same.
  */
 function restoreSeed(body: unknown, json: string): void {
   if (typeof body !== 'object' || body === null || !('seed' in body)) return;
@@ -182,7 +182,7 @@ function decompress(request: IncomingMessage, encoding: string): Readable {
       return request.pipe(createInflate());
     default:
       throw new InvalidRequestError(
-        `Expected content-encoding identity, gzip or deflate, got ${encoding.slice(0, 40)}.`,
+        `The content encoding must be identity, gzip or deflate (got ${encoding.slice(0, 40)}).`,
         { status: 415, code: 'unsupported_media_type' },
       );
   }
@@ -190,12 +190,12 @@ function decompress(request: IncomingMessage, encoding: string): Readable {
 
 interface Arrival {
   readonly bytes: number;
-  /** Rejects if the memory is used up, or the body arrives too slowly. */
+  /** Rejects if there is no memory left or the body arrives too slowly. */
   readonly failed: Promise<never>;
   stop(): void;
 }
 
-/** Counts a body's bytes as they arrive, and gives up on one that is too slow for too long. */
+/** Counts the bytes of a body as they arrive, and fails if it is too slow for too long. */
 function watch(
   source: Readable,
   { memory, idleMs, minBytes, share }: Reading & { minBytes: number; share: number },
@@ -231,14 +231,14 @@ function watch(
 
 function createSlowError(): InvalidRequestError {
   return new InvalidRequestError(
-    'The body arrived too slowly. Send it again, with smaller images if the network is slow.',
+    'The body arrived too slowly. Try again, with smaller images if the network is slow.',
     { status: 408, code: 'body_too_slow', headers: { connection: 'close' } },
   );
 }
 
 function createTooLargeError(maxMegabytes: number): InvalidRequestError {
   return new InvalidRequestError(
-    `Expected a body of at most ${maxMegabytes} MB. ` +
+    `The body may have at most ${maxMegabytes} MB. ` +
       'Send smaller images, or raise --max-body-megabytes.',
     { status: 413, code: 'body_too_large', headers: { connection: 'close' } },
   );
@@ -248,12 +248,12 @@ function toBodyError(error: unknown): unknown {
   if (error instanceof ApiError || error instanceof ClientGoneError) return error;
   if (!(error instanceof Error)) return error;
   if ('type' in error && error.type === 'request.aborted') return new ClientGoneError();
-  // Positions and excerpts would be those of the text without its images.
+  // Removes positions and excerpts, which would refer to the text without its images.
   const message = error.message.replace(
     /( (in|after) JSON at position \d+|, (\.\.\.)?".*" ?(\.\.\.)? is not valid JSON).*$/s,
     '',
   );
-  return new InvalidRequestError(`Expected the body to be valid JSON: ${message}.`, {
+  return new InvalidRequestError(`The body is not valid JSON: ${message}.`, {
     cause: error,
   });
 }

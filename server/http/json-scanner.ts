@@ -16,23 +16,23 @@ const COLON = 0x3a;
 const COMMA = 0x2c;
 const OPEN_LIST = 0x5b;
 const OPEN_OBJECT = 0x7b;
-/** Below it are the control characters, which JSON has only as escapes. */
+/** Characters below it are control characters, which JSON strings must escape. */
 const SPACE = 0x20;
 
 /** Fields in which the three APIs accept images. */
 const IMAGE_FIELDS = new Set(['url', 'image_url', 'data']);
 const LONGEST_FIELD = Math.max(...[...IMAGE_FIELDS].map((name) => name.length));
 
-/** A long string that was taken out: the bytes between its quotes. */
+/** A long string that was taken out of the JSON: the bytes between its quotes. */
 export interface TakenString {
   literal: Bytes;
   hasEscapes: boolean;
 }
 
 /**
- * Scans the JSON of a body as it arrives, so that limits apply before it is parsed: it counts values
- * and text, and replaces long image strings with placeholders. In those it checks what `JSON.parse`
- * would refuse; the small JSON text that remains is for `JSON.parse` itself.
+ * Scans the JSON of a body as it arrives, so that limits apply before it is parsed. Counts values and
+ * text, and replaces long image strings with placeholders. Checks those strings for what `JSON.parse`
+ * would refuse; `JSON.parse` itself parses the small text that remains.
  */
 export class JsonScanner {
   readonly #placeholder: string;
@@ -41,10 +41,10 @@ export class JsonScanner {
   #values = 1;
   #isInString = false;
   #isEscaped = false;
-  /** The current string so far, if it may be an image. */
+  /** The current string so far, if it is the value of an image field. */
   #image: Bytes | undefined;
   #hasEscapes = false;
-  /** The start of the current string, enough to recognize an image field's name. */
+  /** The start of the current string, long enough to recognize the name of an image field. */
   #name = '';
   /** The field whose value comes next. */
   #field = '';
@@ -71,14 +71,14 @@ export class JsonScanner {
     }
   }
 
-  /** Frees the memory now, however long the connection stays open. */
+  /** Frees the memory immediately, even if the connection stays open. */
   release(): void {
     for (const bytes of [this.#text, this.#image, ...this.#taken.map(({ literal }) => literal)]) {
       bytes?.release();
     }
   }
 
-  /** The JSON with placeholders, and the strings that they stand for, in order. */
+  /** Returns the JSON with placeholders, and the strings that they replace, in order. */
   end(): { text: string; taken: TakenString[] } {
     const text = this.#text.toString();
     this.#text.release();
@@ -157,7 +157,7 @@ export class JsonScanner {
   }
 }
 
-/** As `JSON.parse` words it. */
+/** Has the message that `JSON.parse` uses. */
 function createControlError(): SyntaxError {
   return new SyntaxError('Bad control character in string literal');
 }
@@ -177,19 +177,19 @@ export function createValuesError(): InvalidRequestError {
   );
 }
 
-/** Where the three APIs accept images. A long string anywhere else is treated as ordinary text. */
+/** Where the three APIs accept images. A long string elsewhere is ordinary text. */
 const IMAGE_PATH =
   /^(messages|input)\.\d+\.(content|output)\.\d+\.((content\.\d+\.)?source\.(url|data)|image_url(\.url)?)$/;
 
-/** No key in {@link IMAGE_PATH} is longer. Others are not joined to a path, however long they are. */
+/** The longest key in {@link IMAGE_PATH}. A path with a longer key cannot match it. */
 const LONGEST_KEY = 'image_url'.length;
 
 type Path = (string | number)[];
 
 /**
- * Checks what the schemas do not: the number of values, levels, list items and fields of a body, and
- * that its strings are well-formed Unicode, as forwarding them requires. Replaces placeholders with
- * their long texts.
+ * Checks what the schemas do not: that a body does not have too many values, levels, list items or
+ * fields, and that its strings are well-formed Unicode, without which they cannot be forwarded.
+ * Replaces placeholders with the long strings.
  * @throws InvalidRequestError that names the field
  */
 export function checkBody(
@@ -254,7 +254,7 @@ function isImagePath(path: Path): boolean {
 }
 
 function createDepthError(): InvalidRequestError {
-  return new InvalidRequestError(`Expected a body nested at most ${MAX_DEPTH} levels deep.`, {
+  return new InvalidRequestError(`The body is nested more than ${MAX_DEPTH} levels deep.`, {
     code: 'body_too_complex',
   });
 }
@@ -263,16 +263,16 @@ function checkKey(key: string | number, path: Path): void {
   if (typeof key === 'number') return;
   if (!key.isWellFormed()) throw createMalformedError(path, key);
   if (key === '__proto__') {
-    throw new InvalidRequestError('Expected the body to have no field `__proto__`.', {
+    throw new InvalidRequestError('The body must not contain a field named `__proto__`.', {
       param: path.join('.'),
     });
   }
 }
 
-function createSizeError(path: Path, most: number, what: string): InvalidRequestError {
+function createSizeError(path: Path, max: number, what: string): InvalidRequestError {
   const field = path.join('.');
   return new InvalidRequestError(
-    `Expected ${field === '' ? 'the body' : `\`${field}\``} to have at most ${most} ${what}.`,
+    `${field === '' ? 'The body' : `\`${field}\``} may have at most ${max} ${what}.`,
     { param: field === '' ? null : field, code: 'body_too_complex' },
   );
 }
@@ -280,7 +280,7 @@ function createSizeError(path: Path, most: number, what: string): InvalidRequest
 function createTextError(path: Path): InvalidRequestError {
   const field = path.join('.');
   return new InvalidRequestError(
-    `Expected \`${field}\` to be shorter: a request may have at most ${MAX_TEXT_BYTES / 1e6} MB of text.`,
+    `\`${field}\` is too long. A request may have at most ${MAX_TEXT_BYTES / 1e6} MB of text.`,
     { param: field, code: 'text_too_large' },
   );
 }
@@ -290,7 +290,7 @@ function createMalformedError(path: Path, text: string | LongText): InvalidReque
   const { length } = text;
   const got = length <= 40 ? JSON.stringify(text) : `a string of ${length} characters`;
   return new InvalidRequestError(
-    `Expected \`${field}\` to be well-formed Unicode, without lone surrogates, got ${got}.`,
+    `\`${field}\` must be well-formed Unicode without lone surrogates (got ${got}).`,
     { param: field.toWellFormed() },
   );
 }

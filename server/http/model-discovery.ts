@@ -2,18 +2,18 @@ import type Router from '@koa/router';
 import type { Middleware } from 'koa';
 import { sightglassVersion } from '../version.ts';
 import type { Deps, State } from './deps.ts';
-import { lookUp, type ServedModel, toServedModel } from './models.ts';
+import { findModel, type ServedModel, toServedModel } from './models.ts';
 
 /**
- * LM Studio's `GET /api/v0/models` and `/api/v0/models/{id}`, by which its clients find out whether a
- * model sees (`type`), calls tools and is loaded, and how long its context is.
+ * LM Studio's `GET /api/v0/models` and `/api/v0/models/{id}`. Its clients use them to find out whether
+ * a model is loaded, accepts images (`type`) and calls tools, and how long its context is.
  */
 export function registerLmStudioModels(router: Router<State>, deps: Deps): void {
   router.get('/api/v0/models', (ctx) => {
     ctx.body = { object: 'list', data: [toLmStudioModel(toServedModel(deps))] };
   });
   router.get('/api/v0/models/:id{/:name}', (ctx) => {
-    ctx.body = toLmStudioModel(lookUp(deps, ctx));
+    ctx.body = toLmStudioModel(findModel(deps, ctx));
   });
 }
 
@@ -30,7 +30,7 @@ function toLmStudioModel(model: ServedModel) {
     state,
     max_context_length: contextLength,
     loaded_context_length: state === 'loaded' ? contextLength : undefined,
-    // `vision` is what LM Studio announced in zed-industries/zed#32741; Zed reads it already.
+    // LM Studio announced `vision` in zed-industries/zed#32741, and Zed already reads it.
     capabilities: [
       ...(model.callsTools ? ['tool_use'] : []),
       ...(model.seesImages ? ['vision'] : []),
@@ -39,9 +39,9 @@ function toLmStudioModel(model: ServedModel) {
 }
 
 /**
- * llama.cpp's `GET /props`, from which its clients learn whether the model sees, how long its context
- * is and what its chat template can show (a-ghorbani/pocketpal-ai#818, off-grid-ai/OGAM#255). The path
- * of the model is private: `model_path` is its id.
+ * llama.cpp's `GET /props`. Its clients use it to find out whether the model accepts images, how long
+ * its context is and what its chat template supports (a-ghorbani/pocketpal-ai#818,
+ * off-grid-ai/OGAM#255). `model_path` is the model's id, because its path is private.
  */
 export function createProps(deps: Deps): Middleware<State> {
   const build_info = `sightglass ${sightglassVersion()}`;
@@ -51,7 +51,7 @@ export function createProps(deps: Deps): Middleware<State> {
     ctx.body = {
       default_generation_settings: {
         n_ctx: contextLength,
-        // Thoughts come as `reasoning_content`, which llama.cpp calls DeepSeek's format.
+        // llama.cpp's name for reasoning in `reasoning_content`.
         params: { reasoning_format: thinks ? 'deepseek' : 'none' },
       },
       total_slots: deps.settings.maxConcurrency,

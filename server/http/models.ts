@@ -5,8 +5,8 @@ import type { RuntimeState } from '../runtime/state.ts';
 import type { Deps, HttpContext, State } from './deps.ts';
 
 /**
- * `GET /v1/models`: the one model that is served, in a body that is OpenAI's list, Anthropic's page
- * and, in `models`, what llama.cpp's and Ollama's clients look for.
+ * `GET /v1/models`: a list with the served model, in a form that works for OpenAI's and Anthropic's
+ * clients and, in `models`, for those of llama.cpp and Ollama.
  */
 export function createModelList(deps: Deps): Middleware<State> {
   const describe = createDescription();
@@ -27,16 +27,15 @@ export function createModelList(deps: Deps): Middleware<State> {
 export function createModelLookup(deps: Deps): Middleware<State> {
   const describe = createDescription();
   return (ctx) => {
-    ctx.body = describe(lookUp(deps, ctx));
+    ctx.body = describe(findModel(deps, ctx));
   };
 }
 
 /**
- * The served model, if the path names it; ids of the Hugging Face form `owner/name` come as two
- * segments.
- * @throws InvalidRequestError with 404 for any other
+ * The served model, if its id is in the path. An id such as `owner/name` is two path segments.
+ * @throws InvalidRequestError with 404 for any other id
  */
-export function lookUp(deps: Deps, ctx: HttpContext): ServedModel {
+export function findModel(deps: Deps, ctx: HttpContext): ServedModel {
   const { id, name } = ctx['params'] as { id: string; name?: string };
   const wanted = name === undefined ? id : `${id}/${name}`;
   const model = toServedModel(deps);
@@ -48,8 +47,8 @@ export function lookUp(deps: Deps, ctx: HttpContext): ServedModel {
 }
 
 /**
- * What clients read to learn what a model can do, each field under the name that its own server gave
- * it. What is not known is left out, or null where that server allows it.
+ * The model's capabilities, in the fields of each server whose clients read them. Unknown values are
+ * left out, or null where that server allows it.
  */
 function createDescription() {
   const created = new Date();
@@ -57,17 +56,17 @@ function createDescription() {
     ...toOpenAiModel(model, created),
     ...toAnthropicModel(model, created),
     ...toOpenRouterModel(model),
-    // vLLM (read by netclaw-dev/netclaw#619, among others).
+    // vLLM; used by netclaw-dev/netclaw#619, among others.
     max_model_len: model.contextLength,
     root: model.id,
     parent: null,
-    // LM Studio, which has them in `/api/v0/models`.
+    // LM Studio's `/api/v0/models`.
     arch: model.architecture,
     quantization: model.quantization,
     state: model.state,
     max_context_length: model.contextLength,
     loaded_context_length: model.state === 'loaded' ? model.contextLength : undefined,
-    // llama.cpp (`n_ctx` is read by can1357/oh-my-pi#3310), and `status` of its router.
+    // llama.cpp (can1357/oh-my-pi#3310 reads `n_ctx`); `status` is its router's.
     meta: { n_ctx: model.contextLength, n_ctx_train: model.contextLength },
     status: {
       value: { loaded: 'loaded', loading: 'loading', 'not-loaded': 'unloaded' }[model.state],
@@ -86,7 +85,7 @@ function toOpenAiModel({ id }: ServedModel, created: Date) {
   };
 }
 
-/** Anthropic's `ModelInfo`. Mistral's capabilities stand beside Anthropic's: their names differ. */
+/** Anthropic's `ModelInfo`. Mistral's capabilities have other names, so both fit in one object. */
 function toAnthropicModel(model: ServedModel, created: Date) {
   const { name, contextLength = null, maxAnswerTokens = null, seesImages } = model;
   const support = (supported = false) => ({ supported });
@@ -150,7 +149,7 @@ function toMistralCapabilities({ seesImages, callsTools, thinks }: ServedModel) 
   };
 }
 
-/** Parameters in OpenRouter's vocabulary that are honoured whatever the model is. */
+/** Parameters that work with every model, by OpenRouter's names. */
 export const SUPPORTED_PARAMETERS = [
   'max_tokens',
   'max_completion_tokens',
@@ -170,7 +169,7 @@ export const SUPPORTED_PARAMETERS = [
   'structured_outputs',
 ];
 
-/** OpenRouter's; llama.cpp's router has the `architecture` too, and pi reads it. */
+/** OpenRouter's fields. llama.cpp's router has `architecture` as well, which pi reads. */
 function toOpenRouterModel(model: ServedModel) {
   const { name, contextLength, maxAnswerTokens, seesImages, callsTools, thinks } = model;
   return {
@@ -194,8 +193,8 @@ function toOpenRouterModel(model: ServedModel) {
 }
 
 /**
- * Ollama's form, in which llama.cpp's `/v1/models` repeats the model: `vision`, `tools` and `thinking`
- * are Ollama's words, `multimodal` is llama.cpp's.
+ * Ollama's form of a model, which llama.cpp also uses in `/v1/models`. `vision`, `tools` and `thinking`
+ * are Ollama's terms, `multimodal` is llama.cpp's.
  */
 function toOllamaModel({ id, architecture, quantization, ...model }: ServedModel) {
   return {
@@ -218,8 +217,8 @@ function toOllamaModel({ id, architecture, quantization, ...model }: ServedModel
 }
 
 /**
- * The model that is served, loaded or not. A field is undefined as long as its value is not known:
- * from the moment the runtime has read the model's files, it is.
+ * The served model, loaded or not. Fields are undefined until the runtime has read the model's
+ * files.
  */
 export interface ServedModel {
   id: string;
@@ -227,16 +226,15 @@ export interface ServedModel {
   owner: string | undefined;
   name: string;
   state: 'loaded' | 'loading' | 'not-loaded';
-  /** As mlx_vlm names architectures, such as `qwen2_vl`. */
+  /** mlx_vlm's name for the architecture, such as `qwen2_vl`. */
   architecture: string | undefined;
-  /** As in the names of MLX models: `4bit`, `mxfp4`, `bfloat16`. */
+  /** As in the names of MLX models, such as `4bit`, `mxfp4` or `bfloat16`. */
   quantization: string | undefined;
-  /** Tokens of prompt and answer together. */
+  /** In tokens, for the prompt and the answer together. */
   contextLength: number | undefined;
-  /** The most tokens that an answer may have. */
   maxAnswerTokens: number | undefined;
   seesImages: boolean | undefined;
-  /** Whether it decides by itself to call tools; a forced call is always possible. */
+  /** Whether it decides when to call tools. Forced calls work with every model. */
   callsTools: boolean | undefined;
   thinks: boolean | undefined;
 }
@@ -245,7 +243,7 @@ export function toServedModel({ settings, runtime }: Deps): ServedModel {
   const id = modelIdOf(settings.modelPath);
   const [name = id, owner] = id.split('/').reverse();
   const { state } = runtime;
-  // Between two models, the runtime may still describe the earlier one.
+  // While the model changes, the runtime may still describe the previous one.
   const isCurrent = state.context.wanted === settings.modelPath;
   const known = isCurrent ? state.context.description : undefined;
   const contextLength = known?.context_length ?? undefined;
@@ -275,7 +273,7 @@ function toLoadState(state: RuntimeState): ServedModel['state'] {
     case 'draining':
     case 'stopping':
       return state.after.to === 'starting' ? 'loading' : 'not-loaded';
-    case 'crashed': // restarts by itself
+    case 'crashed': // it restarts automatically
       return 'loading';
     case 'stopped':
     case 'unloaded':
@@ -286,10 +284,10 @@ function toLoadState(state: RuntimeState): ServedModel['state'] {
   }
 }
 
-/** The path of a model in huggingface_hub's cache: `models--OWNER--NAME/snapshots/REVISION`. */
+/** A model in huggingface_hub's cache: `models--OWNER--NAME/snapshots/REVISION`. */
 const SNAPSHOT = /(?:^|\/)models--([^/]+?)--([^/]+)\/snapshots\/[^/]+\/?$/;
 
-/** The name of the served model: a Hugging Face id as it is, of a folder its last part. */
+/** The served model's id: its Hugging Face id, or the name of its folder. */
 export function modelIdOf(modelPath: string): string {
   const [, owner, name] = SNAPSHOT.exec(modelPath) ?? [];
   if (owner !== undefined && name !== undefined) return `${owner}/${name}`;

@@ -12,13 +12,13 @@ import { InvalidRequestError } from '../errors.ts';
 import { MAX_CONNECTIONS } from '../limits.ts';
 import { isLoopback } from './guards.ts';
 
-/** A local program accepts immediately, but a firewall may drop the packets. */
-const CONNECT_WITHIN_MS = 1000;
+/** Local programs accept connections immediately, but a firewall may drop packets. */
+const CONNECT_TIMEOUT_MS = 1000;
 
-/** The address cannot be listened on; says why, and which port is free if this one is taken. */
+/** Thrown when the server cannot listen on an address. */
 export class ListenError extends Error {
   override name = 'ListenError';
-  /** The next free port, when the one asked for is taken. */
+  /** The next free port, if the requested one is in use. */
   readonly freePort: number | undefined;
 
   constructor(message: string, cause: unknown, freePort?: number) {
@@ -32,30 +32,30 @@ export interface Address {
   port: number;
 }
 
-/** The listening side of the service: begins, and ends in order or at once. */
+/** Listens for HTTP connections, moves to another address, and shuts down gracefully or at once. */
 export class HttpServer {
   #handler: RequestListener;
   #server: Server;
-  /** Those that listened on another address before, and may still have requests to answer. */
+  /** Servers on previous addresses, which may still be answering requests. */
   readonly #moved = new Set<Server>();
   readonly #open = new Set<ServerResponse>();
   readonly #answered = Promise.withResolvers<void>();
-  /** Once it drains, an address that it was about to listen on is given up again. */
-  #isEnding = false;
+  /** Set by `drain` and `close`, so that a pending `listen` closes the server again. */
+  #isClosing = false;
 
   constructor(handler: RequestListener) {
     this.#handler = handler;
     this.#server = this.#createServer();
   }
 
-  /** Answers requests that come from now on. */
+  /** Handles requests that arrive from now on. */
   setHandler(handler: RequestListener): void {
     this.#handler = handler;
   }
 
   /**
-   * Listens on another address instead; requests that came on the old one are still answered. When
-   * the new one cannot be had, the old one is listened on again.
+   * Listens on another address instead. Requests on the old one are still answered. If the new
+   * address fails, listens on the old one again.
    * @throws ListenError
    */
   async move(to: Address, from: Address): Promise<number> {
@@ -73,56 +73,56 @@ export class HttpServer {
   }
 
   /**
-   * Listens on the address and gives the port.
+   * Listens on the address and returns the port.
    * @throws ListenError
    */
   async listen({ host, port }: Address): Promise<number> {
     const server = this.#server;
     try {
-      const given = await listenOn(server, host, port);
-      if (this.#isEnding) server.close();
-      return given;
+      const actualPort = await listenOn(server, host, port);
+      if (this.#isClosing) server.close();
+      return actualPort;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'EADDRINUSE') {
         throw new ListenError(`Cannot listen on ${host}, port ${port}: ${message}.`, error);
       }
       const free = await nextFreePort(host, port + 1);
-      const offer = free === undefined ? '' : ` The next free one: --port ${free}`;
-      throw new ListenError(`Port ${port} is already in use.${offer}`, error, free);
+      const advice = free === undefined ? '' : ` Try --port ${free}.`;
+      throw new ListenError(`Port ${port} is already in use.${advice}`, error, free);
     }
   }
 
-  /** Accepts no more connections; resolves when every request there is has been answered. */
+  /** Stops accepting connections. Resolves when all open requests have been answered. */
   drain(): Promise<void> {
-    this.#isEnding = true;
+    this.#isClosing = true;
     this.#server.close();
-    this.#tellIfAnswered();
+    this.#resolveIfAnswered();
     return this.#answered.promise;
   }
 
   /** Closes every connection, answered or not. */
   close(): void {
-    this.#isEnding = true;
+    this.#isClosing = true;
     this.#server.close();
     for (const server of [this.#server, ...this.#moved]) server.closeAllConnections();
   }
 
   #createServer(): Server {
-    // Longer than clients keep an idle connection, so that they close it and not we under a request.
+    // Longer than clients keep idle connections, so that we never close one as a request arrives.
     const server = createServer({ keepAliveTimeout: 65_000 });
     server.maxConnections = MAX_CONNECTIONS;
     const responseOn = (socket: Duplex) =>
       [...this.#open].find((response) => response.socket === socket);
-    /** Sent something else than HTTP after a complete request, which still gets its answer. */
+    /** Sockets that sent invalid HTTP after a complete request, which is still answered. */
     const malformed = new WeakSet<Duplex>();
     server.on('request', (request, response) => {
       this.#open.add(response);
       response.once('close', () => {
         this.#open.delete(response);
-        // Otherwise a client would send its next request here.
+        // Otherwise the client would send its next request to this server.
         if (!server.listening || malformed.has(request.socket)) request.socket.end();
-        this.#tellIfAnswered();
+        this.#resolveIfAnswered();
       });
       this.#handler(request, response);
     });
@@ -133,7 +133,7 @@ export class HttpServer {
       else answerMalformedHttp((error as NodeJS.ErrnoException).code, socket);
     });
     server.on('connection', (socket) => {
-      // Node closes the connection when the client closes its side; answer before it does.
+      // Node closes the connection when the client closes its side, so answer before that.
       socket.prependListener('end', () => {
         const response = responseOn(socket);
         if (response?.headersSent === false && response.req.complete) {
@@ -144,28 +144,28 @@ export class HttpServer {
     return server;
   }
 
-  /** A response has closed when the last of it was taken; Node calls it idle before that. */
-  #tellIfAnswered(): void {
+  /** A response closes once the client has read it. Node considers the connection idle earlier. */
+  #resolveIfAnswered(): void {
     if (!this.#server.listening && this.#open.size === 0) this.#answered.resolve();
   }
 }
 
 /**
- * Whether a program accepts connections where clients of `host` would arrive. Binding alone does not
- * show it: libuv sets SO_REUSEADDR, with which macOS lets 127.0.0.1 and 0.0.0.0 share a port
- * (nodejs/node#26274), and a program on [::1] alone would receive what is sent to `localhost`.
+ * Whether another program accepts connections where clients of `host` would connect. Binding is not a
+ * sufficient test: libuv sets SO_REUSEADDR, so macOS lets 127.0.0.1 and 0.0.0.0 share a port
+ * (nodejs/node#26274), and a program on [::1] would receive requests to `localhost`.
  */
 export async function isPortTaken(host: string, port: number): Promise<boolean> {
-  const answers = await Promise.all(
+  const accepts = await Promise.all(
     addressesOf(host).map((address) => acceptsConnections(address, port)),
   );
-  return answers.includes(true);
+  return accepts.includes(true);
 }
 
-/** Whether a program accepts TCP connections there. */
+/** Whether a program accepts TCP connections at this address. */
 export function acceptsConnections(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: CONNECT_WITHIN_MS });
+    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT_MS });
     const settle = (accepted: boolean) => {
       socket.destroy();
       resolve(accepted);
@@ -176,7 +176,7 @@ export function acceptsConnections(host: string, port: number): Promise<boolean>
   });
 }
 
-/** The error that listening there would cause; undefined if it would succeed. */
+/** The error that listening on this address would cause, or undefined. */
 export async function findListenProblem(
   host: string,
   port: number,
@@ -209,43 +209,46 @@ async function nextFreePort(host: string, first: number): Promise<number | undef
   return undefined;
 }
 
-/** Our own code, not Node's: the client sent a whole request and closed its side. */
+/** Not one of Node's codes: the client sent a complete request and closed its side. */
 export const HALF_CLOSED = 'HALF_CLOSED';
 
-/** Problems by Node's error code. Any other code means that it is not HTTP at all. */
+/** Messages by Node's error code. Any other code means that the data is not HTTP. */
 const PROBLEMS: Readonly<Record<string, { status: number; message: string }>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
-    message: 'Expected request headers of at most 16 KiB. Send large values in the body.',
+    message: 'The request headers are larger than 16 KiB. Send large values in the body.',
   },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
-    message: 'The request did not arrive in full in time. Send it again.',
+    message: 'The request did not arrive in time. Try again.',
   },
   HPE_INVALID_CHUNK_SIZE: {
     status: 400,
-    message: 'The body is chunked, but a chunk size is not a number. Check the client or proxy.',
+    message: 'The body is chunked, but a chunk size is invalid. Check the client or proxy.',
   },
   HPE_INVALID_EOF_STATE: {
     status: 400,
-    message: 'The body ended before it was complete: it is shorter than its Content-Length.',
+    message: 'The body is shorter than its Content-Length. Check the client or proxy.',
   },
   [HALF_CLOSED]: {
     status: 400,
     message:
-      'The client closed its side of the connection before the answer was ready. Keep it open ' +
-      'until the answer has arrived.',
+      'The client closed its side of the connection before the response was ready. Keep it open ' +
+      'until the response has arrived.',
   },
 };
-const NO_HTTP = { status: 400, message: 'Expected an HTTP/1.1 request. Is the URL https?' };
+const NOT_HTTP = {
+  status: 400,
+  message: 'This is not an HTTP/1.1 request. Use http:// instead of https://.',
+};
 
-/** Answers unreadable HTTP with an error in OpenAI's form, and closes the connection. */
+/** Answers invalid HTTP with OpenAI's error object and closes the connection. */
 export function answerMalformedHttp(code: string | undefined, socket: Duplex): void {
   if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const { status, message } = PROBLEMS[code ?? ''] ?? NO_HTTP;
+  const { status, message } = PROBLEMS[code ?? ''] ?? NOT_HTTP;
   const body = JSON.stringify(new InvalidRequestError(message, { status }).toBody());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n` +
@@ -258,15 +261,15 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const;
 const ALL_IPV4 = '0.0.0.0';
 const ALL_IPV6 = '::';
 
-/** The addresses at which clients on this machine may look for a server that listens on `host`. */
+/** The addresses that clients on this machine may use for a server that listens on `host`. */
 export function addressesOf(host: string): readonly string[] {
   const usesLocalhost = host === ALL_IPV4 || host === ALL_IPV6 || isLoopback(host);
   return usesLocalhost ? [...new Set([toLocalAddress(host), ...LOOPBACK])] : [host];
 }
 
 /**
- * A URL that is certain to reach a server on `host` and `port` from this machine. Not `localhost`:
- * that name may mean 127.0.0.1 or ::1, and another program may listen on the one that we do not.
+ * A URL that reaches this server from this machine. Never uses `localhost`, which may resolve to
+ * 127.0.0.1 or ::1, because another program may listen on the one that this server does not use.
  */
 export function reachableUrl(host: string, port: number): string {
   const address = toLocalAddress(host);

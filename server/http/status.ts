@@ -3,8 +3,8 @@ import type { Deps, State } from './deps.ts';
 import { modelIdOf } from './models.ts';
 
 /**
- * `GET /health`, also as `/healthz` and `/readyz`: 200 when a request would be answered, else 503
- * with the state and a reason. The next request starts a runtime that was unloaded.
+ * `GET /health`, `/healthz` and `/readyz`: 200 if requests can be answered, otherwise 503 with the
+ * state and a reason. An unloaded model counts as ready, because the next request loads it.
  */
 export function createHealth({ runtime, settings }: Deps): Middleware<State> {
   return (ctx) => {
@@ -21,14 +21,14 @@ export function createHealth({ runtime, settings }: Deps): Middleware<State> {
   };
 }
 
-/** `GET /livez`: 200 while the process runs, whatever the model's state. */
+/** `GET /livez`: 200 while the process is running, regardless of the model. */
 export function createLiveness(): Middleware<State> {
   return (ctx) => {
     ctx.body = { status: 'ok' };
   };
 }
 
-/** `GET /v1/queue/stats`, exactly the seed's shape. `active_requests` counts waiting and running. */
+/** `GET /v1/queue/stats`, in the original server's format. `active_requests` includes waiting ones. */
 export function createQueueStats({ queue }: Deps): Middleware<State> {
   return (ctx) => {
     const { running, queueSize, maxQueueSize, activeRequests, maxConcurrency } = queue.stats;

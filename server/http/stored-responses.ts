@@ -4,7 +4,7 @@ import type { ResponseStore } from '../apis/responses/store.ts';
 import { toJsonBody } from '../json-stream.ts';
 import type { HttpContext, State } from './deps.ts';
 
-/** Routes for a stored response: itself, its input items, and its deletion. */
+/** Routes to get a stored response or its input items, and to delete it. */
 export function registerStoredResponses(
   router: Router<State>,
   path: string,
@@ -33,7 +33,7 @@ function idOf(ctx: HttpContext): string {
   return (ctx['params'] as { id: string }).id;
 }
 
-/** An item as OpenAI's API returns it: with id and status, and its content as typed parts. */
+/** An item in the form that OpenAI's API returns: with id and status, and content as typed parts. */
 function toInputItem(item: ConversationItem, id: string) {
   const status = 'completed';
   switch (item.type) {
@@ -44,27 +44,32 @@ function toInputItem(item: ConversationItem, id: string) {
       return { id, type: item.type, status, role, content: parts.map(toInputPart) };
     }
     case 'reasoning':
-      return { id, summary: [], status, ...given(item) };
+      return { id, summary: [], status, ...withoutNulls(item) };
     case 'function_call_output':
     case 'custom_tool_call_output': {
       const { output } = item;
       const parts = typeof output === 'string' ? output : output.map(toInputPart);
-      return { id, status, ...given(item), output: parts };
+      return { id, status, ...withoutNulls(item), output: parts };
     }
     case 'additional_tools':
-      return { id, status, ...given(item), tools: item.tools.filter((tool) => tool !== undefined) };
+      return {
+        id,
+        status,
+        ...withoutNulls(item),
+        tools: item.tools.filter((tool) => tool !== undefined),
+      };
     default:
-      return { id, status, ...given(item) };
+      return { id, status, ...withoutNulls(item) };
   }
 }
 
 function toInputPart(part: { type: string }) {
-  if (part.type === 'output_text') return { annotations: [], logprobs: [], ...given(part) };
-  return part.type === 'input_image' ? { detail: 'auto', ...given(part) } : part;
+  if (part.type === 'output_text') return { annotations: [], logprobs: [], ...withoutNulls(part) };
+  return part.type === 'input_image' ? { detail: 'auto', ...withoutNulls(part) } : part;
 }
 
-/** The fields that have a value: null stands for one that was not kept (`repeated`). */
-function given<Item extends object>(item: Item): Partial<Item> {
+/** The fields that have a value. Null marks one that was not kept (see `repeated`). */
+function withoutNulls<Item extends object>(item: Item): Partial<Item> {
   return Object.fromEntries(
     Object.entries(item).filter(([, value]) => value !== null),
   ) as Partial<Item>;

@@ -12,14 +12,14 @@ import { abortOnDisconnect } from './errors.ts';
 import { loadRequestImages, readExchange, toRequestError } from './generate.ts';
 
 interface CountOptions {
-  /** Fields that requests need but the API's count does not have. */
+  /** Fields that requests require but token counts do not have. */
   defaults: object;
   toBody: (tokens: number) => object;
 }
 
 /**
- * Counts the tokens of a request's prompt, images included, as its usage would report them. Takes
- * no slot of the queue; the memory for requests and the image lanes limit it.
+ * Counts the tokens of a request's prompt, including images, as its usage would report them. Not
+ * queued: only the limits on memory and on image loading apply.
  */
 export function createTokenCount(
   deps: Deps,
@@ -43,8 +43,8 @@ export function createTokenCount(
       const urls = images.map(({ dataUrl }) => dataUrl);
       const tokens = await deps.runtime.run(
         (connection, signal) => {
-          const asked = forTemplate(request, connection.model, ignored);
-          const body = toRuntimeRequest(asked, urls, connection.model, 0);
+          const adapted = forTemplate(request, connection.model, ignored);
+          const body = toRuntimeRequest(adapted, urls, connection.model, 0);
           return connection.countTokens(body, { id: `${ctx.state.requestId}/tokens`, signal });
         },
         {

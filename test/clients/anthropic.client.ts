@@ -103,7 +103,7 @@ test('the Anthropic client tells why a request is refused', async () => {
   await assert.rejects(client.messages.create({ ...asked, max_tokens: 0 }), (error: unknown) => {
     assert.ok(error instanceof Anthropic.BadRequestError);
     assert.equal(error.type, 'invalid_request_error');
-    assert.match(error.message, /Expected `max_tokens` to be at least 1, got 0\./);
+    assert.match(error.message, /`max_tokens` must be at least 1 \(got 0\)\./);
     return true;
   });
 });

@@ -6,4 +6,4 @@ export const answer = 'A green heart on a white background.';
 export const png = await drawShape({ shape: 'heart', color: 'green' });
 export const image = toDataUrl(png, 'image/png');
 /** A refusal that every client's user must get to read. */
-export const tooHot = 'Expected `temperature` to be at most 2, got 3.';
+export const tooHot = '`temperature` must be at most 2 (got 3).';

@@ -16,11 +16,11 @@ const clients: [script: string, api: string, expected: object, refusal: string][
   ['langchain_client.py', 'chat', more, tooHot],
   ['langchain_client.py', 'responses', more, tooHot],
   ['litellm_client.py', 'openai', more, tooHot],
-  ['litellm_client.py', 'anthropic', more, 'Expected `temperature` to be at most 1, got 3.'],
+  ['litellm_client.py', 'anthropic', more, '`temperature` must be at most 1 (got 3).'],
   ['pydantic_ai_client.py', 'chat', more, tooHot],
   ['pydantic_ai_client.py', 'responses', more, tooHot],
   ['instructor_client.py', 'chat', { ...said, fits_as_tool: true }, tooHot],
-  ['anthropic_client.py', 'anthropic', more, 'Expected `max_tokens` to be at least 1, got 0.'],
+  ['anthropic_client.py', 'anthropic', more, '`max_tokens` must be at least 1 (got 0).'],
 ];
 
 let running: RunningService;

@@ -18,7 +18,7 @@ import { answer, png, question } from './picture.ts';
 
 /** Not `temperature`: @ai-sdk/anthropic lowers it to 1 by itself. */
 const refused = { topP: 3 };
-const refusal = 'Expected `top_p` to be at most 1, got 3.';
+const refusal = '`top_p` must be at most 1 (got 3).';
 
 const messages: ModelMessage[] = [
   {

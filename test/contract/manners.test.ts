@@ -338,7 +338,7 @@ for (const path of ['completions', 'embeddings']) {
     await assert.rejects(asked, (error: unknown) => {
       assert.ok(error instanceof OpenAI.NotFoundError);
       assert.equal(error.code, 'endpoint_not_served');
-      assert.match(error.message, /\/v1\/chat\/completions, \/v1\/responses and \/v1\/messages/);
+      assert.match(error.message, /\/v1\/chat\/completions, \/v1\/responses or \/v1\/messages/);
       return true;
     });
   });

@@ -64,7 +64,7 @@ test('the Node client shows the message and the field of an error', async () => 
   await assert.rejects(failing, (error: unknown) => {
     assert.ok(error instanceof OpenAI.BadRequestError);
     assert.deepEqual([error.param, error.type], ['max_tokens', 'invalid_request_error']);
-    assert.match(error.message, /Expected `max_tokens` to be at least 1, got 0\./);
+    assert.match(error.message, /`max_tokens` must be at least 1 \(got 0\)\./);
     return true;
   });
 });

@@ -129,7 +129,7 @@ for (const [api, path, schema, body] of paths) {
       });
       const { error } = (await response.json()) as { error: { message: string } };
       assert.equal(response.status, 400);
-      assert.equal(error.message, `Expected \`${name}\` to be left out: ${note}, got an object.`);
+      assert.equal(error.message, `\`${name}\` must be left out: ${note} (got an object).`);
     });
   }
 }

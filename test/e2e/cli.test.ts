@@ -114,7 +114,7 @@ test('a port that is taken is named, with the next free one', async (t) => {
   assert.equal(exitCode, 1);
   assert.match(
     stderr,
-    new RegExp(`^error: Port ${port} is already in use\\. The next free one: --port \\d+$`, 'm'),
+    new RegExp(`^error: Port ${port} is already in use\\. Try --port \\d+\\.$`, 'm'),
   );
 });
 

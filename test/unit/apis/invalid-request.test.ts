@@ -1,64 +1,68 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ChatCompletionRequest } from '../../../server/apis/chat/request.ts';
-import { toInvalidRequest } from '../../../server/apis/parse-body.ts';
+import { parseBody } from '../../../server/apis/parse-body.ts';
 import { InvalidRequestError } from '../../../server/errors.ts';
 
 const messages = [{ role: 'user', content: 'Hello' }];
 
-/** An object within an object, so many levels deep. */
+/** Objects nested this many levels deep. */
 function nested(levels: number): object {
   return levels === 0 ? {} : { a: nested(levels - 1) };
 }
 
 function problemWith(body: unknown) {
-  const { error } = ChatCompletionRequest.safeParse(body);
-  if (error === undefined) throw new TypeError('The body is valid.');
-  const { message, param, status, type } = toInvalidRequest(error, body);
-  assert.deepEqual({ status, type }, { status: 400, type: 'invalid_request_error' });
-  return { message, param };
+  try {
+    parseBody(ChatCompletionRequest, body);
+  } catch (error) {
+    assert.ok(error instanceof InvalidRequestError);
+    const { message, param, status, type } = error;
+    assert.deepEqual({ status, type }, { status: 400, type: 'invalid_request_error' });
+    return { message, param };
+  }
+  throw new TypeError('The body is valid.');
 }
 
 const cases: [string, unknown, { message: string; param: string | null }][] = [
   [
     'a body that is no object',
     [],
-    { message: 'Expected the body to be an object, got an empty array.', param: null },
+    { message: 'The body must be an object (got an empty array).', param: null },
   ],
   [
     'no messages',
     {},
-    { message: 'Expected `messages` to be an array, got nothing.', param: 'messages' },
+    { message: '`messages` is missing. It must be an array.', param: 'messages' },
   ],
   [
     'an empty conversation',
     { messages: [] },
     {
-      message: 'Expected `messages` to be an array of at least 1 item, got an empty array.',
+      message: '`messages` must be an array of at least 1 item (got an empty array).',
       param: 'messages',
     },
   ],
   [
     'a number out of range',
     { messages, max_tokens: 0 },
-    { message: 'Expected `max_tokens` to be at least 1, got 0.', param: 'max_tokens' },
+    { message: '`max_tokens` must be at least 1 (got 0).', param: 'max_tokens' },
   ],
   [
     'a fraction for an integer',
     { messages, seed: 1.5 },
-    { message: 'Expected `seed` to be a signed 64-bit integer, got 1.5.', param: 'seed' },
+    { message: '`seed` must be a signed 64-bit integer (got 1.5).', param: 'seed' },
   ],
   [
     'a text for a number',
     { messages, temperature: 'hot' },
-    { message: 'Expected `temperature` to be a number, got "hot".', param: 'temperature' },
+    { message: '`temperature` must be a number (got "hot").', param: 'temperature' },
   ],
   [
     'a list that is too long',
     { messages, stop: Array(65).fill('a') },
     {
       message:
-        'Expected `stop` to be a string or an array of at most 64 items, got an array of 65 items.',
+        '`stop` must be a string or an array of at most 64 items (got an array of 65 items).',
       param: 'stop',
     },
   ],
@@ -66,22 +70,21 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     'a list that is too long by itself',
     { messages, resize_shape: [1, 2, 3] },
     {
-      message:
-        'Expected `resize_shape` to be an array of at most 2 items, got an array of 3 items.',
+      message: '`resize_shape` must be an array of at most 2 items (got an array of 3 items).',
       param: 'resize_shape',
     },
   ],
   [
     'a list for a text',
     { messages, user: ['me'] },
-    { message: 'Expected `user` to be a string, got an array of 1 item.', param: 'user' },
+    { message: '`user` must be a string (got an array of 1 item).', param: 'user' },
   ],
   [
     'a text that is too long',
     { messages, model: 'm'.repeat(257) },
     {
       message:
-        'Expected `model` to be a string of at most 256 characters, got a string of 257 characters.',
+        '`model` must be a string of at most 256 characters (got a string of 257 characters).',
       param: 'model',
     },
   ],
@@ -90,7 +93,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     { messages, thinking_start_token: '' },
     {
       message:
-        'Expected `thinking_start_token` to be a string of at least 1 character, got an empty string.',
+        '`thinking_start_token` must be a string of at least 1 character (got an empty string).',
       param: 'thinking_start_token',
     },
   ],
@@ -99,7 +102,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     { messages, metadata: Object.fromEntries(Array.from({ length: 5001 }, (_, at) => [at, ''])) },
     {
       message:
-        'Expected `metadata` to be an object of at most 5000 fields, got an object of 5001 fields.',
+        '`metadata` must be an object of at most 5000 fields (got an object of 5001 fields).',
       param: 'metadata',
     },
   ],
@@ -108,7 +111,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     { messages, json_schema: nested(65) },
     {
       message:
-        'Expected `json_schema` to be a schema of at most 20000 values and 64 levels, got 66 values and 65 levels.',
+        '`json_schema` must be a schema of at most 20000 values and 64 levels (got 66 values and 65 levels).',
       param: 'json_schema',
     },
   ],
@@ -117,7 +120,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     { messages, guided_choice: ['a'.repeat(30_000), 'b'.repeat(30_000)] },
     {
       message:
-        'Expected `guided_choice` to be choices of at most 50000 characters, got 60000 characters in 2 items.',
+        '`guided_choice` must be choices of at most 50000 characters (got 60000 characters in 2 items).',
       param: 'guided_choice',
     },
   ],
@@ -125,8 +128,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     'a part of an unknown type',
     { messages: [{ role: 'user', content: [{ type: 'video' }] }] },
     {
-      message:
-        'Expected `messages.0.content.0.type` to be one of "text", "image_url", got "video".',
+      message: '`messages.0.content.0.type` must be one of "text", "image_url" (got "video").',
       param: 'messages.0.content.0.type',
     },
   ],
@@ -134,7 +136,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     'an image part without a URL',
     { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] },
     {
-      message: 'Expected `messages.0.content.0.image_url.url` to be a string, got nothing.',
+      message: '`messages.0.content.0.image_url.url` is missing. It must be a string.',
       param: 'messages.0.content.0.image_url.url',
     },
   ],
@@ -143,7 +145,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     { messages: [{ role: 'robot', content: 'Hello' }] },
     {
       message:
-        'Expected `messages.0.role` to be one of "system", "developer", "user", "assistant", "tool", got "robot".',
+        '`messages.0.role` must be one of "system", "developer", "user", "assistant", "tool" (got "robot").',
       param: 'messages.0.role',
     },
   ],
@@ -151,7 +153,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     'content of the wrong kind',
     { messages: [{ role: 'user', content: 5 }] },
     {
-      message: 'Expected `messages.0.content` to be a string or an array, got 5.',
+      message: '`messages.0.content` must be a string or an array (got 5).',
       param: 'messages.0.content',
     },
   ],
@@ -159,7 +161,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     'a parameter that cannot be had here',
     { messages, audio: { voice: 'alloy' } },
     {
-      message: 'Expected `audio` to be left out: this server answers in text, got an object.',
+      message: '`audio` must be left out: this server answers in text (got an object).',
       param: 'audio',
     },
   ],
@@ -173,7 +175,7 @@ for (const [what, body, expected] of cases) {
 
 test('a long value is not repeated in an error', () => {
   const { message } = problemWith({ messages: 'x'.repeat(5000) });
-  assert.equal(message, 'Expected `messages` to be an array, got a string of 5000 characters.');
+  assert.equal(message, '`messages` must be an array (got a string of 5000 characters).');
 });
 
 test('a field whose name is as long as the request is not sent back as a whole', () => {

@@ -38,7 +38,7 @@ test('an invalid chunk size gets 400 that says so', async (t) => {
   );
   const { status, message } = await answerOn(socket);
   assert.equal(status, 400);
-  assert.match(message, /chunk size is not a number/);
+  assert.match(message, /chunk size is invalid/);
 });
 
 test('a body shorter than its Content-Length gets 400 when its client has sent it', async (t) => {
