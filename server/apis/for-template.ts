@@ -33,7 +33,7 @@ export function forTemplate(
 
 /** What asks for thinking where there is none, for none where there always is, or in vain for more. */
 function unusedThinking(
-  { parameters, continuedBy }: GenerationRequest,
+  { parameters, continuationParam }: GenerationRequest,
   { thinking, reasoning_effort: knowsEffort }: TemplateFacts,
 ): (keyof ThinkingFields)[] {
   const { enable_thinking: enabled, reasoning_effort: effort, thinking_budget } = parameters;
@@ -46,7 +46,7 @@ function unusedThinking(
     const asked = asks[name];
     if (asked === undefined) return false;
     // An answer that goes on in the middle does not begin with a thought.
-    if (thinking === 'none' || continuedBy !== undefined) return asked;
+    if (thinking === 'none' || continuationParam !== undefined) return asked;
     if (thinking === 'optional') return false;
     return !asked || (name === 'reasoning_effort' && !knowsEffort);
   };

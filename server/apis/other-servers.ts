@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { InvalidRequestError } from '../errors.ts';
-import { type Message, toContinued } from '../generation/conversation.ts';
+import { joinLastText, type Message } from '../generation/conversation.ts';
 import type { ThinkingFields } from '../generation/request.ts';
 import { MAX_STOP_SEQUENCES, MAX_TEMPLATE_KWARGS } from '../limits.ts';
 import {
@@ -267,11 +267,11 @@ export function readContinuation(
   { continue_final_message: asked, add_generation_prompt: begins }: ContinuationFields,
   messages: readonly Message[],
   byDefault?: string,
-): { messages: readonly Message[]; continuedBy: string | undefined } {
-  const continued = toContinued(messages);
+): { messages: readonly Message[]; continuationParam: string | undefined } {
+  const continued = joinLastText(messages);
   const isPrefill = asked == null && byDefault !== undefined && continued !== undefined;
   if (asked !== true && !isPrefill) {
-    if (begins !== false) return { messages, continuedBy: undefined };
+    if (begins !== false) return { messages, continuationParam: undefined };
     throw new InvalidRequestError(
       'Expected `add_generation_prompt` to be true or left out: the model always answers. To have ' +
         'the last message continued, send `continue_final_message: true` too.',
@@ -291,7 +291,10 @@ export function readContinuation(
       { param: 'continue_final_message', code: 'cannot_continue' },
     );
   }
-  return { messages: continued, continuedBy: isPrefill ? byDefault : 'continue_final_message' };
+  return {
+    messages: continued,
+    continuationParam: isPrefill ? byDefault : 'continue_final_message',
+  };
 }
 
 /** Keys of `chat_template_kwargs` that mean a parameter of the request. */

@@ -10,42 +10,45 @@ import { StopMatcher } from './stop-matcher.ts';
 import { ForcedCall, parseJson, type ToolCallDelta, ToolCalls } from './tool-calls.ts';
 import type { ClientTool } from './tools.ts';
 
-/** What one chunk of the runtime adds to the answer. */
+/** What a chunk from the runtime adds to an answer. */
 export interface AnswerDelta {
   content: string;
   reasoning: string;
   toolCalls: readonly ToolCallDelta[];
-  /** Of the tokens in it; empty unless they were asked for. */
+  /** Log probabilities of the new tokens. Empty unless requested. */
   logprobs: readonly unknown[];
 }
 
-type Asked = Pick<GenerationRequest, 'stops' | 'parallelToolCalls' | 'tools'>;
 export type FinishReason = 'stop' | 'length' | 'tool_calls';
 
-/** One answer as it grows: reads the runtime's chunks, minds the stop sequences, keeps the count. */
+/** One answer as it is generated: reads the runtime's chunks, applies stop sequences, counts tokens. */
 export class Answer {
   readonly #stop: StopMatcher;
   readonly #logprobs = new HeldLogprobs();
   readonly #parallelToolCalls: boolean;
   readonly #forcedCall: ForcedCall | undefined;
   readonly #toolCalls: ToolCalls;
-  #hasFurtherCall = false;
+  #hasExtraCall = false;
   #finishReason: string | undefined;
   #usage: RuntimeUsage | undefined;
   #prompt: PromptUsage | undefined;
   #tokens = 0;
   #reasoningTokens = 0;
 
-  constructor({ stops, parallelToolCalls, tools }: Asked) {
+  constructor({
+    stops,
+    parallelToolCalls,
+    tools,
+  }: Pick<GenerationRequest, 'stops' | 'parallelToolCalls' | 'tools'>) {
     this.#stop = new StopMatcher(stops);
     this.#parallelToolCalls = parallelToolCalls;
     this.#forcedCall = tools?.choice === 'required' ? new ForcedCall() : undefined;
     this.#toolCalls = new ToolCalls(tools);
   }
 
-  /** Whether the answer is complete though the model would go on. */
-  get complete(): boolean {
-    return this.stopSequence !== undefined || this.#hasFurtherCall;
+  /** Whether the answer is complete, although the model may still be generating. */
+  get isComplete(): boolean {
+    return this.stopSequence !== undefined || this.#hasExtraCall;
   }
 
   /** The stop sequence that ended the answer. */
@@ -53,65 +56,65 @@ export class Answer {
     return this.#stop.matched;
   }
 
-  /** Tokens so far: the chunks that carried something, until the runtime tells its own count. */
+  /** Tokens so far: the number of non-empty chunks, until the runtime reports its own count. */
   get tokens(): number {
     return this.#usage?.completion_tokens ?? this.#tokens;
   }
 
-  /** Tokens of the reasoning, as far as they came in chunks of their own. */
+  /** Reasoning tokens: the number of chunks with reasoning. */
   get reasoningTokens(): number {
     return this.#reasoningTokens;
   }
 
   get finishReason(): FinishReason {
-    if (this.#hasFurtherCall || this.#finishReason === 'tool_calls') return 'tool_calls';
-    if (this.#finishReason === 'length' && !this.complete) return 'length';
-    return this.#forcedCall?.begun ? 'tool_calls' : 'stop';
+    if (this.#hasExtraCall || this.#finishReason === 'tool_calls') return 'tool_calls';
+    if (this.#finishReason === 'length' && !this.isComplete) return 'length';
+    return this.#forcedCall?.hasStarted ? 'tool_calls' : 'stop';
   }
 
-  /** Of the prompt; known from the first chunk on. */
+  /** Usage of the prompt, known from the first chunk on. */
   get promptUsage(): PromptUsage | undefined {
     return this.#usage ?? this.#prompt;
   }
 
-  /** What the chunk adds that can be shown; nothing if it adds nothing yet. */
+  /** Returns what the chunk adds to the answer, or undefined if it adds nothing yet. */
   add(chunk: ChatChunk): AnswerDelta | undefined {
     if (chunk.usage != null) this.#usage = chunk.usage;
     if (chunk.prompt !== undefined) this.#prompt = chunk.prompt;
     const choice = chunk.choices[0];
     if (choice === undefined) return undefined;
     this.#count(choice.delta);
-    if (this.complete) return undefined;
+    if (this.isComplete) return undefined;
     if (choice.finish_reason != null) this.#finishReason = choice.finish_reason;
-    const made = choice.delta.content ?? '';
+    const text = choice.delta.content ?? '';
     const reasoning = choice.delta.reasoning ?? '';
     if (this.#forcedCall !== undefined) {
-      // Stop sequences are for text: half of a call's arguments would be of no use.
-      const forced = this.#forcedCall.push(made);
-      // A call that the model wrote into a thought it never ended comes as the runtime's.
-      const toolCalls = this.#forcedCall.begun ? forced : (choice.delta.tool_calls ?? []);
-      return worthTelling(callDelta(this.#toolCalls.add(toolCalls), reasoning));
+      // Stop sequences apply to text only, since truncated arguments would be useless.
+      const forced = this.#forcedCall.push(text);
+      // The runtime itself finds a call that the model made within unfinished reasoning.
+      const toolCalls = this.#forcedCall.hasStarted ? forced : (choice.delta.tool_calls ?? []);
+      return orNothing(callDelta(this.#toolCalls.add(toolCalls), reasoning));
     }
-    const content = made === '' ? '' : this.#stop.push(made);
+    const content = text === '' ? '' : this.#stop.push(text);
     const toolCalls = this.#toolCalls.add(this.#allowed(choice.delta.tool_calls ?? []));
     const isText = reasoning === '' && !choice.delta.tool_calls?.length;
-    if (made === '' && !isText) this.#logprobs.dropTextless();
-    const entries = made !== '' || isText ? (choice.logprobs?.content ?? []) : [];
-    const logprobs = this.#logprobs.push(entries, made, content);
-    return worthTelling({ content, reasoning, toolCalls, logprobs });
+    if (text === '' && !isText) this.#logprobs.dropTextless();
+    const entries = text !== '' || isText ? (choice.logprobs?.content ?? []) : [];
+    const logprobs = this.#logprobs.push(entries, text, content);
+    return orNothing({ content, reasoning, toolCalls, logprobs });
   }
 
-  /** What was held back: for a stop sequence that did not come, or of the input of a tool. */
+  /** Returns what was held back: a possible stop sequence, or part of a tool's input. */
   end(): AnswerDelta | undefined {
     const calls = this.#toolCalls.add(this.#forcedCall?.end() ?? []);
     const toolCalls = [...calls, ...this.#toolCalls.end()];
     if (this.#forcedCall !== undefined) {
       const content = this.finishReason === 'stop' ? this.#forcedCall.text : '';
-      return worthTelling({ ...callDelta(toolCalls, ''), content });
+      return orNothing({ ...callDelta(toolCalls, ''), content });
     }
     const content = this.#stop.end();
     const logprobs = content === '' ? [] : this.#logprobs.push([], '', content);
-    return worthTelling({ content, reasoning: '', toolCalls, logprobs });
+    return orNothing({ content, reasoning: '', toolCalls, logprobs });
   }
 
   #count({ content, reasoning, tool_calls }: ChatChunk['choices'][number]['delta']): void {
@@ -121,30 +124,31 @@ export class Answer {
 
   #allowed(calls: readonly RuntimeToolCallDelta[]): readonly RuntimeToolCallDelta[] {
     if (this.#parallelToolCalls || calls.length === 0) return calls;
-    this.#hasFurtherCall = calls.some(({ index = 0 }) => index > 0);
+    this.#hasExtraCall = calls.some(({ index = 0 }) => index > 0);
     return calls.filter(({ index = 0 }) => index === 0);
   }
 }
 
-/** The text of a forced call is told as its arguments, and has no logprobs there. */
+/** A delta without text. Tool calls have no log probabilities. */
 function callDelta(toolCalls: readonly ToolCallDelta[], reasoning: string): AnswerDelta {
   return { content: '', reasoning, toolCalls, logprobs: [] };
 }
 
-function worthTelling(delta: AnswerDelta): AnswerDelta | undefined {
+/** The delta, or undefined if it is empty. */
+function orNothing(delta: AnswerDelta): AnswerDelta | undefined {
   const { content, reasoning, toolCalls, logprobs } = delta;
   const isEmpty = !content && !reasoning && toolCalls.length === 0 && logprobs.length === 0;
   return isEmpty ? undefined : delta;
 }
 
-/** A call of one of the client's tools that the model makes. */
+/** A call of one of the client's tools in an answer. */
 export interface AnswerToolCall extends ClientTool {
   id: string;
-  /** Of a custom tool, its input. */
+  /** For a custom tool, its input. */
   arguments: string;
 }
 
-/** Everything an answer has said. */
+/** The complete content of an answer. */
 export class CollectedAnswer {
   content = '';
   reasoning = '';
@@ -172,23 +176,23 @@ export class CollectedAnswer {
   }
 }
 
-/** The arguments of a call. Nothing if they were cut, or are not the object that they must be. */
+/** Parses the arguments of a call. Undefined if they are truncated or not an object. */
 export function toArguments(text: string): object | undefined {
   const value = parseJson(text);
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
 }
 
-/** Tokens of one request, all its answers together. */
+/** Tokens of one request, for all its answers. */
 export interface Usage {
   promptTokens: number;
-  /** Of the prompt: those that the prefix cache gave. */
+  /** Prompt tokens from the prefix cache. */
   cachedTokens: number;
   completionTokens: number;
-  /** Of the completion: those of the reasoning. */
+  /** Completion tokens that are reasoning. */
   reasoningTokens: number;
 }
 
-/** Sums up the answers of one request. Its prompt is counted once, as OpenAI does. */
+/** Adds up the answers of one request. Like OpenAI, counts the prompt once. */
 export function toUsage(answers: readonly Answer[]): Usage {
   const prompt = answers[0]?.promptUsage;
   const sum = (count: (answer: Answer) => number) =>
@@ -202,48 +206,48 @@ export function toUsage(answers: readonly Answer[]): Usage {
 }
 
 interface Held {
-  /** Length of the answer's text with these tokens. */
+  /** Length of the answer's text up to and including these tokens. */
   end: number;
   entries: readonly TokenLogprob[];
 }
 
 /**
- * Keeps the logprobs of tokens whose text is not shown yet. Shown early, they would give away the stop
- * sequence that the text may turn out to be. A token without text, such as one with the first bytes of
- * a character, waits for the text that it becomes a part of.
+ * Holds back the log probabilities of tokens whose text is held back, which could otherwise reveal a
+ * stop sequence. A token without text, such as the first bytes of a character, is held back until
+ * the text that it belongs to.
  */
-export class HeldLogprobs {
+class HeldLogprobs {
   #textless: readonly TokenLogprob[] = [];
   #held: Held[] = [];
-  #made = 0;
+  #generated = 0;
   #shown = 0;
 
   /**
-   * Takes the logprobs of a piece of text and the text that is shown after it; gives those of the
-   * tokens that are shown whole.
+   * Takes the log probabilities of a piece of generated text, and the text that is shown now. Returns
+   * those of tokens that are shown completely.
    */
-  push(entries: readonly TokenLogprob[], made: string, shown: string): readonly TokenLogprob[] {
-    this.#made += made.length;
+  push(entries: readonly TokenLogprob[], text: string, shown: string): readonly TokenLogprob[] {
+    this.#generated += text.length;
     this.#shown += shown.length;
     const all = [...this.#textless, ...entries];
-    this.#textless = made === '' ? all : [];
-    const told = made === '' ? [] : trimToText(all, made);
-    if (this.#held.length === 0 && this.#shown === this.#made) return told;
-    if (told.length > 0) this.#held.push({ end: this.#made, entries: told });
+    this.#textless = text === '' ? all : [];
+    const complete = text === '' ? [] : trimToText(all, text);
+    if (this.#held.length === 0 && this.#shown === this.#generated) return complete;
+    if (complete.length > 0) this.#held.push({ end: this.#generated, entries: complete });
     const hidden = this.#held.findIndex(({ end }) => end > this.#shown);
     const free = this.#held.splice(0, hidden === -1 ? this.#held.length : hidden);
     return free.flatMap((held) => held.entries);
   }
 
-  /** The tokens without text so far belong to something other than the answer's text. */
+  /** Drops tokens without text that turn out not to belong to the answer's text. */
   dropTextless(): void {
     this.#textless = [];
   }
 }
 
 /**
- * The entries of tokens whose joined bytes end with the text: without those that only mark where the
- * text begins, and without a space that the text has lost, as SentencePiece's first token does.
+ * Removes leading bytes that are not in the text, such as a start marker or the space that
+ * SentencePiece puts before the first token.
  */
 function trimToText(entries: readonly TokenLogprob[], text: string): readonly TokenLogprob[] {
   const bytes = entries.flatMap((entry) => entry.bytes ?? []);

@@ -6,14 +6,14 @@ import type { DataUrl } from '../images/url.ts';
 import { MAX_DEPTH, MAX_HEADER_CHARACTERS, MAX_IMAGES } from '../limits.ts';
 import type { Tools } from './tools.ts';
 
-/** A text of the conversation; `param` is where it stands in the client's body. */
+/** Text in the conversation. `param` is its path in the client's body. */
 export interface TextPart {
   type: 'text';
   text: string;
   param: string;
 }
 
-/** A picture the client named by its URL. `isLowDetail` asks for it to be read as a small one. */
+/** An image URL. With `isLowDetail`, the image is scaled down. */
 export interface ImagePart {
   type: 'image';
   url: string | LongText;
@@ -21,7 +21,7 @@ export interface ImagePart {
   isLowDetail?: boolean;
 }
 
-/** A call of a function that the model made in an earlier turn. */
+/** A tool call in an earlier answer. */
 export interface ToolCall {
   id: string;
   name: string;
@@ -29,7 +29,7 @@ export interface ToolCall {
   param: string;
 }
 
-/** One message of a conversation, whichever API it came by. Only users and tools show images. */
+/** A message of any of the APIs. Only those of users and tools contain images. */
 export interface Message {
   role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
   content: readonly (TextPart | ImagePart)[];
@@ -40,10 +40,10 @@ export interface Message {
 }
 
 /**
- * The conversation with the text of its last message in one piece, to be continued as it stands;
- * undefined if that message is not a text of the assistant.
+ * The conversation with the text of its last message joined, for the model to continue it. Undefined
+ * if the last message is not text by the assistant.
  */
-export function toContinued(messages: readonly Message[]): readonly Message[] | undefined {
+export function joinLastText(messages: readonly Message[]): readonly Message[] | undefined {
   const last = messages.at(-1);
   if (last?.role !== 'assistant' || (last.toolCalls?.length ?? 0) > 0) return undefined;
   const texts = last.content.filter((part) => part.type === 'text');
@@ -147,24 +147,24 @@ function describeImage(param: string, image: LoadedImage): string {
 }
 
 /**
- * Refuses a text with one of the model's own markers of pictures in it: mlx_vlm would look for a
- * picture that is not there and fail with a 500.
+ * Refuses text that contains the model's image tokens, for which mlx_vlm would look for an image and
+ * fail with a 500.
  */
 export function refuseMediaTokens(
   messages: readonly Message[],
   tools: Tools | undefined,
   mediaTokens: readonly string[],
 ): void {
-  const ofTools = (tools?.functions ?? []).map(({ param, ...told }) => ({
-    text: JSON.stringify(told),
+  const toolTexts = (tools?.functions ?? []).map(({ param, ...definition }) => ({
+    text: JSON.stringify(definition),
     param,
   }));
-  for (const { text, param } of [...messages.flatMap(textsOf), ...ofTools]) {
+  for (const { text, param } of [...messages.flatMap(textsOf), ...toolTexts]) {
     const token = mediaTokens.find((candidate) => text.includes(candidate));
     if (token === undefined) continue;
     throw new InvalidRequestError(
-      `Expected \`${param}\` not to contain ${token}, which marks images for this model. ` +
-        'Remove it, and send images as parts of their own.',
+      `\`${param}\` must not contain ${token}, which marks an image for this model. Remove it, and ` +
+        'send images as separate parts.',
       { param, code: 'media_token_in_text' },
     );
   }
@@ -179,42 +179,42 @@ function textsOf({ content, reasoning, toolCalls = [] }: Message) {
 }
 
 /**
- * The messages as mlx_vlm takes them, with every picture replaced by its checked data URL. It reads
- * pictures of users only: those of tools follow their messages as a user's.
+ * Converts messages to mlx_vlm's format, with the data URLs of the loaded images. mlx_vlm reads only
+ * images of users, so the images of tools are moved to a user message after them.
  */
 export function toRuntimeMessages(
   messages: readonly Message[],
   imageDataUrls: readonly (DataUrl | string)[],
 ): object[] {
   const urls = imageDataUrls.values();
-  const shown: object[] = [];
-  let ofTools: object[] = [];
-  const showThoseOfTools = () => {
-    if (ofTools.length > 0) shown.push({ role: 'user', content: ofTools });
-    ofTools = [];
+  const converted: object[] = [];
+  let toolImages: object[] = [];
+  const addToolImages = () => {
+    if (toolImages.length > 0) converted.push({ role: 'user', content: toolImages });
+    toolImages = [];
   };
   for (const message of messages) {
-    if (message.role !== 'tool') showThoseOfTools();
+    if (message.role !== 'tool') addToolImages();
     const parts = message.content.map((part) =>
       part.type === 'text'
         ? { type: 'text', text: part.text }
         : { type: 'image_url', image_url: { url: urls.next().value ?? '' } },
     );
     const images = message.role === 'tool' ? parts.filter(({ type }) => type === 'image_url') : [];
-    ofTools.push(...images);
+    toolImages.push(...images);
     const texts = parts.filter((part) => !images.includes(part));
     if (images.length > 0) texts.push({ type: 'text', text: '[Image: see the next message]' });
-    shown.push({ ...toRuntimeHead(message), content: asText(texts) ?? texts });
+    converted.push({ ...toRuntimeHead(message), content: asText(texts) ?? texts });
   }
-  showThoseOfTools();
-  return shown;
+  addToolImages();
+  return converted;
 }
 
 function toRuntimeHead({ role, name, reasoning, toolCalls, toolCallId }: Message) {
   const calls = toolCalls?.map((call) => ({
     id: call.id,
     type: 'function',
-    function: { name: call.name, arguments: toReadableArguments(call) },
+    function: { name: call.name, arguments: sanitizeArguments(call) },
   }));
   return {
     role,
@@ -226,24 +226,24 @@ function toRuntimeHead({ role, name, reasoning, toolCalls, toolCallId }: Message
 }
 
 const ESCAPE = /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|.)/gs;
-const HALF_CHARACTER = /^\\u[dD][89a-fA-F]..$/;
+const LONE_SURROGATE = /^\\u[dD][89a-fA-F]..$/;
 
 /**
- * The arguments of a call as the runtime can show them to the model: it fails on half of a surrogate
- * pair, which models do write, and on deep nesting.
+ * Makes a call's arguments readable for the runtime, which fails on lone surrogates, which models do
+ * generate, and on deep nesting.
  * @throws InvalidRequestError
  */
-function toReadableArguments({ arguments: text, param }: ToolCall): string {
+function sanitizeArguments({ arguments: text, param }: ToolCall): string {
   if (depthOf(text) > MAX_DEPTH) {
     throw new InvalidRequestError(
-      `Expected \`${param}\` to be nested at most ${MAX_DEPTH} levels deep. Leave out this call.`,
+      `\`${param}\` is nested more than ${MAX_DEPTH} levels deep. Remove this call.`,
       { param },
     );
   }
-  return text.replace(ESCAPE, (it) => (HALF_CHARACTER.test(it) ? '\\ufffd' : it));
+  return text.replace(ESCAPE, (it) => (LONE_SURROGATE.test(it) ? '\\ufffd' : it));
 }
 
-/** How deep the brackets of a text of JSON are nested, whether or not it is complete. */
+/** The nesting depth of JSON text, which may be incomplete. */
 function depthOf(json: string): number {
   let [depth, deepest, isString] = [0, 0, false];
   for (let at = 0; at < json.length; at++) {
@@ -257,7 +257,7 @@ function depthOf(json: string): number {
   return deepest;
 }
 
-/** A single text is a string, as the templates of most models expect. */
+/** The text of a single text part: most templates expect a string. */
 function asText(parts: readonly object[]): string | undefined {
   const [first] = parts;
   if (first === undefined) return '';

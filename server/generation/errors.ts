@@ -2,23 +2,23 @@ import { ApiError, InvalidRequestError } from '../errors.ts';
 import type { GenerationRequest } from './request.ts';
 
 const MAX_SHOWN = 500;
-/** What `structured_output.py` reports for a grammar beyond its limits. */
+/** `structured_output.py` reports this for a grammar that exceeds its limits. */
 const TOO_COMPLEX = /is too complex/;
 
-interface Mistake {
+interface ClientMistake {
   pattern: RegExp;
   code: string | null;
   concernsMessages?: boolean;
   concernsSchema?: boolean;
-  /** What is said instead of the runtime's own words. */
+  /** Replaces the runtime's message. */
   shown?: string;
 }
 
 /**
- * What the runtime says in mid-stream when the request is to blame. The first is our launcher's
- * (`resources/runtime/launcher/upstream.py`), the others are mlx_vlm's and Pillow's.
+ * Errors that the runtime reports mid-stream but that the request caused. The first comes from our
+ * launcher (`resources/runtime/launcher/upstream.py`), the others from mlx_vlm and Pillow.
  */
-const CLIENT_MISTAKES: readonly Mistake[] = [
+const CLIENT_MISTAKES: readonly ClientMistake[] = [
   {
     pattern: /maximum context length is \d+ tokens/,
     code: 'context_length_exceeded',
@@ -28,7 +28,7 @@ const CLIENT_MISTAKES: readonly Mistake[] = [
     pattern: /Failed to load image|image file is truncated|Failed to process inputs/,
     code: 'image_unreadable',
     concernsMessages: true,
-    shown: 'The model runtime cannot read an image. Save it again as PNG or JPEG and send that.',
+    shown: 'The model runtime cannot read an image. Save it again as PNG or JPEG.',
   },
   { pattern: /`top_k`|logit_bias|penalty must be/, code: null },
   {
@@ -39,24 +39,24 @@ const CLIENT_MISTAKES: readonly Mistake[] = [
   },
 ];
 
-/** Whether the request itself caused the error, so that retrying it is pointless. */
+/** Whether the request caused the error, so that a retry would fail as well. */
 export function isClientMistake({ message }: Error): boolean {
   return CLIENT_MISTAKES.some(({ pattern }) => pattern.test(message));
 }
 
-/** What the runtime said went wrong with a request, as its client may read it. */
+/** Converts a runtime error to one that names the client's fields. */
 export function toGenerationError(
   error: Error & { status?: number; code?: string | undefined },
   request: GenerationRequest,
 ): ApiError {
   const { message } = error;
   const shown = message.length > MAX_SHOWN ? `${message.slice(0, MAX_SHOWN)}…` : message;
-  const ofTemplate = toTemplateError(error.code, shown, request, error);
-  if (ofTemplate !== undefined) return ofTemplate;
+  const templateError = toTemplateError(error.code, shown, request, error);
+  if (templateError !== undefined) return templateError;
   const schema = schemaParam(request);
   if (error.status === 400 && schema !== undefined) {
     return new InvalidRequestError(
-      `Expected \`${schema}\` to have a JSON Schema or a grammar that can be enforced: ${shown}.`,
+      `The JSON Schema or grammar in \`${schema}\` cannot be enforced: ${shown}.`,
       {
         param: schema,
         code: TOO_COMPLEX.test(message) ? 'schema_too_complex' : null,
@@ -87,49 +87,49 @@ export function toGenerationError(
   });
 }
 
-/** What the launcher says of the model's chat template (`chat_template.py`). */
+/** Converts an error about the model's chat template (`chat_template.py`). */
 function toTemplateError(
   code: string | undefined,
   shown: string,
-  { params, continuedBy }: GenerationRequest,
+  { params, continuationParam }: GenerationRequest,
   cause: Error,
 ): ApiError | undefined {
   const { messages } = params;
   switch (code) {
     case 'template_refused':
       return new InvalidRequestError(
-        `The chat template of the model refuses \`${messages}\`: ${withStop(shown)} Change the ` +
-          'conversation, or use a model that accepts it.',
+        `The model's chat template does not accept \`${messages}\`: ${withPeriod(shown)} Change the ` +
+          'conversation, or use another model.',
         { param: messages, code, cause },
       );
     case 'template_failed':
       return new ApiError(
-        `The chat template of the model failed: ${withStop(shown)} Sending the request again will ` +
-          'not help. Download the model again, or use another one.',
+        `The model's chat template failed: ${withPeriod(shown)} Retrying will not help. Download the ` +
+          'model again, or use another one.',
         { status: 500, type: 'server_error', code, headers: { 'x-should-retry': 'false' }, cause },
       );
     case 'cannot_continue':
       return new InvalidRequestError(
-        `The last message cannot be continued: ${withStop(shown)} End \`${messages}\` with a ` +
+        `The last message cannot be continued: ${withPeriod(shown)} End \`${messages}\` with a ` +
           "user's message.",
-        { param: continuedBy ?? messages, code, cause },
+        { param: continuationParam ?? messages, code, cause },
       );
     case 'too_many_images':
-      return new InvalidRequestError(`${withStop(shown)}`, { param: messages, code, cause });
+      return new InvalidRequestError(`${withPeriod(shown)}`, { param: messages, code, cause });
     default:
       return undefined;
   }
 }
 
-function withStop(text: string): string {
+function withPeriod(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
-/** The field with the schema that an answer is to be held to, if there is one. */
+/** The field whose schema or grammar constrains the answer, if any. */
 function schemaParam({ parameters, tools, params }: GenerationRequest): string | undefined {
   if (tools?.choice === 'required') {
-    const held = tools.functions.find(({ grammar }) => grammar !== undefined);
-    return (held ?? tools.functions[0])?.param ?? 'tools';
+    const constrained = tools.functions.find(({ grammar }) => grammar !== undefined);
+    return (constrained ?? tools.functions[0])?.param ?? 'tools';
   }
   const format = parameters['response_format'] as { type?: string } | undefined;
   return format?.type === 'json_schema' ? params.schema : undefined;

@@ -6,50 +6,50 @@ import type { ReadyLine, RuntimeChatRequest } from '../runtime/protocol.ts';
 import { imagesOf, type Message, refuseMediaTokens, toRuntimeMessages } from './conversation.ts';
 import { type Tools, toRuntimeTools } from './tools.ts';
 
-/** Where in the client's body each of mlx_vlm's parameters of thinking stands. */
+/** The paths of the client's fields for mlx_vlm's thinking parameters. */
 export type ThinkingFields = Partial<
   Record<'enable_thinking' | 'reasoning_effort' | 'thinking_budget', readonly string[]>
 >;
 
-/** What a client asks of the model, whichever API it came by. */
+/** A request to generate answers, independent of the API. */
 export interface GenerationRequest {
-  /** The name the client gives the model, and is told again. */
+  /** The model name in the request, which the response repeats. */
   model: string | undefined;
   messages: readonly Message[];
-  /** The client's names of what errors may concern as a whole. */
+  /** The client's names for fields that an error may be about as a whole. */
   params: { messages: string; schema: string };
   stream: boolean;
-  /** How many answers are wanted, one after the other. */
+  /** The number of answers, which are generated one after another. */
   answers: number;
-  /** 64 bits, signed; a bigint beyond 2^53. */
+  /** A signed 64-bit integer: a bigint if it is not a safe integer. */
   seed: number | bigint | undefined;
   maxTokens: number | undefined;
-  /** Texts at which an answer ends, without them. mlx_vlm knows none. */
+  /** Stop sequences. mlx_vlm does not support them. */
   stops: readonly string[];
   tools: Tools | undefined;
-  /** Whether an answer may call more than one function. mlx_vlm does not ask. */
+  /** Whether an answer may contain several tool calls. mlx_vlm ignores it. */
   parallelToolCalls: boolean;
-  /** What mlx_vlm is given as it is, under its own names (`VLMRequest` in its `schemas.py`). */
+  /** Forwarded to mlx_vlm unchanged, by its names (`VLMRequest` in its `schemas.py`). */
   parameters: Readonly<Record<string, unknown>>;
-  /** The client's fields that ask for thinking, by mlx_vlm's names for them. */
   thinkingFields: ThinkingFields;
-  /** The client's field that asks for the last message, an assistant's, to be continued. */
-  continuedBy: string | undefined;
-  /** For the model's chat template. The launcher passes on those that the template uses. */
+  /** The client's field that requests continuing the last assistant message, if any. */
+  continuationParam: string | undefined;
+  /** Variables for the model's chat template. The launcher forwards those that it uses. */
   templateKwargs: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** mlx_vlm's seeds have 32 bits. */
 const MAX_SEED = 2 ** 32;
-/** The limit for a model whose context length is unknown. */
+/** The token limit if the model's context length is unknown. */
 const NO_LIMIT = 1_000_000;
-/** Below this, the runtime rounds `top_p` to 0, which it treats as not given. */
+/** Below this, mlx_vlm rounds `top_p` to 0, which it treats as not set. */
 const MIN_TOP_P = 1e-6;
 
 /**
- * What the runtime is asked for answer number `index`: always the loaded model (another name would
- * make mlx_vlm download it), always streaming (that is what can be cancelled), always a seed
- * (without one it uses 0), another one for each answer.
- * @throws InvalidRequestError for what this model cannot be asked
+ * The request to the runtime for answer number `index`. Always names the loaded model, since mlx_vlm
+ * would download another one. Always streams, since only streams can be cancelled. Always sets a
+ * seed, different for each answer, since mlx_vlm's default is 0.
+ * @throws InvalidRequestError if this model does not support the request
  */
 export function toRuntimeRequest(
   request: GenerationRequest,
@@ -64,7 +64,7 @@ export function toRuntimeRequest(
   const parameters = toSampling(request.parameters);
   refuseTooManyImages(request, model.context_length);
   refuseEmpty(request);
-  refuseHeldContinuation(request);
+  refuseConstrainedContinuation(request);
   refuseMediaTokens(messages, tools, model.media_tokens);
   refuseMediaTokensInTemplate(templateKwargs, model.media_tokens);
   if (model.vocab_size !== null) refuseBeyondVocabulary(parameters, model.vocab_size);
@@ -72,21 +72,21 @@ export function toRuntimeRequest(
     model: model.model,
     stream: true,
     stream_options: { include_usage: true },
-    context_management: [], // none given means that mlx_vlm shortens conversations by itself
+    context_management: [], // by default, mlx_vlm shortens conversations
     messages: toRuntimeMessages(messages, imageDataUrls),
     seed: seed === undefined ? randomInt(MAX_SEED) : toRuntimeSeed(seed, index),
     // mlx_vlm's default is 2,048 tokens.
     max_tokens: Math.min(maxTokens, model.context_length ?? NO_LIMIT),
     ...parameters,
     ...toRuntimeTools(tools),
-    ...(request.continuedBy === undefined ? {} : { sightglass_continue_final_message: true }),
+    ...(request.continuationParam === undefined ? {} : { sightglass_continue_final_message: true }),
     ...(Object.keys(templateKwargs).length === 0
       ? {}
       : { sightglass_template_kwargs: templateKwargs }),
   };
 }
 
-/** A `top_p` of 0 means the likeliest token only, but mlx_vlm treats it as not given. */
+/** A `top_p` of 0 selects the most likely token, but mlx_vlm treats it as not set. */
 function toSampling(parameters: GenerationRequest['parameters']): Record<string, unknown> {
   const { top_p, top_k, ...others } = parameters;
   return {
@@ -97,8 +97,8 @@ function toSampling(parameters: GenerationRequest['parameters']): Record<string,
 }
 
 /**
- * mlx_vlm uses 32 bits of a seed. The upper 32 of a signed 64-bit one change the lower ones, so that
- * 7 and -7 differ, as do two large neighbours. Seeds of 32 bits stay as they are.
+ * Hashes a signed 64-bit seed to mlx_vlm's 32 bits, so that 7 and -7 differ, as do neighbouring large
+ * seeds. Seeds that fit in 32 bits are unchanged.
  */
 function toRuntimeSeed(seed: number | bigint, index: number): number {
   const bits = BigInt.asUintN(64, BigInt(seed) + BigInt(index));
@@ -106,30 +106,35 @@ function toRuntimeSeed(seed: number | bigint, index: number): number {
   return (Number(bits & 0xffff_ffffn) ^ Math.imul(upper, 0x9e37_79b1)) >>> 0;
 }
 
-/** An empty conversation cannot be answered; mlx_vlm's own error does not name the field. */
+/** Refuses an empty conversation. mlx_vlm's own error does not name the field. */
 function refuseEmpty({ messages, params }: GenerationRequest): void {
-  const says = messages.some(
+  const hasContent = messages.some(
     ({ content, toolCalls = [], reasoning }) =>
       toolCalls.length > 0 ||
       (reasoning?.text.trim() ?? '') !== '' ||
       content.some((part) => part.type === 'image' || part.text.trim() !== ''),
   );
-  if (says) return;
+  if (hasContent) return;
   throw new InvalidRequestError(
-    `Expected \`${params.messages}\` to contain text or an image, got only empty text.`,
+    `\`${params.messages}\` is empty. It must contain text or an image.`,
     { param: params.messages, code: 'empty_input' },
   );
 }
 
-/** A grammar begins at the first token of the answer: what is continued would be no part of it. */
-function refuseHeldContinuation({ continuedBy, parameters, tools, params }: GenerationRequest) {
+/** A grammar applies from the first token, so it cannot include the text that is continued. */
+function refuseConstrainedContinuation({
+  continuationParam,
+  parameters,
+  tools,
+  params,
+}: GenerationRequest) {
   const format = parameters['response_format'] as { type?: string } | undefined;
-  const isHeld = tools?.choice === 'required' || (format?.type ?? 'text') !== 'text';
-  if (continuedBy === undefined || !isHeld) return;
+  const isConstrained = tools?.choice === 'required' || (format?.type ?? 'text') !== 'text';
+  if (continuationParam === undefined || !isConstrained) return;
   throw new InvalidRequestError(
-    'The last message cannot be continued by an answer that is held to a schema or to a call. ' +
-      `End \`${params.messages}\` with a user's message, or leave out the schema or \`tool_choice\`.`,
-    { param: continuedBy, code: 'cannot_continue' },
+    'The last message cannot be continued with a schema or a forced tool call. End ' +
+      `\`${params.messages}\` with a user message, or remove the schema or \`tool_choice\`.`,
+    { param: continuationParam, code: 'cannot_continue' },
   );
 }
 
@@ -142,15 +147,15 @@ function refuseMediaTokensInTemplate(
     if (token === undefined) continue;
     const param = `chat_template_kwargs.${name}`;
     throw new InvalidRequestError(
-      `Expected \`${param}\` not to contain ${token}, which marks images for this model. Remove it.`,
+      `\`${param}\` must not contain ${token}, which marks an image for this model. Remove it.`,
       { param, code: 'media_token_in_text' },
     );
   }
 }
 
 /**
- * Refuses more images than can fit, before any is loaded: each takes at least one token of the model's
- * context, if its length is known.
+ * Refuses more images than can fit in the context, before loading any. Each image takes at least one
+ * token.
  * @throws InvalidRequestError
  */
 export function refuseTooManyImages(
@@ -167,14 +172,14 @@ export function refuseTooManyImages(
   }
   if (length > MAX_IMAGES) {
     throw new InvalidRequestError(
-      `Expected at most ${MAX_IMAGES} images, got ${length}. Send them in several requests.`,
+      `A request may have at most ${MAX_IMAGES} images (got ${length}). Send several requests.`,
       { code: 'too_many_images', param: params.messages },
     );
   }
 }
 
 /**
- * A picture is enlarged as a request asks, in the runtime: never beyond the limit of an image.
+ * Refuses to enlarge images beyond the limit on image size. The runtime does the enlarging.
  * @throws InvalidRequestError
  */
 export function refuseTooManyPixels(
@@ -182,18 +187,18 @@ export function refuseTooManyPixels(
   maxPixels: number,
 ): void {
   const [height = 0, width = height] = (resize_shape ?? []) as readonly number[];
-  const asked = { min_pixels, max_pixels, resize_shape: height * width };
-  for (const [param, pixels] of Object.entries(asked)) {
+  const requested = { min_pixels, max_pixels, resize_shape: height * width };
+  for (const [param, pixels] of Object.entries(requested)) {
     if (Number(pixels ?? 0) <= maxPixels) continue;
     throw new InvalidRequestError(
-      `Expected \`${param}\` to be at most ${maxPixels} pixels, got ${pixels}. ` +
-        'Ask for fewer, or raise --max-image-pixels.',
+      `\`${param}\` must be at most ${maxPixels} pixels (got ${pixels}). ` +
+        'Request fewer, or raise --max-image-pixels.',
       { param },
     );
   }
 }
 
-/** What counts tokens must stay within those there are: mlx_vlm would fail in mid-generation. */
+/** Refuses token ids and counts beyond the vocabulary, on which mlx_vlm would fail mid-stream. */
 function refuseBeyondVocabulary(
   { logit_bias, top_k }: GenerationRequest['parameters'],
   vocabSize: number,
@@ -201,13 +206,13 @@ function refuseBeyondVocabulary(
   const token = Object.keys(logit_bias ?? {}).find((id) => Number(id) >= vocabSize);
   if (token !== undefined) {
     throw new InvalidRequestError(
-      `Expected the token ids of \`logit_bias\` to be below ${vocabSize}, got ${token}.`,
+      `The token ids in \`logit_bias\` must be below ${vocabSize} (got ${token}).`,
       { param: `logit_bias.${token}` },
     );
   }
   if (Number(top_k ?? 0) > vocabSize) {
     throw new InvalidRequestError(
-      `Expected \`top_k\` to be at most ${vocabSize}, the number of the model's tokens, got ${top_k}.`,
+      `\`top_k\` must be at most ${vocabSize}, the size of the vocabulary (got ${top_k}).`,
       { param: 'top_k' },
     );
   }

@@ -1,8 +1,7 @@
 /**
- * Finds stop sequences in a text that comes in pieces. What may be the beginning of one is held
- * back until it is known, so that no character of a match is ever shown. The first sequence to be
- * complete ends the text, the longest of those that are complete at once; where the pieces are cut
- * makes no difference. mlx_vlm ignores `stop`.
+ * Finds stop sequences in streamed text. Holds back text that may be the start of one, so that no
+ * part of a stop sequence is ever shown. The text ends at the sequence that is complete first, or the
+ * longest of several. How the text is split makes no difference. mlx_vlm itself ignores `stop`.
  */
 export class StopMatcher {
   readonly #stops: readonly string[];
@@ -13,12 +12,12 @@ export class StopMatcher {
     this.#stops = stops;
   }
 
-  /** The stop sequence that was found, if any; nothing after it is shown. */
+  /** The stop sequence that ended the text, if any. */
   get matched(): string | undefined {
     return this.#matched;
   }
 
-  /** Takes the next piece; returns what can be shown. */
+  /** Takes the next piece of text and returns what can be shown. */
   push(piece: string): string {
     if (this.#matched !== undefined) return '';
     if (this.#stops.length === 0) return piece;
@@ -29,12 +28,12 @@ export class StopMatcher {
       this.#held = '';
       return text.slice(0, match.at);
     }
-    const hold = longestBeginning(text, this.#stops);
+    const hold = longestPrefix(text, this.#stops);
     this.#held = text.slice(text.length - hold);
     return text.slice(0, text.length - hold);
   }
 
-  /** The text has ended: returns what was held back and turned out to be no stop sequence. */
+  /** Ends the text and returns what was held back. */
   end(): string {
     const rest = this.#held;
     this.#held = '';
@@ -54,8 +53,8 @@ function firstMatch(text: string, stops: readonly string[]) {
   return first;
 }
 
-/** Length of the longest end of `text` that begins one of `stops`. */
-function longestBeginning(text: string, stops: readonly string[]): number {
+/** Length of the longest suffix of `text` that is a prefix of one of `stops`. */
+function longestPrefix(text: string, stops: readonly string[]): number {
   const longest = Math.min(text.length, Math.max(...stops.map((stop) => stop.length - 1)));
   for (let length = longest; length > 0; length -= 1) {
     const end = text.slice(text.length - length);

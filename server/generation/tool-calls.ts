@@ -102,7 +102,7 @@ export class ForcedCall {
   }
 
   /** Whether a call has begun, though it may not have all its arguments. */
-  get begun(): boolean {
+  get hasStarted(): boolean {
     return this.#arguments !== undefined;
   }
 

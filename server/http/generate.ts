@@ -202,7 +202,11 @@ async function generate(
   const body = toRuntimeRequest(request, dataUrls, connection.model, index);
   const id = index === 0 ? record.id : `${record.id}/${index + 1}`;
   const before = record.tokens;
-  for await (const chunks of connection.chat(body, { id, signal, enough: () => answer.complete })) {
+  for await (const chunks of connection.chat(body, {
+    id,
+    signal,
+    enough: () => answer.isComplete,
+  })) {
     record.firstTokenAt ??= Date.now();
     for (const chunk of chunks) {
       const delta = answer.add(chunk);

@@ -155,9 +155,9 @@ test('without parallel_tool_calls an answer is complete when a second call begin
   const first = { index: 0, id: 'call_1', function: { name: 'f', arguments: '{}' } };
   const second = { index: 1, id: 'call_2', function: { name: 'g', arguments: '{}' } };
   assert.deepEqual(answer.add(call(first))?.toolCalls, [first]);
-  assert.equal(answer.complete, false);
+  assert.equal(answer.isComplete, false);
   assert.equal(answer.add(call(second)), undefined);
-  assert.deepEqual([answer.complete, answer.finishReason], [true, 'tool_calls']);
+  assert.deepEqual([answer.isComplete, answer.finishReason], [true, 'tool_calls']);
 });
 
 test('a stream gives the role once, then only what is new, then why it ended', () => {

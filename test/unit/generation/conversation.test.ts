@@ -78,14 +78,14 @@ test('a logit bias for a token that the model does not have is refused', () => {
   const biased = ask({ ...body, logit_bias: { '1024': 1 } });
   assert.throws(() => toRuntimeRequest(biased, [], model, 0), {
     param: 'logit_bias.1024',
-    message: 'Expected the token ids of `logit_bias` to be below 1024, got 1024.',
+    message: 'The token ids in `logit_bias` must be below 1024 (got 1024).',
   });
 });
 
 test('a top_k beyond the model’s vocabulary is refused', () => {
   assert.throws(() => toRuntimeRequest(ask({ ...body, top_k: 1025 }), [], model, 0), {
     param: 'top_k',
-    message: "Expected `top_k` to be at most 1024, the number of the model's tokens, got 1025.",
+    message: '`top_k` must be at most 1024, the size of the vocabulary (got 1025).',
   });
 });
 
