@@ -3,7 +3,7 @@ import type { Answer, AnswerDelta, CollectedAnswer } from '../generation/answer.
 import type { GenerationRequest } from '../generation/request.ts';
 import type { IgnoredFields } from './parse-body.ts';
 
-/** One HTTP API to ask the model by: OpenAI's chat completions and Responses, Anthropic's Messages. */
+/** One of the supported APIs: OpenAI's Chat Completions or Responses, or Anthropic's Messages. */
 export interface Dialect {
   /**
    * Reads the body of a request.
@@ -12,20 +12,22 @@ export interface Dialect {
   read(body: unknown): Exchange;
 }
 
-/** One request of a dialect, and how its answers are written. */
+/** A parsed request, and how to write its response. */
 export interface Exchange {
   request: GenerationRequest;
-  /** Fields that have no effect; they are reported to the client. */
+  /** Fields without effect, which are reported to the client. */
   ignored: IgnoredFields;
-  /** The body of the whole answer. */
+  /** The body of a response that is not streamed. */
   toBody(head: AnswerHead, answers: readonly FinishedAnswer[]): object;
   createEvents(head: AnswerHead): AnswerEvents;
 }
 
-/** What an answer says of itself: the request's id, its second, the model the client named. */
+/** The metadata of a response. */
 export interface AnswerHead {
   requestId: string;
+  /** Unix time in seconds. */
   created: number;
+  /** The model name in the request, or the id of the served model. */
   model: string;
   systemFingerprint: string;
 }
@@ -35,14 +37,14 @@ export interface FinishedAnswer {
   collected: CollectedAnswer;
 }
 
-/** Writes the Server-Sent Events of one request. Every method gives the text to send, if any. */
+/** Writes the Server-Sent Events of one response. Each method returns the text to send, or ''. */
 export interface AnswerEvents {
-  /** What is new in answer number `index`; `answer` is all of it so far. */
+  /** What is new in answer number `index`. `answer` is the whole answer so far. */
   delta(index: number, delta: AnswerDelta, answer: Answer): string;
   /** Answer number `index` is complete. */
   finish(index: number, answer: Answer): string;
-  /** All answers are. */
+  /** All answers are complete. */
   end(answers: readonly Answer[]): string;
-  /** The request has failed after its first event. */
+  /** The request failed after its first event. */
   fail(error: ApiError): string;
 }

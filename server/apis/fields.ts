@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LongText } from '../images/long-text.ts';
 import { MAX_FIELDS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_VALUES, MAX_TEXT_BYTES } from '../limits.ts';
 
-/** An object with any fields, but a limited number of them. */
+/** An object with any fields, up to a limit. */
 export function record<Key extends z.core.$ZodRecordKey, Value extends z.ZodType>(
   key: Key,
   value: Value,
@@ -17,7 +17,7 @@ export function record<Key extends z.core.$ZodRecordKey, Value extends z.ZodType
 
 export const JsonObject = record(z.string(), z.unknown());
 
-/** A JSON Schema. The runtime compiles it to a grammar, with limits of its own. */
+/** A JSON Schema. The runtime has additional limits when it compiles the schema to a grammar. */
 export const JsonSchema = JsonObject.refine(isSmallSchema, {
   error: `a schema of at most ${MAX_SCHEMA_VALUES} values and ${MAX_SCHEMA_DEPTH} levels`,
 });
@@ -27,17 +27,17 @@ function isSmallSchema(schema: unknown): boolean {
   return values <= MAX_SCHEMA_VALUES && levels <= MAX_SCHEMA_DEPTH;
 }
 
-/** Nothing is counted beyond these: a schema may come as a text, which nothing has limited yet. */
-const MOST = { values: 1_000_000, levels: 1000 };
+/** Counting stops at these limits, since a schema that arrives as text has no limits yet. */
+const COUNT_LIMITS = { values: 1_000_000, levels: 1000 };
 
-/** How many values there are in a JSON value, itself included, and how many levels below it. */
+/** The number of values in a JSON value, including itself, and of levels below it. */
 export function measure(json: unknown): { values: number; levels: number } {
   let [values, levels] = [0, 0];
   const count = (value: unknown, depth: number) => {
     values += 1;
     levels = Math.max(levels, depth);
     if (typeof value !== 'object' || value === null) return;
-    if (values >= MOST.values || depth >= MOST.levels) return;
+    if (values >= COUNT_LIMITS.values || depth >= COUNT_LIMITS.levels) return;
     for (const inner of Object.values(value)) count(inner, depth + 1);
   };
   count(json, 0);
@@ -50,42 +50,40 @@ export const ImageText = z.custom<string | LongText>(
   { error: 'a string' },
 );
 
-/** A text in a place where an API also accepts images. */
+/** Text where an API also accepts images. */
 export const DocumentText = ImageText.refine(({ length }) => length <= MAX_TEXT_BYTES, {
   error: `a text of at most ${MAX_TEXT_BYTES / 1e6} MB`,
 }).transform(String);
 
 /**
- * What happens to a parameter; `docs/openai-compatibility.md` is generated from these. The first
- * three are honoured, the fourth is ignored and reported, the last is refused by name.
+ * How a parameter is handled. `docs/openai-compatibility.md` is generated from this.
  */
 export interface Compatibility {
   /**
-   * `gateway`: Sightglass honours it. `runtime`: mlx_vlm does, and gets it unchanged. `no effect`:
-   * accepted, because it cannot change an answer here. `ignored`: it cannot
-   * be honoured, and is reported to the client. `refused`: the request fails, and the error names it.
+   * `gateway`: implemented by Sightglass. `runtime`: forwarded to mlx_vlm unchanged. `no effect`:
+   * accepted, because it makes no difference for a local model. `ignored`: not supported, and
+   * reported to the client. `refused`: the request fails with an error that names it.
    */
   effect: 'gateway' | 'runtime' | 'no effect' | 'ignored' | 'refused';
   note?: string;
-  /** The file that tests it. */
+  /** The file with its test. */
   test: string;
 }
 
 const contract = 'test/contract/parameters.test.ts';
-/** Where the table of other servers' parameters is tested. */
 const others = 'test/contract/other-servers.test.ts';
 
-/** A parameter that Sightglass itself honours. Null means not given, in OpenAI's API and here. */
+/** A parameter that Sightglass implements. As in OpenAI's API, null means not set. */
 export function gateway<Schema extends z.ZodType>(schema: Schema, note: string, test = contract) {
   return schema.nullish().meta({ effect: 'gateway', note, test } satisfies Compatibility);
 }
 
-/** A parameter that the runtime gets unchanged. */
+/** A parameter that is forwarded to the runtime unchanged. */
 export function runtime<Schema extends z.ZodType>(schema: Schema, note = '', test = contract) {
   return schema.nullish().meta({ effect: 'runtime', note, test } satisfies Compatibility);
 }
 
-/** A parameter of the API itself that makes no difference for a local model. */
+/** A parameter that makes no difference for a local model. */
 export function noEffect<Schema extends z.ZodType>(schema: Schema, note: string) {
   return schema
     .nullish()
@@ -93,26 +91,26 @@ export function noEffect<Schema extends z.ZodType>(schema: Schema, note: string)
 }
 
 /**
- * A parameter that is ignored whatever its value, and reported. `unless` are values that ask for
- * what happens anyway: those are not worth a report.
+ * A parameter that is ignored and reported. Values of the schema `unless` are not reported, because
+ * they request the default behavior.
  */
 export function ignored(note: string, unless?: z.ZodType) {
   const schema = unless === undefined ? dropped : z.union([unless, dropped]);
   return schema.nullish().meta({ effect: 'ignored', note, test: others } satisfies Compatibility);
 }
 
-/** Accepts any value and drops it, which is how `findIgnored` knows that it was ignored. */
+/** Accepts any value and drops it, so that `findIgnored` reports it. */
 export const dropped = z.unknown().transform(() => undefined);
 
-/** A field of the API that clients repeat from our own answers: accepted, and not kept. */
+/** A field that clients repeat from an earlier response. It is accepted and not kept. */
 export const repeated = z
   .unknown()
   .transform(() => null)
   .optional();
 
 /**
- * A parameter that would change the answer in an unsupported way; `why` goes into the error. Values
- * for which `unless` holds ask for nothing and are accepted.
+ * A parameter that would change the answer in an unsupported way. `why` appears in the error. Values
+ * for which `unless` holds are accepted, because they request the default behavior.
  */
 export function refused(
   why: string,
@@ -122,7 +120,7 @@ export function refused(
     test = contract,
   }: {
     unless?: (value: unknown) => boolean;
-    /** Values that cannot be honoured either, but without which the answer is the same. */
+    /** Unsupported values that would not change the answer, so they are ignored and reported. */
     ignores?: (value: unknown) => boolean;
     test?: string;
   } = {},
@@ -135,24 +133,24 @@ export function refused(
   return schema.meta({ effect: 'refused', note: why, test } satisfies Compatibility);
 }
 
-/** As `refused`, of other servers' parameters. */
+/** Like `refused`, for parameters of other servers. */
 export function refusedOfOthers(why: string, unless?: (value: unknown) => boolean) {
   return refused(why, { test: others, ...(unless === undefined ? {} : { unless }) });
 }
 
-/** As `gateway`, of other servers' parameters. */
+/** Like `gateway`, for parameters of other servers. */
 export function spelling<Schema extends z.ZodType>(schema: Schema, note: string) {
   return gateway(schema, note, others);
 }
 
-/** The parameters of a request's schema that the runtime gets unchanged. */
+/** The names of the parameters that are forwarded to the runtime unchanged. */
 export function runtimeParameters(schema: z.ZodObject): readonly string[] {
   return Object.entries(schema.shape)
     .filter(([, parameter]) => (parameter as z.ZodType).meta()?.['effect'] === 'runtime')
     .map(([name]) => name);
 }
 
-/** Those of `names` that `request` gives. */
+/** The fields of `request` that are set and listed in `names`. */
 export function pick(request: object, names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(request).filter(([name, value]) => names.includes(name) && value != null),

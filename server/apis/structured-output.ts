@@ -6,7 +6,7 @@ import { MAX_GRAMMAR_CHARACTERS, MAX_LIST_ITEMS } from '../limits.ts';
 import { JsonSchema, refused, spelling } from './fields.ts';
 import type { IgnoredFields } from './parse-body.ts';
 
-/** Empty means none, as llama.cpp's own clients send it. */
+/** An empty string means not set, as llama.cpp's clients send it. */
 const text = z.string().max(MAX_GRAMMAR_CHARACTERS);
 const choice = z
   .array(z.string())
@@ -15,11 +15,11 @@ const choice = z
   .refine((choices) => choices.join('').length <= MAX_GRAMMAR_CHARACTERS, {
     error: `choices of at most ${MAX_GRAMMAR_CHARACTERS} characters`,
   });
-const json = z.union([JsonSchema, z.string().transform(parsed).pipe(JsonSchema)], {
+const json = z.union([JsonSchema, z.string().transform(parseSchema).pipe(JsonSchema)], {
   error: 'a JSON Schema',
 });
 
-/** What other servers call `response_format`: vLLM's `structured_outputs` and `guided_…`, llama.cpp's. */
+/** The counterparts of `response_format` in vLLM, llama.cpp and Ollama. */
 export const structuredOutput = {
   structured_outputs: spelling(
     z.object({
@@ -43,10 +43,10 @@ export const structuredOutput = {
 const Fields = z.object(structuredOutput);
 export type StructuredOutput = Partial<z.infer<typeof Fields>>;
 
-/** A schema or grammar for the answer, and its place in the request. */
-interface Asked {
+/** A schema or grammar that the answer must match, and its field in the request. */
+interface Constraint {
   param: string;
-  /** Where the schema is, if it is not at `param` itself. */
+  /** The path of the schema, if it is not `param`. */
   path?: string;
   format:
     | { type: 'json'; schema: unknown; strict?: boolean | null | undefined }
@@ -55,48 +55,50 @@ interface Asked {
     | { type: 'choice'; choices: readonly string[] };
 }
 
-/** `response_format` in any API: OpenAI's, or with the schema beside the type as elsewhere. */
+/** The `response_format` of any API. Some put the schema directly in it. */
 export type Format =
   | { type: 'text' }
   | { type: 'json_object'; schema?: unknown }
   | { type: 'json_schema'; schema: unknown; strict?: boolean | null | undefined };
 
 /**
- * The format of the answer, as mlx_vlm's `response_format`. Keywords of a schema that
- * are not enforced are reported as ignored.
- * @throws InvalidRequestError for two of them at once, and for a schema that cannot be enforced
+ * Converts the format of the answer to mlx_vlm's `response_format`. Reports schema keywords that are
+ * not enforced as ignored.
+ * @throws InvalidRequestError if two formats are set, or a schema cannot be enforced
  */
 export function toResponseFormat(
   request: StructuredOutput,
   format: Format | undefined,
-  at: { format: string; schema: string },
+  paths: { format: string; schema: string },
   ignored: IgnoredFields,
 ) {
-  const asked = [...fromFormat(format, at), ...fromOtherServers(request)];
-  const [first, second] = asked;
+  const [first, second] = [...fromFormat(format, paths), ...fromOtherServers(request)];
   if (first !== undefined && second !== undefined) {
     throw new InvalidRequestError(
       `\`${first.param}\` and \`${second.param}\` both set the format of the answer. Send only one.`,
       { param: second.param },
     );
   }
-  if (first === undefined) return { parameters: {}, param: at.format };
+  if (first === undefined) return { parameters: {}, param: paths.format };
   const value = toRuntimeFormat(first, ignored);
   return { parameters: { response_format: value }, param: first.param };
 }
 
-function fromFormat(format: Format | undefined, at: { format: string; schema: string }): Asked[] {
+function fromFormat(
+  format: Format | undefined,
+  paths: { format: string; schema: string },
+): Constraint[] {
   if (format === undefined || format.type === 'text') return [];
   const { type, schema } = format;
   if (type === 'json_schema') {
     const { strict } = format;
-    return [{ param: at.format, path: at.schema, format: { type: 'json', schema, strict } }];
+    return [{ param: paths.format, path: paths.schema, format: { type: 'json', schema, strict } }];
   }
-  if (schema == null) return [{ param: at.format, format: { type: 'json_object' } }];
-  return [{ param: `${at.format}.schema`, format: { type: 'json', schema } }];
+  if (schema == null) return [{ param: paths.format, format: { type: 'json_object' } }];
+  return [{ param: `${paths.format}.schema`, format: { type: 'json', schema } }];
 }
 
-function fromOtherServers(request: StructuredOutput): Asked[] {
+function fromOtherServers(request: StructuredOutput): Constraint[] {
   const outputs = request.structured_outputs;
   const schemas = {
     'structured_outputs.json': outputs?.json,
@@ -122,22 +124,33 @@ function fromOtherServers(request: StructuredOutput): Asked[] {
       value == null || value === '' ? [] : [{ param, value }],
     );
   return [
-    ...given(schemas).map(({ param, value }) => asked(param, { type: 'json', schema: value })),
-    ...given(regexes).map(({ param, value }) => asked(param, { type: 'regex', text: value })),
-    ...given(grammars).map(({ param, value }) => asked(param, { type: 'grammar', text: value })),
-    ...given(choices).map(({ param, value }) => asked(param, { type: 'choice', choices: value })),
+    ...given(schemas).map(({ param, value }) =>
+      toConstraint(param, { type: 'json', schema: value }),
+    ),
+    ...given(regexes).map(({ param, value }) =>
+      toConstraint(param, { type: 'regex', text: value }),
+    ),
+    ...given(grammars).map(({ param, value }) =>
+      toConstraint(param, { type: 'grammar', text: value }),
+    ),
+    ...given(choices).map(({ param, value }) =>
+      toConstraint(param, { type: 'choice', choices: value }),
+    ),
     ...(outputs?.json_object === true
-      ? [asked('structured_outputs.json_object', { type: 'json_object' })]
+      ? [toConstraint('structured_outputs.json_object', { type: 'json_object' })]
       : []),
-    ...(request.format === 'json' ? [asked('format', { type: 'json_object' })] : []),
+    ...(request.format === 'json' ? [toConstraint('format', { type: 'json_object' })] : []),
   ];
 }
 
-function asked(param: string, format: Asked['format']): Asked {
+function toConstraint(param: string, format: Constraint['format']): Constraint {
   return { param, format };
 }
 
-function toRuntimeFormat({ param, path = param, format }: Asked, ignored: IgnoredFields): object {
+function toRuntimeFormat(
+  { param, path = param, format }: Constraint,
+  ignored: IgnoredFields,
+): object {
   switch (format.type) {
     case 'json_object':
       return { type: 'json_object' };
@@ -174,7 +187,7 @@ function grammarFormat(kind: 'regex' | 'grammar' | 'choice', text: string) {
   return { type: 'json_schema', json_schema };
 }
 
-function parsed(text: string, context: z.RefinementCtx): unknown {
+function parseSchema(text: string, context: z.RefinementCtx): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -128,12 +128,12 @@ const ResponseFormat = z.discriminatedUnion('type', [
     })
     .refine(({ json_schema, schema }) => json_schema != null || schema != null, {
       path: ['json_schema'],
-      error: 'an object with the `schema`',
+      error: 'an object with a `schema`',
     }),
 ]);
 
 const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
-const hint = 'the prefix cache needs no hint';
+const hint = 'caching is automatic';
 const local = 'requests stay on this Mac';
 
 /**
@@ -144,31 +144,28 @@ export const ChatCompletionRequest = z.object({
   ...otherServers,
   messages: z.array(ChatMessage).min(1).max(MAX_MESSAGES).meta({
     effect: 'gateway',
-    note: 'roles `system`, `developer`, `user`, `assistant`, `tool`; images of users and tools; `detail: low` scales a picture down to 512 × 512 at most',
+    note: 'roles `system`, `developer`, `user`, `assistant`, `tool`; images in messages of users and tools; `detail: low` scales an image down to at most 512 × 512',
     test: 'test/contract/messages.test.ts',
   }),
   model: gateway(
     z.string().max(256),
-    'any name: the loaded model answers, and the response repeats the name',
+    'any name; the loaded model answers, and the response repeats the name',
   ),
   stream: gateway(z.boolean(), 'not queued', 'test/unit/apis/chat-completion.test.ts'),
   stream_options: gateway(
     z.object({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() }),
     '`include_usage`; streams are not obfuscated, so `include_obfuscation` has no effect',
   ),
-  max_completion_tokens: gateway(
-    TokenLimit,
-    'the model’s context is always a limit; -1 means no other one',
-  ),
-  max_tokens: gateway(TokenLimit, 'the older name of `max_completion_tokens`'),
+  max_completion_tokens: gateway(TokenLimit, '-1 means no limit other than the model’s context'),
+  max_tokens: gateway(TokenLimit, 'the old name of `max_completion_tokens`'),
   n: gateway(
     z.int().min(1).max(128),
-    'generated one after the other, in one slot, each with its own seed',
+    'generated one after another in one queue slot, each with its own seed',
   ),
-  seed: gateway(Seed, 'signed, 64 bits; a random one is used if none is given'),
+  seed: gateway(Seed, 'a signed 64-bit integer; random by default'),
   stop: gateway(
     StopSequences,
-    'up to 64; never part of the answer, not even partly',
+    'up to 64; the answer never contains any part of one',
     'test/unit/generation/stop-matcher.test.ts',
   ),
   ...sampling,
@@ -176,20 +173,20 @@ export const ChatCompletionRequest = z.object({
   top_logprobs: runtime(z.int().min(0).max(20), 'with `logprobs`'),
   response_format: gateway(
     ResponseFormat,
-    '`text`, `json_object` (with `schema` too), `json_schema`; such an answer calls no tools',
+    '`text`, `json_object` (also with `schema`), `json_schema`; such an answer never calls tools',
     'test/contract/structured-output.test.ts',
   ),
   reasoning_effort: runtime(
     ReasoningEffort,
-    'for models that think; the response has the reasoning in `reasoning_content`',
+    'for models that think; the reasoning is returned in `reasoning_content`',
   ),
   tools: gateway(
     ChatTools,
-    '`function` and `custom`, which run at the client; the model’s own format is parsed. A custom tool is offered as a function of one text; its grammar holds a call that is forced. Tools of other types are ignored and reported',
+    '`function` and `custom`, which the client runs; calls in the model’s own format are parsed. A custom tool is offered as a function with one string, and its grammar is enforced if the call is forced. Tools of other types are ignored and reported',
   ),
   tool_choice: gateway(
     ChatToolChoice,
-    '`required` and a name force a call, with every model',
+    '`required` and a name force a call with every model',
     'test/e2e/forced-call.test.ts',
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call'),
@@ -199,13 +196,13 @@ export const ChatCompletionRequest = z.object({
   store: noEffect(z.boolean(), 'nothing is stored'),
   metadata: noEffect(JsonObject, 'nothing is stored'),
   service_tier: noEffect(z.string(), 'there is only one tier'),
-  prediction: noEffect(JsonObject, 'a hint to be faster'),
+  prediction: noEffect(JsonObject, 'only a hint for speed'),
   prompt_cache_key: noEffect(z.string(), hint),
   prompt_cache_options: noEffect(JsonObject, hint),
   prompt_cache_retention: noEffect(z.string(), hint),
   audio: refused('this server answers in text'),
-  functions: refused('it is deprecated; send `tools`', { unless: isEmpty }),
-  function_call: refused('it is deprecated; send `tool_choice`'),
+  functions: refused('deprecated; send `tools`', { unless: isEmpty }),
+  function_call: refused('deprecated; send `tool_choice`'),
   moderation: refused('this server does not moderate content'),
   web_search_options: refused('this server does not search the web'),
 });

@@ -19,11 +19,11 @@ import {
 } from '../fields.ts';
 import { otherServers, StopSequences } from '../other-servers.ts';
 import { TokenLimit } from '../parameters.ts';
-import { DefinedTool, isDefinedTool } from './tools.ts';
+import { AnthropicClientTool, isClientTool } from './tools.ts';
 
 const test = 'test/contract/messages-api.test.ts';
 
-/** The prefix cache needs no hint. */
+/** Caching is automatic. */
 const cache_control = repeated;
 const TextBlock = z.object({
   type: z.literal('text'),
@@ -88,26 +88,26 @@ const AssistantMessage = z.object({
       .max(MAX_LIST_ITEMS),
   ]),
 });
-/** One turn of the conversation, as Anthropic's API reference has it. */
+/** One message of the conversation. */
 export const AnthropicMessage = z.discriminatedUnion('role', [UserMessage, AssistantMessage]);
 export type AnthropicMessage = z.infer<typeof AnthropicMessage>;
 
-/** A tool that Anthropic runs, or that stands for several: ignored and reported. */
+/** A tool that Anthropic runs, or a toolset: ignored and reported. */
 const AnthropicTool = z
   .object({
-    type: z.string().refine((type) => type !== 'custom' && !isDefinedTool(type), {
-      error: 'the type of another tool',
+    type: z.string().refine((type) => type !== 'custom' && !isClientTool(type), {
+      error: 'the type of a tool that Anthropic runs',
     }),
   })
   .transform(() => undefined);
 const disable_parallel_tool_use = z.boolean().nullish();
 
-/** The body of `POST /v1/messages`, after Anthropic's API reference; null means not given. */
+/** The body of `POST /v1/messages`, following Anthropic's API reference. Null means not set. */
 export const MessagesRequest = z.object({
   ...otherServers,
   model: gateway(
     z.string().max(256),
-    'any name: the loaded model answers, and the response repeats the name',
+    'any name; the loaded model answers, and the response repeats the name',
     test,
   ),
   messages: z.array(AnthropicMessage).min(1).max(MAX_MESSAGES).meta({
@@ -117,7 +117,7 @@ export const MessagesRequest = z.object({
   }),
   max_tokens: TokenLimit.meta({
     effect: 'gateway',
-    note: 'required, as in Anthropic’s API; -1 means no limit but the context',
+    note: 'required, as in Anthropic’s API; -1 means no limit other than the context',
     test,
   }),
   system: gateway(
@@ -128,7 +128,7 @@ export const MessagesRequest = z.object({
   stream: gateway(z.boolean(), 'not queued', test),
   stop_sequences: gateway(
     StopSequences,
-    'up to 64; never part of the answer, not even partly',
+    'up to 64; the answer never contains any part of one',
     test,
   ),
   temperature: runtime(z.number().min(0).max(1), '', test),
@@ -146,12 +146,12 @@ export const MessagesRequest = z.object({
             strict: z.boolean().nullish(),
             cache_control,
           }),
-          DefinedTool,
+          AnthropicClientTool,
           AnthropicTool,
         ]),
       )
       .max(MAX_TOOLS),
-    'functions, and `bash_…`, `text_editor_…`, `memory_…` and `computer_…`, which run at the client: they are offered with the inputs that Anthropic documents. Tools that run at Anthropic, and toolsets, are ignored and reported',
+    'functions, and `bash_…`, `text_editor_…`, `memory_…` and `computer_…`, which the client runs; the model receives the input schemas that Anthropic documents. Toolsets and tools that Anthropic runs are ignored and reported',
     test,
   ),
   tool_choice: gateway(
@@ -160,7 +160,7 @@ export const MessagesRequest = z.object({
       z.object({ type: z.literal('tool'), name: FunctionName, disable_parallel_tool_use }),
       z.object({ type: z.literal('none') }),
     ]),
-    '`any` and a name force a call, with every model',
+    '`any` and a name force a call with every model',
     'test/e2e/forced-call.test.ts',
   ),
   thinking: gateway(
@@ -168,7 +168,7 @@ export const MessagesRequest = z.object({
       z.object({ type: z.literal('enabled'), budget_tokens: z.int().min(1).nullish() }),
       z.object({ type: z.enum(['adaptive', 'auto', 'disabled', 'between_tools']) }),
     ]),
-    'for models whose thinking can be turned on; the response shows it if it is on',
+    'for models whose thinking can be turned on; the response includes it if it is on',
     test,
   ),
   output_config: gateway(
@@ -183,13 +183,16 @@ export const MessagesRequest = z.object({
   service_tier: noEffect(z.string(), 'there is only one tier'),
   speed: noEffect(z.string(), 'there is only one speed'),
   inference_geo: noEffect(z.string(), 'the model runs on this Mac'),
-  diagnostics: noEffect(JsonObject, 'it only has a meaning at Anthropic'),
-  cache_control: noEffect(JsonObject, 'the prefix cache needs no hint'),
-  user_profile_id: noEffect(z.string(), 'it only has a meaning at Anthropic'),
-  workspace_id: noEffect(z.string(), 'it only has a meaning at Anthropic'),
+  diagnostics: noEffect(JsonObject, 'only meaningful at Anthropic'),
+  cache_control: noEffect(JsonObject, 'caching is automatic'),
+  user_profile_id: noEffect(z.string(), 'only meaningful at Anthropic'),
+  workspace_id: noEffect(z.string(), 'only meaningful at Anthropic'),
   container: refused('this server has no containers'),
-  mcp_servers: refused('this server calls no tools itself; an empty list is ignored and reported', {
-    ignores: (value) => Array.isArray(value) && value.length === 0,
-  }),
+  mcp_servers: refused(
+    'this server does not call tools itself; an empty list is ignored and reported',
+    {
+      ignores: (value) => Array.isArray(value) && value.length === 0,
+    },
+  ),
 });
 export type MessagesRequest = z.infer<typeof MessagesRequest>;

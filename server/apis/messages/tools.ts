@@ -2,11 +2,9 @@ import { z } from 'zod';
 import { FunctionName } from '../client-tool.ts';
 import { repeated } from '../fields.ts';
 
-/*
- * Tools that Anthropic defines and the client runs. Claude has learned their inputs, so that clients
- * send no schema; other models need one. These are after Anthropic's documentation and, for the
- * memory, its SDK. Toolsets, which stand for many tools in one entry, are not among them.
- */
+// Tools that Anthropic defines and the client runs. Clients send no schema for them, because Claude is
+// trained on them, but other models need one. The schemas follow Anthropic's documentation and, for
+// `memory`, its SDK. Toolsets, which contain several tools, are not supported.
 
 const text = { type: 'string' };
 const line = { type: 'integer', minimum: 0 };
@@ -17,14 +15,20 @@ function schema(properties: Record<string, object>, ...required: string[]) {
 }
 
 const edits = {
-  path: { ...text, description: 'The file, or the folder to view.' },
-  view_range: { ...point, description: 'view: the first and the last line, -1 for the end.' },
-  file_text: { ...text, description: 'create: what the file is to contain.' },
-  old_str: { ...text, description: 'str_replace: the text to replace, which occurs once.' },
-  new_str: { ...text, description: 'str_replace: what replaces it.' },
-  insert_line: { ...line, description: 'insert: the line after which to insert; 0 is the start.' },
+  path: { ...text, description: 'The path of the file, or of a folder to view.' },
+  view_range: { ...point, description: 'view: the first and last line; -1 means the end.' },
+  file_text: { ...text, description: 'create: the content of the file.' },
+  old_str: {
+    ...text,
+    description: 'str_replace: the text to replace. It must occur exactly once.',
+  },
+  new_str: { ...text, description: 'str_replace: the new text.' },
+  insert_line: {
+    ...line,
+    description: 'insert: the line after which to insert; 0 means the start.',
+  },
 };
-const insert_text = { ...text, description: 'insert: the text.' };
+const insert_text = { ...text, description: 'insert: the text to insert.' };
 const clicks = ['left_click', 'right_click', 'middle_click', 'double_click', 'left_click_drag'];
 const actions = ['key', 'type', 'mouse_move', ...clicks, 'screenshot', 'cursor_position'];
 const laterActions = ['triple_click', 'left_mouse_down', 'left_mouse_up', 'scroll', 'hold_key'];
@@ -34,10 +38,10 @@ interface Kind {
   parameters: (version: string) => Record<string, unknown>;
 }
 
-/** By the type without its date, which is the version. */
+/** Tools by their type without the date, which is the version. */
 const KINDS: Readonly<Record<string, Kind>> = {
   bash: {
-    description: 'Runs a command in a bash session, which keeps its state.',
+    description: 'Runs a command in a bash session that keeps its state.',
     parameters: () => schema({ command: text, restart: { type: 'boolean' } }),
   },
   text_editor: {
@@ -46,13 +50,13 @@ const KINDS: Readonly<Record<string, Kind>> = {
       const commands = ['view', 'create', 'str_replace', 'insert'];
       const isOld = version < '20250429';
       const command = { enum: isOld ? [...commands, 'undo_edit'] : commands };
-      // Earlier versions have the text to insert in `new_str`.
+      // Earlier versions insert `new_str`.
       const inserted = version < '20250728' ? {} : { insert_text };
       return schema({ command, ...edits, ...inserted }, 'command', 'path');
     },
   },
   memory: {
-    description: 'Keeps notes as files in /memories, which later conversations can read.',
+    description: 'Stores notes as files in /memories for later conversations.',
     parameters: () =>
       schema(
         {
@@ -80,7 +84,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
           ...(isOld
             ? {}
             : {
-                start_coordinate: { ...point, description: 'left_click_drag: where it begins.' },
+                start_coordinate: {
+                  ...point,
+                  description: 'left_click_drag: the start, as x and y in pixels.',
+                },
                 scroll_direction: { enum: ['up', 'down', 'left', 'right'] },
                 scroll_amount: line,
                 duration: { type: 'number', minimum: 0, description: 'In seconds.' },
@@ -93,23 +100,23 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** One of these tools in a request. `name` is Anthropic's, and how it is called. */
-export const DefinedTool = z.object({
-  type: z.string().refine(isDefinedTool, { error: 'the type of a tool' }),
+/** One of these tools in a request. Anthropic prescribes its `name`. */
+export const AnthropicClientTool = z.object({
+  type: z.string().refine(isClientTool, { error: 'the type of a tool' }),
   name: FunctionName,
   display_width_px: z.int().min(1).nullish(),
   display_height_px: z.int().min(1).nullish(),
   cache_control: repeated,
 });
 
-export function isDefinedTool(type: string): boolean {
+export function isClientTool(type: string): boolean {
   return kindOf(type) !== undefined;
 }
 
-/** What the model is told of the tool. */
-export function describeTool({ type, display_width_px, display_height_px }: DefinedTool) {
+/** The description and parameters of the tool for the model. */
+export function describeTool({ type, display_width_px, display_height_px }: AnthropicClientTool) {
   const found = kindOf(type);
-  if (found === undefined) throw new TypeError(`There is no tool ${type}.`);
+  if (found === undefined) throw new TypeError(`Unknown tool type: ${type}`);
   const [kind, version] = found;
   const size =
     display_width_px == null || display_height_px == null
@@ -117,7 +124,7 @@ export function describeTool({ type, display_width_px, display_height_px }: Defi
       : ` Its screen has ${display_width_px} × ${display_height_px} pixels.`;
   return { description: kind.description + size, parameters: kind.parameters(version) };
 }
-type DefinedTool = z.infer<typeof DefinedTool>;
+type AnthropicClientTool = z.infer<typeof AnthropicClientTool>;
 
 function kindOf(type: string): [Kind, version: string] | undefined {
   const [, name = '', version = ''] = /^([a-z_]+)_(\d{8})$/.exec(type) ?? [];

@@ -28,20 +28,22 @@ const Refusal = z.object({ type: z.literal('refusal'), refusal: z.string() });
 const InputImage = z.object({
   type: z.literal('input_image'),
   image_url: ImageText,
-  file_id: z.null({ error: 'left out: there are no files here; send `image_url`' }).optional(),
+  file_id: z
+    .null({ error: 'left out, since this server stores no files; send `image_url` instead' })
+    .optional(),
   detail: ImageDetail,
 });
 const Output = z.union([
   z.string(),
   z.array(z.discriminatedUnion('type', [InputText, InputImage])).max(MAX_LIST_ITEMS),
 ]);
-/** What items of our own answers have beside their content. */
-const ofAnswers = { id: repeated, status: repeated };
+/** Fields of output items that clients send back. */
+const outputFields = { id: repeated, status: repeated };
 
-/** One turn of the conversation; an earlier answer has the parts of an answer. */
+/** One message of the conversation, including earlier answers. */
 const MessageItem = z.object({
   type: z.literal('message'),
-  ...ofAnswers,
+  ...outputFields,
   role: z.enum(['user', 'assistant', 'system', 'developer']),
   content: z.union([
     z.string(),
@@ -52,7 +54,7 @@ const MessageItem = z.object({
 });
 const FunctionCallItem = z.object({
   type: z.literal('function_call'),
-  ...ofAnswers,
+  ...outputFields,
   call_id: z.string(),
   namespace: z.string().nullish(),
   name: z.string(),
@@ -60,13 +62,13 @@ const FunctionCallItem = z.object({
 });
 const FunctionCallOutputItem = z.object({
   type: z.literal('function_call_output'),
-  ...ofAnswers,
+  ...outputFields,
   call_id: z.string(),
   output: Output,
 });
 const CustomToolCallItem = z.object({
   type: z.literal('custom_tool_call'),
-  ...ofAnswers,
+  ...outputFields,
   call_id: z.string(),
   namespace: z.string().nullish(),
   name: z.string(),
@@ -74,20 +76,20 @@ const CustomToolCallItem = z.object({
 });
 const CustomToolCallOutputItem = z.object({
   type: z.literal('custom_tool_call_output'),
-  ...ofAnswers,
+  ...outputFields,
   call_id: z.string(),
   output: Output,
 });
-/** Tools beside those of `tools`, which is where Codex has its own. */
+/** Tools in addition to `tools`. Codex sends its own tools this way. */
 const AdditionalToolsItem = z.object({
   type: z.literal('additional_tools'),
-  ...ofAnswers,
+  ...outputFields,
   role: z.string().nullish(),
   tools: ResponsesTools,
 });
 const ReasoningItem = z.object({
   type: z.literal('reasoning'),
-  ...ofAnswers,
+  ...outputFields,
   summary: repeated,
   encrypted_content: repeated,
   content: z
@@ -95,10 +97,10 @@ const ReasoningItem = z.object({
     .max(MAX_LIST_ITEMS)
     .nullish(),
 });
-/** An item of an earlier answer that this server has kept. */
+/** Refers to an item of a stored response. */
 const ItemReference = z.object({ type: z.literal('item_reference'), id: z.string() });
 
-/** Asks for the conversation in a shorter form; ignored, it would be answered as a question. */
+/** Requests a shorter form of the conversation. Refused, since ignoring it would produce an answer. */
 const CompactionTrigger = z.object({ type: z.literal('compaction_trigger') });
 
 const TYPES = [
@@ -112,7 +114,7 @@ const TYPES = [
   'item_reference',
   'compaction_trigger',
 ];
-/** What only OpenAI's or a client's own tools could read: ignored and reported. */
+/** An item of any other type, such as a call of a hosted tool: ignored and reported. */
 const OtherItem = z
   .object({
     type: z.string().refine((type) => !TYPES.includes(type), { error: 'the type of an item' }),
@@ -120,8 +122,8 @@ const OtherItem = z
   .transform(() => undefined);
 
 /**
- * One item of the input of `POST /v1/responses`. A message may come without its type, and so may, in
- * Open Responses, a reference.
+ * An input item of `POST /v1/responses`. The type may be missing in a message and, in Open Responses,
+ * in a reference.
  */
 export const InputItem = z.preprocess(
   (item) => {
@@ -143,9 +145,9 @@ export const InputItem = z.preprocess(
   ]),
 );
 export type InputItem = z.infer<typeof InputItem>;
-/** One that a client may send: another item than those is ignored. */
-export const GivenItem = z.union([InputItem, CompactionTrigger, OtherItem]);
-/** An item with nothing left to look up. */
+/** An item that a client may send, including those that are refused or ignored. */
+const GivenItem = z.union([InputItem, CompactionTrigger, OtherItem]);
+/** An item whose reference, if it was one, has been resolved. */
 export type ConversationItem = Exclude<InputItem, { type: 'item_reference' }>;
 
 const Format = z.discriminatedUnion('type', [
@@ -159,11 +161,11 @@ const Format = z.discriminatedUnion('type', [
     strict: z.boolean().nullish(),
   }),
 ]);
-const hint = 'the prefix cache needs no hint';
+const hint = 'caching is automatic';
 const local = 'requests stay on this Mac';
 const test = 'test/contract/responses.test.ts';
 
-/** The body of `POST /v1/responses`, after OpenAI's API reference; null means not given. */
+/** The body of `POST /v1/responses`, following OpenAI's API reference. Null means not set. */
 export const ResponsesRequest = z.object({
   ...otherServers,
   input: z.union([z.string(), z.array(GivenItem).min(1).max(MAX_MESSAGES)]).meta({
@@ -173,36 +175,36 @@ export const ResponsesRequest = z.object({
   }),
   model: gateway(
     z.string().max(256),
-    'any name: the loaded model answers, and the response repeats the name',
+    'any name; the loaded model answers, and the response repeats the name',
     test,
   ),
-  instructions: gateway(z.string(), 'the first system message; not inherited', test),
+  instructions: gateway(
+    z.string(),
+    'the first system message; not inherited from the previous response',
+    test,
+  ),
   stream: gateway(z.boolean(), 'not queued', test),
   stream_options: gateway(
     z.object({ include_obfuscation: z.boolean().nullish() }),
     'streams are not obfuscated',
     test,
   ),
-  max_output_tokens: gateway(
-    TokenLimit,
-    'the model’s context is always a limit; -1 means no other one',
-    test,
-  ),
+  max_output_tokens: gateway(TokenLimit, '-1 means no limit other than the model’s context', test),
   previous_response_id: gateway(
     z.string(),
-    'kept in memory, up to `--response-store-megabytes`',
+    'responses are kept in memory, up to `--response-store-megabytes`',
     test,
   ),
-  store: gateway(z.boolean(), 'whether the response is kept; the default is true', test),
+  store: gateway(z.boolean(), 'whether to keep the response; true by default', test),
   ...sampling,
-  top_logprobs: gateway(z.int().min(0).max(20), 'also turns logprobs on', test),
+  top_logprobs: gateway(z.int().min(0).max(20), 'also turns on logprobs', test),
   include: gateway(
     z
       .array(
         z.union([z.enum(['message.output_text.logprobs', 'reasoning.encrypted_content']), dropped]),
       )
       .max(MAX_WORDS),
-    '`message.output_text.logprobs`; reasoning is never encrypted. Other values concern tools that OpenAI hosts: ignored and reported',
+    '`message.output_text.logprobs`; reasoning is never encrypted. Other values are for tools that OpenAI hosts, and are ignored and reported',
     test,
   ),
   text: gateway(
@@ -217,32 +219,32 @@ export const ResponsesRequest = z.object({
   ),
   tools: gateway(
     ResponsesTools,
-    '`function`, `custom` and `namespace`, which run at the client, also in an item `additional_tools`. The model is offered functions; calls come back as the tools were sent. The grammar of a custom tool holds a call that is forced. Tools of other types are ignored and reported: OpenAI’s own run at OpenAI',
+    '`function`, `custom` and `namespace`, which the client runs, also in an `additional_tools` item. The model is offered functions, and calls are returned in the form of the original tools. The grammar of a custom tool is enforced if the call is forced. Tools of other types, such as OpenAI’s hosted tools, are ignored and reported',
     test,
   ),
   tool_choice: gateway(
     ResponsesToolChoice,
-    '`required` and a name force a call, with every model',
+    '`required` and a name force a call with every model',
     'test/e2e/forced-call.test.ts',
   ),
   parallel_tool_calls: gateway(z.boolean(), 'false ends the answer after its first call', test),
   truncation: gateway(
     z.enum(['auto', 'disabled']),
-    'a conversation that is too long is refused, with `auto` too',
+    'a conversation that is too long is refused, even with `auto`',
     test,
   ),
-  background: gateway(z.literal(false), 'answers are returned or streamed right away', test),
+  background: gateway(z.literal(false), 'responses are returned or streamed immediately', test),
   metadata: gateway(JsonObject, 'repeated in the response', test),
-  seed: gateway(Seed, 'not OpenAI’s; as in chat completions', test),
-  max_tool_calls: noEffect(z.int(), 'it counts calls of tools that OpenAI hosts'),
+  seed: gateway(Seed, 'not part of OpenAI’s API; as in chat completions', test),
+  max_tool_calls: noEffect(z.int(), 'limits calls of tools that OpenAI hosts'),
   user: noEffect(z.string(), local),
   safety_identifier: noEffect(z.string(), local),
   service_tier: noEffect(z.string(), 'there is only one tier'),
   prompt_cache_key: noEffect(z.string(), hint),
   prompt_cache_options: noEffect(JsonObject, hint),
   prompt_cache_retention: noEffect(z.string(), hint),
-  access_programs: refused('it only has a meaning at OpenAI'),
-  conversation: refused('conversations are not kept; send `previous_response_id`'),
+  access_programs: refused('only meaningful at OpenAI'),
+  conversation: refused('conversations are not stored; send `previous_response_id`'),
   image: refused('this server does not generate images'),
   moderation: refused('this server does not moderate content'),
   prompt: refused('prompts are not stored; send `instructions` and `input`'),

@@ -4,12 +4,12 @@ import { LongText } from '../../images/long-text.ts';
 import { BYTES_PER_STORED_VALUE } from '../../limits.ts';
 import type { ConversationItem } from './request.ts';
 
-/** Of an item in a list: a response has lists of its own, though others share its items. */
+/** Memory for each list entry. Every response has its own lists, but they share items. */
 const BYTES_PER_REFERENCE = 8;
 
 /**
- * OpenAI's response object (`output_text` is added by its clients), with the fields that the Open
- * Responses specification requires and with its nulls.
+ * OpenAI's response object with the fields and nulls that the Open Responses specification requires.
+ * `output_text` is missing, because the SDKs add it.
  */
 export type ResponseBody = Omit<
   Response,
@@ -34,20 +34,20 @@ export type ResponseBody = Omit<
 
 export interface StoredResponse {
   body: ResponseBody;
-  /** The input of this request alone. */
+  /** The input of this request only. */
   input: readonly ConversationItem[];
-  /** The whole conversation so far: inputs and answers, from its first request on. */
+  /** The whole conversation so far, with inputs and outputs. */
   conversation: readonly ConversationItem[];
 }
 
 /**
- * Keeps answered responses for `previous_response_id`, `item_reference` and `GET`: in memory, the
- * oldest dropped first. Nothing is ever written to disk.
+ * Stores responses for `previous_response_id`, `item_reference` and `GET`. Keeps them in memory only,
+ * and evicts the oldest first.
  */
 export class ResponseStore {
   #maxBytes: number;
   readonly #stored = new Map<string, StoredResponse & { bytes: number }>();
-  /** Every item that is in use by a stored response; later responses share the earlier ones' items. */
+  /** The items of all stored responses. The responses of one conversation share items. */
   readonly #items = new Map<object, { bytes: number; uses: number }>();
   #bytes = 0;
 
@@ -55,7 +55,7 @@ export class ResponseStore {
     this.#maxBytes = maxBytes;
   }
 
-  /** Total size of everything stored, including conversations. */
+  /** The total size of all stored responses and conversations. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -63,8 +63,8 @@ export class ResponseStore {
   save(stored: StoredResponse): void {
     const references = stored.input.length + stored.conversation.length;
     const bytes = sizeOf(stored.body) + references * BYTES_PER_REFERENCE;
-    const whole = [...itemsOf(stored)].reduce((sum, item) => sum + this.#sizeOfItem(item), bytes);
-    if (whole > this.#maxBytes) return;
+    const total = [...itemsOf(stored)].reduce((sum, item) => sum + this.#sizeOfItem(item), bytes);
+    if (total > this.#maxBytes) return;
     this.#stored.set(stored.body.id, { ...stored, bytes });
     this.#bytes += bytes;
     for (const item of itemsOf(stored)) {
@@ -73,48 +73,51 @@ export class ResponseStore {
       known.uses += 1;
       this.#items.set(item, known);
     }
-    this.#dropOldest();
+    this.#evictOldest();
   }
 
   setMaxBytes(maxBytes: number): void {
     this.#maxBytes = maxBytes;
-    this.#dropOldest();
+    this.#evictOldest();
   }
 
-  /** @throws InvalidRequestError with 404, naming `param` if a request's field led here */
+  /** @throws InvalidRequestError with 404, for the field `param` */
   get(id: string, param: string | null = null): StoredResponse {
     const stored = this.#stored.get(id);
     if (stored !== undefined) return stored;
-    throw notFound(`Response with id '${id}' not found: only the latest are kept.`, param);
+    throw notFound(
+      `Response with id '${id}' not found. Only the latest responses are kept.`,
+      param,
+    );
   }
 
   delete(id: string): void {
     this.get(id);
-    this.#drop(id);
+    this.#remove(id);
   }
 
-  /** An item of an answer, by its id. */
+  /** Returns an output item by its id. */
   item(id: string, param: string): ConversationItem {
     for (const { body, conversation } of this.#stored.values()) {
       const at = body.output.findIndex((item) => 'id' in item && item.id === id);
       const item = at === -1 ? undefined : conversation.at(at - body.output.length);
       if (item !== undefined) return item;
     }
-    throw notFound(`Item with id '${id}' not found: send the item itself.`, param);
+    throw notFound(`Item with id '${id}' not found. Send the item itself.`, param);
   }
 
   #sizeOfItem(item: object): number {
     return this.#items.get(item)?.bytes ?? sizeOf(item);
   }
 
-  #dropOldest(): void {
+  #evictOldest(): void {
     for (const id of this.#stored.keys()) {
       if (this.#bytes <= this.#maxBytes) break;
-      this.#drop(id);
+      this.#remove(id);
     }
   }
 
-  #drop(id: string): void {
+  #remove(id: string): void {
     const stored = this.#stored.get(id);
     if (stored === undefined) return;
     this.#stored.delete(id);
@@ -134,7 +137,7 @@ function itemsOf({ input, conversation }: StoredResponse): Set<object> {
   return new Set([...input, ...conversation]);
 }
 
-/** Approximate memory use of a value. */
+/** The approximate memory use of a value. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return BYTES_PER_STORED_VALUE + Buffer.byteLength(value);
   if (value instanceof LongText) return BYTES_PER_STORED_VALUE + value.length;
