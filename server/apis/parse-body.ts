@@ -44,6 +44,9 @@ function toInvalidRequest(error: z.ZodError, body: unknown): InvalidRequestError
   const expected = expectation(issue);
   const value = path.reduce<unknown>(step, body);
   const got = describeSize(value, expected) ?? describe(value);
+  if (issue.code === 'invalid_key') {
+    return new InvalidRequestError(`The name of ${name} must be ${expected}.`, { param: field });
+  }
   const message =
     value === undefined
       ? `${name} is missing. It must be ${expected}.`
@@ -87,7 +90,7 @@ function expectation(issue: Issue): string {
     case 'invalid_format':
       return issue.message.startsWith('Invalid') ? `of the form ${issue.pattern}` : issue.message;
     case 'invalid_key':
-      return `an object whose keys are ${issue.issues.slice(0, 1).map(expectation).join('')}`;
+      return issue.issues.slice(0, 1).map(expectation).join('');
     default:
       return issue.message;
   }

@@ -92,11 +92,11 @@ const refused: [what: string, path: string, body: object, param: string, message
     /a JSON Schema of type "object"/,
   ],
   [
-    'a key that is no token',
+    'a key that is not a token id',
     '/chat/completions',
     chat({ logit_bias: { word: 1 } }),
     'logit_bias.word',
-    /stored under a key that is a token id/,
+    /^The name of `logit_bias\.word` must be a token id\.$/,
   ],
 ];
 

@@ -37,7 +37,7 @@ for (const [name, schema] of Object.entries(schemas)) {
       if (inner instanceof z.ZodRecord) {
         records += 1;
         if (inner.meta()?.['maxFields'] === undefined) {
-          // A refinement is a schema of its own; the one outside carries the limit.
+          // A refinement is a separate schema; the outer one has the limit.
           const checks = inner._zod.def.checks ?? [];
           if (checks.length === 0) unlimited.push(path);
         }
@@ -86,7 +86,7 @@ const edges: [name: string, most: unknown, tooMuch: unknown][] = [
   ['thinking_budget', 0, -1],
 ];
 for (const [name, most, tooMuch] of edges) {
-  test(`\`${name}\` may be at its limit, and not beyond`, () => {
+  test(`\`${name}\` may be at its limit, but not beyond it`, () => {
     const extra = name === 'top_logprobs' ? { logprobs: true } : {};
     assert.ok(parseBody(ChatCompletionRequest, { ...question, ...extra, [name]: most }));
     assert.throws(
@@ -97,7 +97,7 @@ for (const [name, most, tooMuch] of edges) {
   });
 }
 
-test('a long text is taken where images are, and refused elsewhere', () => {
+test('long text is accepted where images are, and refused elsewhere', () => {
   const bytes = new Bytes();
   bytes.append(Buffer.from('data:image/png;base64,AAAA'));
   const url = new LongText(bytes, true);

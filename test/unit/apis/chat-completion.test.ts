@@ -4,7 +4,7 @@ import { ChatCompletionEvents, toChatCompletion } from '../../../server/apis/cha
 import { Answer, CollectedAnswer } from '../../../server/generation/answer.ts';
 import type { ChatChunk } from '../../../server/runtime/protocol.ts';
 
-const asked = { stops: [], parallelToolCalls: true, tools: undefined };
+const options = { stops: [], parallelToolCalls: true, tools: undefined };
 
 const head = { requestId: '1', created: 7, model: 'm', systemFingerprint: 'mlx_vlm-0' };
 const usage = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
@@ -29,7 +29,7 @@ function whole(answers: ChatChunk[][], stops: string[] = []) {
   return toChatCompletion(
     head,
     answers.map((chunks) => {
-      const [answer, collected] = [new Answer({ ...asked, stops }), new CollectedAnswer()];
+      const [answer, collected] = [new Answer({ ...options, stops }), new CollectedAnswer()];
       for (const chunk of chunks) collected.add(answer.add(chunk) ?? nothing);
       collected.add(answer.end() ?? nothing);
       return { answer, collected };
@@ -40,7 +40,7 @@ function whole(answers: ChatChunk[][], stops: string[] = []) {
 /** The text of a stream of answers, each given by its chunks. */
 function streamed(answers: ChatChunk[][], { stops = [] as string[], includeUsage = false } = {}) {
   const writer = new ChatCompletionEvents(head, includeUsage);
-  const made = answers.map(() => new Answer({ ...asked, stops }));
+  const made = answers.map(() => new Answer({ ...options, stops }));
   let text = '';
   for (const [index, answer] of made.entries()) {
     const deltas = [...(answers[index] ?? []).map((chunk) => answer.add(chunk)), answer.end()];
@@ -71,7 +71,7 @@ function choice(delta: object, finish_reason: string | null = null, index = 0) {
 
 const begins = { role: 'assistant', content: '', refusal: null };
 
-test('a whole answer has the form of the API reference', () => {
+test('a response that is not streamed has the form of the API reference', () => {
   assert.deepEqual(whole([[says('A red'), says(' circle.'), ends('stop'), counts]]), {
     id: 'chatcmpl-1',
     object: 'chat.completion',
@@ -91,11 +91,11 @@ test('a whole answer has the form of the API reference', () => {
   });
 });
 
-test('the reasoning comes under the name that clients read, and its tokens are counted', () => {
+test('the reasoning is in the field that clients read, and its tokens are counted', () => {
   const thinks: ChatChunk = { choices: [{ delta: { reasoning: 'Hm.' } }] };
-  const { choices, usage: told } = whole([[thinks, says('Red.'), ends('stop'), counts]]);
+  const { choices, usage } = whole([[thinks, says('Red.'), ends('stop'), counts]]);
   assert.deepEqual(
-    [choices[0]?.message, told.completion_tokens_details.reasoning_tokens],
+    [choices[0]?.message, usage.completion_tokens_details.reasoning_tokens],
     [
       {
         role: 'assistant',
@@ -109,8 +109,8 @@ test('the reasoning comes under the name that clients read, and its tokens are c
   );
 });
 
-test('several answers are told apart by their index, their tokens summed, the prompt’s once', () => {
-  const { choices, usage: told } = whole([
+test('several answers have an index each, and their usage adds up with the prompt counted once', () => {
+  const { choices, usage } = whole([
     [says('A'), ends('stop'), counts],
     [says('B'), ends('length'), counts],
   ]);
@@ -121,12 +121,12 @@ test('several answers are told apart by their index, their tokens summed, the pr
       [1, 'B', 'length'],
     ],
   );
-  assert.deepEqual([told.prompt_tokens, told.completion_tokens, told.total_tokens], [5, 4, 9]);
+  assert.deepEqual([usage.prompt_tokens, usage.completion_tokens, usage.total_tokens], [5, 4, 9]);
 });
 
 const call = (...tool_calls: object[]): ChatChunk => ({ choices: [{ delta: { tool_calls } }] });
 
-test('a whole answer gathers its tool calls from their pieces', () => {
+test('tool calls are assembled from their deltas', () => {
   const { message, finish_reason } =
     whole([
       [
@@ -150,8 +150,8 @@ test('a whole answer gathers its tool calls from their pieces', () => {
   );
 });
 
-test('without parallel_tool_calls an answer is complete when a second call begins', () => {
-  const answer = new Answer({ ...asked, parallelToolCalls: false });
+test('without parallel_tool_calls an answer is complete when a second call starts', () => {
+  const answer = new Answer({ ...options, parallelToolCalls: false });
   const first = { index: 0, id: 'call_1', function: { name: 'f', arguments: '{}' } };
   const second = { index: 1, id: 'call_2', function: { name: 'g', arguments: '{}' } };
   assert.deepEqual(answer.add(call(first))?.toolCalls, [first]);
@@ -160,7 +160,7 @@ test('without parallel_tool_calls an answer is complete when a second call begin
   assert.deepEqual([answer.isComplete, answer.finishReason], [true, 'tool_calls']);
 });
 
-test('a stream gives the role once, then only what is new, then why it ended', () => {
+test('a stream has the role once, then only new content, then the finish reason', () => {
   const text = streamed([[says('A'), says(''), says(' red'), ends('length')]]);
   assert.deepEqual(events(text), [
     choice(begins),
@@ -171,7 +171,7 @@ test('a stream gives the role once, then only what is new, then why it ended', (
   assert.ok(text.endsWith('data: [DONE]\n\n'));
 });
 
-test('a stream of several answers gives each its index, its role and its end', () => {
+test('a stream of several answers has an index, a role and a finish reason for each', () => {
   const text = streamed([
     [says('A'), ends('stop')],
     [says('B'), ends('stop')],
@@ -186,13 +186,13 @@ test('a stream of several answers gives each its index, its role and its end', (
   ]);
 });
 
-test('a stream tells the usage in a chunk of its own when asked to', () => {
+test('a stream ends with a chunk for the usage if requested', () => {
   const text = streamed([[says('A'), ends('stop'), counts]], { includeUsage: true });
   const last = events(text).at(-1) as { choices: unknown[]; usage: unknown };
   assert.deepEqual([last.choices, last.usage], [[], shownUsage]);
 });
 
-test('a stream that stops at a stop sequence shows nothing of it', () => {
+test('a stream shows no part of a stop sequence', () => {
   const text = streamed([[says('A red cir'), says('cle.')]], { stops: [' circle'] });
   assert.deepEqual(events(text).slice(1), [choice({ content: 'A red' }), choice({}, 'stop')]);
 });

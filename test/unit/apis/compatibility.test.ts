@@ -29,7 +29,7 @@ test('docs/openai-compatibility.md says what the schemas say (npm run docs)', as
 });
 
 for (const [name, schema] of Object.entries(schemas)) {
-  test(`every parameter of ${name} is named in the test that is said to show it`, async () => {
+  test(`the test named for each parameter of ${name} mentions it`, async () => {
     for (const [parameter, { test: file }] of compatibilityOf(schema)) {
       const text = await readFile(new URL(file, root), 'utf8');
       assert.match(text, new RegExp(`\\b${parameter}\\b`), `${parameter} in ${file}`);

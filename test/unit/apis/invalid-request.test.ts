@@ -25,7 +25,7 @@ function problemWith(body: unknown) {
 
 const cases: [string, unknown, { message: string; param: string | null }][] = [
   [
-    'a body that is no object',
+    'a body that is not an object',
     [],
     { message: 'The body must be an object (got an empty array).', param: null },
   ],
@@ -168,7 +168,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
 ];
 
 for (const [what, body, expected] of cases) {
-  test(`${what} is refused by name, with the remedy`, () => {
+  test(`${what} is refused with the field's name and what it must be`, () => {
     assert.deepEqual(problemWith(body), expected);
   });
 }
@@ -178,7 +178,7 @@ test('a long value is not repeated in an error', () => {
   assert.equal(message, '`messages` must be an array (got a string of 5000 characters).');
 });
 
-test('a field whose name is as long as the request is not sent back as a whole', () => {
+test('a field name as long as the request is truncated in the error', () => {
   const name = `${'🦜'.repeat(1e6)}end`;
   const { message, param } = new InvalidRequestError(`Unrecognized: ${name}`, { param: name });
   for (const text of [message, param ?? '']) {

@@ -27,7 +27,7 @@ function eventsOf(deltas: (typeof nothing | ReturnType<typeof call>)[], showsThi
 
 const end = ['message_delta', 'message_stop'];
 
-test('an empty answer has one empty block of text', () => {
+test('an empty answer has one empty text block', () => {
   assert.deepEqual(eventsOf([]), [
     'message_start',
     'content_block_start 0 text',
@@ -36,7 +36,7 @@ test('an empty answer has one empty block of text', () => {
   ]);
 });
 
-test('an answer that ends in a call has no block of text after it', () => {
+test('an answer that ends in a call has no text block after it', () => {
   assert.deepEqual(eventsOf([{ ...nothing, content: 'Hm.' }, call(0), call(1)]), [
     'message_start',
     'content_block_start 0 text',
@@ -52,7 +52,7 @@ test('an answer that ends in a call has no block of text after it', () => {
   ]);
 });
 
-test('an answer of a call alone has its block and no other', () => {
+test('an answer with only a call has only its block', () => {
   assert.deepEqual(eventsOf([call(0)]), [
     'message_start',
     'content_block_start 0 tool_use',
@@ -62,7 +62,7 @@ test('an answer of a call alone has its block and no other', () => {
   ]);
 });
 
-test('thinking that was not asked for is not shown, and an empty text stands for the answer', () => {
+test('thinking that was not requested is hidden, and the answer is an empty text block', () => {
   assert.deepEqual(eventsOf([{ ...nothing, reasoning: 'Hm.' }], false), [
     'message_start',
     'content_block_start 0 text',

@@ -14,7 +14,7 @@ const said = (bytes: number): ConversationItem => ({
   content: 'x'.repeat(bytes),
 });
 
-/** Saves a chain of responses, each with a message of its own; gives those still kept. */
+/** Saves a chain of responses with one message each. Returns the ids that are still stored. */
 function saveChain(store: ResponseStore, count: number, bytes: number): string[] {
   let conversation: ConversationItem[] = [];
   const ids = Array.from({ length: count }, (_, at) => `r${at}`);
@@ -39,7 +39,7 @@ test('items shared by conversations count once', () => {
   assert.ok(store.bytes > 900_000 && store.bytes < 910_000, `${store.bytes} bytes`);
 });
 
-test('a conversation beyond the limit is not kept, and what was there stays', () => {
+test('a conversation beyond the limit is not stored, and evicts nothing', () => {
   const store = new ResponseStore(1e6);
   const kept = saveChain(store, 20, 100_000);
   assert.deepEqual(
@@ -48,7 +48,7 @@ test('a conversation beyond the limit is not kept, and what was there stays', ()
   );
 });
 
-test('an item is dropped with the last response that uses it', () => {
+test('an item is removed with the last response that uses it', () => {
   const store = new ResponseStore(1e6);
   const [first, second] = [said(300_000), said(300_000)];
   store.save({ body: body('a'), input: [first], conversation: [first] });
@@ -73,7 +73,7 @@ test('the oldest responses are evicted for a new one, and for a lower limit', ()
   assert.ok(store.bytes <= 400_000);
 });
 
-test('the lists of many answers to one long conversation count, too', () => {
+test('the lists of many responses in one long conversation count, too', () => {
   const store = new ResponseStore(10e6);
   const shared = Array.from({ length: 5000 }, () => said(1));
   store.save({ body: body('first'), input: [], conversation: [...shared] });

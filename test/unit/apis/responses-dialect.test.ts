@@ -6,14 +6,14 @@ import { Bytes, LongText } from '../../../server/images/long-text.ts';
 
 const dialect = createResponsesDialect(new ResponseStore(1e6));
 
-for (const [asked, allowed] of [
+for (const [value, allowed] of [
   [undefined, true],
   [null, true],
   [true, true],
   [false, false],
 ] as const) {
-  test(`parallel_tool_calls ${asked} of Responses means ${allowed}`, () => {
-    const extra = asked === undefined ? {} : { parallel_tool_calls: asked };
+  test(`parallel_tool_calls ${value} of Responses means ${allowed}`, () => {
+    const extra = value === undefined ? {} : { parallel_tool_calls: value };
     assert.equal(dialect.read({ input: 'Hello', ...extra }).request.parallelToolCalls, allowed);
   });
 }
@@ -22,7 +22,7 @@ for (const [store, isKept] of [
   [undefined, true],
   [false, false],
 ] as const) {
-  test(`with store ${store}, an image's text is ${isKept ? 'kept' : 'free'} once it has been decoded`, () => {
+  test(`with store ${store}, an image's text is ${isKept ? 'kept' : 'free'} after decoding`, () => {
     const bytes = new Bytes();
     bytes.append(Buffer.from('data:image/png;base64,AAAA'));
     const image_url = new LongText(bytes, true);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Answer, CollectedAnswer } from '../../../server/generation/answer.ts';
 import type { ChatChunk } from '../../../server/runtime/protocol.ts';
 
-const asked = { stops: [], parallelToolCalls: true, tools: undefined };
+const options = { stops: [], parallelToolCalls: true, tools: undefined };
 
 const entryOf = (token: string | number[]) => ({
   token: typeof token === 'string' ? token : Buffer.from(token).toString(),
@@ -16,7 +16,7 @@ const withLogprob = (token: string | number[], delta: object = { content: token 
 });
 
 function collect(tokens: readonly string[], stops: readonly string[]) {
-  const [answer, collected] = [new Answer({ ...asked, stops }), new CollectedAnswer()];
+  const [answer, collected] = [new Answer({ ...options, stops }), new CollectedAnswer()];
   for (const token of tokens) {
     const delta = answer.add(withLogprob(token));
     if (delta !== undefined) collected.add(delta);
@@ -26,32 +26,32 @@ function collect(tokens: readonly string[], stops: readonly string[]) {
   return collected;
 }
 
-test('logprobs never tell a token that the text does not show, and miss none that it shows', () => {
+test('logprobs contain exactly the tokens of the text that is shown', () => {
   const token = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(fc.array(token), fc.array(token, { maxLength: 3 }), (tokens, stops) => {
       const { content, logprobs } = collect(tokens, stops);
-      const told = (logprobs as { token: string }[]).map((entry) => entry.token);
+      const entries = (logprobs as { token: string }[]).map((entry) => entry.token);
       const whole = tokens.filter(
         (_, index) => tokens.slice(0, index + 1).join('').length <= content.length,
       );
-      assert.deepEqual(told, whole);
+      assert.deepEqual(entries, whole);
     }),
     { numRuns: 3000 },
   );
 });
 
-/** What is told of an answer of these chunks: its text, and the joined bytes of its logprobs. */
-function tell(chunks: readonly ChatChunk[]) {
-  const [answer, collected] = [new Answer(asked), new CollectedAnswer()];
+/** The text of an answer with these chunks, and the bytes of its logprobs. */
+function collectText(chunks: readonly ChatChunk[]) {
+  const [answer, collected] = [new Answer(options), new CollectedAnswer()];
   for (const chunk of chunks) {
     const delta = answer.add(chunk);
     if (delta !== undefined) collected.add(delta);
   }
   const rest = answer.end();
   if (rest !== undefined) collected.add(rest);
-  const told = collected.logprobs as ReturnType<typeof entryOf>[];
-  return [collected.content, Buffer.from(told.flatMap(({ bytes }) => bytes)).toString()];
+  const entries = collected.logprobs as ReturnType<typeof entryOf>[];
+  return [collected.content, Buffer.from(entries.flatMap(({ bytes }) => bytes)).toString()];
 }
 
 const fox = [...Buffer.from('🦊')];
@@ -97,7 +97,7 @@ const chunksOf: Record<string, [chunks: ChatChunk[], text: string]> = {
   ],
 };
 for (const [what, [chunks, text]] of Object.entries(chunksOf)) {
-  test(`the joined bytes of the logprobs are the text: ${what}`, () => {
-    assert.deepEqual(tell(chunks), [text, text]);
+  test(`the bytes of the logprobs are the text: ${what}`, () => {
+    assert.deepEqual(collectText(chunks), [text, text]);
   });
 }

@@ -43,14 +43,14 @@ const body = {
 };
 const conversation = ask(body);
 
-test('images are found anywhere in the history, with the place they stand in', () => {
+test('images are found anywhere in the history, with their paths', () => {
   assert.deepEqual(imagesOf(conversation.messages), [
     { type: 'image', url: 'http://a/1.png', param: 'messages.1.content.1', isLowDetail: true },
     { type: 'image', url: 'http://a/2.png', param: 'messages.3.content.0', isLowDetail: false },
   ]);
 });
 
-test('the runtime is asked for the loaded model, with checked images and no nulls', () => {
+test("the runtime's request names the loaded model, with loaded images and no nulls", () => {
   assert.deepEqual(toRuntimeRequest(conversation, ['data:1', 'data:2'], model, 0), {
     model: '/models/demo',
     stream: true,
@@ -62,13 +62,13 @@ test('the runtime is asked for the loaded model, with checked images and no null
       { role: 'assistant', content: '' },
       { role: 'user', content: [image({ url: 'data:2' }), text('And this?')] },
     ],
-    seed: 2654435762, // another one than that of 3
+    seed: 2654435762, // differs from that of 3
     max_tokens: 20,
     top_p: 0.5,
   });
 });
 
-test('without a seed each request gets one of its own', () => {
+test('without a seed each request gets a random one', () => {
   const unseeded = ask({ ...body, seed: null });
   const seeds = Array.from({ length: 8 }, () => toRuntimeRequest(unseeded, [], model, 0)['seed']);
   assert.ok(new Set(seeds).size > 1);
@@ -89,7 +89,7 @@ test('a top_k beyond the model’s vocabulary is refused', () => {
   });
 });
 
-test('the model’s own image marker in a text is refused where it stands', () => {
+test('an image token in text is refused with its path', () => {
   const marked = ask({
     messages: [{ role: 'user', content: [text('ok'), text('a <|image_pad|> b')] }],
   });
@@ -100,7 +100,7 @@ test('the model’s own image marker in a text is refused where it stands', () =
   });
 });
 
-test('the model’s own image marker in what is said of a tool is refused where it stands', () => {
+test("an image token in a tool's definition is refused with its path", () => {
   const parameters = { properties: { a: { description: 'Such as <|image_pad|>.' } } };
   const tools = [{ name: 'look' }, { name: 'listen', parameters }];
   const marked = ask({
@@ -113,7 +113,7 @@ test('the model’s own image marker in what is said of a tool is refused where 
   });
 });
 
-test('pictures of tools follow their messages as a user’s, those of later turns in their place', () => {
+test('images of tools follow in a user message, directly after the tool messages', () => {
   const { messages } = toRuntimeRequest(
     ask({
       messages: [
@@ -145,7 +145,7 @@ test('pictures of tools follow their messages as a user’s, those of later turn
   ]);
 });
 
-test('each answer of a request has a seed of its own', () => {
+test('each answer of a request has its own seed', () => {
   const seeded = ask({ ...body, seed: 5, n: 3 });
   assert.deepEqual(
     [0, 1, 2].map((index) => toRuntimeRequest(seeded, [], model, index)['seed']),
@@ -153,7 +153,7 @@ test('each answer of a request has a seed of its own', () => {
   );
 });
 
-test('an answer held to a call is held to nothing else, though a response_format is asked for', () => {
+test('a forced call takes precedence over a response_format', () => {
   const tools = [{ type: 'function', function: { name: 'look' } }];
   const forced = ask({
     ...body,
@@ -184,7 +184,7 @@ for (const [count, context, code] of [
   });
 }
 
-test('images that may fit are not refused by their number', () => {
+test('images that may fit in the context are not refused', () => {
   refuseTooManyImages(many(9), 10);
   refuseTooManyImages(many(1500), null);
 });
@@ -205,7 +205,7 @@ const argumentsFor = (written: string) =>
   JSON.parse(JSON.stringify(toRuntimeRequest(calling(written), [], model, 0))).messages[1]
     .tool_calls[0].function.arguments;
 
-test('half of a surrogate pair in the arguments of a call is replaced, whole pairs are kept', () => {
+test('lone surrogates in the arguments of a call are replaced, pairs are kept', () => {
   for (const [written, shown] of [
     ['{"a": "\\ud83d"}', '{"a": "\\ufffd"}'],
     ['{"a": "\\uDE00 b"}', '{"a": "\\ufffd b"}'],
@@ -216,7 +216,7 @@ test('half of a surrogate pair in the arguments of a call is replaced, whole pai
   }
 });
 
-test('arguments of a call that are nested too deep are refused by their place', () => {
+test('arguments nested too deeply are refused with their path', () => {
   const nested = (depth: number, text = '') => '['.repeat(depth) + text + ']'.repeat(depth);
   assert.equal(argumentsFor(nested(100, '"[[["')), nested(100, '"[[["'));
   for (const deep of [nested(101), '['.repeat(5000)]) {

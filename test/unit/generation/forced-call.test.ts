@@ -19,7 +19,7 @@ const note = {
 };
 const tools = { functions: [look, note], choice: 'required' as const };
 
-/** What is told of a forced call whose text comes in these pieces. */
+/** The deltas of a forced call whose text arrives in these pieces. */
 function read(pieces: readonly string[], finish_reason: string) {
   const answer = new Answer({ stops: [], parallelToolCalls: true, tools });
   const collected = new CollectedAnswer();
@@ -39,7 +39,7 @@ function split(text: string, cuts: readonly number[]): string[] {
   return ordered.slice(1).map((end, index) => text.slice(ordered[index], end));
 }
 
-test('the input of a custom tool with a grammar is read as it is, however it is cut', () => {
+test('the input of a custom tool with a grammar is unchanged, however it is split', () => {
   fc.assert(
     fc.property(fc.string(), fc.array(fc.nat()), (input, cuts) => {
       const text = `{"name": "note", "input": ${input}`;
@@ -52,7 +52,7 @@ test('the input of a custom tool with a grammar is read as it is, however it is 
   );
 });
 
-test('a forced call is read from its text, however it is cut into pieces', () => {
+test('a forced call is read from its text, however it is split', () => {
   const json = fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value));
   fc.assert(
     fc.property(json, fc.array(fc.nat()), (made, cuts) => {
@@ -75,19 +75,19 @@ for (const [text, calls] of [
   ['{"name": "look", "arguments": {"a": {}}', [['look', '{"a": {}']]],
   ['{"name": "look", "arguments": {"a": {}}}', [['look', '{"a": {}}']]],
 ] as const) {
-  test(`a forced call that is cut short tells what there is: ${text}`, () => {
+  test(`a truncated forced call has the arguments so far: ${text}`, () => {
     assert.deepEqual(read([...text], 'length'), { content: '', calls, finishReason: 'length' });
   });
 }
 
-test('a forced call that the model wrote into a thought it never ended is a call', () => {
+test('a forced call within unfinished reasoning is a call', () => {
   const answer = new Answer({ stops: [], parallelToolCalls: true, tools });
   const tool_calls = [{ index: 0, id: 'a', function: { name: 'look', arguments: '{}' } }];
   const delta = answer.add({ choices: [{ delta: { tool_calls }, finish_reason: 'tool_calls' }] });
   assert.deepEqual([delta?.toolCalls, answer.finishReason], [tool_calls, 'tool_calls']);
 });
 
-test('what is no forced call after all is text', () => {
+test('an answer that turns out not to be a call is text', () => {
   assert.deepEqual(read(['I', ' cannot.'], 'stop'), {
     content: 'I cannot.',
     calls: [],
@@ -95,7 +95,7 @@ test('what is no forced call after all is text', () => {
   });
 });
 
-test('white space around a forced call is not told', () => {
+test('whitespace around a forced call is removed', () => {
   const { calls } = read(['\n\n', '{"name":"look","arguments":{}', '}\n'], 'stop');
   assert.deepEqual(calls, [['look', '{}']]);
 });

@@ -48,7 +48,7 @@ for (const [what, schema, expected] of [
   });
 }
 
-test('a $ref target that is used alone and in allOf is closed alone and open in allOf', () => {
+test('a $ref target is closed on its own, but open within allOf', () => {
   const $defs = { Base: a };
   const both = {
     $defs,
@@ -61,7 +61,7 @@ test('a $ref target that is used alone and in allOf is closed alone and open in 
   ]);
 });
 
-test('schemas that refer to themselves are prepared', () => {
+test('recursive schemas are prepared', () => {
   for (const schema of [
     { $ref: '#' },
     { allOf: [{ $ref: '#' }, a] },
@@ -95,7 +95,7 @@ for (const [what, schema] of [
     { allOf: [{ prefixItems: list(9000, () => ({})) }, ...list(5000, () => ({ minItems: 1 }))] },
   ],
 ] as const) {
-  test(`a schema that multiplies ${what} is refused instead of taking long`, () => {
+  test(`a schema that multiplies ${what} is refused instead of taking a long time`, () => {
     const start = performance.now();
     assert.throws(() => prepare(schema), { code: 'schema_too_complex' });
     assert.ok(performance.now() - start < 3000);
@@ -127,7 +127,7 @@ for (const [what, schema] of [
   });
 }
 
-test('a property may have a name that every JavaScript object has', () => {
+test('a property may be named like an inherited JavaScript property', () => {
   const named = { properties: { constructor: text } };
   assert.deepEqual(prepare({ ...a, if: {}, else: named }), {
     type: 'object',
@@ -141,7 +141,7 @@ test('a property may have a name that every JavaScript object has', () => {
   );
 });
 
-test('any JSON is prepared or refused by name', () => {
+test('any JSON is either prepared or refused with its path', () => {
   const word = fc.constantFrom(
     ...[
       'type',
@@ -210,7 +210,7 @@ for (const [pattern, expected] of [
   });
 }
 
-test('a pattern without its look-around keeps the rest', () => {
+test('removing look-around keeps the rest of a pattern', () => {
   assert.equal(withoutLookAround('^(?!\\.)(?!.*(a|\\)))([a-z(]+)@x$'), '^([a-z(]+)@x$');
   assert.equal(withoutLookAround('^a$'), undefined);
 });

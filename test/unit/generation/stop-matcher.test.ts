@@ -24,7 +24,7 @@ const texts = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 30 })
 const stop = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 5 });
 const stops = fc.array(stop, { minLength: 1, maxLength: 4 });
 
-test('the text ends before the first stop sequence, wherever the pieces are cut', () => {
+test('the text ends before the first stop sequence, however it is split', () => {
   fc.assert(
     fc.property(texts, stops, fc.array(fc.nat(30)), (text, sequences, cuts) => {
       const at = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
@@ -35,7 +35,7 @@ test('the text ends before the first stop sequence, wherever the pieces are cut'
   );
 });
 
-test('every way to cut a generated text in two or three shows the same of it', () => {
+test('every way to split a text into two or three pieces shows the same text', () => {
   const text = 'A red circle on a white background. It is round.';
   const sequences = ['white', ' background', 'circle on the'];
   for (let first = 0; first <= text.length; first += 1) {
@@ -46,7 +46,7 @@ test('every way to cut a generated text in two or three shows the same of it', (
   }
 });
 
-test('what was shown never holds, nor ends in, a part of a match', () => {
+test('the text shown never contains or ends with part of a match', () => {
   fc.assert(
     fc.property(texts, stops, (text, sequences) => {
       const result = shown([...text], sequences);
@@ -57,7 +57,7 @@ test('what was shown never holds, nor ends in, a part of a match', () => {
   );
 });
 
-test('a text is shown at once as far as it cannot begin a stop sequence', () => {
+test('text that cannot start a stop sequence is shown immediately', () => {
   const matcher = new StopMatcher(['END']);
   assert.deepEqual(
     [matcher.push('the E'), matcher.push('ast'), matcher.push(' EN'), matcher.end()],

@@ -26,8 +26,8 @@ function read(
 ) {
   const toolCalls = new ToolCalls({ functions: offer(tools), choice: 'auto' });
   const collected = new CollectedAnswer();
-  const add = (told: ReturnType<ToolCalls['add']>) =>
-    collected.add({ content: '', reasoning: '', toolCalls: told, logprobs: [] });
+  const add = (deltas: ReturnType<ToolCalls['add']>) =>
+    collected.add({ content: '', reasoning: '', toolCalls: deltas, logprobs: [] });
   for (const [index, [name, pieces]] of calls.entries()) {
     add(toolCalls.add([{ index, id: `call_${index}`, function: { name } }]));
     for (const piece of pieces) add(toolCalls.add([{ index, function: { arguments: piece } }]));
@@ -48,7 +48,7 @@ const toAscii = (json: string) =>
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-test('the input of a custom tool is read from its arguments, however they are cut', () => {
+test('the input of a custom tool is read from its arguments, however they are split', () => {
   const text = fc.string({
     unit: fc.oneof(fc.constantFrom('"', '\\', '\n', '😀', 'é'), fc.string()),
   });
@@ -79,14 +79,14 @@ const otherForms: [text: string, input: string][] = [
   ['{"input": "a raw \n newline and \\d"}', 'a raw \n newline and \\d'],
 ];
 for (const [text, input] of otherForms) {
-  test(`arguments of another form are the input as far as it can be told: ${JSON.stringify(text)}`, () => {
+  test(`the input is recovered from arguments of another form: ${JSON.stringify(text)}`, () => {
     for (const pieces of [[text], [...text]]) {
       assert.equal(read([['apply_patch', pieces]])[0]?.arguments, input);
     }
   });
 }
 
-test('a call comes back by the names of the client, and its input ends before the next call', () => {
+test("a call has the client's names, and its input ends before the next call", () => {
   const calls = read([
     ['mcp__camera__snap', ['{"which": "left"}']],
     ['apply_patch', ['{"text": "one"}']],
@@ -101,13 +101,13 @@ test('a call comes back by the names of the client, and its input ends before th
   ]);
 });
 
-test('a bare name that two namespaces have is not guessed', () => {
+test('a bare name that exists in two namespaces is not resolved', () => {
   const other = { ...snap, namespace: 'mcp__phone' };
   const [call] = read([['snap', ['{}']]], [snap, other]);
   assert.deepEqual(call, { type: 'function', name: 'snap', arguments: '{}' });
 });
 
-test('every tool is offered under a short name of its own, the same in every request', () => {
+test('every tool has a short unique name, the same in every request', () => {
   const long = 'a'.repeat(60);
   const tools: ClientTool[] = [
     { type: 'function', namespace: 'mcp__camera', name: 'snap' },
@@ -128,6 +128,6 @@ test('every tool is offered under a short name of its own, the same in every req
   assert.equal(later.nameOf(tools[4] ?? snap), offered[4]);
 });
 
-test('a tool that is no longer offered keeps its name in the conversation', () => {
+test('a tool that is not offered anymore keeps its name in the conversation', () => {
   assert.equal(new ToolNames([]).nameOf(snap), new ToolNames([snap, patch]).nameOf(snap));
 });

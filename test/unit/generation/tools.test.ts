@@ -22,12 +22,12 @@ const asFunction = ({
   function: called,
 });
 
-test('without tools the runtime is sent none', () => {
+test('without tools, none are sent to the runtime', () => {
   assert.deepEqual(toRuntimeTools(undefined), {});
 });
 
 for (const choice of ['auto', 'none'] as const) {
-  test(`tools that the model may call are sent unchanged: ${choice}`, () => {
+  test(`tools are sent unchanged with tool_choice ${choice}`, () => {
     assert.deepEqual(toRuntimeTools({ functions: [look], choice }), {
       tools: [asFunction(look)],
       tool_choice: choice,
@@ -35,8 +35,8 @@ for (const choice of ['auto', 'none'] as const) {
   });
 }
 
-test('a model that must call is held to the schema of a call', () => {
-  const told = toRuntimeTools({ functions: [look, listen], choice: 'required' });
+test('with tool_choice required, the answer must match the schema of a call', () => {
+  const sent = toRuntimeTools({ functions: [look, listen], choice: 'required' });
   const call = (name: string, parameters: object) => ({
     type: 'object',
     properties: { name: { const: name }, arguments: parameters },
@@ -46,7 +46,7 @@ test('a model that must call is held to the schema of a call', () => {
   const none = { type: 'object', additionalProperties: false };
   const anyOf = [call('look', { type: 'object' }), call('listen', none)];
   const schema = { anyOf, $defs: {} };
-  assert.deepEqual(told, {
+  assert.deepEqual(sent, {
     tools: [asFunction(look), asFunction(listen)],
     tool_choice: 'required',
     response_format: { type: 'json_schema', json_schema: { name: 'call', schema, strict: true } },
@@ -66,7 +66,7 @@ test('references within the schemas of several functions stay valid', () => {
   assert.deepEqual($defs, { f0_0: { type: 'number' }, f1_0: { type: 'number' } });
 });
 
-test('a function without possible arguments is not forced, and is refused by name if it is alone', () => {
+test('a function without valid arguments is never forced, and refused if it is the only one', () => {
   const never = define('never', 0, { allOf: [{ type: 'string' }] });
   const only = toRuntimeTools({ functions: [never, look], choice: 'required' });
   assert.doesNotMatch(JSON.stringify(only['response_format']), /never/);
@@ -78,7 +78,7 @@ test('a function without possible arguments is not forced, and is refused by nam
 });
 
 for (const parameters of [undefined, {}, { $schema: 'x', description: 'y' }]) {
-  test(`parameters that say nothing mean no arguments: ${JSON.stringify(parameters)}`, () => {
+  test(`empty parameters mean no arguments: ${JSON.stringify(parameters)}`, () => {
     const { schema } = define('go', 0, parameters).prepared;
     assert.deepEqual(schema, { type: 'object', additionalProperties: false });
   });

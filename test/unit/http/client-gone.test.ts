@@ -8,7 +8,7 @@ import { abortOnDisconnect, ClientGoneError } from '../../../server/http/errors.
 /** A response whose client can be made to leave. */
 async function respondTo(t: TestContext) {
   const server = createServer();
-  const asked = once(server, 'request') as Promise<[unknown, ServerResponse]>;
+  const requested = once(server, 'request') as Promise<[unknown, ServerResponse]>;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
@@ -18,11 +18,11 @@ async function respondTo(t: TestContext) {
     server.close();
   });
   socket.resume().write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
-  const [, response] = await asked;
+  const [, response] = await requested;
   return { response, socket };
 }
 
-test('a client that leaves before its answer aborts the work', async (t) => {
+test('a client that disconnects before its response aborts the work', async (t) => {
   const { response, socket } = await respondTo(t);
   const controller = new AbortController();
   abortOnDisconnect(response, controller);
@@ -32,7 +32,7 @@ test('a client that leaves before its answer aborts the work', async (t) => {
   assert.ok(controller.signal.reason instanceof ClientGoneError);
 });
 
-test('a client that was gone before the work began aborts it at once', async (t) => {
+test('a client that disconnected before the work started aborts it immediately', async (t) => {
   const { response, socket } = await respondTo(t);
   socket.destroy();
   await once(response, 'close');
@@ -41,7 +41,7 @@ test('a client that was gone before the work began aborts it at once', async (t)
   assert.ok(controller.signal.aborted);
 });
 
-test('a client that has its answer aborts nothing', async (t) => {
+test('a client that disconnects after its response aborts nothing', async (t) => {
   const { response } = await respondTo(t);
   const controller = new AbortController();
   abortOnDisconnect(response, controller);

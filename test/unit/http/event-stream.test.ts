@@ -72,7 +72,7 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, Promise.resolve(pending)])) === pending;
 }
 
-test('the head leaves with the first event, and says that nobody may keep or hold it back', (t) => {
+test('the headers are sent with the first event, and forbid caching and buffering', (t) => {
   const { response, stream } = create(t);
   stream.add('a');
   assert.deepEqual(
@@ -91,7 +91,7 @@ test('the head leaves with the first event, and says that nobody may keep or hol
   });
 });
 
-test('what was added is sent together, once', (t) => {
+test('added events are sent together, once', (t) => {
   const { response, stream } = create(t);
   stream.add('a');
   stream.add('b');
@@ -100,19 +100,19 @@ test('what was added is sent together, once', (t) => {
   assert.deepEqual(response.written, ['ab']);
 });
 
-test('a flush without events sends nothing, not even the head', (t) => {
+test('a flush without events sends nothing, not even the headers', (t) => {
   const { response, stream } = create(t);
   assert.equal(stream.flush(never), undefined);
   assert.deepEqual([response.headersSent, stream.hasContent], [false, false]);
 });
 
-test('a client that keeps up is not waited for', (t) => {
+test('a flush does not wait for a client that keeps up', (t) => {
   const { stream } = create(t);
   stream.add('a');
   assert.equal(stream.flush(never), undefined);
 });
 
-test('a slow client is waited for until it has taken what was sent', async (t) => {
+test('a flush waits until a slow client has read what was sent', async (t) => {
   const { response, stream, timers } = create(t);
   response.takes = false;
   stream.add('a');
@@ -126,7 +126,7 @@ test('a slow client is waited for until it has taken what was sent', async (t) =
   assert.deepEqual([response.isDestroyed, response.waitingListeners, timers()], [false, 0, 0]);
 });
 
-test('a client that does not read for five minutes is taken to be gone', async (t) => {
+test('a client that reads nothing for five minutes is disconnected', async (t) => {
   const { response, stream } = create(t);
   response.takes = false;
   stream.add('a');
@@ -136,7 +136,7 @@ test('a client that does not read for five minutes is taken to be gone', async (
   assert.equal(response.isDestroyed, true);
 });
 
-test('a wait for a slow client ends with the work, which says why, and leaves the client be', async (t) => {
+test('waiting for a slow client ends with the reason of the signal, and does not disconnect it', async (t) => {
   const { response, stream } = create(t);
   response.takes = false;
   const controller = new AbortController();
@@ -150,7 +150,7 @@ test('a wait for a slow client ends with the work, which says why, and leaves th
   assert.equal(response.isDestroyed, false);
 });
 
-test('a stream with nothing to say sends a comment, and goes on so', (t) => {
+test('a stream without events sends a comment at every interval', (t) => {
   const { response, stream } = create(t);
   t.mock.timers.tick(999);
   assert.deepEqual(response.written, []);
@@ -163,7 +163,7 @@ test('a stream with nothing to say sends a comment, and goes on so', (t) => {
   assert.deepEqual(response.written, [KEEP_ALIVE, KEEP_ALIVE, KEEP_ALIVE]);
 });
 
-test('no comment follows soon on an event', (t) => {
+test('no comment is sent soon after an event', (t) => {
   const { response, stream } = create(t);
   t.mock.timers.tick(500);
   stream.add('a');
@@ -174,7 +174,7 @@ test('no comment follows soon on an event', (t) => {
   assert.deepEqual(response.written, ['a', KEEP_ALIVE]);
 });
 
-test('a client that does not read is sent no comments', (t) => {
+test('no comments are sent to a client that is not reading', (t) => {
   const { response, stream } = create(t);
   stream.add('a');
   void stream.flush(never);
@@ -194,14 +194,14 @@ for (const end of ['end', 'close'] as const) {
   });
 }
 
-test('the end sends what was added before it, and the head if nothing did', (t) => {
+test('the end sends the added events, and the headers if they were not sent before', (t) => {
   const { response, stream } = create(t);
   stream.add('a');
   stream.end('z');
   assert.deepEqual([response.written, stream.started, response.isEnded], [['az'], true, true]);
 });
 
-test('a client that does not take the end is disconnected after five minutes', (t) => {
+test('a client that does not read the end is disconnected after five minutes', (t) => {
   const { response, stream } = create(t);
   response.takes = false;
   stream.end('z');
@@ -211,7 +211,7 @@ test('a client that does not take the end is disconnected after five minutes', (
   assert.equal(response.isDestroyed, true);
 });
 
-test('a client that has taken the end is not disconnected', (t) => {
+test('a client that has read the end is not disconnected', (t) => {
   const { response, stream, timers } = create(t);
   response.takes = false;
   stream.end('z');

@@ -102,11 +102,11 @@ for (const host of REFUSED) {
   });
 }
 
-test('with a key every Host is served', async () => {
+test('with a key, every host name is allowed', async () => {
   for (const host of REFUSED) assert.equal((await ask({ apiKey: 'secret' }, host)).status, 200);
 });
 
-test('the configured host name is served', async () => {
+test('the configured host name is allowed', async () => {
   assert.equal((await ask({ host: 'mac.example.com' }, 'mac.example.com:8000')).status, 200);
 });
 
@@ -131,7 +131,7 @@ for (const [allowedHosts, served, refused] of [
   });
 }
 
-test('--allowed-hosts * warns that there is no check, unless a key is set', async () => {
+test('--allowed-hosts * warns about DNS rebinding, unless a key is set', async () => {
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
   await ask({ allowedHosts: ['*'] }, 'localhost', warn);
@@ -142,7 +142,7 @@ test('--allowed-hosts * warns that there is no check, unless a key is set', asyn
 });
 
 for (const wrong of ['a.*.com', '*a.com', 'http://a.com', 'a.com:80', '*.', 'a b']) {
-  test(`"${wrong}" is no name to allow`, () => {
+  test(`"${wrong}" is not a valid host name to allow`, () => {
     assert.equal(Settings.shape.allowedHosts.safeParse(wrong).success, false);
   });
 }

@@ -40,7 +40,7 @@ for (const [ours, theirs] of [
   });
 }
 
-test('the port that is offered instead is free on both loopback addresses', async (t) => {
+test('the suggested port is free on both loopback addresses', async (t) => {
   const port = await occupy(t, '127.0.0.1');
   await occupy(t, '::1', port + 1).catch(() => {}); // taken by somebody else is as good
   const error = await createHttpServer(t)

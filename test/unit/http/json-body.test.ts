@@ -16,7 +16,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 async function post(url: string, body: RequestInit['body'], headers = {}) {
   const init = { method: 'POST', headers: { ...JSON_TYPE, ...headers }, body, duplex: 'half' };
   const response = await fetch(url, init as RequestInit);
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the server said
+  // biome-ignore lint/suspicious/noExplicitAny: tests read any response
   const answer = (await response.json()) as any;
   return { status: response.status, headers: response.headers, answer };
 }
@@ -35,7 +35,7 @@ const question = (url: string) => ({
   messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }],
 });
 
-test('any body is parsed as JSON.parse would, however it arrives in chunks', async (t) => {
+test('any body is parsed as by JSON.parse, however it is split into chunks', async (t) => {
   const { url } = await serveBodies(t);
   const key = fc.constantFrom('url', 'image_url', 'data', 'type', 'x"\\y', 'é');
   const word = fc.oneof(
@@ -96,7 +96,7 @@ for (const [what, path, body] of [
   });
 }
 
-test('a long text in any other field is a string', async (t) => {
+test('long text in any other field is a string', async (t) => {
   let found: unknown;
   const { url } = await serveBodies(t, {
     use: (body) => {
@@ -111,7 +111,7 @@ test('a long text in any other field is a string', async (t) => {
   assert.equal(found, image(40_000));
 });
 
-test('a client cannot name an image of another place', async (t) => {
+test('a client cannot refer to an image elsewhere in the body', async (t) => {
   const { url } = await serveBodies(t, { use: (body) => body });
   for (const forged of ['00000000-0000-4000-8000-0000000000000', '0', '{0}']) {
     const body = question(image(40_000));
@@ -132,18 +132,18 @@ for (const [what, json] of [
   ['a line break in an image', JSON.stringify(question(`|${long}`)).replace('|', '\n')],
   ['a line break in another text', `{"data":"\n${long}"}`],
   ['a line break in a short text', '{"data":"\n"}'],
-  ['an escape that there is not', `{"data":"\\q${long}"}`],
-  ['half a character', `{"url":"\\ud800${long}"}`],
-  ['half a character in an image', JSON.stringify(question(`data:\ud800${long}`))],
-  ['a byte that is no UTF-8', Buffer.from(`{"url":"${long}\xff"}`, 'latin1')],
+  ['an invalid escape', `{"data":"\\q${long}"}`],
+  ['a lone surrogate', `{"url":"\\ud800${long}"}`],
+  ['a lone surrogate in an image', JSON.stringify(question(`data:\ud800${long}`))],
+  ['a byte that is not UTF-8', Buffer.from(`{"url":"${long}\xff"}`, 'latin1')],
   ['a long name after a number for a URL', `{"url":1,"${long}":{"data":null,"${long}":2}}`],
   ['a prototype', '{"a":[{"__proto__":{}}]}'],
-  ['a word that is no JSON', '{"a":NaN}'],
+  ['a word that is not JSON', '{"a":NaN}'],
   ['text after a long image', `${JSON.stringify(question(long))}x`],
-  ['a text alone', '"x"'],
-  ['nothing but blanks', '  '],
+  ['just a string', '"x"'],
+  ['only spaces', '  '],
 ] as const) {
-  test(`a large body with ${what} is answered as a small one`, async (t) => {
+  test(`a large body with ${what} gets the same response as a small one`, async (t) => {
     const { url } = await serveBodies(t);
     const padded = Buffer.concat([Buffer.from(json), Buffer.alloc(300_000, ' ')]);
     const [small, large] = [await post(url, json), await post(url, padded)];
@@ -156,7 +156,7 @@ for (const [what, json] of [
   });
 }
 
-test('gzip and deflate are unpacked; another encoding is refused', async (t) => {
+test('gzip and deflate are decompressed; other encodings are refused', async (t) => {
   const { url } = await serveBodies(t);
   const body = Buffer.from(JSON.stringify(question(image(400_000))));
   for (const [encoding, packed] of [
@@ -207,7 +207,7 @@ const bad: [string, () => string | Buffer, string | null, string | null][] = [
     'body_too_complex',
     null,
   ],
-  ['text without end', () => `{"x":"${'x'.repeat(9e6)}"}`, 'text_too_large', null],
+  ['endless text', () => `{"x":"${'x'.repeat(9e6)}"}`, 'text_too_large', null],
   [
     'number of long images beyond the limit',
     () =>
@@ -215,9 +215,9 @@ const bad: [string, () => string | Buffer, string | null, string | null][] = [
     'too_many_images',
     null,
   ],
-  ['blanks without end', () => `{${' '.repeat(9e6)}}`, 'text_too_large', null],
-  ['large body cut short', () => `{"x":"${'x'.repeat(300_000)}`, null, null],
-  ['large text alone', () => `"${'x'.repeat(300_000)}"`, null, null],
+  ['endless whitespace', () => `{${' '.repeat(9e6)}}`, 'text_too_large', null],
+  ['truncated large body', () => `{"x":"${'x'.repeat(300_000)}`, null, null],
+  ['large string', () => `"${'x'.repeat(300_000)}"`, null, null],
   ['prototype', () => '{"a":{"__proto__":{"x":1}}}', null, 'a.__proto__'],
   [
     'large body with a prototype',
@@ -234,7 +234,7 @@ for (const [what, make, code, param] of bad) {
   });
 }
 
-/** Runs a function in a thread of its own, so that its work does not count as the server's. */
+/** Runs a function in a separate thread, so that its work does not count as the server's. */
 function inThread(
   work: (url: string, port: MessagePort, ...data: never[]) => unknown,
   url: string,
@@ -250,7 +250,7 @@ function inThread(
   return { result, stop: () => worker.postMessage('stop') };
 }
 
-/** Asks again and again until it is stopped. Returns the slowest answer in milliseconds. */
+/** Sends requests until stopped. Returns the slowest response time in milliseconds. */
 async function askOften(url: string, port: MessagePort) {
   let [slowest, isStopped] = [0, false];
   (port as unknown as NodeJS.EventEmitter).on('message', () => {
@@ -385,7 +385,7 @@ test('a body over the limit gets 413 before and while it arrives', async (t) => 
   assert.equal(budget.used, 0);
 });
 
-/** Sends the head and the beginning of a body, and waits for whatever comes back. */
+/** Sends headers and the start of a body, and waits for the response. */
 function sendUnfinished(port: number, length: number, bytes: Buffer) {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {});
@@ -397,7 +397,7 @@ function sendUnfinished(port: number, length: number, bytes: Buffer) {
   return socket;
 }
 
-test('unfinished bodies hold what has arrived; beyond the memory they get 429, and ordinary ones still fit', async (t) => {
+test('unfinished bodies use memory for what has arrived; beyond the limit they get 429, and ordinary ones still fit', async (t) => {
   const { url, port, budget } = await serveBodies(t, { memoryBytes: 8e6 });
   const start = Buffer.concat([Buffer.from('{"x":"'), Buffer.alloc(2e6, 'a')]);
   const sockets = Array.from({ length: 8 }, () => sendUnfinished(port, 5e6, start));
@@ -416,7 +416,7 @@ test('unfinished bodies hold what has arrived; beyond the memory they get 429, a
   for (const socket of sockets) socket.destroy();
 });
 
-test('a refused body takes no memory, even if its client keeps sending', async (t) => {
+test('a refused body uses no memory, even if its client keeps sending', async (t) => {
   const { port } = await serveBodies(t, { memoryBytes: 40e6 });
   const before = process.memoryUsage().arrayBuffers;
   const start = '{"messages":[{"role":"user","content":[{"image_url":{"url":"data:';
@@ -429,7 +429,7 @@ test('a refused body takes no memory, even if its client keeps sending', async (
   assert.ok(grown < 25e6, `${Math.round(grown / 1e6)} MB`);
 });
 
-test('announcing a body takes no memory', async (t) => {
+test('a Content-Length alone uses no memory', async (t) => {
   const { port, budget } = await serveBodies(t, { memoryBytes: 8e6 });
   const socket = sendUnfinished(port, 5e6, Buffer.from('{'));
   t.after(() => socket.destroy());
@@ -449,7 +449,7 @@ for (const [what, length] of [
   });
 }
 
-test('a large body that trickles in gets 408 too', async (t) => {
+test('a large body that arrives too slowly gets 408, too', async (t) => {
   const { port } = await serveBodies(t, { idleMs: 100 });
   const socket = sendUnfinished(port, 1_000_000, Buffer.from('{"x":"'));
   const trickle = setInterval(() => socket.write('a'), 5);
@@ -469,7 +469,7 @@ test('a client that disconnects mid-body frees its memory', async (t) => {
   while (budget.used > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
-test('a character is never split where a long string is read in slices', async () => {
+test('reading a long string in slices never splits a character', async () => {
   for (const character of ['\\ud83d\\ude00', '\\u00e9', '\\n', '😀', 'é']) {
     for (let before = SLICE_BYTES - 30; before <= SLICE_BYTES + 1; before += 1) {
       const json = `${'a'.repeat(before)}${character}${'b'.repeat(40)}`;
@@ -482,7 +482,7 @@ test('a character is never split where a long string is read in slices', async (
   }
 });
 
-test('exactly the values allowed are scanned', () => {
+test('a body may have exactly the allowed number of values', () => {
   const list = (items: number) => Buffer.from(`{"x":[${Array(items).fill(0)}]}`);
   new JsonScanner('x').push(list(MAX_VALUES - 2)); // the object and the list are values too
   assert.throws(() => new JsonScanner('x').push(list(MAX_VALUES - 1)), {

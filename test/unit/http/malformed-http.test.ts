@@ -24,13 +24,13 @@ async function listen(t: TestContext, answer?: (response: ServerResponse) => voi
 
 const head = (more: string) => `POST / HTTP/1.1\r\nhost: localhost\r\n${more}\r\n\r\n`;
 
-/** The status, and the message of OpenAI's error object. */
+/** The status and the message of OpenAI's error object. */
 async function answerOn(socket: Socket) {
   const [start = '', body = ''] = (await text(socket)).split('\r\n\r\n');
   return { status: Number(start.split(' ')[1]), message: JSON.parse(body).error.message as string };
 }
 
-test('an invalid chunk size gets 400 that says so', async (t) => {
+test('an invalid chunk size gets 400 and says so', async (t) => {
   const send = await listen(t);
   const socket = await send(
     head('transfer-encoding: chunked'),
@@ -41,7 +41,7 @@ test('an invalid chunk size gets 400 that says so', async (t) => {
   assert.match(message, /chunk size is invalid/);
 });
 
-test('a body shorter than its Content-Length gets 400 when its client has sent it', async (t) => {
+test('a body shorter than its Content-Length gets 400 once its client has sent it', async (t) => {
   const send = await listen(t);
   const socket = await send(head('content-length: 10'), 'short');
   socket.end();
@@ -50,7 +50,7 @@ test('a body shorter than its Content-Length gets 400 when its client has sent i
   assert.match(message, /shorter than its Content-Length/);
 });
 
-test('a client that half-closes the connection before the answer gets 400 that says so', async (t) => {
+test('a client that half-closes the connection before the response gets 400 and says so', async (t) => {
   const send = await listen(t, () => {});
   const socket = await send(head('content-length: 2'), '{}');
   socket.end();
@@ -59,14 +59,14 @@ test('a client that half-closes the connection before the answer gets 400 that s
   assert.match(message, /closed its side/);
 });
 
-test('what is wrong with the next request does not answer or lose the one before', async (t) => {
-  const asked = Promise.withResolvers<ServerResponse>();
+test('an invalid pipelined request neither answers nor loses the one before', async (t) => {
+  const requested = Promise.withResolvers<ServerResponse>();
   const send = await listen(t, (response) => {
     if (response.req.url === '/now') response.end();
-    else asked.resolve(response);
+    else requested.resolve(response);
   });
   const socket = await send(head('content-length: 2'), '{}', 'rubbish\r\n\r\n');
-  const response = await asked.promise;
+  const response = await requested.promise;
   await fetch(`http://127.0.0.1:${socket.remotePort}/now`); // the rubbish has been read by then
   socket.write('more rubbish\r\n\r\n');
   response.end('its own answer');
@@ -75,7 +75,7 @@ test('what is wrong with the next request does not answer or lose the one before
   assert.ok(answer.endsWith('\r\n\r\nits own answer'));
 });
 
-test('a response that has begun is not mixed with an error', async (t) => {
+test('an error is never written into a response that has started', async (t) => {
   const send = await listen(t, (response) => response.write('first'));
   const socket = await send(head('content-length: 2'), '{}');
   await once(socket, 'data');
@@ -83,7 +83,7 @@ test('a response that has begun is not mixed with an error', async (t) => {
   assert.doesNotMatch(await text(socket), /HTTP/);
 });
 
-test('a connection with broken HTTP does not stay open', async (t) => {
+test('a connection with invalid HTTP is closed', async (t) => {
   const send = await listen(t);
   const socket = await send('rubbish\r\n\r\n');
   socket.resume();

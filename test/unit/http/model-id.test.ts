@@ -10,7 +10,7 @@ for (const [path, id] of [
   ['/hf/hub/models--a--b--c/snapshots/0a1b2c/', 'a/b--c'],
   ['/hf/hub/models--a--b/snapshots', 'snapshots'],
 ] as const) {
-  test(`the model of ${path} is called ${id}`, () => {
+  test(`the model at ${path} has the id ${id}`, () => {
     assert.equal(modelIdOf(path), id);
   });
 }

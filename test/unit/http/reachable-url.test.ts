@@ -11,11 +11,11 @@ for (const [host, url] of [
   ['fe80::1', 'http://[fe80::1]:8000'],
   ['mac.local', 'http://mac.local:8000'],
 ] as const) {
-  test(`a server that listens on ${host} is reached at ${url}`, () => {
+  test(`a server that listens on ${host} is reachable at ${url}`, () => {
     assert.equal(reachableUrl(host, 8000), url);
   });
 }
 
-test('a server on a network address is looked for at that address only', () => {
+test('clients reach a server on a network address at that address only', () => {
   assert.deepEqual(addressesOf('192.0.2.2'), ['192.0.2.2']);
 });

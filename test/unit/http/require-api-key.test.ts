@@ -5,7 +5,7 @@ import { apiKeysOf } from '../../../server/http/guards.ts';
 const spellings: [string, Record<string, string>, string[]][] = [
   ['Bearer', { authorization: 'Bearer secret' }, ['secret']],
   ['bearer in lower case', { authorization: 'bearer secret' }, ['secret']],
-  ['BEARER with blanks', { authorization: 'BEARER   secret  ' }, ['secret']],
+  ['BEARER with spaces', { authorization: 'BEARER   secret  ' }, ['secret']],
   ['x-api-key', { 'x-api-key': 'secret' }, ['secret']],
   ['Basic', { authorization: 'Basic secret' }, []],
   ['Bearer without a key', { authorization: 'Bearer' }, []],

@@ -112,28 +112,28 @@ const table: [string, Error, number, string, string | null, object, RegExp][] = 
     'server_error',
     'runtime_crashed',
     noRetry,
-    /ended while/,
+    /crashed while/,
   ],
   ['anything else', new TypeError('secret'), 500, 'server_error', null, {}, /^internal error$/],
 ];
 
 for (const [what, error, status, type, code, headers, message] of table) {
-  test(`${what} is told as ${status} ${code ?? ''}`, () => {
-    const told = toApiError(error, queueOf(2001));
+  test(`${what} is reported as ${status} ${code ?? ''}`, () => {
+    const apiError = toApiError(error, queueOf(2001));
     assert.deepEqual(
-      [told.status, told.type, told.code, told.headers],
+      [apiError.status, apiError.type, apiError.code, apiError.headers],
       [status, type, code, headers],
     );
-    assert.match(told.message, message);
+    assert.match(apiError.message, message);
   });
 }
 
-test('what is told to clients already is told as it is', () => {
+test('an ApiError is reported unchanged', () => {
   const error = new InvalidRequestError('No.');
   assert.equal(toApiError(error, queueOf(undefined)), error);
 });
 
-test('Retry-After is the wait in whole seconds, from one to the 60 that SDKs accept', () => {
+test('Retry-After is the wait in whole seconds, from 1 to the 60 that SDKs accept', () => {
   const seconds = [undefined, 0, 1, 1000, 1001, 60_000, 3_600_000].map(retryAfterSeconds);
   assert.deepEqual(seconds, [1, 1, 1, 1, 2, 60, 60]);
 });
