@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import type { QueuePolicy } from '../server/queue/limits.ts';
+import type { QueuePolicy } from '../server/queue/lines.ts';
 import { RequestQueue } from '../server/queue/request-queue.ts';
 
 import { median, print } from './report.ts';

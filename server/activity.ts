@@ -1,5 +1,4 @@
-import { Pace } from './queue/limits.ts';
-import { ChangeNotice } from './queue/request-queue.ts';
+import { ChangeNotifier, updateMean } from './queue/request-queue.ts';
 
 /** How a request ended, as the log and the panel say it. */
 export type Outcome = 'ok' | 'client_gone' | 'cancelled' | (string & {});
@@ -52,9 +51,9 @@ export class Activity {
   readonly #active = new Map<string, Entry>();
   readonly #recent: RequestRecord[] = [];
   #endedTokens = 0;
-  readonly #streamPace = new Pace();
+  #meanStreamMs: number | undefined;
   readonly #idle: (() => void)[] = [];
-  readonly #notice = new ChangeNotice();
+  readonly #changes = new ChangeNotifier();
   readonly #textOnly = new Map<string, TextOnlyClient>();
   readonly #textOnlyListeners = new Set<(client: TextOnlyClient) => void>();
   readonly #endListeners = new Set<(record: Readonly<RequestRecord>) => void>();
@@ -79,7 +78,7 @@ export class Activity {
     );
     if (ages.length === 0) return undefined;
     const oldestMs = Math.max(...ages);
-    const { meanMs } = this.#streamPace;
+    const meanMs = this.#meanStreamMs;
     if (meanMs === undefined) return oldestMs;
     // An overdue one may end at any time: on average, one ends each `meanMs / ages.length`.
     return Math.max(meanMs - oldestMs, meanMs / ages.length);
@@ -100,7 +99,7 @@ export class Activity {
 
   /** Calls the listener when requests have come or gone. Returns the unsubscribe. */
   onChange(listener: () => void): () => void {
-    return this.#notice.onChange(listener);
+    return this.#changes.subscribe(listener);
   }
 
   /** Calls the listener with every request that has ended. Returns the unsubscribe. */
@@ -131,7 +130,7 @@ export class Activity {
       this.#textOnly.delete(oldest);
     }
     for (const listener of this.#textOnlyListeners) listener(refused);
-    this.#notice.announce();
+    this.#changes.announce();
   }
 
   has(id: string): boolean {
@@ -154,7 +153,7 @@ export class Activity {
   ): RequestRecord {
     const record: RequestRecord = { ...request, arrivedAt: Date.now(), tokens: 0 };
     this.#active.set(record.id, { record, abort });
-    this.#notice.announce();
+    this.#changes.announce();
     return record;
   }
 
@@ -162,14 +161,14 @@ export class Activity {
     record.endedAt = Date.now();
     record.outcome = outcome;
     if (record.stream && record.firstTokenAt !== undefined) {
-      this.#streamPace.add(record.endedAt - record.arrivedAt);
+      this.#meanStreamMs = updateMean(this.#meanStreamMs, record.endedAt - record.arrivedAt);
     }
     this.#active.delete(record.id);
     this.#endedTokens += record.tokens;
     this.#recent.unshift(record);
     if (this.#recent.length > this.#keep) this.#recent.pop();
     for (const listener of this.#endListeners) listener(record);
-    this.#notice.announce();
+    this.#changes.announce();
     if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 

@@ -1,6 +1,6 @@
 /**
- * Counts milliseconds while the machine is awake, so that sleeping neither passes deadlines nor looks
- * like a hang. The host of the service reports when the machine sleeps and wakes.
+ * Counts milliseconds while the machine is awake, so that sleep neither expires deadlines nor looks
+ * like a hang. The host of the service reports when the machine goes to sleep and wakes up.
  */
 export class AwakeClock {
   #sleptMs = 0;
@@ -23,16 +23,16 @@ export class AwakeClock {
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Calls `onPassed` once `ms` have passed on a clock that may pause: a timer that fires early, after
- * the machine wakes, is set again for the rest. Returns a function that cancels it.
+ * Calls `onExpired` once `ms` have passed on a clock that may pause. A timer that fires too early by
+ * that clock, because the machine slept, is set again for the rest. Returns a function that cancels it.
  */
-export function startTimer(ms: number, now: () => number, onPassed: () => void): () => void {
+export function startTimer(ms: number, now: () => number, onExpired: () => void): () => void {
   const dueMs = now() + ms;
-  let timer: NodeJS.Timeout;
-  const wait = () => {
-    timer = setTimeout(check, Math.min(Math.max(0, dueMs - now()), LONGEST_TIMER_MS));
+  const check = () => {
+    const leftMs = dueMs - now();
+    if (leftMs <= 0) onExpired();
+    else timer = setTimeout(check, Math.min(leftMs, LONGEST_TIMER_MS));
   };
-  const check = () => (now() >= dueMs ? onPassed() : wait());
-  wait();
+  let timer = setTimeout(check, Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
   return () => clearTimeout(timer);
 }

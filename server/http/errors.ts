@@ -9,12 +9,7 @@ import {
   ModelNotReadyError,
   RuntimeCrashedError,
 } from '../errors.ts';
-import {
-  JobCancelledError,
-  QueueClosedError,
-  QueueFullError,
-  QueueTimeoutError,
-} from '../queue/errors.ts';
+import { QueueClosedError, QueueFullError, QueueTimeoutError } from '../queue/errors.ts';
 import type { RequestQueue } from '../queue/request-queue.ts';
 import {
   RuntimeDiedError,
@@ -35,7 +30,7 @@ export function toApiError(error: unknown, queue: RequestQueue): ApiError {
   if (error instanceof QueueClosedError) {
     return new ModelNotReadyError('Sightglass is shutting down and accepts no more requests.');
   }
-  if (error instanceof JobCancelledError || error instanceof RequestCancelledError) {
+  if (error instanceof RequestCancelledError) {
     return new ApiError(error.message, {
       status: 503,
       type: 'server_error',

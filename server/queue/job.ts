@@ -1,33 +1,32 @@
-import type { Deadline, Deadlines } from './deadlines.ts';
-import type { Link } from './linked-list.ts';
+import { startTimer } from '../awake-clock.ts';
 
-/** The work of a job. It is to end soon after the signal fires: until then it holds its slot. */
+/** A job's work. It must stop soon after the signal fires; the job keeps its slot until it has. */
 export type Work<T> = (signal: AbortSignal) => Promise<T>;
 
 export interface JobOptions {
-  /** Unique among the jobs that wait or run. */
+  /** Unique among the jobs that are waiting or running. */
   id: string;
-  /** Whose job it is, for the fair policy. */
+  /** Under the fair policy, clients take turns. */
   client?: string;
-  /** Fires when the caller has gone. */
+  /** Fires when the caller no longer wants the result. */
   signal?: AbortSignal;
   /**
-   * Resolves once the job can start; until then, other jobs overtake it. A function is called when the
-   * job is admitted.
+   * Resolves when the job can start; until then, later jobs overtake it. A function is called once
+   * the job has been admitted.
    */
   ready?: Promise<unknown> | (() => Promise<unknown>);
 }
 
-/** How the work ended; calling it tells the caller, unless it was told of an earlier end. */
-type Outcome = () => void;
-
 /**
- * loading: waits, and what it needs is not ready. ready: waits for its turn. running: has a slot.
- * stopping: the caller was told that it has ended, its work still holds the slot. ended: no more.
+ * - loading: waiting, and `ready` is still pending
+ * - ready: waiting for its turn
+ * - running: the work is in progress
+ * - stopping: the caller has been rejected, but the work still holds its slot
+ * - ended
  */
 type JobPhase = 'loading' | 'ready' | 'running' | 'stopping' | 'ended';
 
-/** What settles the promise of a job. */
+/** Settles a job's promise. */
 interface Caller<T> {
   resolve(value: T): void;
   reject(reason: unknown): void;
@@ -38,15 +37,14 @@ const noWork = async () => {
   throw new TypeError('The job has ended.');
 };
 
-/** One submitted piece of work, and the promise that its caller holds. */
-export class Job<T = unknown> implements Link<Job> {
+/** One piece of work, and the promise that its caller waits for. */
+export class Job<T = unknown> {
   readonly id: string;
   readonly client: string;
-  /** Its number in the order of arrival. */
+  /** Counts up from job to job. */
   readonly arrival: number;
-  /** Epoch milliseconds, for people; durations are measured on a clock that nobody sets. */
-  readonly arrivedAt = Date.now();
   readonly promise: Promise<T>;
+  /** Its neighbors in the line, for the line to set. */
   previous: Job | undefined;
   next: Job | undefined;
 
@@ -54,11 +52,12 @@ export class Job<T = unknown> implements Link<Job> {
   readonly #arrivedMs = performance.now();
   #startedMs: number | undefined;
   #work: Work<T>;
-  #controller: AbortController | undefined;
-  #deadlines: Deadlines<Job> | undefined;
-  #deadline: Deadline<Job> | undefined;
-  #unwatchCaller = nothing;
   readonly #caller: Caller<T>;
+  /** Passes the outcome of the work to the caller. */
+  #deliver = nothing;
+  #controller: AbortController | undefined;
+  #stopTimer = nothing;
+  #unwatchCaller = nothing;
 
   constructor(work: Work<T>, { id, client = '' }: JobOptions, arrival: number) {
     const caller = Promise.withResolvers<T>();
@@ -74,29 +73,24 @@ export class Job<T = unknown> implements Link<Job> {
     return this.#phase;
   }
 
-  /** Epoch milliseconds. */
-  get startedAt(): number | undefined {
-    return this.#startedMs === undefined ? undefined : this.arrivedAt + Math.round(this.waitedMs);
-  }
-
-  /** From the arrival to the start, or until now. */
+  /** From arrival to start, or until now. */
   get waitedMs(): number {
     return (this.#startedMs ?? performance.now()) - this.#arrivedMs;
   }
 
-  /** From the start until now. */
+  /** From start until now. */
   get ranMs(): number {
     return this.#startedMs === undefined ? 0 : performance.now() - this.#startedMs;
   }
 
-  startDeadline(deadlines: Deadlines<Job>): void {
-    this.#deadlines = deadlines;
-    this.#deadline = deadlines.start(this);
+  /** Calls `onExpired` if the job has not ended after `timeoutMs` on the clock `now`. */
+  startDeadline(timeoutMs: number, now: () => number, onExpired: () => void): void {
+    this.#stopTimer = startTimer(timeoutMs, now, onExpired);
   }
 
-  /** Calls `onGone` with the signal's reason if it fires before the job ends. */
-  watchCaller(signal: AbortSignal, onGone: (reason: unknown) => void): void {
-    const listener = () => onGone(signal.reason);
+  /** Calls `onAbort` with the signal's reason if it fires before the job has ended. */
+  watchCaller(signal: AbortSignal, onAbort: (reason: unknown) => void): void {
+    const listener = () => onAbort(signal.reason);
     signal.addEventListener('abort', listener);
     this.#unwatchCaller = () => signal.removeEventListener('abort', listener);
   }
@@ -105,39 +99,41 @@ export class Job<T = unknown> implements Link<Job> {
     this.#phase = 'ready';
   }
 
-  /** Runs the work. Never rejects: resolves with what to `settle` the job when that has really ended. */
-  async start(): Promise<Outcome> {
+  /** Resolves when the work has ended; `settle` then passes the outcome on. Never rejects. */
+  async run(): Promise<void> {
     this.#phase = 'running';
     this.#startedMs = performance.now();
     this.#controller = new AbortController();
     try {
       const value = await this.#work(this.#controller.signal);
-      return () => this.#caller.resolve(value);
+      this.#deliver = () => this.#caller.resolve(value);
     } catch (reason) {
-      return () => this.#caller.reject(reason);
+      this.#deliver = () => this.#caller.reject(reason);
     }
   }
 
-  /** The work has ended: the caller is told how. */
-  settle(outcome: Outcome): void {
-    this.#letGo('ended');
-    outcome();
+  /** Settles the promise with the outcome of the work, unless `fail` has already rejected it. */
+  settle(): void {
+    const deliver = this.#deliver;
+    this.#release('ended');
+    deliver();
   }
 
-  /** The job ends before its work has: the caller is told now, work that runs is asked to stop. */
+  /** Rejects the promise now. Work in progress is asked to stop. */
   fail(reason: unknown): void {
-    this.#letGo(this.#phase === 'running' ? 'stopping' : 'ended');
+    this.#release(this.#phase === 'running' ? 'stopping' : 'ended');
     this.#caller.reject(reason);
     this.#controller?.abort(reason);
   }
 
-  /** Drops all that it holds: a caller's `ready` that never settles keeps the job itself alive. */
-  #letGo(phase: JobPhase): void {
+  /** Drops all references, since a `ready` promise that never settles keeps the job in memory. */
+  #release(phase: 'stopping' | 'ended'): void {
     this.#phase = phase;
-    if (this.#deadline !== undefined) this.#deadlines?.clear(this.#deadline);
-    this.#deadline = undefined;
+    this.#stopTimer();
     this.#unwatchCaller();
+    this.#stopTimer = nothing;
     this.#unwatchCaller = nothing;
+    this.#deliver = nothing;
     this.#work = noWork;
   }
 }

@@ -1,15 +1,16 @@
 import type { Job } from './job.ts';
-import type { QueuePolicy } from './limits.ts';
-import { type Link, LinkedList } from './linked-list.ts';
 
-/** The jobs that could start now, in the order in which they will: iterating shows that order. */
-export interface Line extends Iterable<Job> {
+/** Which job starts next: `fifo`, the one that arrived first; `fair`, clients take turns. */
+export type QueuePolicy = 'fifo' | 'fair';
+
+/** The jobs that can start, in the order in which they will. */
+export interface Line {
   readonly isEmpty: boolean;
-  /** Adds a job at its place by arrival, which is not the end for one that became ready late. */
+  /** Inserts a job by its arrival, so one that became ready late may go before others. */
   push(job: Job): void;
-  /** Takes out the job whose turn it is. */
+  /** Removes and returns the next job. */
   shift(): Job | undefined;
-  /** Takes out a job of this line that will not have its turn. */
+  /** Removes a job of this line. */
   remove(job: Job): void;
 }
 
@@ -24,15 +25,15 @@ export function createLine(policy: QueuePolicy): Line {
   }
 }
 
-/** First come, first served: by arrival, whenever a job became ready. */
-export class FifoLine implements Line {
+/** First come, first served, by arrival. */
+class FifoLine implements Line {
   readonly #jobs = new LinkedList<Job>();
 
   get isEmpty(): boolean {
     return this.#jobs.first === undefined;
   }
 
-  /** Passes only the jobs that arrived later, so a job that was always ready costs no step. */
+  /** Searches from the end: only a job that became ready late has others to pass. */
   push(job: Job): void {
     let before = this.#jobs.last;
     while (before !== undefined && before.arrival > job.arrival) before = before.previous;
@@ -48,67 +49,103 @@ export class FifoLine implements Line {
   remove(job: Job): void {
     this.#jobs.remove(job);
   }
-
-  [Symbol.iterator](): Iterator<Job> {
-    return this.#jobs[Symbol.iterator]();
-  }
 }
 
-/** One client's place in the round: its jobs, first come first served. */
-interface Turn extends Link<Turn> {
+/** The line of one client in a `FairLine`. */
+interface ClientLine extends Link<ClientLine> {
   readonly client: string;
   readonly jobs: FifoLine;
 }
 
 /**
- * Clients take turns, one job each, however many a client has waiting. A client without a ready job
- * is not in the round; it joins at the end, so the others delay it by one job each at most.
+ * Round robin: each client in turn starts one job, however many it has waiting. A client joins the end
+ * of the round with its first ready job, so each other client delays it by one job at most.
  */
-export class FairLine implements Line {
-  readonly #round = new LinkedList<Turn>();
-  readonly #turns = new Map<string, Turn>();
+class FairLine implements Line {
+  readonly #round = new LinkedList<ClientLine>();
+  readonly #byClient = new Map<string, ClientLine>();
 
   get isEmpty(): boolean {
     return this.#round.first === undefined;
   }
 
   push(job: Job): void {
-    const turn = this.#turns.get(job.client) ?? this.#join(job.client);
-    turn.jobs.push(job);
+    const line = this.#byClient.get(job.client) ?? this.#join(job.client);
+    line.jobs.push(job);
   }
 
   shift(): Job | undefined {
-    const turn = this.#round.first;
-    if (turn === undefined) return undefined;
-    const job = turn.jobs.shift();
-    this.#round.remove(turn);
-    if (turn.jobs.isEmpty) this.#turns.delete(turn.client);
-    else this.#round.append(turn);
+    const line = this.#round.first;
+    if (line === undefined) return undefined;
+    const job = line.jobs.shift();
+    this.#round.remove(line);
+    if (line.jobs.isEmpty) this.#byClient.delete(line.client);
+    else this.#round.append(line);
     return job;
   }
 
   remove(job: Job): void {
-    const turn = this.#turns.get(job.client);
-    if (turn === undefined) return;
-    turn.jobs.remove(job);
-    if (!turn.jobs.isEmpty) return;
-    this.#round.remove(turn);
-    this.#turns.delete(turn.client);
+    const line = this.#byClient.get(job.client);
+    if (line === undefined) return;
+    line.jobs.remove(job);
+    if (!line.jobs.isEmpty) return;
+    this.#round.remove(line);
+    this.#byClient.delete(line.client);
   }
 
-  *[Symbol.iterator](): Generator<Job> {
-    let round = [...this.#round].map(({ jobs }) => jobs[Symbol.iterator]());
-    while (round.length > 0) {
-      const results = round.map((jobs) => ({ jobs, result: jobs.next() }));
-      for (const { result } of results) if (!result.done) yield result.value;
-      round = results.filter(({ result }) => !result.done).map(({ jobs }) => jobs);
-    }
+  #join(client: string): ClientLine {
+    const line = { client, jobs: new FifoLine(), previous: undefined, next: undefined };
+    this.#byClient.set(client, line);
+    this.#round.append(line);
+    return line;
+  }
+}
+
+/** The neighbors of an item in a `LinkedList`, which alone writes them. */
+export interface Link<Item> {
+  previous: Item | undefined;
+  next: Item | undefined;
+}
+
+/**
+ * A doubly linked list whose items hold the links, so that removing one takes constant time. An item
+ * may be in one list only.
+ */
+class LinkedList<Item extends Link<Item>> {
+  #first: Item | undefined;
+  #last: Item | undefined;
+
+  get first(): Item | undefined {
+    return this.#first;
   }
 
-  #join(client: string): Turn {
-    const turn = { client, jobs: new FifoLine(), previous: undefined, next: undefined };
-    this.#turns.set(client, turn);
-    this.#round.append(turn);
-    return turn;
+  get last(): Item | undefined {
+    return this.#last;
+  }
+
+  append(item: Item): void {
+    this.insertAfter(this.#last, item);
+  }
+
+  /** Inserts at the head if `previous` is undefined. */
+  insertAfter(previous: Item | undefined, item: Item): void {
+    this.#connect(item, previous === undefined ? this.#first : previous.next);
+    this.#connect(previous, item);
+  }
+
+  /** Does nothing if the item is in no list: it then has no predecessor and is not the first. */
+  remove(item: Item): void {
+    if (item.previous === undefined && item !== this.#first) return;
+    this.#connect(item.previous, item.next);
+    item.previous = undefined;
+    item.next = undefined;
+  }
+
+  /** Makes two items neighbors; undefined stands for the ends of the list. */
+  #connect(before: Item | undefined, after: Item | undefined): void {
+    if (before === undefined) this.#first = after;
+    else before.next = after;
+    if (after === undefined) this.#last = before;
+    else after.previous = before;
   }
 }

@@ -1,49 +1,62 @@
-import { Deadlines } from './deadlines.ts';
-import {
-  JobCancelledError,
-  QueueClosedError,
-  QueueFullError,
-  QueueTimeoutError,
-} from './errors.ts';
+import { QueueClosedError, QueueFullError, QueueTimeoutError } from './errors.ts';
 import { Job, type JobOptions, type Work } from './job.ts';
-import { checkLimits, Pace, type QueueLimits } from './limits.ts';
-import { createLine, type Line } from './lines.ts';
-import { type JobEntry, listJobs, type QueueStats } from './view.ts';
+import { createLine, type Line, type QueuePolicy } from './lines.ts';
+
+export interface QueueLimits {
+  /** Jobs that may run concurrently, at least 1. */
+  maxConcurrency: number;
+  /** Jobs that may wait, not counting those that are loading for a free slot. 0 allows none. */
+  maxQueueSize: number;
+  /** From a job's arrival to its end, waiting and running together. */
+  timeoutMs: number;
+  policy: QueuePolicy;
+}
+
+/** The queue's load, in the names of the seed's `/v1/queue/stats`. */
+export interface QueueStats {
+  /** Whether it accepts jobs and is not paused. */
+  running: boolean;
+  /** Waiting jobs. */
+  queueSize: number;
+  maxQueueSize: number;
+  /** Waiting and running jobs. */
+  activeRequests: number;
+  maxConcurrency: number;
+  /** Jobs that hold a slot, including those that have been asked to stop. */
+  runningCount: number;
+}
 
 /**
- * Runs jobs a few at a time, lets a limited number wait in line, and gives each one deadline.
+ * Runs a few jobs at a time and lets a limited number wait; each job has one deadline.
  *
- * A slot is given on only when the work that had it has really ended, whatever its caller was told
- * in the meantime. No slot is idle while a job that could start waits, unless the line is paused.
+ * A slot is reused only when its job's work has really ended, even if the caller was rejected earlier.
+ * No slot stays free while a ready job waits, unless the queue is paused.
  */
 export class RequestQueue {
   #limits: QueueLimits;
-  /** Those of jobs that come now. A change of the limit begins new ones; jobs keep theirs. */
-  #deadlines: Deadlines<Job>;
-  /** The jobs that wait and are ready; the others that wait are in no line. */
+  /** The waiting jobs that are ready to start. */
   #line: Line;
-  /** Every job that waits or has a slot, by id, in order of arrival. */
+  /** All waiting and running jobs by id, in order of arrival. */
   readonly #jobs = new Map<string, Job>();
-  /** Every job that has a slot, in order of start. */
+  /** The jobs that hold a slot, in order of start. */
   readonly #running = new Set<Job>();
   #arrivals = 0;
   #isPaused = false;
   #isClosed = false;
   readonly #empty = Promise.withResolvers<void>();
-  readonly #pace = new Pace();
-  readonly #notice = new ChangeNotice();
+  #meanRunMs: number | undefined;
+  readonly #changes = new ChangeNotifier();
   readonly #now: () => number;
 
-  /** `now` is the clock of the deadlines, in ms. Throws a TypeError when a limit makes no sense. */
+  /** `now` is the clock for deadlines, in ms. Throws a TypeError if a limit is invalid. */
   constructor(limits: QueueLimits, now = () => performance.now()) {
     checkLimits(limits);
-    this.#now = now;
     this.#limits = { ...limits };
-    this.#deadlines = this.#createDeadlines(limits.timeoutMs);
     this.#line = createLine(limits.policy);
+    this.#now = now;
   }
 
-  /** Exact at every instant. The names are those of the seed's `/v1/queue/stats`. */
+  /** Always exact. */
   get stats(): QueueStats {
     return {
       running: !this.#isClosed && !this.#isPaused,
@@ -55,95 +68,82 @@ export class RequestQueue {
     };
   }
 
-  /** Every job in the order of the line, those that run first. */
-  jobs(): JobEntry[] {
-    return listJobs(this.#running, this.#line, this.#jobs.values());
-  }
-
-  /** Whether a job with this id waits or has a slot, so that no other may be submitted with it. */
+  /** Whether a job with this id is waiting or running. */
   has(id: string): boolean {
     return this.#jobs.has(id);
   }
 
-  /** Calls the listener after changes, once for all that were made in one go. Returns the unsubscribe. */
+  /** Calls the listener after changes, once per batch. Returns the unsubscribe. */
   onChange(listener: () => void): () => void {
-    return this.#notice.onChange(listener);
+    return this.#changes.subscribe(listener);
   }
 
   /**
-   * How long a job that comes now would wait, by the latest pace. Until the first has ended, as if
-   * each took as long as the oldest has so far. Undefined before the first has started.
+   * How long a new job would wait, judging by the mean run time of recent jobs, or before any has
+   * ended, by how long the oldest has been running. Undefined if no job has started yet.
    */
   estimatedWaitMs(): number | undefined {
     const [oldest] = this.#running;
-    const meanMs = this.#pace.meanMs ?? oldest?.ranMs;
+    const meanMs = this.#meanRunMs ?? oldest?.ranMs;
     if (meanMs === undefined) return undefined;
-    if (this.#canStart) return 0;
+    if (this.#canStartNow) return 0;
     return (meanMs * (this.#waitingCount + 1)) / this.#limits.maxConcurrency;
   }
 
   /**
-   * Runs the work when its turn comes and settles as it does, or rejects before that: with
-   * `QueueFullError` or `QueueClosedError` at once, with `QueueTimeoutError`, `JobCancelledError`,
-   * the signal's reason or the failure of `ready` as they come.
+   * Runs the work when its turn comes, and settles with its outcome. Rejects earlier with
+   * `QueueFullError` or `QueueClosedError` if the job is not admitted, `QueueTimeoutError` after the
+   * deadline, the signal's reason, or the reason why `ready` rejected.
    */
   submit<T>(work: Work<T>, options: JobOptions): Promise<T> {
     const { ready, signal } = options;
     try {
       this.#admit(options);
     } catch (reason) {
-      // the job never runs, so nothing else handles this rejection
+      // No job will handle a rejection of this promise.
       if (ready instanceof Promise) ready.catch(() => {});
       return Promise.reject(reason);
     }
     const job = new Job(work, options, this.#arrivals++);
     this.#jobs.set(job.id, job);
-    this.#notice.announce();
-    job.startDeadline(this.#deadlines);
+    this.#changes.announce();
+    const { timeoutMs } = this.#limits;
+    job.startDeadline(timeoutMs, this.#now, () => this.#expire(job, timeoutMs));
     if (signal !== undefined) job.watchCaller(signal, (reason) => this.#end(job, reason));
     if (ready === undefined) this.#enter(job);
     else this.#enterWhen(typeof ready === 'function' ? ready() : ready, job);
     return job.promise;
   }
 
-  /** Ends a job as if its caller had gone. Whether there was one that had not ended yet. */
-  cancel(id: string, reason?: unknown): boolean {
-    const job = this.#jobs.get(id);
-    if (job === undefined || job.phase === 'stopping') return false;
-    this.#end(job, new JobCancelledError(id, reason));
-    return true;
-  }
-
   /**
-   * Applies at once, and takes nothing from a job that was admitted: a lower concurrency lets the
-   * running ones finish, a lower queue size puts none out, deadlines stay as they were at arrival.
+   * Takes effect immediately, but not at the expense of admitted jobs: running and waiting jobs stay
+   * when a limit is lowered, and keep the deadline that they were given on arrival.
    */
   setLimits(limits: Partial<QueueLimits>): void {
     const changed = { ...this.#limits, ...limits };
     checkLimits(changed);
-    const { policy, timeoutMs } = this.#limits;
+    const { policy } = this.#limits;
     this.#limits = changed;
-    if (changed.timeoutMs !== timeoutMs) this.#deadlines = this.#createDeadlines(changed.timeoutMs);
-    if (changed.policy !== policy) this.#reorder();
+    if (changed.policy !== policy) this.#rebuildLine();
     this.#fill();
-    this.#notice.announce();
+    this.#changes.announce();
   }
 
-  /** Holds the line: running jobs go on, none starts, deadlines go on counting. */
+  /** Starts no more jobs until `resume`. Running jobs continue, and deadlines still apply. */
   pause(): void {
     this.#isPaused = true;
-    this.#notice.announce();
+    this.#changes.announce();
   }
 
   resume(): void {
     this.#isPaused = false;
     this.#fill();
-    this.#notice.announce();
+    this.#changes.announce();
   }
 
   /**
-   * Takes no more jobs, for good, and resolves when all it has have ended. It lifts a pause, so that
-   * they can; a later pause (a runtime restarts in the middle of it) holds the line again.
+   * Accepts no more jobs, and resolves when all jobs have ended. Resumes a paused queue so that they
+   * can, but it may be paused again, for example while the runtime restarts.
    */
   drain(): Promise<void> {
     this.#isClosed = true;
@@ -152,10 +152,10 @@ export class RequestQueue {
     return this.#empty.promise;
   }
 
-  /** Takes no more jobs, for good, and ends all it has. Resolves when every slot is really free. */
+  /** Accepts no more jobs and rejects all it has. Resolves when every slot is free. */
   close(reason: unknown = new QueueClosedError()): Promise<void> {
     this.#isClosed = true;
-    this.#notice.announce();
+    this.#changes.announce();
     for (const job of [...this.#jobs.values()]) this.#end(job, reason);
     this.#resolveIfEmpty();
     return this.#empty.promise;
@@ -169,27 +169,21 @@ export class RequestQueue {
     return this.#isPaused ? 0 : Math.max(0, this.#limits.maxConcurrency - this.#running.size);
   }
 
-  /** Whether a job that is ready when it comes starts at once. It must not overtake one in line. */
-  get #canStart(): boolean {
+  /** Whether a new job that is ready would start immediately, without overtaking another. */
+  get #canStartNow(): boolean {
     return this.#freeSlots > 0 && this.#line.isEmpty;
   }
 
   /** Throws the reason to refuse a job. */
   #admit({ id, signal, ready }: JobOptions): void {
     if (this.#isClosed) throw new QueueClosedError();
-    if (this.#jobs.has(id)) throw new TypeError(`Expected a new job id, got ${id}, now in use.`);
+    if (this.#jobs.has(id)) throw new TypeError(`A job with the id ${id} is already in the queue.`);
     signal?.throwIfAborted();
-    if (ready === undefined && this.#canStart) return;
+    if (ready === undefined && this.#canStartNow) return;
     const { maxQueueSize } = this.#limits;
-    // Those that load while slots are free will have these: they do not take the others' places.
+    // Jobs that are loading for a free slot do not count: they will not have to wait for others.
     if (this.#waitingCount - this.#freeSlots >= maxQueueSize)
       throw new QueueFullError(maxQueueSize);
-  }
-
-  #createDeadlines(timeoutMs: number): Deadlines<Job> {
-    const end = (job: Job) =>
-      this.#end(job, new QueueTimeoutError(timeoutMs, Math.round(job.waitedMs)));
-    return new Deadlines(timeoutMs, end, this.#now);
   }
 
   #enterWhen(ready: Promise<unknown>, job: Job): void {
@@ -197,7 +191,7 @@ export class RequestQueue {
     ready.then(enter, (reason) => this.#end(job, reason));
   }
 
-  /** Puts a job in line that has what it needs, unless it has ended in the meantime. */
+  /** Adds a job that can start to the line, unless it has ended in the meantime. */
   #enter(job: Job): void {
     if (job.phase !== 'loading') return;
     job.becomeReady();
@@ -216,16 +210,16 @@ export class RequestQueue {
   /** Never rejects. The work may call back into the queue before this returns. */
   async #run(job: Job): Promise<void> {
     this.#running.add(job);
-    this.#notice.announce();
-    const outcome = await job.start();
+    this.#changes.announce();
+    await job.run();
     this.#running.delete(job);
-    this.#pace.add(job.ranMs);
+    this.#meanRunMs = updateMean(this.#meanRunMs, job.ranMs);
     this.#forget(job);
-    job.settle(outcome);
+    job.settle();
     this.#fill();
   }
 
-  /** Ends a job before its work has. One that waits is gone at once; a running one keeps its slot. */
+  /** Rejects a job before its work has ended. A running job keeps its slot until then. */
   #end(job: Job, reason: unknown): void {
     const { phase } = job;
     if (phase === 'stopping' || phase === 'ended') return;
@@ -234,9 +228,13 @@ export class RequestQueue {
     job.fail(reason);
   }
 
+  #expire(job: Job, timeoutMs: number): void {
+    this.#end(job, new QueueTimeoutError(timeoutMs, Math.round(job.waitedMs)));
+  }
+
   #forget(job: Job): void {
     this.#jobs.delete(job.id);
-    this.#notice.announce();
+    this.#changes.announce();
     this.#resolveIfEmpty();
   }
 
@@ -244,32 +242,51 @@ export class RequestQueue {
     if (this.#isClosed && this.#jobs.size === 0) this.#empty.resolve();
   }
 
-  /** Lets the jobs in line join one of the policy that now holds, in order of arrival. */
-  #reorder(): void {
+  /** Moves the ready jobs, in order of arrival, to a line with the current policy. */
+  #rebuildLine(): void {
     this.#line = createLine(this.#limits.policy);
     for (const job of this.#jobs.values()) if (job.phase === 'ready') this.#line.push(job);
   }
 }
 
-/** Tells listeners that something has changed, once for all the changes made in one go. */
-export class ChangeNotice {
+/** Throws a TypeError for the first invalid limit. */
+function checkLimits({ maxConcurrency, maxQueueSize, timeoutMs, policy }: QueueLimits): void {
+  const check = (isValid: boolean, name: keyof QueueLimits, expected: string, value: unknown) => {
+    if (!isValid) throw new TypeError(`Expected \`${name}\` to be ${expected}, got ${value}.`);
+  };
+  const isCount = (value: number, min: number) => Number.isSafeInteger(value) && value >= min;
+  const isDuration = Number.isFinite(timeoutMs) && timeoutMs > 0;
+  const isPolicy = policy === 'fifo' || policy === 'fair';
+  check(isCount(maxConcurrency, 1), 'maxConcurrency', 'an integer of at least 1', maxConcurrency);
+  check(isCount(maxQueueSize, 0), 'maxQueueSize', 'an integer of at least 0', maxQueueSize);
+  check(isDuration, 'timeoutMs', 'a finite number above 0', timeoutMs);
+  check(isPolicy, 'policy', '"fifo" or "fair"', policy);
+}
+
+/** An exponentially weighted mean, dominated by the last ten values or so. */
+export function updateMean(mean: number | undefined, value: number): number {
+  return mean === undefined ? value : mean + 0.2 * (value - mean);
+}
+
+/** Calls listeners after changes, once for all changes made in the same tick. */
+export class ChangeNotifier {
   readonly #listeners = new Set<() => void>();
-  #isDue = false;
+  #isScheduled = false;
 
   /** Returns the unsubscribe. */
-  onChange(listener: () => void): () => void {
-    const tell = () => listener(); // so that one function subscribed twice is two subscriptions
-    this.#listeners.add(tell);
-    return () => void this.#listeners.delete(tell);
+  subscribe(listener: () => void): () => void {
+    const call = () => listener(); // a function subscribed twice is called twice
+    this.#listeners.add(call);
+    return () => void this.#listeners.delete(call);
   }
 
-  /** Listeners are called in a microtask: never inside the change, always before the next event. */
+  /** Calls the listeners in a microtask: after the change is complete, before the next event. */
   announce(): void {
-    if (this.#isDue || this.#listeners.size === 0) return;
-    this.#isDue = true;
+    if (this.#isScheduled || this.#listeners.size === 0) return;
+    this.#isScheduled = true;
     queueMicrotask(() => {
-      this.#isDue = false;
-      for (const tell of [...this.#listeners]) tell();
+      this.#isScheduled = false;
+      for (const call of [...this.#listeners]) call();
     });
   }
 }

@@ -4,7 +4,6 @@ import { RequestCancelledError } from '../../../server/activity.ts';
 import { InvalidRequestError } from '../../../server/errors.ts';
 import { retryAfterSeconds, toApiError } from '../../../server/http/errors.ts';
 import {
-  JobCancelledError,
   QueueClosedError,
   QueueFullError,
   QueueTimeoutError,
@@ -50,15 +49,6 @@ const table: [string, Error, number, string, string | null, object, RegExp][] = 
     'model_not_ready',
     {},
     /shutting down/,
-  ],
-  [
-    'a cancelled job',
-    new JobCancelledError('x'),
-    503,
-    'server_error',
-    'request_cancelled',
-    noRetry,
-    /cancelled/,
   ],
   [
     'a cancelled request',

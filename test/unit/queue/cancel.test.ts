@@ -3,7 +3,6 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { JobCancelledError } from '../../../server/queue/errors.ts';
 import { createQueue, Desk, turn } from './queue-fixture.ts';
 
 const gone = new Error('caller gone');
@@ -14,7 +13,7 @@ test('a job whose caller goes while it waits leaves the line at once and never r
   desk.submit('a');
   desk.submit('b', { signal: caller.signal });
   caller.abort(gone);
-  assert.deepEqual(desk.waiting(), []);
+  assert.equal(desk.queue.stats.queueSize, 0);
   await desk.finish('a');
   assert.deepEqual([desk.outcomes.get('b'), desk.started], [gone, ['a']]);
 });
@@ -39,46 +38,25 @@ test('a job whose caller has gone before it came never runs, even if its slot is
   assert.deepEqual([desk.outcomes.get('a'), desk.started], [gone, []]);
 });
 
-test('a cancelled job rejects with JobCancelledError, waiting or running', async () => {
-  const desk = new Desk(createQueue());
-  desk.submitAll('a', 'b');
-  assert.equal(desk.queue.cancel('a', 'by hand'), true);
-  assert.equal(desk.queue.cancel('b'), true);
-  await turn();
-  assert.deepEqual(
-    [...desk.outcomes],
-    [
-      ['a', new JobCancelledError('a', 'by hand')],
-      ['b', new JobCancelledError('b')],
-    ],
-  );
-});
-
-test('only a job that has not ended for its caller can be cancelled', async () => {
-  const desk = new Desk(createQueue());
-  desk.submit('a');
-  const first = desk.queue.cancel('a');
-  const whileItStops = desk.queue.cancel('a');
-  assert.deepEqual([first, whileItStops, desk.queue.cancel('unknown')], [true, false, false]);
-});
-
 test('what work throws after its caller was told is swallowed', async () => {
   const desk = new Desk(createQueue());
   desk.submit('a');
-  desk.queue.cancel('a');
+  desk.cancel('a', gone);
   await desk.fail('a', new Error('aborted'));
-  assert.deepEqual(desk.outcomes.get('a'), new JobCancelledError('a'));
+  assert.equal(desk.outcomes.get('a'), gone);
 });
 
 test('no listener stays on the caller’s signal, however the job ends', async () => {
-  const { signal } = new AbortController();
+  const callers = Array.from({ length: 3 }, () => new AbortController());
+  const countListeners = () =>
+    callers.map(({ signal }) => getEventListeners(signal, 'abort').length);
   const desk = new Desk(createQueue());
-  for (const id of ['finished', 'failed', 'cancelled']) desk.submit(id, { signal });
-  assert.equal(getEventListeners(signal, 'abort').length, 3);
-  desk.queue.cancel('cancelled');
-  await desk.finish('finished');
-  await desk.fail('failed', gone);
-  assert.equal(getEventListeners(signal, 'abort').length, 0);
+  for (const [index, { signal }] of callers.entries()) desk.submit(`${index}`, { signal });
+  assert.deepEqual(countListeners(), [1, 1, 1]);
+  callers[2]?.abort(gone);
+  await desk.finish('0');
+  await desk.fail('1', gone);
+  assert.deepEqual(countListeners(), [0, 0, 0]);
 });
 
 test('an ended job leaves nothing behind, though its `ready` never settles', async () => {
@@ -86,14 +64,16 @@ test('an ended job leaves nothing behind, though its `ready` never settles', asy
   const collect = runInNewContext('gc') as () => void;
   const queue = createQueue();
   const never = new Promise(() => {});
+  const caller = new AbortController();
   function submitOne(id: string, ready?: Promise<unknown>): WeakRef<object> {
     const payload = { id };
     const work = async () => void payload.id;
-    queue.submit(work, ready ? { id, ready } : { id }).catch(() => {});
+    const options = ready ? { id, ready, signal: caller.signal } : { id };
+    queue.submit(work, options).catch(() => {});
     return new WeakRef(payload);
   }
   const payloads = [submitOne('run'), submitOne('cancelled', never)];
-  queue.cancel('cancelled');
+  caller.abort(gone);
   await turn();
   collect();
   assert.deepEqual(

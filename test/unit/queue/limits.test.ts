@@ -23,7 +23,7 @@ test('an id in use is refused, and may be used again after its job has ended', a
   desk.submit('a');
   await assert.rejects(
     desk.queue.submit(async () => {}, { id: 'a' }),
-    new TypeError('Expected a new job id, got a, now in use.'),
+    new TypeError('A job with the id a is already in the queue.'),
   );
   await desk.finish('a');
   await desk.queue.submit(async () => {}, { id: 'a' });

@@ -54,11 +54,12 @@ test('a job that submits another while it starts does not get ahead of the line'
 test('a hundred thousand wait, and each leaves or starts in its turn', async () => {
   const queue = createQueue({ maxQueueSize: 100_000 });
   const ended: number[] = [];
+  const callers = Array.from({ length: 100_000 }, () => new AbortController());
   queue.pause();
-  const all = Array.from({ length: 100_000 }, (_, index) =>
-    queue.submit(async () => void ended.push(index), { id: `${index}` }).catch(() => {}),
+  const all = callers.map(({ signal }, index) =>
+    queue.submit(async () => void ended.push(index), { id: `${index}`, signal }).catch(() => {}),
   );
-  for (let index = 0; index < 100_000; index += 2) queue.cancel(`${index}`);
+  for (let index = 0; index < 100_000; index += 2) callers[index]?.abort();
   queue.resume();
   await Promise.all(all);
   assert.deepEqual(

@@ -53,7 +53,7 @@ test('a pause in the middle of a drain holds the line until it is resumed', asyn
 test('a drain waits for a job whose caller was told but which has not ended', async () => {
   const desk = new Desk(createQueue());
   desk.submit('a');
-  desk.queue.cancel('a');
+  desk.cancel('a');
   let isDrained = false;
   void desk.queue.drain().then(() => {
     isDrained = true;

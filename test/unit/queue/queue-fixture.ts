@@ -1,8 +1,7 @@
 import type { TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { JobOptions } from '../../../server/queue/job.ts';
-import type { QueueLimits } from '../../../server/queue/limits.ts';
-import { RequestQueue } from '../../../server/queue/request-queue.ts';
+import { type QueueLimits, RequestQueue } from '../../../server/queue/request-queue.ts';
 
 export function createQueue(limits: Partial<QueueLimits> = {}): RequestQueue {
   return new RequestQueue({
@@ -25,13 +24,15 @@ export function stopClock(t: TestContext): void {
   t.mock.method(performance, 'now', () => Date.now());
 }
 
-/** Submits jobs that end when told to, and remembers what became of them. */
+/** Submits jobs that end when the test says so, and records what happens to them. */
 export class Desk {
   readonly queue: RequestQueue;
   /** The ids in order of start. */
   readonly started: string[] = [];
   readonly outcomes = new Map<string, unknown>();
   readonly signals = new Map<string, AbortSignal>();
+  readonly #submitted: string[] = [];
+  readonly #callers = new Map<string, AbortController>();
   readonly #work = new Map<string, PromiseWithResolvers<string>>();
 
   constructor(queue: RequestQueue) {
@@ -40,13 +41,16 @@ export class Desk {
 
   submit(id: string, options: Omit<JobOptions, 'id'> = {}): void {
     const work = Promise.withResolvers<string>();
+    const caller = new AbortController();
+    this.#submitted.push(id);
+    this.#callers.set(id, caller);
     const run = (signal: AbortSignal) => {
       this.started.push(id);
       this.signals.set(id, signal);
       this.#work.set(id, work);
       return work.promise;
     };
-    this.queue.submit(run, { id, ...options }).then(
+    this.queue.submit(run, { id, signal: caller.signal, ...options }).then(
       (value) => this.outcomes.set(id, value),
       (reason) => this.outcomes.set(id, reason),
     );
@@ -56,35 +60,40 @@ export class Desk {
     for (const id of ids) this.submit(id);
   }
 
+  /** Aborts the job's signal, unless it was submitted with one of its own. */
+  cancel(id: string, reason: unknown = new Error('cancelled')): void {
+    this.#callers.get(id)?.abort(reason);
+  }
+
   /** Lets running jobs end, one after the other. */
   async finish(...ids: string[]): Promise<void> {
     for (const id of ids) {
       this.#work.get(id)?.resolve(`${id} done`);
+      this.#work.delete(id);
       await turn();
     }
   }
 
   async fail(id: string, reason: unknown): Promise<void> {
     this.#work.get(id)?.reject(reason);
+    this.#work.delete(id);
     await turn();
   }
 
-  /** Lets all that runs end until nothing does. */
+  /** Lets running jobs end until no more start. */
   async finishAll(): Promise<void> {
     while (this.queue.stats.runningCount > 0) {
       await this.finish(...this.running());
     }
   }
 
+  /** The ids of the jobs that hold a slot, in order of start. */
   running(): string[] {
-    return this.#idsOf('running');
+    return this.started.filter((id) => this.#work.has(id));
   }
 
+  /** The ids of the waiting jobs, in order of arrival. */
   waiting(): string[] {
-    return this.#idsOf('waiting');
-  }
-
-  #idsOf(wanted: 'running' | 'waiting'): string[] {
-    return this.queue.jobs().flatMap(({ id, state }) => (state === wanted ? [id] : []));
+    return this.#submitted.filter((id) => !this.started.includes(id) && !this.outcomes.has(id));
   }
 }

@@ -84,8 +84,8 @@ test('a `ready` that settles after its job has gone changes nothing', async () =
   const [good, bad] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   desk.submit('a', { ready: good.promise });
   desk.submit('b', { ready: bad.promise });
-  desk.queue.cancel('a');
-  desk.queue.cancel('b');
+  desk.cancel('a');
+  desk.cancel('b');
   good.resolve();
   bad.reject(new Error('aborted'));
   await turn();

@@ -25,24 +25,6 @@ test('a paused or closed queue is not running', () => {
   assert.deepEqual([paused, resumed, queue.stats.running], [false, true, false]);
 });
 
-test('jobs are listed with their client, state and times, those not ready at their place', async (t) => {
-  stopClock(t);
-  t.mock.timers.setTime(5000);
-  const desk = new Desk(createQueue());
-  desk.submit('a', { client: 'x' });
-  t.mock.timers.tick(10);
-  desk.submit('b', { ready: new Promise(() => {}) });
-  desk.submit('c');
-  t.mock.timers.tick(20);
-  await desk.finish('a');
-  desk.submit('d');
-  assert.deepEqual(desk.queue.jobs(), [
-    { id: 'c', client: '', state: 'running', arrivedAt: 5010, startedAt: 5030 },
-    { id: 'b', client: '', state: 'waiting', arrivedAt: 5010 },
-    { id: 'd', client: '', state: 'waiting', arrivedAt: 5030 },
-  ]);
-});
-
 test('listeners hear once of all the changes made in one go, until they unsubscribe', async () => {
   const desk = new Desk(createQueue());
   let calls = 0;
@@ -63,7 +45,7 @@ test('a listener may change the queue, and hears of that too', async () => {
   const seen: number[] = [];
   desk.queue.onChange(() => {
     seen.push(desk.queue.stats.activeRequests);
-    desk.queue.cancel('b');
+    desk.cancel('b');
   });
   desk.submitAll('a', 'b');
   await turn();
