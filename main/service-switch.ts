@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import { Activity } from '../server/activity.ts';
 import type { ServerView, Trouble } from '../server/contract.ts';
 import { ListenError } from '../server/http/server.ts';
+import type { Problem } from '../server/problem.ts';
 import type { RuntimeCommand } from '../server/runtime/process.ts';
-import type { Failure } from '../server/runtime/state.ts';
-import { type Applied, createService, type Service } from '../server/service.ts';
+import { type Applied, Service } from '../server/service.ts';
 
 import type { Settings } from '../server/settings.ts';
 import { type Ailment, toRecovery, toServerView, toTrouble } from './views.ts';
@@ -15,7 +15,7 @@ export interface ServiceSwitchOptions {
   /** Told of every change of the service or of its switch. */
   onChange: () => void;
   /** Told when another model could not be loaded, and the one before it serves again. */
-  onRollback: (modelPath: string, failure: Failure) => void;
+  onRollback: (modelPath: string, failure: Problem) => void;
   /** Told when the runtime has crashed or failed, and what became of that. */
   onTrouble: (trouble: Trouble | undefined) => void;
 }
@@ -58,7 +58,7 @@ export class ServiceSwitch {
     this.#set({ phase: 'starting' });
     const { command, log, onChange, onRollback, onTrouble } = this.#options;
     const { activity } = this;
-    const service = createService({
+    const service = new Service({
       ...{ settings, command, log, activity },
       onRollback: (modelPath, failure) => {
         this.#ailment = undefined; // its crashes are part of what is told now

@@ -7,8 +7,8 @@ import type {
   Trouble,
 } from '../server/contract.ts';
 import { modelIdOf } from '../server/http/models.ts';
+import type { Problem } from '../server/problem.ts';
 import { createRuntimeCommand } from '../server/runtime/process.ts';
-import type { Failure } from '../server/runtime/state.ts';
 
 import { sightglassVersion } from '../server/version.ts';
 import type { CommandHandlers } from './commands.ts';
@@ -59,7 +59,7 @@ export class Sightglass {
     const onTrouble = (trouble: Trouble | undefined) => {
       this.#trouble = trouble;
     };
-    const onRollback = (modelPath: string, failure: Failure) => this.#rollBack(modelPath, failure);
+    const onRollback = (modelPath: string, failure: Problem) => this.#rollBack(modelPath, failure);
     this.power = new ServiceSwitch({ command, log, onChange, onRollback, onTrouble });
     const setOpenAtLogin = options.platform.setOpenAtLogin;
     this.#changer = new SettingsChanger({ store, power: this.power, setOpenAtLogin, onChange });
@@ -202,7 +202,7 @@ export class Sightglass {
   }
 
   /** The person is told why their choice does not serve, and it is not their choice any more. */
-  #rollBack(modelPath: string, { message, remedy }: Failure): void {
+  #rollBack(modelPath: string, { message, remedy }: Problem): void {
     const { store, log, onChange } = this.#options;
     const failed = modelIdOf(store.settings.modelPath ?? '');
     this.#trouble = {

@@ -11,7 +11,7 @@ import { toModelName } from './models/names.ts';
 import { ModelsProgram } from './models/program.ts';
 import { RuntimeFailedError } from './runtime/errors.ts';
 import { createModelsCommand, createRuntimeCommand } from './runtime/process.ts';
-import { createService, type Service } from './service.ts';
+import { Service } from './service.ts';
 
 const resources = new URL('../resources/', import.meta.url);
 /** The command line's own defaults: the demo model, served to the network. */
@@ -43,7 +43,7 @@ async function serve(args: readonly string[]): Promise<number> {
   const settings = { ...given, modelPath: toModelName(given.modelPath) };
   const { log, file, flush } = createLog(settings);
   await prepareModel(settings, new ModelsProgram(createModelsCommand(resources), log), log);
-  const service = createService({ settings, command: createRuntimeCommand(resources), log });
+  const service = new Service({ settings, command: createRuntimeCommand(resources), log });
   const ended = Promise.race([drainOnSignals(service, log), failureOf(service)]);
   const port = await service.start();
   const warning = exposureWarning(settings);
@@ -57,12 +57,12 @@ async function serve(args: readonly string[]): Promise<number> {
 }
 
 /** Rejects once the runtime has failed for good: a process manager may then do what it does. */
-function failureOf({ runtime, stop }: Service): Promise<never> {
+function failureOf(service: Service): Promise<never> {
   return new Promise((_resolve, reject) => {
-    runtime.onChange((state) => {
+    service.runtime.onChange((state) => {
       if (state.phase !== 'failed') return;
       const error = new RuntimeFailedError(state.failure);
-      stop().then(() => reject(error), reject);
+      service.stop().then(() => reject(error), reject);
     });
   });
 }

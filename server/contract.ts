@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Check, Download, FoundModel, SuggestedModel } from './models/views.ts';
+import { Problem } from './problem.ts';
 import { Settings } from './settings.ts';
 
 export type {
@@ -8,7 +9,6 @@ export type {
   Download,
   Fit,
   FoundModel,
-  ModelProblem,
   SuggestedModel,
 } from './models/views.ts';
 
@@ -65,12 +65,10 @@ export const LoadSample = z.object({
 });
 export type LoadSample = z.infer<typeof LoadSample>;
 
-/** A failure as a person reads it: what happened, and what to do. */
-export const Trouble = z.object({
+/** A problem as the panel shows it. */
+export const Trouble = Problem.omit({ reason: true }).extend({
   at: Milliseconds,
-  message: z.string(),
-  remedy: z.string(),
-  /** Of a port that is taken: the next free one. */
+  /** If the port is in use: the next free one. */
   freePort: z.int().optional(),
 });
 export type Trouble = z.infer<typeof Trouble>;

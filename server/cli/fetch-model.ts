@@ -9,14 +9,15 @@ import { isHubName } from '../models/names.ts';
 import type { ModelsProgram } from '../models/program.ts';
 import type { Download } from '../models/views.ts';
 import type { Settings } from '../settings.ts';
+import { toSize } from '../size.ts';
 import { InterruptedError } from './interruption.ts';
-import { explainFit, toSize } from './model-text.ts';
+import { explainFit } from './model-text.ts';
 
 const toStderr: Say = (line) => void process.stderr.write(`${line}\n`);
 
 /**
  * Downloads a model, with a bar if stderr is a terminal. Resolves with its folder. Ctrl-C pauses.
- * @throws RuntimeFailedError, InterruptedError
+ * @throws ModelError, InterruptedError
  */
 export async function fetchModel(
   id: string,
@@ -132,7 +133,7 @@ const SURELY_FITS = 0.4;
 /**
  * Downloads the model to be served if it is a Hugging Face id that is not here yet. Of one that may be
  * too large the log says so, while it is loaded.
- * @throws RuntimeFailedError, InterruptedError
+ * @throws ModelError, InterruptedError
  */
 export async function prepareModel(
   { modelPath, maxConcurrency }: Settings,

@@ -1,12 +1,8 @@
 import { CommanderError } from 'commander';
 import type { Logger } from 'pino';
 import { ListenError } from '../http/server.ts';
-import {
-  GenerationFailedError,
-  RuntimeDiedError,
-  RuntimeFailedError,
-  RuntimeRefusedError,
-} from '../runtime/errors.ts';
+import { ProblemError } from '../problem.ts';
+import { GenerationFailedError, RuntimeDiedError, RuntimeRefusedError } from '../runtime/errors.ts';
 import type { Service } from '../service.ts';
 import { UsageError } from './flags.ts';
 import { toPlain } from './model-text.ts';
@@ -44,7 +40,7 @@ const INTERRUPTED = 130;
 /** What a person can mend, or try again. */
 const TOLD_IN_A_LINE = [
   ListenError,
-  RuntimeFailedError,
+  ProblemError,
   RuntimeDiedError,
   RuntimeRefusedError,
   GenerationFailedError,

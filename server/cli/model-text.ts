@@ -1,12 +1,6 @@
 import Table from 'cli-table3';
 import type { CheckResult, Fit, FoundModel, SuggestedModel } from '../models/views.ts';
-
-/** `5.2 GB`, `740 MB`: as the Finder counts. */
-export function toSize(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(bytes >= 1e7 ? 0 : 1)} MB`;
-  return `${Math.round(bytes / 1e3)} kB`;
-}
+import { toSize } from '../size.ts';
 
 const VERDICTS: Readonly<Record<Fit['verdict'], string>> = {
   fits: 'fits',

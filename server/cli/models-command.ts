@@ -11,10 +11,11 @@ import { findModels, inspectModel, measureMachine } from '../models/find-models.
 import { toModelName } from '../models/names.ts';
 import { ModelsProgram } from '../models/program.ts';
 import { type CheckResult, type FoundModel, suggestModels } from '../models/views.ts';
-import { RuntimeFailedError } from '../runtime/errors.ts';
+import { ModelError } from '../problem.ts';
 import { createModelsCommand, createRuntimeCommand } from '../runtime/process.ts';
 import { RuntimeSupervisor } from '../runtime/supervisor.ts';
 import { Settings } from '../settings.ts';
+import { toSize } from '../size.ts';
 import { fetchModel } from './fetch-model.ts';
 import { InterruptedError } from './interruption.ts';
 import {
@@ -25,7 +26,6 @@ import {
   printTable,
   SUGGESTED_COLUMNS,
   toPlain,
-  toSize,
 } from './model-text.ts';
 
 interface Options {
@@ -119,7 +119,7 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
     async (pasted: string, { json, maxConcurrency }: Options) => {
       const path = toModelName(pasted);
       const { fit, problem } = await inspectModel(path, { program, maxConcurrency });
-      if (problem !== undefined) throw new RuntimeFailedError(problem);
+      if (problem !== undefined) throw new ModelError(problem);
       if (fit !== undefined && fit.verdict !== 'fits') {
         log.warn(`${path} may not fit: ${explainFit(fit)}.`);
       }

@@ -1,8 +1,8 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { toSize } from '../cli/model-text.ts';
 import { logDirectory } from '../log.ts';
 import { hubCache } from '../models/places.ts';
+import { toSize } from '../size.ts';
 
 import { type Finding, failed, ok, skipped } from './check.ts';
 import type { Machine } from './machine.ts';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { explainFit } from '../cli/model-text.ts';
 import { inspectModel } from '../models/find-models.ts';
 import { ModelsProgram } from '../models/program.ts';
-import { RuntimeFailedError } from '../runtime/errors.ts';
+import { ProblemError } from '../problem.ts';
 import { createModelsCommand, createRuntimeCommand, PythonProcess } from '../runtime/process.ts';
 
 import { type Finding, failed, ok, parseJson, skipped } from './check.ts';
@@ -173,8 +173,8 @@ export async function checkModel(
         'Check that the disk it is on is connected and answers.',
       );
     }
-    if (!(error instanceof RuntimeFailedError)) throw error;
-    return failed(error.problem, error.remedy);
+    if (!(error instanceof ProblemError)) throw error;
+    return failed(error.problem.message, error.problem.remedy);
   }
 }
 

@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { RuntimeFailedError } from '../runtime/errors.ts';
+import { ModelError } from '../problem.ts';
 import { hubCache } from './places.ts';
 import type { ModelsLine, ModelsProgram } from './program.ts';
 import type { Download } from './views.ts';
@@ -61,7 +61,7 @@ export class Downloads {
 
   /**
    * Begins, or goes on. Resolves with the folder of the whole model.
-   * @throws RuntimeFailedError with what it failed of, or an AbortError when it was paused
+   * @throws ModelError with what it failed of, or an AbortError when it was paused
    */
   start(id: string): Promise<string> {
     const running = this.#running.get(id);
@@ -177,11 +177,11 @@ export class Downloads {
 }
 
 function toFailure(error: unknown): Pick<Download, 'phase' | 'problem'> {
-  const { reason, problem, remedy } =
-    error instanceof RuntimeFailedError
-      ? error
-      : { reason: 'failed', problem: String(error), remedy: 'Look at the log, then try again.' };
-  return { phase: 'failed', problem: { reason, message: problem, remedy } };
+  const problem =
+    error instanceof ModelError
+      ? error.problem
+      : { reason: 'failed', message: String(error), remedy: 'Look at the log, then try again.' };
+  return { phase: 'failed', problem };
 }
 
 /** What `resources/runtime/hub/download.py` keeps beside the files that have come. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { RuntimeFailedError } from '../runtime/errors.ts';
+import { ModelError, Problem } from '../problem.ts';
 import { PythonProcess, type RuntimeCommand } from '../runtime/process.ts';
 import { FatalLine } from '../runtime/protocol.ts';
 
@@ -20,7 +20,7 @@ export const ModelLine = z.object({
   model_type: z.string().nullable(),
   quantization: z.string().nullable(),
   sees_pictures: z.boolean().nullable(),
-  problem: FatalLine.omit({ event: true }).nullable(),
+  problem: Problem.nullable(),
 });
 export type ModelLine = z.infer<typeof ModelLine>;
 
@@ -71,7 +71,7 @@ export class ModelsProgram {
 
   /**
    * Has it do one thing, in a process of its own.
-   * @throws RuntimeFailedError with its reason, or the signal's reason once the process is gone
+   * @throws ModelError with its reason, or the signal's reason once the process is gone
    */
   async run({ task, request, signal, env, onLine }: ModelsTask): Promise<void> {
     signal?.throwIfAborted();
@@ -91,10 +91,10 @@ export class ModelsProgram {
     child.write(JSON.stringify(request));
     const { exitCode, signal: killedBy, shortMessage } = await child.ended;
     signal?.removeEventListener('abort', stop);
-    if (fatal !== undefined) throw new RuntimeFailedError(fatal);
+    if (fatal !== undefined) throw new ModelError(fatal);
     if (exitCode === 0) return;
     signal?.throwIfAborted();
-    throw new RuntimeFailedError({
+    throw new ModelError({
       reason: 'ended',
       message: `Its process ended early (${killedBy ?? shortMessage ?? `exit code ${exitCode}`}).`,
       remedy: 'Try again; nothing that was done is lost.',

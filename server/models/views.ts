@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { Problem } from '../problem.ts';
 import { HUB_NAME } from './names.ts';
 import type { MachineLine } from './program.ts';
 
@@ -8,14 +9,6 @@ import type { MachineLine } from './program.ts';
 
 const Bytes = z.number().min(0);
 const Count = z.int().min(0);
-
-/** Why something is not to be: a reason for programs, a message and a remedy for people. */
-export const ModelProblem = z.object({
-  reason: z.string(),
-  message: z.string(),
-  remedy: z.string(),
-});
-export type ModelProblem = z.infer<typeof ModelProblem>;
 
 /** Whether there is room for a model: its weights, and the tokens of all requests that run at once. */
 export const Fit = z.object({
@@ -46,7 +39,7 @@ export const FoundModel = z.object({
   seesPictures: z.boolean().optional(),
   fit: Fit.optional(),
   /** It cannot be served, and why. */
-  problem: ModelProblem.optional(),
+  problem: Problem.optional(),
 });
 export type FoundModel = z.infer<typeof FoundModel>;
 
@@ -75,7 +68,7 @@ export const Download = z.object({
   bytesPerSecond: z.number().min(0).optional(),
   secondsLeft: z.number().min(0).optional(),
   /** What it failed of, or what it waits for. */
-  problem: ModelProblem.optional(),
+  problem: Problem.optional(),
 });
 export type Download = z.infer<typeof Download>;
 

@@ -151,11 +151,6 @@ export class RuntimeConnection {
     return (await this.#get('/sightglass/progress', signal)) as RuntimeProgress;
   }
 
-  /** mlx_vlm's own metrics (`GET /metrics` of `mlx_vlm/server/app.py`). */
-  metrics(): Promise<unknown> {
-    return this.#get('/metrics');
-  }
-
   /** After a lost connection, resolves once it is known whether the process has exited. */
   async settled(): Promise<void> {
     await this.progress().catch(() => this.died);

@@ -1,19 +1,8 @@
-import type { FatalLine } from './protocol.ts';
+import { ProblemError } from '../problem.ts';
 
-/** The runtime is unavailable until the user acts; says why and what to do. */
-export class RuntimeFailedError extends Error {
+/** The runtime is not available until the user does something about it. */
+export class RuntimeFailedError extends ProblemError {
   override name = 'RuntimeFailedError';
-  readonly reason: string;
-  /** The message without the remedy. */
-  readonly problem: string;
-  readonly remedy: string;
-
-  constructor({ reason, message, remedy }: Omit<FatalLine, 'event'>) {
-    super(`${message} ${remedy}`.trim());
-    this.reason = reason;
-    this.problem = message;
-    this.remedy = remedy;
-  }
 }
 
 /** The runtime is stopping or has been stopped. */
@@ -80,6 +69,13 @@ export class GenerationFailedError extends Error {
     super(withoutPayloads(message));
     this.shared = shared;
   }
+}
+
+/** Whether the failure may have been caused by another request, so that a retry can succeed. */
+export function isRetryable(error: Error): boolean {
+  return (
+    error instanceof RuntimeDiedError || (error instanceof GenerationFailedError && error.shared)
+  );
 }
 
 /** mlx_vlm repeats whole data URLs in its errors; ours must not contain images. */

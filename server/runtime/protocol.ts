@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Problem } from '../problem.ts';
 
 /** What a model is and can do. Null means that its files do not say. */
 const description = {
@@ -52,14 +53,8 @@ const WeightsLine = z.object({ event: z.literal('weights'), weights_bytes: z.num
 /** What the model and what is kept for its requests take now, in bytes; told when it has changed. */
 const MemoryLine = z.object({ event: z.literal('memory'), memory_bytes: z.number() });
 
-/** Why the launcher gave up: a reason for programs, a message and a remedy for people. */
-export const FatalLine = z.object({
-  event: z.literal('fatal'),
-  reason: z.string(),
-  message: z.string(),
-  remedy: z.string(),
-});
-export type FatalLine = z.infer<typeof FatalLine>;
+/** Why one of our Python programs gave up. */
+export const FatalLine = Problem.extend({ event: z.literal('fatal') });
 
 /** One line of the launcher's stdout (`resources/runtime/launcher`): its whole protocol. */
 export const LauncherLine = z.discriminatedUnion('event', [

@@ -1,25 +1,29 @@
 import type { Logger } from 'pino';
 import { startTimer } from '../awake-clock.ts';
+import type { Problem } from '../problem.ts';
 import { RuntimeConnection } from './connection.ts';
 import {
-  GenerationFailedError,
+  isRetryable,
   RuntimeDiedError,
   RuntimeDrainedError,
   RuntimeFailedError,
   RuntimeStoppedError,
-  RuntimeWaitError,
 } from './errors.ts';
 import { launchRuntime, type RuntimeCommand, type RuntimeProcess } from './process.ts';
 import type { LauncherLine, ReadyLine } from './protocol.ts';
 import {
   dueAt,
-  type Failure,
   initialState,
-  next,
+  isStopped,
+  levelOf,
   type PhaseLimits,
   type RuntimeEvent,
   type RuntimeState,
+  toEvent,
+  toLogFields,
 } from './state.ts';
+import { next } from './transitions.ts';
+import { Waiters, type WaitOptions } from './waiters.ts';
 
 /** Time limits in ms. All of them may change at any time. */
 export interface RuntimeLimits extends PhaseLimits {
@@ -33,28 +37,19 @@ export interface RuntimeSupervisorOptions extends Partial<RuntimeLimits> {
   /** Milliseconds on a clock that may pause while the machine sleeps. */
   now?: () => number;
   /** Called with the model that is served again because the new one could not be loaded. */
-  onRollback?: (modelPath: string, failure: Failure) => void;
+  onRollback?: (modelPath: string, failure: Problem) => void;
   /** Starts the process that serves a model: a seam for tests. */
   launch?: typeof launchRuntime;
 }
 
-export interface WorkOptions {
-  /** Fires when the work is no longer wanted. */
-  signal: AbortSignal;
+/** `maxWaitMs` limits the wait of each attempt. */
+export interface WorkOptions extends WaitOptions {
   /** Whether work that failed with this error may be retried: its client has seen nothing yet. */
   mayRetry?: (error: Error) => boolean;
-  /** How long each attempt may wait for a ready runtime; unlimited if omitted. */
-  maxWaitMs?: number;
 }
 
 /** Work that needs a ready runtime. It must end soon after the signal fires. */
 export type RuntimeWork<T> = (connection: RuntimeConnection, signal: AbortSignal) => Promise<T>;
-
-interface Waiter {
-  /** Settles the wait with the connection, unless the waiter has to keep waiting. */
-  offer(connection: RuntimeConnection): void;
-  refuse(reason: Error): void;
-}
 
 const DEFAULT_LIMITS: RuntimeLimits = {
   hangTimeoutMs: 120_000,
@@ -70,7 +65,7 @@ export class RuntimeSupervisor {
   readonly #options: RuntimeSupervisorOptions;
   readonly #now: () => number;
   readonly #listeners = new Set<(state: RuntimeState) => void>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: Waiters;
   readonly #events: RuntimeEvent[] = [];
   #isApplying = false;
   #limits: RuntimeLimits;
@@ -85,6 +80,7 @@ export class RuntimeSupervisor {
   constructor(options: RuntimeSupervisorOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+    this.#waiters = new Waiters(this.#now);
     this.#limits = pickLimits({ ...DEFAULT_LIMITS, ...options });
     this.#state = initialState(options.modelPath);
   }
@@ -176,7 +172,7 @@ export class RuntimeSupervisor {
         if (!(error instanceof Error) || !mayRetry(error)) throw error;
         if (!(error instanceof RuntimeDrainedError)) {
           failures += 1;
-          if (failures > 1 || !isWorthARetry(error)) throw error;
+          if (failures > 1 || !isRetryable(error)) throw error;
         }
         if (error instanceof RuntimeDiedError) await lease.connection.settled();
         signal.throwIfAborted();
@@ -205,42 +201,14 @@ export class RuntimeSupervisor {
     }
   }
 
-  /**
-   * Resolves with what `take` returns for a ready runtime; `take` returns undefined to keep waiting.
-   * It is called before the state can change again, so a lease taken there is on a ready runtime.
-   */
+  /** Waits for a ready runtime; a lease taken in `take` is on a runtime that is still ready. */
   #wait<T>(
     take: (connection: RuntimeConnection) => T | undefined,
-    { signal, maxWaitMs }: Pick<WorkOptions, 'signal' | 'maxWaitMs'>,
+    options: WaitOptions,
   ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const onAbort = () => waiter.refuse(signal.reason);
-      const stopTimer =
-        maxWaitMs === undefined
-          ? () => {}
-          : startTimer(maxWaitMs, this.#now, () => waiter.refuse(new RuntimeWaitError(maxWaitMs)));
-      const leave = () => {
-        this.#waiters.delete(waiter);
-        signal.removeEventListener('abort', onAbort);
-        stopTimer();
-      };
-      const waiter: Waiter = {
-        offer: (connection) => {
-          const taken = take(connection);
-          if (taken === undefined) return;
-          leave();
-          resolve(taken);
-        },
-        refuse: (reason) => {
-          leave();
-          reject(reason);
-        },
-      };
-      this.#waiters.add(waiter);
-      signal.addEventListener('abort', onAbort);
-      if (signal.aborted) onAbort();
-      else this.#apply({ type: 'needed' });
-    });
+    const waiting = this.#waiters.wait(take, options);
+    if (!options.signal.aborted) this.#apply({ type: 'needed' });
+    return waiting;
   }
 
   /** Resolves once no process is draining or stopping. */
@@ -320,7 +288,10 @@ export class RuntimeSupervisor {
   #launch(): void {
     const { command, log, launch = launchRuntime } = this.#options;
     const modelPath = this.#state.context.wanted;
-    const onLine = (line: LauncherLine) => this.#apply(this.#toEvent(line));
+    const onLine = (line: LauncherLine) => {
+      if (line.event !== 'ready') this.#apply(toEvent(line));
+      else this.#apply({ type: 'ready', model: line, connection: this.#connect(line) });
+    };
     try {
       const process = launch({ command, modelPath, log, onLine });
       this.#process = process;
@@ -336,29 +307,6 @@ export class RuntimeSupervisor {
       const failure = { reason: 'launch_failed', message, remedy };
       this.#apply({ type: 'fatal', failure });
       this.#apply({ type: 'exit', reason: message });
-    }
-  }
-
-  #toEvent(line: LauncherLine): RuntimeEvent {
-    switch (line.event) {
-      case 'loading':
-        return { type: 'loading', model: line.model, pid: line.pid };
-      case 'description': {
-        const { event: _, ...description } = line;
-        return { type: 'description', description };
-      }
-      case 'weights':
-        return { type: 'weights', bytes: line.weights_bytes };
-      case 'ready':
-        return { type: 'ready', model: line, connection: this.#connect(line) };
-      case 'memory':
-        return { type: 'memory', bytes: line.memory_bytes };
-      case 'fatal': {
-        const { event: _, ...failure } = line;
-        return { type: 'fatal', failure };
-      }
-      default:
-        return line satisfies never;
     }
   }
 
@@ -378,12 +326,11 @@ export class RuntimeSupervisor {
   /** Settles the waiters that the current phase can answer. */
   #answerWaiters(): void {
     const state = this.#state;
-    for (const waiter of [...this.#waiters]) {
-      if (state.phase === 'ready') waiter.offer(state.connection);
-      else if (state.phase === 'failed') waiter.refuse(new RuntimeFailedError(state.failure));
-      else if (isStopped(state)) waiter.refuse(new RuntimeStoppedError());
-    }
-    if (state.phase === 'unloaded' && this.#waiters.size > 0) this.#apply({ type: 'needed' });
+    if (this.#waiters.isEmpty) return;
+    if (state.phase === 'ready') this.#waiters.offer(state.connection);
+    else if (state.phase === 'failed') this.#waiters.refuse(new RuntimeFailedError(state.failure));
+    else if (state.phase === 'unloaded') this.#apply({ type: 'needed' });
+    else if (isStopped(state)) this.#waiters.refuse(new RuntimeStoppedError());
   }
 
   #log(before: RuntimeState): void {
@@ -397,34 +344,4 @@ export class RuntimeSupervisor {
 function pickLimits(options: RuntimeLimits): RuntimeLimits {
   const { hangTimeoutMs, loadingTimeoutMs, drainTimeoutMs } = options;
   return { hangTimeoutMs, loadingTimeoutMs, drainTimeoutMs };
-}
-
-function isStopped(state: RuntimeState): boolean {
-  return state.phase === 'stopped' || (state.phase === 'stopping' && state.after.to === 'stopped');
-}
-
-function isWorthARetry(error: Error): boolean {
-  return (
-    error instanceof RuntimeDiedError || (error instanceof GenerationFailedError && error.shared)
-  );
-}
-
-function levelOf({ phase }: RuntimeState): 'info' | 'warn' | 'error' {
-  if (phase === 'failed') return 'error';
-  return phase === 'crashed' ? 'warn' : 'info';
-}
-
-function toLogFields(state: RuntimeState): object {
-  switch (state.phase) {
-    case 'loading':
-      return { model: state.model, runtimePid: state.pid };
-    case 'ready':
-      return { loadSeconds: state.model.load_seconds, memoryBytes: state.memoryBytes };
-    case 'crashed':
-      return { reason: state.reason, retryInMs: state.retryInMs };
-    case 'failed':
-      return state.failure;
-    default:
-      return {};
-  }
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import pino from 'pino';
 import { createRuntimeCommand } from '../../server/runtime/process.ts';
-import { createService } from '../../server/service.ts';
+import { Service } from '../../server/service.ts';
 
 import { Settings } from '../../server/settings.ts';
 import { post, question, textOf } from '../support/chat.ts';
@@ -14,7 +14,7 @@ import { drawShape, toDataUrl } from '../support/pictures.ts';
 const [resources = '', modelPath = ''] = process.argv.slice(2);
 const settings = Settings.parse({ modelPath, port: 0 });
 const command = createRuntimeCommand(pathToFileURL(`${resources}/`));
-const service = createService({
+const service = new Service({
   settings,
   command,
   log: pino({ level: 'warn' }, pino.destination(2)),

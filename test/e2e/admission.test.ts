@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endless, post, question, statsOf, stream, streamedText, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { startService, until } from '../support/service.ts';
+import { runtimeMetrics, startService, until } from '../support/service.ts';
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
@@ -56,9 +56,9 @@ test('a request past its deadline gets 504 and the runtime stops generating for 
   assert.equal((await runtime.progress()).active, 0);
   // mlx_vlm counts after the request itself has ended.
   const deadline = performance.now() + 30_000;
-  let { summary } = (await runtime.metrics()) as Metrics;
+  let { summary } = (await runtimeMetrics(runtime)) as Metrics;
   while (summary.in_flight > 0 && performance.now() < deadline) {
-    ({ summary } = (await runtime.metrics()) as Metrics);
+    ({ summary } = (await runtimeMetrics(runtime)) as Metrics);
   }
   assert.deepEqual(
     [summary.in_flight, summary.last_error.error],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { post, question, streamedText, textOf } from '../support/chat.ts';
 import { drawShape, type Shape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService } from '../support/service.ts';
+import { type RunningService, runtimeMetrics, startService } from '../support/service.ts';
 
 let running: RunningService;
 before(async () => {
@@ -69,7 +69,7 @@ for (const [how, ask] of [
 }
 
 test('the prefix cache is on', async () => {
-  const metrics = (await (await running.runtime()).metrics()) as {
+  const metrics = (await runtimeMetrics(await running.runtime())) as {
     server: { apc: { enabled: boolean } };
   };
   assert.equal(metrics.server.apc.enabled, true);

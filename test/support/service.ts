@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pino, { type Logger } from 'pino';
+import { Agent, request } from 'undici';
 import type { RuntimeConnection } from '../../server/runtime/connection.ts';
 import { createRuntimeCommand } from '../../server/runtime/process.ts';
-import { createService, type Service, type ServiceOptions } from '../../server/service.ts';
+import { Service, type ServiceOptions } from '../../server/service.ts';
 
 import { Settings } from '../../server/settings.ts';
 import { type StubProcess, StubRuntimes } from './stub-runtimes.ts';
@@ -29,7 +30,7 @@ export async function startService(
 ): Promise<RunningService> {
   const settings = Settings.parse({ modelPath: demoModel, port: 0, ...overrides });
   const command = createRuntimeCommand(resources);
-  const service = createService({ settings, command, log, ...more });
+  const service = new Service({ settings, command, log, ...more });
   const stop = () => service.stop();
   const runtime = () => service.runtime.ensureReady(AbortSignal.timeout(120_000));
   try {
@@ -39,6 +40,17 @@ export async function startService(
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** mlx_vlm's own metrics (`GET /metrics` of `mlx_vlm/server/app.py`). */
+export async function runtimeMetrics({ socketPath }: RuntimeConnection): Promise<unknown> {
+  const dispatcher = new Agent({ connect: { socketPath } });
+  try {
+    const { body } = await request('http://runtime/metrics', { dispatcher });
+    return await body.json();
+  } finally {
+    await dispatcher.close();
   }
 }
 
@@ -79,7 +91,7 @@ export async function startStubService(
     ...{ modelPath: 'A', port: 0, allowTextOnly: true, logLevel: log.level },
     ...overrides,
   });
-  const service = createService({ settings, command: stubs.command, log });
+  const service = new Service({ settings, command: stubs.command, log });
   t.after(async () => {
     await service.stop();
     await stubs[Symbol.asyncDispose]();

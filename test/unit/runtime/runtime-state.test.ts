@@ -7,12 +7,12 @@ import {
   dueAt,
   initialState,
   loadingLimitMs,
-  next,
   type RuntimeContext,
   type RuntimeEvent,
   type RuntimePhase,
   type RuntimeState,
 } from '../../../server/runtime/state.ts';
+import { next } from '../../../server/runtime/transitions.ts';
 
 const description = {
   model_type: 'qwen2_vl',

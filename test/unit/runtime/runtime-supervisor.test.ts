@@ -556,7 +556,7 @@ test('without a model that was ready, the second broken model’s reason is the 
   await assert.rejects(runtime.ensureReady(never), (error) => {
     assert.ok(error instanceof RuntimeFailedError);
     assert.deepEqual(
-      [error.reason, error.problem, error.remedy, error.message],
+      [...Object.values(error.problem), error.message],
       ['model_incomplete', 'B is broken.', 'Mend it.', 'B is broken. Mend it.'],
     );
     return true;
@@ -747,7 +747,7 @@ test('a program that cannot be started is a failure with a remedy', async (t) =>
   runtime.start();
   await assert.rejects(runtime.ensureReady(never), (error) => {
     assert.ok(error instanceof RuntimeFailedError);
-    assert.equal(error.reason, 'launch_failed');
+    assert.equal(error.problem.reason, 'launch_failed');
     assert.match(error.message, /could not be started.*npm run setup/s);
     return true;
   });
