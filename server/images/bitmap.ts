@@ -115,40 +115,43 @@ function findPixels(
   throw createIncompleteError();
 }
 
-/** Unpacks the pixels to rows of RGBA, from the top; other requests have their turn in between. */
+/** Unpacks the pixels to rows of RGBA, from the top. Yields to other requests in between. */
 export async function decodeBitmap(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
+  if (bitmap.isRunLength) {
+    const indices = await unpackRuns(bytes, bitmap);
+    return decodeRows(indices, { ...bitmap, bitsPerPixel: 8, offset: 0, stride: bitmap.width });
+  }
+  return decodeRows(bytes, bitmap);
+}
+
+async function decodeRows(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
   const { width, height, topDown, offset, stride } = bitmap;
-  if (bitmap.isRunLength) return decodeRuns(bytes, bitmap);
   const pixels = Buffer.alloc(width * height * 4);
-  const copyRow = createRowReader(bytes, bitmap);
+  const readRow = createRowReader(bytes, bitmap);
   const rowsPerTurn = Math.ceil(PIXELS_PER_TURN / width);
   for (let y = 0; y < height; y++) {
     if (y % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
     const row = topDown ? y : height - 1 - y;
-    copyRow(offset + row * stride, pixels.subarray(y * width * 4, (y + 1) * width * 4));
+    readRow(offset + row * stride, pixels.subarray(y * width * 4, (y + 1) * width * 4));
   }
   return pixels;
 }
 
-/** Unpacks RLE4 and RLE8. Pixels that are skipped have the first color, as in Windows and Pillow. */
-async function decodeRuns(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
-  const { width, height, topDown, bitsPerPixel, palette, paletteEntryBytes, offset } = bitmap;
-  const pixels = Buffer.alloc(width * height * 4);
-  setPixel(pixels, 0, palette, 0);
-  // Doubles what is filled; each copy takes less than a turn may.
-  for (let filled = 4; filled < pixels.length; ) {
-    const count = Math.min(filled, pixels.length - filled, PIXELS_PER_TURN * 16);
-    pixels.copy(pixels, filled, 0, count);
-    filled += count;
-    if (count === PIXELS_PER_TURN * 16) await nextTurn();
-  }
+/**
+ * Unpacks RLE4 or RLE8 to a palette index per pixel, in the file's order of rows. Skipped pixels have
+ * index 0, as in Windows and Pillow.
+ */
+async function unpackRuns(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
+  const { width, height, bitsPerPixel, offset } = bitmap;
+  const indices = Buffer.alloc(width * height);
+  const isNibbles = bitsPerPixel === 4;
   let [x, y] = [0, 0];
-  let written = 0;
-  const put = (index: number) => {
-    written += 1;
+  let steps = 0;
+  const put = (packed: number, at: number) => {
+    steps += 1;
     if (x >= width || y >= height) return;
-    const row = topDown ? y : height - 1 - y;
-    setPixel(pixels, (row * width + x) * 4, palette, index * paletteEntryBytes);
+    const index = !isNibbles ? packed : at % 2 === 0 ? packed >> 4 : packed & 15;
+    indices[y * width + x] = index;
     x += 1;
   };
   let at = offset;
@@ -156,10 +159,8 @@ async function decodeRuns(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
     if (at + 2 > bytes.length) throw createIncompleteError();
     const [count = 0, value = 0] = [bytes[at], bytes[at + 1]];
     at += 2;
-    if (count > 0) {
-      const [even, odd] = bitsPerPixel === 8 ? [value, value] : [value >> 4, value & 15];
-      for (let i = 0; i < count; i++) put(i % 2 === 0 ? even : odd);
-    } else if (value === 0) [x, y] = [0, y + 1];
+    if (count > 0) for (let i = 0; i < count; i++) put(value, i);
+    else if (value === 0) [x, y] = [0, y + 1];
     else if (value === 1) break;
     else if (value === 2) {
       if (at + 2 > bytes.length) throw createIncompleteError();
@@ -168,18 +169,15 @@ async function decodeRuns(bytes: Buffer, bitmap: Bitmap): Promise<Buffer> {
     } else {
       const length = Math.ceil((value * bitsPerPixel) / 8);
       if (at + length > bytes.length) throw createIncompleteError();
-      for (let i = 0; i < value; i++) {
-        const packed = bytes[at + (bitsPerPixel === 8 ? i : i >> 1)] ?? 0;
-        put(bitsPerPixel === 8 ? packed : i % 2 === 0 ? packed >> 4 : packed & 15);
-      }
+      for (let i = 0; i < value; i++) put(bytes[at + (isNibbles ? i >> 1 : i)] ?? 0, i);
       at += length + (length % 2);
     }
-    written += 1;
-    if (written < PIXELS_PER_TURN) continue;
-    written = 0;
+    steps += 1;
+    if (steps < PIXELS_PER_TURN) continue;
+    steps = 0;
     await nextTurn();
   }
-  return pixels;
+  return indices;
 }
 
 type RowReader = (from: number, row: Buffer) => void;

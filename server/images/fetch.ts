@@ -1,7 +1,8 @@
 import { Agent, type Dispatcher, request } from 'undici';
+import { toSize } from '../size.ts';
 import { sightglassVersion } from '../version.ts';
 import { createCheckedLookup, type Resolve } from './address.ts';
-import { ImageError, type ImageRules, toByteText } from './rules.ts';
+import { ImageError, type ImageRules } from './rules.ts';
 import { describeUrl, parseImageUrl } from './url.ts';
 
 /** Counts the bytes of images in memory; `grow` throws at the limit. */
@@ -117,7 +118,7 @@ async function readBody(
   const tooLarge = () =>
     new ImageError(
       'image_too_large',
-      `Expected an image of at most ${toByteText(maxBytes)}, got more from ${describeUrl(url)}. ` +
+      `Expected an image of at most ${toSize(maxBytes)}, got more from ${describeUrl(url)}. ` +
         'Use a smaller version of the image.',
     );
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge();

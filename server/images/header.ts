@@ -1,15 +1,29 @@
 import sharp, { type Metadata } from 'sharp';
 import { BASE_IMAGE_BYTES, MAX_IMAGE_BYTES } from '../limits.ts';
+import { toSize } from '../size.ts';
 import { type Bitmap, readBitmap } from './bitmap.ts';
 import { isSrgbProfile } from './color-profile.ts';
 import { describeContent, detectFormat, type ImageFormat, type ImageStructure } from './format.ts';
-import { ImageError, type ImageRules, toByteText } from './rules.ts';
-import { readStructure } from './structure.ts';
+import { readGifStructure } from './gif.ts';
+import { readJpegStructure } from './jpeg.ts';
+import { readPngStructure } from './png.ts';
+import { ImageError, type ImageRules } from './rules.ts';
+import { readTiffStructure } from './tiff.ts';
+import { readWebpStructure } from './webp.ts';
 
 export interface ImageSize {
   width: number;
   height: number;
 }
+
+/** They never throw: damage is left to the decoder, and described once that has failed. */
+const STRUCTURE_READERS: Partial<Record<ImageFormat, (bytes: Buffer) => ImageStructure>> = {
+  png: readPngStructure,
+  jpeg: readJpegStructure,
+  webp: readWebpStructure,
+  gif: readGifStructure,
+  tiff: readTiffStructure,
+};
 
 /** How far to turn an image clockwise, and whether to mirror it left to right afterwards. */
 export interface Turn {
@@ -99,7 +113,9 @@ function readBitmapHeader(bytes: Buffer, { maxPixels }: ImageRules): ImageHeader
     turn: UPRIGHT,
     hasAlpha: false,
     isPlain: false,
-    neededBytes: width * height * 4 + conversionBytes(Math.min(width * height, maxPixels)),
+    neededBytes:
+      width * height * (bitmap.isRunLength ? 5 : 4) +
+      conversionBytes(Math.min(width * height, maxPixels)),
     structure: {},
     bitmap,
   };
@@ -110,7 +126,7 @@ async function readMetadata(
   format: ImageFormat,
   { maxPixels }: ImageRules,
 ): Promise<ImageHeader> {
-  const structure = readStructure(bytes, format);
+  const structure = STRUCTURE_READERS[format]?.(bytes) ?? {};
   const { unsupported, extraChannels = 0, isPartlyCovered = false, parts } = structure;
   if (unsupported !== undefined) {
     throw new ImageError(
@@ -216,8 +232,8 @@ function checkSize(header: ImageHeader, { maxSourcePixels }: ImageRules): void {
   if (header.neededBytes > MAX_IMAGE_BYTES && width * height <= maxSourcePixels) {
     throw new ImageError(
       'image_too_large',
-      `Decoding this ${width}x${height} image takes up to ${toByteText(header.neededBytes)}, more ` +
-        `than the ${toByteText(MAX_IMAGE_BYTES)} allowed. Scale it down, or save it with 8 bits ` +
+      `Decoding this ${width}x${height} image takes up to ${toSize(header.neededBytes)}, more ` +
+        `than the ${toSize(MAX_IMAGE_BYTES)} allowed. Scale it down, or save it with 8 bits ` +
         'per channel.',
     );
   }

@@ -33,11 +33,6 @@ export const DEFAULT_RULES = {
   decodeSeconds: DECODE_SECONDS,
 } as const satisfies ImageRules;
 
-/** A byte limit as a person reads it. */
-export function toByteText(bytes: number): string {
-  return bytes < 1e6 ? `${bytes} bytes` : `${Number((bytes / 1e6).toFixed(1))} MB`;
-}
-
 export type ImageErrorCode =
   | 'image_invalid_url'
   | 'image_scheme_not_allowed'

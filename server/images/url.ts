@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MAX_URL_CHARACTERS } from '../limits.ts';
+import { toSize } from '../size.ts';
 import { createAddressError, isPublicAddress } from './address.ts';
 import { Bytes, decodeBase64, type JsonPieces, LongText, SLICE_BYTES } from './long-text.ts';
-import { ImageError, toByteText } from './rules.ts';
+import { ImageError } from './rules.ts';
 
 const ACCEPTED = 'an http(s) URL or a base64 data URL';
 const LONGEST_PATH = 60;
@@ -107,8 +108,8 @@ export async function readDataUrl(url: string | LongText, maxBytes: number): Pro
   if (length > Math.ceil(maxBytes / 3) * 4) {
     throw new ImageError(
       'image_too_large',
-      `Expected an image of at most ${toByteText(maxBytes)}, got about ` +
-        `${toByteText(Math.floor(length / 4) * 3)} in a data URL. Send a smaller image.`,
+      `Expected an image of at most ${toSize(maxBytes)}, got about ` +
+        `${toSize(Math.floor(length / 4) * 3)} in a data URL. Send a smaller image.`,
     );
   }
   return (

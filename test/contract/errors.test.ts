@@ -119,7 +119,7 @@ const images: [string, string, string, number, RegExp][] = [
     toDataUrl(Buffer.alloc(600_000), 'image/png'),
     'image_too_large',
     413,
-    /at most 500000 bytes/,
+    /at most 500 kB/,
   ],
 ];
 for (const [what, url, code, status, message] of images) {

@@ -60,7 +60,7 @@ test('a data URL over the byte limit is refused undecoded', async () => {
   await assert.rejects(loader.load(`data:image/png;base64,${'*'.repeat(140_000)}`, signal), {
     code: 'image_too_large',
     status: 413,
-    message: /at most 100000 bytes/,
+    message: /at most 100 kB/,
   });
 });
 
