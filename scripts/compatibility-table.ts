@@ -20,29 +20,29 @@ const GROUPS: readonly [title: string, effects: readonly Compatibility['effect']
 
 const HEAD = `# What happens to each parameter
 
-Generated from the schemas in \`server/openai\` and \`server/anthropic\` by \`npm run docs\`; a test
-keeps it true. A parameter belongs to one of three groups:
+\`npm run docs\` generates this page from the schemas in \`server/apis\`, and a test checks that it is up to
+date. Every parameter belongs to one of three groups:
 
-- **Honoured**, by Sightglass or by mlx_vlm, or accepted because it cannot change an answer here. Other
-  servers' spellings are honoured too. If two spellings contradict each other, the API's own wins and
+- **Honoured** by Sightglass or by mlx_vlm, or accepted because it cannot change an answer here. Other
+  servers' spellings are honoured, too. If two spellings contradict each other, the API's own wins and
   the other is reported as ignored.
 - **Ignored and reported**: hints that do not affect correctness, and every field that is not listed, at
   any depth. Their values are not validated and never reach the model. The response header
   \`x-sightglass-ignored\` lists them as JSON paths (names only, percent-encoded, at most 1 KB, then
   \`+N more\`); the log lists all of them at \`--log-level debug\`. \`--strict-parameters\` refuses them
   instead, as OpenAI does.
-- **Refused by name**: what would change the answer and is not supported, in OpenAI's error form with the
-  name in \`param\`. Wrong types and values out of range are refused too.
+- **Refused by name**: parameters that would change the answer and are not supported. The error has the
+  name in \`param\`. Wrong types and values out of range are refused, too.
 
-\`null\` means not given.
+\`null\` means the same as leaving the parameter out.
 
-Without a limit an answer may use the rest of the model's context; \`--max-answer-tokens\` caps every
-answer. The deadline (\`--queue-timeout\`) ends a queued request even in the middle of its answer:
-the client gets 504 and no part of the answer. Give slow models a token limit, or stream: streams have
-no deadline once they run.
+Without a token limit, an answer may use the rest of the model's context; \`--max-answer-tokens\` caps
+every answer. The deadline (\`--queue-timeout\`) ends a queued request even in the middle of its answer:
+the client gets 504 and no part of the answer. With a slow model, set a token limit or stream: streams
+have no deadline once they run.
 `;
 
-/** The parameters of one request's schema, and what is said of each. */
+/** The parameters of a request's schema, with what happens to each. */
 export function compatibilityOf(schema: z.ZodObject): [name: string, Compatibility][] {
   return Object.entries(schema.shape).map(([name, parameter]) => [
     name,

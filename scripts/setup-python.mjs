@@ -98,7 +98,7 @@ export function explain({ seen, machine, platform = process.platform }) {
   }
   const [foreign] = covered;
   if (foreign !== undefined) {
-    return `${foreign.path} is not a native Python: it is built for ${foreign.machine}, this machine is ${machine}. ${get}, or use a Conda environment for ${machine} (see *If setup fails* in README.md), then run this again.`;
+    return `${foreign.path} is not a native Python: it is built for ${foreign.machine}, this machine is ${machine}. ${get}, or use a Conda environment for ${machine} (see *If setup fails* in docs/setup.md), then run this again.`;
   }
   const found = new Map(seen.map((python) => [path.dirname(python.path), describe(python)]));
   const others = found.size === 0 ? 'none' : `only ${[...found.values()].join(', ')}`;

@@ -23,7 +23,7 @@ export async function knownPictures(): Promise<Known[]> {
   );
 }
 
-/** The outcome of one request. An error is documented if README's table has its code. */
+/** The outcome of one request. An error is documented if docs/api.md has its code. */
 export type Outcome = 'right' | 'wrong' | 'lost' | 'documented' | 'undocumented';
 
 const DOCUMENTED = new Set([
