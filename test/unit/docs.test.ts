@@ -165,6 +165,19 @@ test('every relative link and anchor of README and docs leads somewhere', async 
   assert.deepEqual(broken, []);
 });
 
+test('every file and folder that a page names exists', async () => {
+  const missing: string[] = [];
+  for (const page of pages.filter((each) => each !== 'CHANGELOG.md')) {
+    const text = await read(page);
+    const folders = /`((?:server|main|renderer|test|scripts|docs|bench)\/[\w./-]+)`/g;
+    const named = [...text.matchAll(folders)].map(([, path = '']) => path);
+    missing.push(
+      ...named.filter((path) => !existsSync(join(root, path))).map((path) => `${page}: ${path}`),
+    );
+  }
+  assert.deepEqual(missing, []);
+});
+
 test('every page of docs and every screenshot is linked from somewhere', async () => {
   const linked = new Set<string>();
   for (const page of pages) {
