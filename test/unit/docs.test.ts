@@ -170,7 +170,9 @@ test('every file and folder that a page names exists', async () => {
   for (const page of pages.filter((each) => each !== 'CHANGELOG.md')) {
     const text = await read(page);
     const folders = /`((?:server|main|renderer|test|scripts|docs|bench)\/[\w./-]+)`/g;
-    const named = [...text.matchAll(folders)].map(([, path = '']) => path);
+    const named = [...text.matchAll(folders)]
+      .map(([, path = '']) => path)
+      .filter((path) => !path.includes('node_modules'));
     missing.push(
       ...named.filter((path) => !existsSync(join(root, path))).map((path) => `${page}: ${path}`),
     );
