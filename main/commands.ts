@@ -7,7 +7,7 @@ import {
   type Reply,
 } from '../server/contract.ts';
 
-/** What does each command, its input parsed. What it throws is told to the person in its words. */
+/** A handler for each command. Input is already parsed; a thrown error's message is shown to the user. */
 export type CommandHandlers = {
   [Name in CommandName]: (
     input: CommandInput<Name>,
@@ -15,8 +15,8 @@ export type CommandHandlers = {
 };
 
 /**
- * Answers one command of the panel: its input and its answer are both held to the contract. Never
- * rejects: an error is told in words.
+ * Handles one command from the panel, and validates its input and output against the contract. Never
+ * rejects: errors are returned as a reply with a message.
  */
 export async function answerCommand(
   handlers: CommandHandlers,

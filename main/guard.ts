@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { app, protocol, session } from 'electron';
 import { CONTENT_SECURITY_POLICY, isPanelUrl, PANEL_SCHEME, toPanelFile } from './panel.ts';
 
-const TYPES: Readonly<Record<string, string>> = {
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
@@ -10,8 +10,11 @@ const TYPES: Readonly<Record<string, string>> = {
   png: 'image/png',
 };
 
-/** Before the app is ready: the panel's scheme, and what no window may ever do. */
-export function guardWindows(): void {
+/**
+ * Registers the panel's URL scheme, and blocks navigation, new windows and webviews in every window.
+ * Call this before the app is ready.
+ */
+export function restrictWindows(): void {
   protocol.registerSchemesAsPrivileged([
     { scheme: PANEL_SCHEME, privileges: { standard: true, secure: true } },
   ]);
@@ -24,13 +27,16 @@ export function guardWindows(): void {
   });
 }
 
-/** Once it is ready: serves the panel's files under their policy, and grants no permission. */
+/**
+ * Serves the panel's files with a content security policy, and denies every permission request. Call
+ * this once the app is ready.
+ */
 export function servePanel(folder: string): void {
   protocol.handle(PANEL_SCHEME, async ({ url }) => {
     const file = toPanelFile(url, folder);
     const body = file === undefined ? undefined : await readFile(file).catch(() => undefined);
     if (file === undefined || body === undefined) return new Response(null, { status: 404 });
-    const type = TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
+    const type = CONTENT_TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
     return new Response(new Uint8Array(body), {
       headers: {
         'content-type': type,

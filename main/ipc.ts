@@ -3,15 +3,15 @@ import { type EventName, type EventPayload, events } from '../server/contract.ts
 import { answerCommand, type CommandHandlers } from './commands.ts';
 import { isPanelUrl } from './panel.ts';
 
-/** Answers the panel's commands, and nobody else's. */
+/** Handles commands from the panel, and rejects those from any other frame. */
 export function registerCommands(handlers: CommandHandlers): void {
   ipcMain.handle('command', ({ senderFrame }, name: unknown, input: unknown) => {
-    if (!isPanel(senderFrame)) throw new Error('Only the panel may ask.');
+    if (!isPanel(senderFrame)) throw new Error('Only the panel may send commands.');
     return answerCommand(handlers, name, input);
   });
 }
 
-/** Tells the panel something, held to the contract. */
+/** Sends an event to the panel, after validating it against the contract. */
 export function sendEvent<Name extends EventName>(
   panel: WebContents | undefined,
   name: Name,

@@ -1,8 +1,8 @@
 import type { LogLine } from '../server/contract.ts';
 import type { LogSink } from '../server/log.ts';
 
-const KEPT_LINES = 1000;
-const TELL_EVERY_MS = 100;
+const MAX_LINES = 1000;
+const BATCH_INTERVAL_MS = 100;
 const LEVELS: Readonly<Record<number, LogLine['level']>> = {
   10: 'trace',
   20: 'debug',
@@ -11,24 +11,24 @@ const LEVELS: Readonly<Record<number, LogLine['level']>> = {
   50: 'error',
   60: 'fatal',
 };
-/** Said elsewhere in the line, or of no use to a person. */
+/** Fields shown elsewhere in the line, or of no use to the user. */
 const HIDDEN = new Set(['level', 'time', 'pid', 'hostname', 'msg']);
 
-/** The latest lines of the log, in memory. They are read only for those who watch. */
+/** Keeps the latest log lines in memory. Lines are parsed only when someone reads or watches them. */
 export class LogTail implements LogSink {
   readonly #lines: { number: number; json: string }[] = [];
   #watcher: ((lines: LogLine[]) => void) | undefined;
-  #untold: LogLine[] = [];
+  #pending: LogLine[] = [];
   #timer: NodeJS.Timeout | undefined;
   #count = 0;
 
   write(json: string): void {
     const line = { number: this.#count++, json };
     this.#lines.push(line);
-    if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+    if (this.#lines.length > MAX_LINES) this.#lines.shift();
     if (this.#watcher === undefined) return;
-    this.#untold.push(toLogLine(line));
-    this.#timer ??= setTimeout(() => this.#tell(), TELL_EVERY_MS);
+    this.#pending.push(toLogLine(line));
+    this.#timer ??= setTimeout(() => this.#flush(), BATCH_INTERVAL_MS);
   }
 
   lines(): LogLine[] {
@@ -36,8 +36,8 @@ export class LogTail implements LogSink {
   }
 
   /**
-   * Reports lines written from now on, in batches, until `unwatch`. There is one watcher. It reads
-   * the earlier lines with `lines()`, so none of those is left to report.
+   * Calls `watcher` with new lines, in batches, until `unwatch`. A new watcher replaces the previous
+   * one, and starts after the lines that `lines()` returns at this point.
    */
   watch(watcher: (lines: LogLine[]) => void): void {
     this.unwatch();
@@ -48,13 +48,13 @@ export class LogTail implements LogSink {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#watcher = undefined;
-    this.#untold = [];
+    this.#pending = [];
   }
 
-  #tell(): void {
+  #flush(): void {
     this.#timer = undefined;
-    const lines = this.#untold;
-    this.#untold = [];
+    const lines = this.#pending;
+    this.#pending = [];
     this.#watcher?.(lines);
   }
 }

@@ -2,25 +2,26 @@ import { BrowserWindow, screen } from 'electron';
 import { PANEL_URL, placePanel, type Rectangle } from './panel.ts';
 
 const SIZE = { width: 420, height: 640 };
+/** A blur this shortly before a click on the icon was caused by that click. */
 const SAME_CLICK_MS = 200;
 
 export interface PanelWindowOptions {
-  /** The built preload. */
+  /** Path of the compiled preload script. */
   preload: string;
   icon: () => Rectangle;
   onVisible: (isVisible: boolean) => void;
 }
 
-/** The panel: made once, shown under the icon, hidden again when it loses the focus. */
+/** The panel's window: created once, shown below the icon, and hidden when it loses focus. */
 export class PanelWindow {
   readonly #options: PanelWindowOptions;
   readonly #window: BrowserWindow;
   readonly #loaded: Promise<void>;
-  /** When the focus that went to something else hid it; not when we did. */
+  /** When losing focus last hid the window. */
   #blurredAt = Number.NEGATIVE_INFINITY;
   #isHiding = false;
   #isPinned = false;
-  #busy = 0;
+  #busyCount = 0;
 
   constructor(options: PanelWindowOptions) {
     this.#options = options;
@@ -51,7 +52,7 @@ export class PanelWindow {
       skipTransformProcessType: true,
     });
     this.#window.on('blur', () => {
-      if (!this.#window.isVisible() || this.#isHiding || this.#isKept) return;
+      if (!this.#window.isVisible() || this.#isHiding || this.#staysOpen) return;
       this.#blurredAt = performance.now();
       this.hide();
     });
@@ -64,8 +65,8 @@ export class PanelWindow {
     this.#loaded = this.#window.loadURL(PANEL_URL);
   }
 
-  get #isKept(): boolean {
-    return this.#isPinned || this.#busy > 0;
+  get #staysOpen(): boolean {
+    return this.#isPinned || this.#busyCount > 0;
   }
 
   get webContents(): Electron.WebContents {
@@ -89,34 +90,34 @@ export class PanelWindow {
     this.#isHiding = false;
   }
 
-  /** Whether it stays when another app gets the focus. */
+  /** Sets whether the panel stays open when another app gets focus. */
   readonly keepOpen = (keep: boolean): void => {
     this.#isPinned = keep;
   };
 
-  /** Stays while work lasts that takes the focus itself, as a dialog does. */
+  /** Keeps the panel open during work that takes focus itself, such as a dialog. */
   readonly whileBusy = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    this.#busy += 1;
+    this.#busyCount += 1;
     try {
       return await work();
     } finally {
-      this.#busy -= 1;
+      this.#busyCount -= 1;
     }
   };
 
-  /** Whether it is open, or was until this click: its window loses focus before we get the event. */
+  /** Whether the panel is open, or was until the current click: the window blurs before we get the event. */
   get isOpen(): boolean {
     const isSameClick = performance.now() - this.#blurredAt <= SAME_CLICK_MS;
     return this.#window.isVisible() || isSameClick;
   }
 
-  /** A click on the icon hides a panel that was open when the mouse button went down. */
+  /** Hides the panel if it was open when the mouse button went down; shows it otherwise. */
   async toggle(wasOpen: boolean): Promise<void> {
     if (wasOpen) this.hide();
     else await this.show();
   }
 
-  /** At the end of the app, when hiding is not enough. */
+  /** Closes the window for good, when the app quits. */
   destroy(): void {
     this.#window.destroy();
   }

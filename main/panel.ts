@@ -8,7 +8,7 @@ export function isPanelUrl(url: string): boolean {
   return protocol === `${PANEL_SCHEME}:` && host === 'panel';
 }
 
-/** Nothing but the panel's own files; pictures also as data, for the one a person drops. */
+/** Allows only the panel's own files, plus data and blob URLs for the image that a user drops. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -19,7 +19,7 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The file that a URL of the panel names; undefined for what is not the panel's. */
+/** Maps a panel URL to a file in `folder`; undefined for any other URL or a path outside it. */
 export function toPanelFile(url: string, folder: string): string | undefined {
   if (!isPanelUrl(url)) return undefined;
   const { pathname } = new URL(url);
@@ -37,8 +37,8 @@ export interface Rectangle {
 const GAP = 4;
 
 /**
- * Where the panel opens: centred under its icon, inside the display. Without an icon to be seen
- * (macOS 26 can hide it, and then tells a place off the screen) in the upper right corner.
+ * Where the panel opens: centered below its icon, inside the display. If the icon is hidden (macOS 26
+ * allows this, and then reports a position off screen), in the upper right corner.
  */
 export function placePanel(
   icon: Rectangle,
@@ -47,8 +47,8 @@ export function placePanel(
 ): { x: number; y: number } {
   const right = workArea.x + workArea.width - panel.width - GAP;
   const isHidden = icon.width === 0 || icon.y >= workArea.y + workArea.height;
-  const centred = icon.x + icon.width / 2 - panel.width / 2;
-  const x = isHidden ? right : Math.min(Math.max(centred, workArea.x + GAP), right);
+  const centered = icon.x + icon.width / 2 - panel.width / 2;
+  const x = isHidden ? right : Math.min(Math.max(centered, workArea.x + GAP), right);
   const below = isHidden ? workArea.y : Math.max(icon.y + icon.height, workArea.y);
   return { x: Math.round(x), y: Math.round(below + GAP) };
 }

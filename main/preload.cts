@@ -2,16 +2,16 @@ import type { Bridge } from '../server/contract.ts';
 
 const { contextBridge, ipcRenderer } = require('electron') as typeof import('electron');
 
-// All that the panel can reach: one way to ask, one to listen. Main checks what comes and who sent it.
+// The panel's entire API: send a command, or listen for an event. Main validates each command and its sender.
 const bridge: Bridge = {
   call: (name, input) => ipcRenderer.invoke('command', name, input),
   on: (name, listener) => {
-    const hear = (_event: unknown, told: string, payload: Parameters<typeof listener>[0]) => {
-      if (told === name) listener(payload);
+    const forward = (_event: unknown, sent: string, payload: Parameters<typeof listener>[0]) => {
+      if (sent === name) listener(payload);
     };
-    ipcRenderer.on('event', hear);
+    ipcRenderer.on('event', forward);
     return () => {
-      ipcRenderer.off('event', hear);
+      ipcRenderer.off('event', forward);
     };
   },
 };

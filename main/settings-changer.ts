@@ -2,86 +2,92 @@ import { z } from 'zod';
 import { AppSettings, type SettingProblem, type SettingsChange } from '../server/contract.ts';
 import { ListenError } from '../server/http/server.ts';
 import { Settings } from '../server/settings.ts';
-import type { ServiceSwitch } from './service-switch.ts';
+import type { ServiceController } from './service-controller.ts';
 import type { SettingsStore } from './settings-store.ts';
 
-const Strict = z.strictObject(AppSettings.shape);
+const StrictAppSettings = z.strictObject(AppSettings.shape);
 
-export type Changed =
+/** Changed settings, or what is wrong with the change. */
+export type ChangeResult =
   | { ok: true; settings: AppSettings }
   | { ok: false; problems: [SettingProblem, ...SettingProblem[]] };
 
-/** The settings with changes made to them; null takes one back to its default. */
-export function changeSettings(settings: AppSettings, changes: Record<string, unknown>): Changed {
+/** Applies changes to the settings; null resets a setting to its default. */
+export function changeSettings(
+  settings: AppSettings,
+  changes: Record<string, unknown>,
+): ChangeResult {
   const merged = Object.entries({ ...settings, ...changes }).filter(([, value]) => value !== null);
-  const parsed = Strict.safeParse(Object.fromEntries(merged));
+  const parsed = StrictAppSettings.safeParse(Object.fromEntries(merged));
   if (parsed.success) return { ok: true, settings: parsed.data };
   const [first, ...more] = parsed.error.issues.map(toProblem);
   if (first === undefined) throw new TypeError('A zod error has no issue.');
   return { ok: false, problems: [first, ...more] };
 }
 
-/** What the service is started with. @throws ZodError when no model was chosen */
+/** Picks the service's settings. @throws ZodError if no model is chosen */
 export function toServiceSettings(settings: AppSettings): Settings {
   return Settings.parse(settings);
 }
 
 function toProblem(issue: z.core.$ZodIssue): SettingProblem {
   const setting = issue.code === 'unrecognized_keys' ? issue.keys[0] : issue.path[0];
-  return { setting: String(setting ?? ''), message: `${sentence(issue)}.` };
+  return { setting: String(setting ?? ''), message: `${toMessage(issue)}.` };
 }
 
-function sentence(issue: z.core.$ZodIssue): string {
+function toMessage(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.expected === 'int' ? 'Give a whole number' : `Give a ${issue.expected}`;
+      return issue.expected === 'int' ? 'Must be a whole number' : `Must be a ${issue.expected}`;
     case 'too_small':
-      if (issue.origin === 'string') return 'Give at least one character';
-      return `Give ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
+      if (issue.origin === 'string') return 'Must have at least one character';
+      return `Must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
     case 'too_big':
       return issue.origin === 'array'
-        ? `Give at most ${issue.maximum} of them`
-        : `Give at most ${issue.maximum}`;
+        ? `Must have at most ${issue.maximum} entries`
+        : `Must be at most ${issue.maximum}`;
     case 'unrecognized_keys':
-      return 'There is no such setting';
+      return 'Unknown setting';
     default:
-      return `Give ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`;
+      return `Must be ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`;
   }
 }
 
 export interface SettingsChangerOptions {
   store: SettingsStore;
-  power: ServiceSwitch;
+  controller: ServiceController;
   setOpenAtLogin: (open: boolean) => void;
-  /** Told once a change is saved. */
+  /** Called after a change has been saved. */
   onChange: () => void;
 }
 
-/** Makes the person's changes of settings, one after the other; each is saved once it works. */
+/** Applies the user's changes to the settings, one at a time, and saves each if it could be applied. */
 export class SettingsChanger {
   readonly #options: SettingsChangerOptions;
-  #last: Promise<unknown> = Promise.resolve();
+  #previous: Promise<unknown> = Promise.resolve();
 
   constructor(options: SettingsChangerOptions) {
     this.#options = options;
   }
 
-  /** Null takes a setting back to its default. What cannot be is in the answer, and changes nothing. */
+  /** Applies all changes, or none and resolves with the problems. Null resets a setting to its default. */
   change(changes: Record<string, unknown>): Promise<SettingsChange> {
     const change = () => this.#change(changes);
-    const result = this.#last.then(change, change);
-    this.#last = result;
+    const result = this.#previous.then(change, change);
+    this.#previous = result;
     return result;
   }
 
   async #change(changes: Record<string, unknown>): Promise<SettingsChange> {
-    const { store, power, setOpenAtLogin, onChange } = this.#options;
+    const { store, controller, setOpenAtLogin, onChange } = this.#options;
     const changed = changeSettings(store.settings, changes);
     if (!changed.ok) return { applied: 'no', problems: changed.problems };
     const { settings } = changed;
     try {
       const applied =
-        settings.modelPath === undefined ? 'now' : await power.apply(toServiceSettings(settings));
+        settings.modelPath === undefined
+          ? 'now'
+          : await controller.apply(toServiceSettings(settings));
       if (settings.startAtLogin !== store.settings.startAtLogin) {
         setOpenAtLogin(settings.startAtLogin);
       }

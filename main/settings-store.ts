@@ -4,24 +4,24 @@ import Conf from 'conf';
 import { z } from 'zod';
 import { AppSettings } from '../server/contract.ts';
 
-/** What keeps a secret for us: the keychain, through Electron's safeStorage. */
+/** Encrypts secrets: with the keychain, through Electron's safeStorage. */
 export interface Cipher {
   encrypt(text: string): Promise<string>;
   decrypt(secret: string): Promise<string>;
 }
 
-/** A secret that is stored encrypted, by the name it has in `settings.json`. */
+/** The secrets, with the names of their ciphertexts in `settings.json`. */
 const SECRETS = { apiKey: 'apiKeySecret', hubToken: 'hubTokenSecret' } as const;
 type SecretName = keyof typeof SECRETS;
 
-/** A secret's ciphertext, and its text unless the keychain refused to decrypt it. */
+/** A secret's ciphertext, and its plaintext unless the keychain refused to decrypt it. */
 interface Secret {
   cipherText: string;
   text?: string;
 }
 type Secrets = Partial<Record<SecretName, Secret>>;
 
-/** What `settings.json` holds: the settings, and the secrets encrypted. */
+/** The content of `settings.json`: settings, and encrypted secrets. */
 interface Stored {
   settings?: Record<string, unknown> | null;
   apiKeySecret?: string;
@@ -29,17 +29,17 @@ interface Stored {
   recentModels?: string[];
 }
 
-/** What is stored, as it is in memory. */
-interface Kept {
+/** The same content in memory. */
+interface State {
   settings: AppSettings;
   secrets: Secrets;
   recentModels: readonly string[];
 }
 
-const RECENT_MODELS = 5;
-/** How the demo model is stored, because its path changes when the app is moved. */
+const MAX_RECENT_MODELS = 5;
+/** Stored instead of the demo model's path, which changes when the app is moved. */
 const DEMO_MODEL = 'demo';
-/** The absolute path that earlier versions stored for the demo model. */
+/** The end of the absolute path that earlier versions stored for the demo model. */
 const OLD_DEMO_PATH = /\/models\/demo\/?$/;
 
 export interface SettingsStoreOptions {
@@ -50,26 +50,26 @@ export interface SettingsStoreOptions {
 }
 
 /**
- * The person's settings, recent models and secrets, in `settings.json` of a folder. What cannot be
- * read is set aside or replaced by its default, and `notices` says so. A secret that the keychain
- * refuses to decrypt is kept until it is replaced or removed, and is listed in `lockedSecrets`.
+ * Stores the user's settings, recent models and secrets in `settings.json`. An unreadable file is
+ * moved away, an invalid setting gets its default, and `notices` reports both. A secret that the keychain
+ * refuses to decrypt stays stored until it is replaced or removed, and is listed in `lockedSecrets`.
  */
 export class SettingsStore {
   readonly notices: readonly string[];
   readonly #conf: Conf<Stored>;
   readonly #options: SettingsStoreOptions;
-  #kept: Kept;
-  #last: Promise<void> = Promise.resolve();
+  #state: State;
+  #lastWrite: Promise<void> = Promise.resolve();
 
   private constructor(
     conf: Conf<Stored>,
     options: SettingsStoreOptions,
-    kept: Kept,
+    state: State,
     notices: string[],
   ) {
     this.#conf = conf;
     this.#options = options;
-    this.#kept = kept;
+    this.#state = state;
     this.notices = notices;
   }
 
@@ -81,40 +81,40 @@ export class SettingsStore {
     const resolve = (path: string) => resolveDemoModel(path, options.demoModel);
     if (typeof known['modelPath'] === 'string') known['modelPath'] = resolve(known['modelPath']);
     const recent = z.array(z.string()).catch([]).parse(recentModels).map(resolve);
-    const kept: Kept = {
+    const state: State = {
       settings: AppSettings.parse(known),
       secrets: {},
       recentModels: [...new Set(recent)],
     };
     for (const [name, storedAs] of Object.entries(SECRETS) as [SecretName, keyof Stored][]) {
       const cipherText = conf.store[storedAs];
-      if (typeof cipherText === 'string') kept.secrets[name] = { cipherText };
+      if (typeof cipherText === 'string') state.secrets[name] = { cipherText };
     }
-    const store = new SettingsStore(conf, options, kept, notices);
+    const store = new SettingsStore(conf, options, state, notices);
     await store.unlock();
     for (const name of store.lockedSecrets) {
-      notices.push(`The ${toWords(name)} could not be read from the keychain. It is still stored.`);
+      notices.push(`The ${toLabel(name)} could not be read from the keychain. It is still stored.`);
     }
     return store;
   }
 
   get settings(): AppSettings {
-    return this.#kept.settings;
+    return this.#state.settings;
   }
 
-  /** The models chosen lately, the latest first. */
+  /** Paths of the models used last, most recent first. */
   get recentModels(): readonly string[] {
-    return this.#kept.recentModels;
+    return this.#state.recentModels;
   }
 
-  /** For the Hugging Face Hub. */
+  /** The access token for the Hugging Face Hub. */
   get hubToken(): string | undefined {
-    return this.#kept.secrets.hubToken?.text;
+    return this.#state.secrets.hubToken?.text;
   }
 
   /** Stored secrets that the keychain refused to decrypt. The server must not run without its key. */
   get lockedSecrets(): readonly SecretName[] {
-    const { secrets } = this.#kept;
+    const { secrets } = this.#state;
     return (Object.keys(SECRETS) as SecretName[]).filter(
       (name) => secrets[name] !== undefined && secrets[name].text === undefined,
     );
@@ -124,60 +124,61 @@ export class SettingsStore {
     return this.lockedSecrets.includes('apiKey');
   }
 
-  /** Asks the keychain again for the locked secrets. Never rejects. */
+  /** Tries again to decrypt the locked secrets. Never rejects. */
   unlock(): Promise<void> {
-    this.#last = this.#last.then(async () => {
+    this.#lastWrite = this.#lastWrite.then(async () => {
       for (const name of this.lockedSecrets) {
-        const { settings, secrets } = this.#kept;
+        const { settings, secrets } = this.#state;
         const cipherText = secrets[name]?.cipherText ?? '';
         const text = await this.#options.cipher.decrypt(cipherText).catch(() => '');
         if (text === '') continue;
-        this.#kept = {
-          ...this.#kept,
+        this.#state = {
+          ...this.#state,
           secrets: { ...secrets, [name]: { cipherText, text } },
           settings: name === 'apiKey' ? { ...settings, apiKey: text } : settings,
         };
       }
     });
-    return this.#last;
+    return this.#lastWrite;
   }
 
   save(settings: AppSettings): Promise<void> {
     return this.update(() => settings);
   }
 
-  /** `change` gets the settings once every earlier change has been written. */
+  /** Saves what `change` returns. It is called with the settings after all earlier changes have been saved. */
   update(change: (settings: AppSettings) => AppSettings): Promise<void> {
-    return this.#keep(async (kept) => {
-      const settings = change(kept.settings);
+    return this.#write(async (state) => {
+      const settings = change(state.settings);
       const { modelPath } = settings;
-      const others = kept.recentModels.filter((path) => path !== modelPath);
+      const others = state.recentModels.filter((path) => path !== modelPath);
       const all = modelPath === undefined ? others : [modelPath, ...others];
-      const isLocked = kept.secrets.apiKey !== undefined && kept.secrets.apiKey.text === undefined;
+      const isLocked =
+        state.secrets.apiKey !== undefined && state.secrets.apiKey.text === undefined;
       const secrets =
         settings.apiKey === undefined && isLocked
-          ? kept.secrets
-          : await this.#withSecret(kept.secrets, 'apiKey', settings.apiKey);
-      return { settings, secrets, recentModels: all.slice(0, RECENT_MODELS) };
+          ? state.secrets
+          : await this.#withSecret(state.secrets, 'apiKey', settings.apiKey);
+      return { settings, secrets, recentModels: all.slice(0, MAX_RECENT_MODELS) };
     });
   }
 
-  /** Removes a key that cannot be decrypted. Any other key is removed by saving settings without it. */
+  /** Removes an API key that cannot be decrypted. To remove any other, save settings without it. */
   forgetLockedKey(): Promise<void> {
-    return this.#keep(async (kept) => {
-      if (kept.secrets.apiKey?.text !== undefined) return kept;
-      return { ...kept, secrets: await this.#withSecret(kept.secrets, 'apiKey', undefined) };
+    return this.#write(async (state) => {
+      if (state.secrets.apiKey?.text !== undefined) return state;
+      return { ...state, secrets: await this.#withSecret(state.secrets, 'apiKey', undefined) };
     });
   }
 
   saveHubToken(hubToken: string | undefined): Promise<void> {
-    return this.#keep(async (kept) => ({
-      ...kept,
-      secrets: await this.#withSecret(kept.secrets, 'hubToken', hubToken),
+    return this.#write(async (state) => ({
+      ...state,
+      secrets: await this.#withSecret(state.secrets, 'hubToken', hubToken),
     }));
   }
 
-  /** Asks the keychain only if the secret is new. */
+  /** Encrypts the secret only if it has changed. */
   async #withSecret(
     secrets: Secrets,
     name: SecretName,
@@ -190,18 +191,18 @@ export class SettingsStore {
     return { ...others, [name]: { cipherText, text } };
   }
 
-  /** Makes changes one after the other, because the keychain can be slow. */
-  #keep(change: (kept: Kept) => Promise<Kept>): Promise<void> {
-    const written = this.#last.then(async () => {
-      const kept = await change(this.#kept);
-      this.#conf.store = keepUnknown(this.#conf.store, this.#toStored(kept));
-      this.#kept = kept;
+  /** Applies changes one at a time, because the keychain can be slow. */
+  #write(change: (state: State) => Promise<State>): Promise<void> {
+    const written = this.#lastWrite.then(async () => {
+      const state = await change(this.#state);
+      this.#conf.store = keepUnknown(this.#conf.store, this.#toStored(state));
+      this.#state = state;
     });
-    this.#last = written.catch(() => {}); // the caller gets the error
+    this.#lastWrite = written.catch(() => {}); // the caller gets the error
     return written;
   }
 
-  #toStored({ settings: { apiKey: _, ...settings }, secrets, recentModels }: Kept): Stored {
+  #toStored({ settings: { apiKey: _, ...settings }, secrets, recentModels }: State): Stored {
     const { demoModel } = this.#options;
     const toStoredPath = (path: string) => (path === demoModel ? DEMO_MODEL : path);
     const { modelPath } = settings;
@@ -217,7 +218,7 @@ export class SettingsStore {
   }
 }
 
-/** Keeps what a newer version of the app stored, so that a downgrade loses nothing. */
+/** Preserves fields stored by a newer version of the app, so that a downgrade loses nothing. */
 function keepUnknown(before: Stored, stored: Stored): Stored {
   const known = new Set<string>(['settings', 'recentModels', ...Object.values(SECRETS)]);
   const others = Object.entries(before).filter(([name]) => !known.has(name));
@@ -231,11 +232,11 @@ function keepUnknown(before: Stored, stored: Stored): Stored {
   };
 }
 
-function toWords(name: SecretName): string {
+function toLabel(name: SecretName): string {
   return name === 'apiKey' ? 'API key' : 'Hugging Face token';
 }
 
-/** Replaces the demo model's stored path by its folder in this copy of the app. */
+/** Replaces the stored name or path of the demo model with its folder in this copy of the app. */
 function resolveDemoModel(path: string, demoModel: string): string {
   const isMoved = OLD_DEMO_PATH.test(path) && !existsSync(path);
   return path === DEMO_MODEL || isMoved ? demoModel : path;
@@ -254,23 +255,24 @@ function openConf(folder: string, notices: string[]): Conf<Stored> {
     return open();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // A file written under sudo may be another user's, in a folder that is still the person's own.
+    // Running the app with sudo leaves a file that belongs to root in a folder that belongs to the user.
     if (!(error instanceof SyntaxError) && !['EISDIR', 'EACCES', 'EPERM'].includes(code ?? '')) {
       throw error;
     }
     const aside = join(folder, `settings-unreadable-${Date.now()}.json`);
     renameSync(join(folder, 'settings.json'), aside);
-    notices.push(`The settings could not be read. They are set aside as ${aside}.`);
+    notices.push(`The settings could not be read. They were moved to ${aside}.`);
     return open();
   }
 }
 
-/** Checks each setting by itself, so that an invalid one does not reset the others. */
+/** Validates each setting separately, so that an invalid one does not reset the others. */
 function keepValid(stored: Record<string, unknown>, notices: string[]): Record<string, unknown> {
   const valid = Object.entries(AppSettings.shape).flatMap(([name, schema]) => {
     if (!Object.hasOwn(stored, name)) return [];
     const { success, data } = schema.safeParse(stored[name]);
-    if (!success) notices.push(`The setting ${name} was not valid and has its default now.`);
+    if (!success)
+      notices.push(`The setting ${name} was invalid and has been reset to its default.`);
     return success ? [[name, data]] : [];
   });
   return Object.fromEntries(valid);

@@ -9,17 +9,15 @@ import type {
 import { modelIdOf } from '../server/http/models.ts';
 import type { Problem } from '../server/problem.ts';
 import { createRuntimeCommand } from '../server/runtime/process.ts';
-
 import { sightglassVersion } from '../server/version.ts';
 import type { CommandHandlers } from './commands.ts';
 import { LoadHistory } from './load-history.ts';
 import type { LogTail } from './log-tail.ts';
-import { ModelShelf } from './model-shelf.ts';
+import { ModelLibrary } from './model-library.ts';
 import type { PanelWindow } from './panel-window.ts';
 import type { Platform } from './platform.ts';
-import { ServiceSwitch } from './service-switch.ts';
+import { ServiceController } from './service-controller.ts';
 import { SettingsChanger, toServiceSettings } from './settings-changer.ts';
-
 import type { SettingsStore } from './settings-store.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { TryIt } from './try-it.ts';
@@ -27,7 +25,7 @@ import type { Updates } from './updates.ts';
 
 export interface SightglassOptions {
   store: SettingsStore;
-  /** Where the runtime, the demo model and the list of good models lie. */
+  /** The folder with the runtime, the demo model and the list of suggested models. */
   resources: URL;
   log: Logger;
   logTail: LogTail;
@@ -35,16 +33,19 @@ export interface SightglassOptions {
   platform: Platform;
   updates: Pick<Updates, 'view' | 'check'>;
   panel: Pick<PanelWindow, 'keepOpen' | 'whileBusy' | 'hide'>;
-  /** Tells the panel, if there is one. */
+  /** Sends an event to the panel, if it exists. */
   send: <Name extends EventName>(name: Name, payload: EventPayload<Name>) => void;
-  /** Told of every change of what a snapshot shows. */
+  /** Called when a new snapshot would differ from the last one. */
   onChange: () => void;
 }
 
-/** The app without its windows: the switched service, what it tells of itself, what may be asked. */
+/**
+ * The app without its windows: the service, the models and the settings, behind one snapshot of the
+ * state and one handler per command.
+ */
 export class Sightglass {
-  readonly power: ServiceSwitch;
-  readonly models: ModelShelf;
+  readonly controller: ServiceController;
+  readonly models: ModelLibrary;
   readonly #options: SightglassOptions;
   readonly #history: LoadHistory;
   readonly handlers: CommandHandlers;
@@ -60,24 +61,29 @@ export class Sightglass {
       this.#trouble = trouble;
     };
     const onRollback = (modelPath: string, failure: Problem) => this.#rollBack(modelPath, failure);
-    this.power = new ServiceSwitch({ command, log, onChange, onRollback, onTrouble });
+    this.controller = new ServiceController({ command, log, onChange, onRollback, onTrouble });
     const setOpenAtLogin = options.platform.setOpenAtLogin;
-    this.#changer = new SettingsChanger({ store, power: this.power, setOpenAtLogin, onChange });
-    this.#history = new LoadHistory(this.power.activity);
-    this.models = new ModelShelf({
+    this.#changer = new SettingsChanger({
+      store,
+      controller: this.controller,
+      setOpenAtLogin,
+      onChange,
+    });
+    this.#history = new LoadHistory(this.controller.activity);
+    this.models = new ModelLibrary({
       resources,
       store,
       log,
       onChange,
-      service: () => (this.power.view.phase === 'on' ? this.power.service : undefined),
+      service: () => (this.controller.view.phase === 'on' ? this.controller.service : undefined),
       use: (modelPath) => this.#use(modelPath),
     });
     this.#tryIt = new TryIt({
       service: () => {
-        const { view } = this.power;
+        const { view } = this.controller;
         return view.phase === 'on' ? { url: view.url, apiKey: store.settings.apiKey } : undefined;
       },
-      tell: (event) => options.send('answer', event),
+      send: (event) => options.send('answer', event),
     });
     this.handlers = this.#createHandlers();
   }
@@ -85,7 +91,7 @@ export class Sightglass {
   snapshot(): Snapshot {
     const { store } = this.#options;
     return takeSnapshot({
-      power: this.power,
+      controller: this.controller,
       models: this.models,
       store,
       history: this.#history,
@@ -94,37 +100,40 @@ export class Sightglass {
     });
   }
 
-  /** Starts the service, or says why it cannot. It must not serve without its key. */
+  /** Starts the service, or reports why it cannot start. It never runs without the API key that was set. */
   async start(): Promise<void> {
     const { store } = this.#options;
     this.#trouble = undefined;
     if (store.settings.modelPath === undefined) {
-      this.power.refuse('No model has been chosen.', 'Choose one, or try the demo model.');
+      this.controller.reportFailure(
+        'No model has been chosen.',
+        'Choose one, or try the demo model.',
+      );
       return;
     }
     if (store.isKeyLocked) await store.unlock();
     if (store.isKeyLocked) {
-      this.power.refuse(
+      this.controller.reportFailure(
         'The API key could not be read from the keychain, so the server was not started.',
         'Unlock the keychain and try again, or enter a new key or remove it in Settings.',
       );
       return;
     }
-    await this.power.start(toServiceSettings(store.settings));
+    await this.controller.start(toServiceSettings(store.settings));
   }
 
-  /** Ends everything: lets requests come to their end first, or cancels them. */
+  /** Stops everything. Lets requests finish first, or cancels them with `now`. */
   async close(how: { now: boolean }): Promise<void> {
-    await Promise.all([this.power.stop(how), this.models.close()]);
+    await Promise.all([this.controller.stop(how), this.models.close()]);
     this.#history.close();
-    this.hidden();
+    this.onPanelHidden();
   }
 
-  /** Copies the report of `sightglass doctor`, and shows which checks failed. */
+  /** Copies the report of `sightglass doctor` to the clipboard, and shows which checks failed. */
   async copyDiagnostics(): Promise<void> {
     const { store, resources, log, platform } = this.#options;
     const { settings, hubToken } = store;
-    // Loaded on demand: nothing else in the app needs it.
+    // Loaded on demand, because nothing else in the app needs it.
     const { diagnose, toText } = await import('../server/doctor/doctor.ts');
     const report = await diagnose({
       version: sightglassVersion(),
@@ -134,12 +143,12 @@ export class Sightglass {
       secrets: [settings.apiKey, hubToken],
     });
     await platform.copy(toText(report));
-    const wrong = report.checks.filter(({ status }) => status === 'failed');
-    await platform.say(
+    const failed = report.checks.filter(({ status }) => status === 'failed');
+    await platform.showInfo(
       'The diagnostics have been copied.',
-      wrong.length === 0
-        ? 'No check failed. The text holds no key, token or home folder.'
-        : wrong.map(({ title, found, remedy }) => `${title}: ${found}\n${remedy}`).join('\n\n'),
+      failed.length === 0
+        ? 'All checks passed. The text contains no API key, token or home folder.'
+        : failed.map(({ title, found, remedy }) => `${title}: ${found}\n${remedy}`).join('\n\n'),
     );
   }
 
@@ -147,8 +156,8 @@ export class Sightglass {
     return this.#options.updates.check();
   }
 
-  /** The panel is hidden: nobody reads what it was told as it came. */
-  hidden(): void {
+  /** Stops sending log lines to a panel that is not visible. */
+  onPanelHidden(): void {
     this.#options.logTail.unwatch();
   }
 
@@ -159,8 +168,8 @@ export class Sightglass {
       snapshot: () => this.snapshot(),
       history: () => [...this.#history.samples],
       start: () => this.start(),
-      stop: (how) => this.power.stop(how),
-      cancel: ({ id }) => this.power.activity.cancel(id),
+      stop: (how) => this.controller.stop(how),
+      cancel: ({ id }) => this.controller.activity.cancel(id),
       dismissTrouble: () => {
         this.#trouble = undefined;
         this.#options.onChange();
@@ -178,36 +187,36 @@ export class Sightglass {
         logTail.watch((lines) => send('log', lines));
         return logTail.lines();
       },
-      unwatchLog: () => this.hidden(),
+      unwatchLog: () => this.onPanelHidden(),
       keepOpen: ({ keep }) => this.#options.panel.keepOpen(keep),
       hide: () => this.#options.panel.hide(),
       quit: () => this.#options.platform.quit(),
     };
   }
 
-  /** Starts a server that a locked key has kept from starting, once the key is replaced or removed. */
+  /** Also starts the server if a locked API key prevented that, and the key is now replaced or removed. */
   async #changeSettings(changes: Record<string, unknown>): Promise<SettingsChange> {
     const { store } = this.#options;
     const wasLocked = store.isKeyLocked;
     const change = await this.#changer.change(changes);
-    const isHeldBack = wasLocked && !store.isKeyLocked && this.power.view.phase === 'failed';
-    if (isHeldBack) await this.start();
+    const canStartNow = wasLocked && !store.isKeyLocked && this.controller.view.phase === 'failed';
+    if (canStartNow) await this.start();
     return change;
   }
 
-  /** As the panel does it: a first model is served at once. */
+  /** Chooses a model and starts the server, as the panel does for the first model. */
   async #use(modelPath: string): Promise<void> {
     await this.#changer.change({ modelPath });
     await this.start();
   }
 
-  /** The person is told why their choice does not serve, and it is not their choice any more. */
+  /** Explains why the chosen model could not be loaded, and restores the previous choice. */
   #rollBack(modelPath: string, { message, remedy }: Problem): void {
     const { store, log, onChange } = this.#options;
     const failed = modelIdOf(store.settings.modelPath ?? '');
     this.#trouble = {
       at: Date.now(),
-      message: `${failed} could not be loaded, and ${modelIdOf(modelPath)} serves again. ${message}`,
+      message: `${failed} could not be loaded, so ${modelIdOf(modelPath)} is used again. ${message}`,
       remedy,
     };
     store

@@ -1,9 +1,9 @@
 import type { Snapshot } from '../server/contract.ts';
 
-/** The shortest time between two snapshots: at most ten a second. */
-const SHORTEST_MS = 100;
-/** While requests run their tokens grow, without an event for each. */
-const WHILE_BUSY_MS = 250;
+/** The minimum time between two snapshots. */
+const MIN_INTERVAL_MS = 100;
+/** While requests run, token counts grow without an event for each. */
+const BUSY_INTERVAL_MS = 250;
 
 export interface SnapshotFeedOptions {
   take: () => Snapshot;
@@ -11,8 +11,8 @@ export interface SnapshotFeedOptions {
 }
 
 /**
- * Sends the panel a snapshot when something has changed, not too often, and none while the panel is
- * hidden. There is no timer while nothing changes.
+ * Sends snapshots to the panel when something changes, at most ten per second, and none while the panel
+ * is hidden. No timer runs while nothing changes.
  */
 export class SnapshotFeed {
   readonly #options: SnapshotFeedOptions;
@@ -26,7 +26,7 @@ export class SnapshotFeed {
     this.#options = options;
   }
 
-  /** Told when the panel is shown and hidden. */
+  /** Call when the panel is shown or hidden. */
   setVisible(isVisible: boolean): void {
     if (isVisible === this.#isVisible) return;
     this.#isVisible = isVisible;
@@ -34,9 +34,9 @@ export class SnapshotFeed {
     else this.#stop();
   }
 
-  /** Told of every change. */
+  /** Call after every change. */
   changed(): void {
-    if (this.#isVisible) this.#sendIn(this.#sentAt + SHORTEST_MS - performance.now());
+    if (this.#isVisible) this.#sendIn(this.#sentAt + MIN_INTERVAL_MS - performance.now());
   }
 
   #sendIn(delayMs: number): void {
@@ -53,7 +53,7 @@ export class SnapshotFeed {
     const snapshot = this.#options.take();
     this.#options.send(snapshot);
     if (snapshot.load.running > 0 || snapshot.load.tokensPerSecond > 0) {
-      this.#sendIn(WHILE_BUSY_MS);
+      this.#sendIn(BUSY_INTERVAL_MS);
     }
   }
 
@@ -64,8 +64,11 @@ export class SnapshotFeed {
   }
 }
 
-/** Calls `act` when told to, the first time at once, then at most every so often. */
-export function createThrottle(act: () => void, everyMs: number): () => void {
+/**
+ * Returns a throttled `act`: the first call runs it immediately, later ones at most once per `intervalMs`.
+ * A call during the wait runs it when the wait ends.
+ */
+export function createThrottle(act: () => void, intervalMs: number): () => void {
   let last = Number.NEGATIVE_INFINITY;
   let isDue = false;
   const run = () => {
@@ -76,7 +79,7 @@ export function createThrottle(act: () => void, everyMs: number): () => void {
   return () => {
     if (isDue) return;
     isDue = true;
-    const waitMs = last + everyMs - performance.now();
+    const waitMs = last + intervalMs - performance.now();
     if (waitMs <= 0) run();
     else setTimeout(run, waitMs);
   };

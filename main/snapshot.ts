@@ -2,26 +2,26 @@ import type { RequestRecord } from '../server/activity.ts';
 import type { RequestView, Snapshot, Trouble, UpdateView } from '../server/contract.ts';
 import { modelIdOf } from '../server/http/models.ts';
 import type { LoadHistory } from './load-history.ts';
-import type { ModelShelf } from './model-shelf.ts';
-import type { ServiceSwitch } from './service-switch.ts';
+import type { ModelLibrary } from './model-library.ts';
+import type { ServiceController } from './service-controller.ts';
+import { toRuntimeView } from './service-view.ts';
 import type { SettingsStore } from './settings-store.ts';
-import { toRuntimeView } from './views.ts';
 
-const LISTED = 100;
-const RECENT = 50;
+const MAX_ACTIVE = 100;
+const MAX_RECENT = 50;
 
 export interface SnapshotParts {
-  power: ServiceSwitch;
-  models: ModelShelf;
+  controller: ServiceController;
+  models: ModelLibrary;
   store: SettingsStore;
   history: LoadHistory;
   trouble: Trouble | undefined;
   update: UpdateView | undefined;
 }
 
-/** Everything the panel shows, as it is now. */
+/** Takes a snapshot of everything the panel shows. */
 export function takeSnapshot({
-  power,
+  controller,
   models,
   store,
   history,
@@ -29,13 +29,13 @@ export function takeSnapshot({
   update,
 }: SnapshotParts): Snapshot {
   const { settings, recentModels } = store;
-  const { activity, service } = power;
+  const { activity, service } = controller;
   const active = activity.active().map(toRequestView).sort(byState);
   const running = active.filter(({ state }) => state === 'running').length;
   const { modelPath } = settings;
   return {
     at: Date.now(),
-    server: power.view,
+    server: controller.view,
     runtime: toRuntimeView(service?.runtime.state ?? { phase: 'stopped' }),
     ...(modelPath === undefined ? {} : { model: modelIdOf(modelPath) }),
     load: {
@@ -46,9 +46,9 @@ export function takeSnapshot({
       maxConcurrency: settings.maxConcurrency,
       queueSize: settings.queueSize,
     },
-    active: active.slice(0, LISTED),
-    unlisted: Math.max(0, active.length - LISTED),
-    recent: activity.recent().slice(0, RECENT).map(toRequestView),
+    active: active.slice(0, MAX_ACTIVE),
+    unlisted: Math.max(0, active.length - MAX_ACTIVE),
+    recent: activity.recent().slice(0, MAX_RECENT).map(toRequestView),
     textOnlyClients: [...activity.textOnlyClients()],
     ...(trouble === undefined ? {} : { trouble }),
     settings,
@@ -61,7 +61,7 @@ export function takeSnapshot({
   };
 }
 
-/** Running ones first; else as they came. */
+/** Sorts running requests first, otherwise in order of arrival. */
 function byState(a: RequestView, b: RequestView): number {
   return Number(b.state === 'running') - Number(a.state === 'running');
 }

@@ -1,10 +1,10 @@
 import type { Snapshot, UpdateView } from '../server/contract.ts';
 import { modelIdOf } from '../server/http/models.ts';
 
-/** The shape of the icon in the menu bar. */
+/** The shape of the menu bar icon. */
 export type TrayIcon = 'stopped' | 'loading' | 'ready' | 'busy' | 'failed';
 
-/** What the menu of the icon can be used for. */
+/** The actions of the icon's menu. */
 export type TrayAction =
   | {
       do:
@@ -32,19 +32,19 @@ export interface TrayMenuItem {
 
 export interface TrayView {
   icon: TrayIcon;
-  /** Beside the icon: the number waiting. */
+  /** Shown beside the icon: the number of waiting requests. */
   title: string;
   tooltip: string;
 }
 
-/** How the menu bar shows a snapshot. */
+/** Converts a snapshot to the icon, title and tooltip in the menu bar. */
 export function toTrayView({ server, runtime, load, model }: Snapshot): TrayView {
   const { running, waiting } = load;
   const name = model ?? 'no model';
   if (server.phase === 'failed') return view('failed', server.trouble.message);
   if (runtime.phase === 'failed') return view('failed', runtime.trouble.message);
   if (server.phase === 'off') return view('stopped', 'stopped');
-  if (server.phase === 'draining') return view('loading', 'stopping when requests have ended');
+  if (server.phase === 'draining') return view('loading', 'finishing requests, then stopping');
   switch (runtime.phase) {
     case 'ready':
       if (running === 0 && waiting === 0) return view('ready', `${name} is ready`);
@@ -54,9 +54,9 @@ export function toTrayView({ server, runtime, load, model }: Snapshot): TrayView
         tooltip: `Sightglass: ${name}, ${running} running, ${waiting} waiting`,
       };
     case 'unloaded':
-      return view('ready', `${name} is loaded for the next request`);
+      return view('ready', `ready, ${name} loads with the next request`);
     case 'crashed':
-      return view('loading', 'the model is being started again');
+      return view('loading', 'restarting the model');
     default:
       return view('loading', `loading ${name}`);
   }
@@ -68,7 +68,7 @@ function view(icon: TrayIcon, text: string): TrayView {
 
 const separator: TrayMenuItem = { label: '', isSeparator: true };
 
-/** The menu of a right click. */
+/** The menu that a right click opens. */
 export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
   const { server, settings, recentModels, update } = snapshot;
   const isOff = server.phase === 'off' || server.phase === 'failed';
@@ -97,7 +97,7 @@ export function toTrayMenu(snapshot: Snapshot): TrayMenuItem[] {
   ];
 }
 
-/** The update that is in progress, or the item that checks for one. */
+/** Shows the update in progress, or offers to check for one. */
 function toUpdateItem(update: UpdateView | undefined): TrayMenuItem {
   switch (update?.phase) {
     case undefined:

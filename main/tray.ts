@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { Menu, type MenuItemConstructorOptions, nativeImage, Tray } from 'electron';
-import type { Snapshot } from '../server/contract.ts';
+import type { Snapshot, View } from '../server/contract.ts';
 import type { Rectangle } from './panel.ts';
+import type { Sightglass } from './sightglass.ts';
 import {
   type TrayAction,
   type TrayIcon,
@@ -11,16 +12,16 @@ import {
 } from './tray-view.ts';
 
 export interface TrayOptions {
-  /** With `stoppedTemplate.png`, `stoppedTemplate@2x.png` and so on. */
+  /** Contains `stoppedTemplate.png`, `stoppedTemplate@2x.png` and so on. */
   iconFolder: string;
   snapshot: () => Snapshot;
   isPanelOpen: () => boolean;
-  /** `wasOpen`: whether the panel was open when the mouse button went down. */
+  /** `wasOpen` is whether the panel was open when the mouse button went down. */
   onClick: (wasOpen: boolean) => void;
   onAction: (action: TrayAction) => void;
 }
 
-/** The icon in the menu bar: its shape is the state, its menu the few things done without a panel. */
+/** The menu bar icon: its shape shows the state, and its menu has the actions that need no panel. */
 export class MenuBarIcon {
   readonly #options: TrayOptions;
   readonly #tray: Tray;
@@ -31,7 +32,7 @@ export class MenuBarIcon {
   constructor(options: TrayOptions) {
     this.#options = options;
     this.#tray = new Tray(this.#image('stopped'));
-    // Otherwise the second of two quick clicks would be a double click, which does nothing here.
+    // Otherwise a second quick click would count as a double click, which has no handler.
     this.#tray.setIgnoreDoubleClickEvents(true);
     this.#tray.on('mouse-down', () => {
       this.#press = { wasOpen: options.isPanelOpen(), isReleased: false };
@@ -48,7 +49,7 @@ export class MenuBarIcon {
     return this.#tray.getBounds();
   }
 
-  /** Shows the present state; does nothing if it is shown already. */
+  /** Shows the current state. Does nothing if it is already shown. */
   update(): void {
     const { icon, title, tooltip } = toTrayView(this.#options.snapshot());
     const shown = JSON.stringify([icon, title, tooltip]);
@@ -59,7 +60,7 @@ export class MenuBarIcon {
     this.#tray.setToolTip(tooltip);
   }
 
-  /** VoiceOver sends `click`, then `mouse-down`, and no `mouse-up`, so that press does not count. */
+  /** VoiceOver sends `click`, then `mouse-down` without `mouse-up`, so a press counts only if released. */
   #click(): void {
     const { isPanelOpen, onClick } = this.#options;
     onClick(this.#press?.isReleased ? this.#press.wasOpen : isPanelOpen());
@@ -89,5 +90,55 @@ export class MenuBarIcon {
       ...(action === undefined ? {} : { click: () => this.#options.onAction(action) }),
     });
     return Menu.buildFromTemplate(toTrayMenu(this.#options.snapshot()).map(toItem));
+  }
+}
+
+/** Runs an action of the icon's menu. `openPanel` shows the panel, optionally at a view. */
+export async function runTrayAction(
+  action: TrayAction,
+  sightglass: Sightglass,
+  openPanel: (view?: View) => Promise<void>,
+): Promise<void> {
+  const { handlers } = sightglass;
+  switch (action.do) {
+    case 'start':
+      await handlers.start();
+      break;
+    case 'stop':
+      // With requests in flight, the panel asks whether to let them finish.
+      if (sightglass.controller.activity.count > 0) await openPanel('overview');
+      else await handlers.stop({ now: false });
+      break;
+    case 'copyUrl': {
+      const { server } = sightglass.snapshot();
+      if (server.phase === 'on') await handlers.copy({ text: `${server.url}/v1` });
+      break;
+    }
+    case 'useModel':
+      await handlers.changeSettings({ modelPath: action.path });
+      break;
+    case 'openPanel':
+      await openPanel();
+      break;
+    case 'openModels':
+      await openPanel('models');
+      break;
+    case 'openSettings':
+      await openPanel('settings');
+      break;
+    case 'openLogs':
+      await handlers.openLogs();
+      break;
+    case 'copyDiagnostics':
+      await sightglass.copyDiagnostics();
+      break;
+    case 'checkForUpdates':
+      await sightglass.checkForUpdates();
+      break;
+    case 'quit':
+      await handlers.quit();
+      break;
+    default:
+      action satisfies never;
   }
 }

@@ -6,15 +6,15 @@ import type { CommandHandlers } from './commands.ts';
 type AnswerEvent = EventPayload<'answer'>;
 
 export interface TryItOptions {
-  /** Where the service answers; undefined while it is off. */
+  /** How to reach the service; undefined while it is off. */
   service: () => { url: string; apiKey: string | undefined } | undefined;
-  tell: (event: AnswerEvent) => void;
+  send: (event: AnswerEvent) => void;
 }
 
-/** The questions that a person asks in the panel. */
+/** Answers the questions that a user asks in the panel's Try It view. */
 export class TryIt {
   readonly #options: TryItOptions;
-  readonly #asking = new Map<string, AbortController>();
+  readonly #pending = new Map<string, AbortController>();
 
   constructor(options: TryItOptions) {
     this.#options = options;
@@ -26,35 +26,35 @@ export class TryIt {
       if (service === undefined) throw new Error('The server is off. Start it, then ask.');
       const id = randomUUID();
       const controller = new AbortController();
-      this.#asking.set(id, controller);
-      const { tell } = this.#options;
-      void askService({ id, ...question }, service, tell, controller.signal).finally(() =>
-        this.#asking.delete(id),
+      this.#pending.set(id, controller);
+      const { send } = this.#options;
+      void askService({ id, ...question }, service, send, controller.signal).finally(() =>
+        this.#pending.delete(id),
       );
       return id;
     },
-    stopAsking: ({ id }) => this.#asking.get(id)?.abort(),
+    stopAsking: ({ id }) => this.#pending.get(id)?.abort(),
   };
 }
 
-interface Asked {
+interface Question {
   id: string;
   question: string;
-  /** A data URL, or empty for none. */
+  /** A data URL, or an empty string for no image. */
   image: string;
 }
 
 /**
- * Asks the model through the service's own API, as any client would, and tells the answer as it
- * comes. Never rejects: what goes wrong is told too.
+ * Asks the model through the service's own API, as any client would, and streams the answer to `send`.
+ * Never rejects: errors are sent too.
  */
 async function askService(
-  { id, question, image }: Asked,
+  { id, question, image }: Question,
   { url, apiKey }: { url: string; apiKey: string | undefined },
-  tell: (event: AnswerEvent) => void,
+  send: (event: AnswerEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const begin = performance.now();
+  const startedAt = performance.now();
   let tokens = 0;
   const onEvent = ({ data }: { data: string }) => {
     if (data === '[DONE]') return;
@@ -63,7 +63,7 @@ async function askService(
     tokens = usage?.completion_tokens ?? tokens;
     const { content, reasoning_content: reasoning } = choices[0]?.delta ?? {};
     const text = `${reasoning ?? ''}${content ?? ''}`;
-    if (text !== '') tell({ kind: 'text', id, text });
+    if (text !== '') send({ kind: 'text', id, text });
   };
   try {
     const response = await fetch(`${url}/v1/chat/completions`, {
@@ -96,9 +96,9 @@ async function askService(
     for await (const bytes of response.body ?? []) {
       parser.feed(decoder.decode(bytes, { stream: true }));
     }
-    tell({ kind: 'end', id, tokens, seconds: (performance.now() - begin) / 1000 });
+    send({ kind: 'end', id, tokens, seconds: (performance.now() - startedAt) / 1000 });
   } catch (error) {
     const message = signal.aborted ? 'Stopped.' : String((error as Error).message);
-    tell({ kind: 'error', id, message });
+    send({ kind: 'error', id, message });
   }
 }

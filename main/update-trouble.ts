@@ -9,11 +9,12 @@ export interface UpdateTrouble {
 const NOT_CHECKED = 'Sightglass could not check for updates.';
 const NOT_DOWNLOADED = 'The update could not be downloaded.';
 const NOT_INSTALLED = 'The update cannot be installed.';
-const DOWNLOAD_IT = 'Download the new version from where you got this one, and replace the app.';
+const DOWNLOAD_IT =
+  'Download the new version from the place where you got this one, and replace the app.';
 const DAMAGED = 'The update was damaged during the download.';
 const UNSIGNED = `macOS updates only apps that are signed by their developer, and this copy is not. ${DOWNLOAD_IT}`;
 
-/** By the error codes of electron-updater, HTTP, Chromium and Node, then by Squirrel.Mac's messages. */
+/** Matches error codes of electron-updater, HTTP, Chromium and Node, then messages of Squirrel.Mac. */
 const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string][] = [
   [
     /ERR_UPDATER_(CHANNEL_FILE|LATEST_VERSION|RELEASE)_NOT_FOUND|No published versions|(HTTP_ERROR_|HttpError: )404/,
@@ -34,7 +35,7 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
   [
     /net::ERR_(CERT|SSL)/,
     undefined,
-    'The connection is not secure. Check the date of this Mac, and whether a proxy intercepts connections.',
+    'The connection is not secure. Check the date and time on this Mac, and whether a proxy intercepts connections.',
   ],
   [
     /net::ERR_|ECONN(REFUSED|RESET|ABORTED)|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|Request timed out/,
@@ -50,7 +51,7 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
   [
     /ERR_UPDATER_INVALID_UPDATE_INFO/,
     NOT_CHECKED,
-    'What came back does not describe a release. On a network that asks you to sign in first, do that, then check again.',
+    'The response does not describe a release. If your network requires you to sign in, do so, then check again.',
   ],
   [
     /ERR_UPDATER_(ZIP_FILE_NOT_FOUND|NO_FILES_PROVIDED|NO_CHECKSUM|INVALID)|ERR_XML/,
@@ -76,21 +77,21 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
   ],
 ];
 
-/** A timeout that every sign of progress starts again. */
+/** A timeout that restarts with every sign of progress. */
 export interface ProgressTimeout {
   /** Rejects with an error that has `code` once there has been no progress for `withinMs`. */
-  lost: Promise<never>;
-  /** Starts the wait again, with another length and code if they are given. */
+  expired: Promise<never>;
+  /** Restarts the timeout, optionally with a different duration and code. */
   progress(wait?: { withinMs: number; code: string }): void;
   stop(): void;
 }
 
 /**
- * Chromium waits without end for a server that accepts a connection and never answers, and Squirrel.Mac
- * may neither prepare an update nor report an error.
+ * Starts a progress timeout. It is needed because Chromium waits indefinitely for a server that accepts a
+ * connection and never answers, and Squirrel.Mac may neither prepare an update nor report an error.
  */
 export function startProgressTimeout(wait: { withinMs: number; code: string }): ProgressTimeout {
-  const { promise: lost, reject } = Promise.withResolvers<never>();
+  const { promise: expired, reject } = Promise.withResolvers<never>();
   let timer: NodeJS.Timeout | undefined;
   let current = wait;
   const progress = (next = current) => {
@@ -98,11 +99,11 @@ export function startProgressTimeout(wait: { withinMs: number; code: string }): 
     clearTimeout(timer);
     timer = setTimeout(() => {
       const { code, withinMs } = current;
-      reject(Object.assign(new Error(`nothing happened for ${withinMs / 1000} s`), { code }));
+      reject(Object.assign(new Error(`no progress for ${withinMs / 1000} s`), { code }));
     }, current.withinMs);
   };
   progress();
-  return { lost, progress, stop: () => clearTimeout(timer) };
+  return { expired, progress, stop: () => clearTimeout(timer) };
 }
 
 /** Explains why a check or a download failed. */
@@ -115,14 +116,14 @@ export function toUpdateTrouble(error: unknown, phase: 'check' | 'download'): Up
   return { message: what, remedy: `${reason.slice(0, 200)} See the log for details (Open Logs).` };
 }
 
-/** Why this copy cannot update itself; undefined if it can, as far as its signature shows. */
+/** Explains why this copy cannot update itself; undefined if its signature allows it. */
 export function toUpdateObstacle(signature: CodeSignature): string | undefined {
   return signature === 'adhoc' || signature === 'none' ? UNSIGNED : undefined;
 }
 
 /**
  * How an app is signed: with a developer's identity, ad hoc (each build is a different app to macOS),
- * or not at all. `unknown` if codesign does not say.
+ * or not at all. `unknown` if codesign's output does not show it.
  */
 export type CodeSignature = 'identity' | 'adhoc' | 'none' | 'unknown';
 

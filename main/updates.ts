@@ -3,7 +3,7 @@ import { app, autoUpdater as squirrel } from 'electron';
 import type { MacUpdater } from 'electron-updater';
 import type { Logger } from 'pino';
 import type { UpdateView } from '../server/contract.ts';
-import { say, showMessage } from './dialogs.ts';
+import { showInfo, showMessage } from './platform.ts';
 import {
   readCodeSignature,
   startProgressTimeout,
@@ -11,10 +11,10 @@ import {
   toUpdateTrouble,
 } from './update-trouble.ts';
 
-/** How long a server may be silent. */
-const SERVER_SILENCE = { withinMs: 2 * 60_000, code: 'ETIMEDOUT' };
-/** How long macOS may take to unpack and verify some hundred megabytes. */
-const PREPARING = { withinMs: 10 * 60_000, code: 'ERR_UPDATE_NOT_PREPARED' };
+/** How long a server may send nothing. */
+const SERVER_TIMEOUT = { withinMs: 2 * 60_000, code: 'ETIMEDOUT' };
+/** How long macOS may take to unpack and verify a few hundred megabytes. */
+const PREPARE_TIMEOUT = { withinMs: 10 * 60_000, code: 'ERR_UPDATE_NOT_PREPARED' };
 
 export interface UpdatesOptions {
   log: Logger;
@@ -25,8 +25,8 @@ export interface UpdatesOptions {
 type State = UpdateView | { phase: 'idle' } | { phase: 'asking' };
 
 /**
- * Checks for updates of the app, only when the user asks. A version they accept is downloaded, handed
- * to Squirrel.Mac, and installed when the app quits, however it quits. Failures are shown with a remedy.
+ * Updates the app, only when the user asks for it. An accepted version is downloaded, handed to
+ * Squirrel.Mac, and installed when the app quits. Failures are shown with a remedy.
  */
 export class Updates {
   readonly #options: UpdatesOptions;
@@ -37,19 +37,19 @@ export class Updates {
     this.#options = options;
   }
 
-  /** The update that is in progress or ready to be installed. */
+  /** The update that is in progress or ready to install. */
   get view(): UpdateView | undefined {
     const state = this.#state;
     return state.phase === 'idle' || state.phase === 'asking' ? undefined : state;
   }
 
-  /** Checks, asks, downloads. Does nothing if that is already in progress, which the menu shows. */
+  /** Checks for an update, asks, and downloads it. Does nothing if an update is already in progress. */
   async check(): Promise<void> {
     if (this.#state.phase === 'ready') return await this.#offerToQuit(this.#state.version);
     if (this.#state.phase === 'asking') app.focus({ steal: true }); // brings its dialog to the front
     if (this.#state.phase !== 'idle') return;
     if (!app.isPackaged) {
-      await say('This is a build from source.', 'Updates come with the packaged app.');
+      await showInfo('This is a build from source.', 'Only the packaged app can be updated.');
       return;
     }
     let phase: 'check' | 'download' = 'check';
@@ -67,19 +67,19 @@ export class Updates {
       this.#set({ phase: 'ready', version });
       await this.#offerToQuit(version);
     } catch (error) {
-      // What it was doing may never settle (see #download), so the next attempt needs a new updater.
+      // The updater's promises may never settle (see #download), so the next attempt needs a new updater.
       this.#updater = undefined;
-      this.#options.log.error({ err: error }, `the ${phase} of an update failed`);
+      this.#options.log.error({ err: error }, `update ${phase} failed`);
       this.#set({ phase: 'asking' });
       const { message, remedy } = toUpdateTrouble(error, phase);
-      await say(message, remedy).finally(() => this.#set({ phase: 'idle' }));
+      await showInfo(message, remedy).finally(() => this.#set({ phase: 'idle' }));
     }
   }
 
   async #find(updater: MacUpdater) {
-    const timeout = startProgressTimeout(SERVER_SILENCE);
+    const timeout = startProgressTimeout(SERVER_TIMEOUT);
     try {
-      return await Promise.race([updater.checkForUpdates(), timeout.lost]);
+      return await Promise.race([updater.checkForUpdates(), timeout.expired]);
     } finally {
       timeout.stop();
     }
@@ -89,7 +89,7 @@ export class Updates {
   async #isWanted(version: string | undefined): Promise<boolean> {
     this.#set({ phase: 'asking' });
     if (version === undefined) {
-      await say('Sightglass is up to date.', `This is version ${app.getVersion()}.`);
+      await showInfo('Sightglass is up to date.', `This is version ${app.getVersion()}.`);
       return false;
     }
     const message = `Sightglass ${version} is available.`;
@@ -97,7 +97,7 @@ export class Updates {
     const bundle = dirname(dirname(dirname(app.getPath('exe'))));
     const obstacle = toUpdateObstacle(await readCodeSignature(bundle));
     if (obstacle !== undefined) {
-      await say(message, obstacle);
+      await showInfo(message, obstacle);
       return false;
     }
     const detail = `You have ${app.getVersion()}. The update is installed when you quit Sightglass.`;
@@ -112,14 +112,14 @@ export class Updates {
   async #download(updater: MacUpdater, version: string): Promise<void> {
     this.#set({ phase: 'downloading', version, percent: 0 });
     const prepared = Promise.withResolvers<void>();
-    const timeout = startProgressTimeout(SERVER_SILENCE);
+    const timeout = startProgressTimeout(SERVER_TIMEOUT);
     const onProgress = ({ percent }: { percent: number }) => {
       timeout.progress();
       this.#set({ phase: 'downloading', version, percent: Math.floor(percent) });
     };
     const onPrepared = () => prepared.resolve();
     const onDownloaded = () => {
-      timeout.progress(PREPARING);
+      timeout.progress(PREPARE_TIMEOUT);
       this.#set({ phase: 'preparing', version });
     };
     updater.on('download-progress', onProgress).once('update-downloaded', onDownloaded);
@@ -128,7 +128,7 @@ export class Updates {
       await Promise.race([
         prepared.promise,
         updater.downloadUpdate().then(() => prepared.promise),
-        timeout.lost,
+        timeout.expired,
       ]);
     } finally {
       timeout.stop();
@@ -138,8 +138,8 @@ export class Updates {
   }
 
   /**
-   * Not `quitAndInstall`: it closes the windows before `before-quit`, which our panel and the
-   * question about running requests prevent (electron#15453, electron-builder#8997).
+   * Does not use `quitAndInstall`, which closes all windows before it emits `before-quit`: the panel
+   * prevents closing, and requests may be in flight (electron#15453, electron-builder#8997).
    */
   async #offerToQuit(version: string): Promise<void> {
     const message = `Sightglass ${version} will be installed when you quit.`;
@@ -166,7 +166,7 @@ export class Updates {
   }
 }
 
-/** Resolves with true if the user chose the action, false for *Later*. */
+/** Resolves with true if the user chooses the action, false for Later. */
 async function ask(message: string, detail: string, action: string): Promise<boolean> {
   const buttons = [action, 'Later'];
   return (

@@ -27,7 +27,7 @@ appTest('a crash of the runtime is seen in the panel, and recovered from', async
   process.kill(pidOf(app.output()), 'SIGKILL');
   const alert = page.getByRole('alert');
   await alert.getByText(/process ended unexpectedly \(killed by SIGKILL\)/).waitFor();
-  await alert.getByText('It was started again').waitFor();
+  await alert.getByText('It was restarted').waitFor();
   await showState(running, 'Ready');
   assert.equal((await post(url, question(image))).status, 200);
   await alert.getByRole('button', { name: 'Dismiss' }).click();
@@ -92,7 +92,7 @@ appTest(
       await page.getByRole('button', { name: 'Choose a Folder…' }).click();
       await page
         .getByRole('alert')
-        .getByText(/could not be loaded, and demo serves again/)
+        .getByText(/could not be loaded, so demo is used again/)
         .waitFor();
       await showState(running, 'Ready');
       assert.match((await page.locator('header .model').textContent()) ?? '', /^demo/);

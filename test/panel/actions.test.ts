@@ -113,7 +113,7 @@ for (const [what, act, path] of [
 test('changed settings are told together, and what is wrong stands under its field', {
   skip,
 }, async () => {
-  const problems = [{ setting: 'maxConcurrency', message: 'Give at most 1024.' }];
+  const problems = [{ setting: 'maxConcurrency', message: 'Must be at most 1024.' }];
   await open(STATES['ready'], { changeSettings: { applied: 'no', problems } });
   await go('Settings');
   await page.getByLabel('Requests at once').fill('5000');
@@ -122,7 +122,7 @@ test('changed settings are told together, and what is wrong stands under its fie
   await page.getByLabel('Others on the network').check();
   await press('Make One');
   await press('Apply');
-  await page.getByText('Give at most 1024.').waitFor();
+  await page.getByText('Must be at most 1024.').waitFor();
   const [[name, changes] = ['', {}]] = await asked(page);
   const { apiKey, ...others } = changes as Record<string, unknown>;
   assert.match(String(apiKey), /^sk-[0-9a-f]{48}$/);

@@ -62,14 +62,14 @@ test('a model that is chosen leaves alone what else was changed', { skip }, asyn
 test('a problem under Advanced is unfolded and has the focus', { skip }, async () => {
   const page = await panel.open(
     STATES['ready'],
-    refused(['maxImagePixels', 'Give at least 1024.']),
+    refused(['maxImagePixels', 'Must be at least 1024.']),
   );
   await go(page, 'Settings');
   await page.getByText('Advanced').click();
   await page.getByLabel('Scale pictures down to').fill('1');
   await page.getByText('Advanced').click();
   await press(page, 'Apply');
-  await page.getByText('Give at least 1024.').waitFor();
+  await page.getByText('Must be at least 1024.').waitFor();
   assert.equal(await page.evaluate('document.activeElement.id'), 'maxImagePixels');
 });
 

@@ -4,7 +4,7 @@ const now = Date.now();
 export const trouble = {
   at: now,
   message: 'The model’s process ended unexpectedly (killed by SIGKILL).',
-  remedy: 'It is being started again; what waited is answered then.',
+  remedy: 'It is restarting. Waiting requests are answered once it is ready.',
 };
 
 /** Requests in flight, the first `running` of them running. */
@@ -86,7 +86,7 @@ export const STATES: Readonly<Record<string, Snapshot>> = {
       trouble: {
         at: now,
         message: 'Port 8000 is already in use.',
-        remedy: 'Choose another port, or quit what uses this one.',
+        remedy: 'Choose another port, or quit the app that uses this one.',
         freePort: 8001,
       },
     },

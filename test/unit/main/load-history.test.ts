@@ -5,13 +5,13 @@ import { Activity } from '../../../server/activity.ts';
 
 const request = { kind: 'vision' as const, stream: false, client: 'x' };
 
-async function begin(t: TestContext) {
+async function startRequest(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'] });
   const activity = new Activity();
   const history = new LoadHistory(activity);
   t.after(() => history.close());
   const record = activity.begin({ id: 'a', ...request }, () => {});
-  await Promise.resolve(); // changes are told in a microtask
+  await Promise.resolve(); // listeners are called in a microtask
   return { activity, history, record };
 }
 const shown = ({ samples }: LoadHistory) =>
@@ -22,8 +22,8 @@ const shown = ({ samples }: LoadHistory) =>
     tokensPerSecond,
   ]);
 
-test('while there is work there is a sample a second, with the tokens of that second', async (t) => {
-  const { activity, history, record } = await begin(t);
+test('while requests are in flight, one sample per second counts the tokens of that second', async (t) => {
+  const { activity, history, record } = await startRequest(t);
   record.startedAt = 1;
   record.tokens = 30;
   t.mock.timers.tick(1000);
@@ -42,16 +42,16 @@ test('while there is work there is a sample a second, with the tokens of that se
   ]);
 });
 
-test('without work there is no sample and no timer', async (t) => {
-  const { activity, history, record } = await begin(t);
+test('no samples are taken and no timer runs while idle', async (t) => {
+  const { activity, history, record } = await startRequest(t);
   activity.end(record, 'ok');
   t.mock.timers.tick(60_000);
   assert.deepEqual(shown(history).length, 2);
   assert.equal(history.tokensPerSecond, 0);
 });
 
-test('five minutes are kept', async (t) => {
-  const { history } = await begin(t);
+test('samples older than five minutes are dropped', async (t) => {
+  const { history } = await startRequest(t);
   for (let second = 0; second < 400; second += 1) t.mock.timers.tick(1000);
   assert.equal(history.samples.length, 300);
 });

@@ -5,7 +5,7 @@ import type { LogLine } from '../../../server/contract.ts';
 
 const line = (fields: object) => JSON.stringify({ level: 30, time: 7, pid: 1, ...fields });
 
-test('a line is its message and its fields', () => {
+test('a line shows its message and its fields', () => {
   const tail = new LogTail();
   tail.write(line({ level: 50, msg: 'request', id: 'req-1', tokens: 3, err: { message: 'no' } }));
   assert.deepEqual(tail.lines(), [
@@ -20,7 +20,7 @@ test('the last thousand lines are kept', () => {
   assert.deepEqual([lines.length, lines[0]?.number, lines.at(-1)?.text], [1000, 500, 'line 1499']);
 });
 
-test('who watches is told new lines, some at a time, until it watches no more', (t) => {
+test('a watcher receives new lines in batches until it stops watching', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const tail = new LogTail();
   const told: string[][] = [];
@@ -35,7 +35,7 @@ test('who watches is told new lines, some at a time, until it watches no more', 
   assert.deepEqual(told, [['a', 'b']]);
 });
 
-test('a reopened log shows no line twice', (t) => {
+test('reopening the log shows no line twice', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const tail = new LogTail();
   const open = () => {

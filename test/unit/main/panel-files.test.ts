@@ -4,7 +4,7 @@ import { isPanelUrl, toPanelFile } from '../../../main/panel.ts';
 
 const folder = '/app/renderer';
 
-test('a URL of the panel names a file of its folder', () => {
+test('a panel URL maps to a file in the panel’s folder', () => {
   const file = toPanelFile('app://panel/assets/index.js?x#y', folder);
   assert.equal(file, '/app/renderer/assets/index.js');
 });
@@ -18,13 +18,13 @@ for (const url of [
   'app://panel/',
   'https://panel/index.html',
 ]) {
-  test(`${url} names none outside it`, () => {
+  test(`${url} does not escape the panel’s folder`, () => {
     const file = toPanelFile(url, folder);
     assert.ok(file === undefined || file.startsWith(`${folder}/`), file);
   });
 }
 
-test('only the panel’s scheme and host are the panel', () => {
+test('only the panel’s scheme and host are accepted', () => {
   const urls = ['app://panel/index.html', 'app://panel.evil/', 'file:///x', 'http://panel/'];
   assert.deepEqual(urls.map(isPanelUrl), [true, false, false, false]);
 });

@@ -22,12 +22,12 @@ const demoModel = '/Applications/Sightglass.app/Contents/Resources/models/demo';
 const open = (by = cipher) => SettingsStore.open({ folder, cipher: by, demoModel });
 const stored = async () => JSON.parse(await readFile(file(), 'utf8'));
 
-test('without a file the settings are the defaults', async () => {
+test('a missing file means default settings', async () => {
   const store = await open();
   assert.deepEqual([store.settings, store.recentModels], [AppSettings.parse({}), []]);
 });
 
-test('what was saved is there the next time, the key encrypted and the file the person’s own', async () => {
+test('saved settings are loaded again; the key is encrypted and only the user can read the file', async () => {
   const settings = AppSettings.parse({ modelPath: '/models/one', apiKey: 'sk-secret', port: 9000 });
   await (await open()).save(settings);
   const text = await readFile(file(), 'utf8');
@@ -37,7 +37,7 @@ test('what was saved is there the next time, the key encrypted and the file the 
   assert.deepEqual([again.settings, again.notices], [settings, []]);
 });
 
-test('the last five models are remembered, the latest first, each once', async () => {
+test('the last five models are remembered, most recent first, without duplicates', async () => {
   const store = await open();
   for (const modelPath of ['/1', '/2', '/3', '/2', '/4', '/5', '/6']) {
     await store.save({ ...store.settings, modelPath });
@@ -45,7 +45,7 @@ test('the last five models are remembered, the latest first, each once', async (
   assert.deepEqual(store.recentModels, ['/6', '/5', '/4', '/2', '/3']);
 });
 
-test('changes made at once are all kept, though the keychain takes its time, and one fails', async () => {
+test('concurrent changes are all saved, even if the keychain is slow and one fails', async () => {
   const asked: PromiseWithResolvers<void>[] = [];
   const slow: Cipher = {
     ...cipher,
@@ -77,16 +77,16 @@ test('changes made at once are all kept, though the keychain takes its time, and
   assert.equal(again.hubToken, 'hf_token');
 });
 
-test('a file that is no JSON is set aside, and said', async () => {
+test('a file with invalid JSON is moved away, and a notice reports it', async () => {
   await writeFile(file(), '{"settings": {');
   const store = await open();
   assert.deepEqual(store.settings, AppSettings.parse({}));
-  assert.match(store.notices.join(), /set aside as .*settings-unreadable-/);
+  assert.match(store.notices.join(), /moved to .*settings-unreadable-/);
   const aside = (await readdir(folder)).find((name) => name.startsWith('settings-unreadable-'));
   assert.equal(await readFile(join(folder, aside ?? ''), 'utf8'), '{"settings": {');
 });
 
-test('a byte order mark before the settings is skipped', async () => {
+test('a byte order mark is ignored', async () => {
   await writeFile(file(), `\ufeff${JSON.stringify({ settings: { queueSize: 7 } })}`);
   const store = await open();
   assert.deepEqual([store.settings.queueSize, store.notices], [7, []]);
@@ -96,20 +96,24 @@ test('a byte order mark before the settings is skipped', async () => {
 
 const isRoot = process.getuid?.() === 0;
 const skip = isRoot && 'root may read every file';
-test('a file that may not be read is set aside, and said', { skip }, async () => {
+test('a file without read permission is moved away, and a notice reports it', {
+  skip,
+}, async () => {
   await writeFile(file(), '{}');
   await chmod(file(), 0);
   const store = await open();
-  assert.match(store.notices.join(), /set aside as .*settings-unreadable-/);
+  assert.match(store.notices.join(), /moved to .*settings-unreadable-/);
   await store.save({ ...store.settings, port: 9000 });
   assert.equal((await open()).settings.port, 9000);
 });
 
-test('a value that is not valid has its default, and takes no other with it', async () => {
+test('an invalid setting is reset to its default, and the others are kept', async () => {
   await writeFile(file(), JSON.stringify({ settings: { port: 'x', queueSize: 7, old: 1 } }));
   const store = await open();
   assert.deepEqual(store.settings, AppSettings.parse({ queueSize: 7 }));
-  assert.deepEqual(store.notices, ['The setting port was not valid and has its default now.']);
+  assert.deepEqual(store.notices, [
+    'The setting port was invalid and has been reset to its default.',
+  ]);
 });
 
 /** A keychain that refuses to decrypt until it is unlocked. */
@@ -123,7 +127,7 @@ function locked() {
   return { state, keychain };
 }
 
-test('a key that the keychain refuses is locked, and saving other settings keeps it', async () => {
+test('a key that cannot be decrypted is locked, and saving other settings keeps it', async () => {
   await writeFile(
     file(),
     JSON.stringify({ settings: { host: '0.0.0.0' }, apiKeySecret: 'yek-ks' }),
@@ -137,7 +141,7 @@ test('a key that the keychain refuses is locked, and saving other settings keeps
   assert.equal((await open()).settings.apiKey, 'sk-key');
 });
 
-test('a locked Hugging Face token survives a change of settings', async () => {
+test('a locked Hugging Face token survives a change to the settings', async () => {
   await writeFile(file(), JSON.stringify({ hubTokenSecret: 'nekot_fh' }));
   const store = await open(locked().keychain);
   await store.save({ ...store.settings, port: 9000 });
@@ -145,7 +149,7 @@ test('a locked Hugging Face token survives a change of settings', async () => {
   assert.equal((await open()).hubToken, 'hf_token');
 });
 
-test('a locked key is read once the keychain is unlocked', async () => {
+test('a locked key is available once the keychain is unlocked', async () => {
   await writeFile(file(), JSON.stringify({ apiKeySecret: 'yek-ks' }));
   const { state, keychain } = locked();
   const store = await open(keychain);
@@ -156,7 +160,7 @@ test('a locked key is read once the keychain is unlocked', async () => {
   assert.deepEqual([store.settings.apiKey, store.lockedSecrets], ['sk-key', []]);
 });
 
-test('a locked key is replaced by a new one, or removed when asked', async () => {
+test('a locked key can be replaced or removed', async () => {
   const content = JSON.stringify({ apiKeySecret: 'yek-ks' });
   await writeFile(file(), content);
   const replaced = await open(locked().keychain);
@@ -170,7 +174,7 @@ test('a locked key is replaced by a new one, or removed when asked', async () =>
   assert.ok(!('apiKeySecret' in (await stored())));
 });
 
-test('the keychain is asked only for a secret that is stored or new', async () => {
+test('the keychain is used only for stored and changed secrets', async () => {
   const asked: string[] = [];
   const counted: Cipher = {
     encrypt: (text) => {
@@ -191,7 +195,7 @@ test('the keychain is asked only for a secret that is stored or new', async () =
   assert.deepEqual(asked, ['encrypt sk-1', 'decrypt 1-ks']);
 });
 
-test('the demo model is stored by name, so that a moved app still finds it', async () => {
+test('the demo model is stored by name, so that it is found after the app has moved', async () => {
   const store = await open();
   await store.save({ ...store.settings, modelPath: demoModel });
   const { settings, recentModels } = await stored();
@@ -201,7 +205,7 @@ test('the demo model is stored by name, so that a moved app still finds it', asy
   assert.deepEqual([again.settings.modelPath, again.recentModels], [moved, [moved]]);
 });
 
-test('the path of a missing demo model becomes that of this app; other paths stay', async () => {
+test('a missing demo model’s path is replaced by this app’s; other paths are kept', async () => {
   const mine = join(folder, 'models', 'demo');
   await mkdir(mine, { recursive: true });
   const gone = '/Volumes/Sightglass/Sightglass.app/Contents/Resources/models/demo';
@@ -212,7 +216,7 @@ test('the path of a missing demo model becomes that of this app; other paths sta
   assert.deepEqual(store.recentModels, [demoModel, mine, '/models/gone']);
 });
 
-test('the Hugging Face token is kept encrypted beside the settings, until it is taken out', async () => {
+test('the Hugging Face token is stored encrypted until it is removed', async () => {
   const store = await open();
   await store.saveHubToken('hf_secret');
   await store.save(AppSettings.parse({ port: 9000 }));
@@ -223,18 +227,18 @@ test('the Hugging Face token is kept encrypted beside the settings, until it is 
   assert.ok(!(await readFile(file(), 'utf8')).includes('hubTokenSecret'));
 });
 
-test('settings that are null, and a folder in the place of the file, do not keep the app from starting', async () => {
+test('null settings, or a folder named settings.json, do not prevent the app from starting', async () => {
   await writeFile(file(), '{"settings":null,"recentModels":null}');
   assert.deepEqual((await open()).settings, AppSettings.parse({}));
   await rm(file());
   await mkdir(file());
   const store = await open();
-  assert.match(store.notices.join(), /could not be read\. They are set aside/);
+  assert.match(store.notices.join(), /could not be read\. They were moved/);
   await store.save(AppSettings.parse({ port: 9000 }));
   assert.equal((await open()).settings.port, 9000);
 });
 
-test('what a newer version has stored is still there after a save', async () => {
+test('fields stored by a newer version survive a save', async () => {
   const newer = { settings: { port: 9000, newSetting: { a: 1 } }, newPart: ['b'] };
   await writeFile(file(), JSON.stringify(newer));
   const store = await open();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { SnapshotFeed } from '../../../main/snapshot-feed.ts';
+import { createThrottle, SnapshotFeed } from '../../../main/snapshot-feed.ts';
 import type { Snapshot } from '../../../server/contract.ts';
 
 function createFeed(t: TestContext) {
@@ -15,7 +15,7 @@ function createFeed(t: TestContext) {
   return { feed, load, sent };
 }
 
-test('nothing is sent while the panel is hidden, and the present state when it is shown', (t) => {
+test('no snapshots are sent while the panel is hidden, and one is sent when it is shown', (t) => {
   const { feed, sent } = createFeed(t);
   feed.changed();
   t.mock.timers.tick(10_000);
@@ -24,7 +24,7 @@ test('nothing is sent while the panel is hidden, and the present state when it i
   assert.deepEqual(sent, [10_000]);
 });
 
-test('of many changes at most ten a second are sent, the last one among them', (t) => {
+test('at most ten snapshots per second are sent, and the last change is always included', (t) => {
   const { feed, sent } = createFeed(t);
   feed.setVisible(true);
   for (let ms = 0; ms < 1000; ms += 1) {
@@ -34,7 +34,7 @@ test('of many changes at most ten a second are sent, the last one among them', (
   assert.deepEqual(sent, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]);
 });
 
-test('tokens are told four times a second while requests run, and nothing afterwards', (t) => {
+test('snapshots are sent four times per second while requests run, and stop afterwards', (t) => {
   const { feed, load, sent } = createFeed(t);
   feed.setVisible(true);
   load.running = 1;
@@ -46,7 +46,7 @@ test('tokens are told four times a second while requests run, and nothing afterw
   assert.equal(sent.length, 6);
 });
 
-test('a panel that is hidden again is told no more, whatever was due', (t) => {
+test('hiding the panel cancels a scheduled snapshot', (t) => {
   const { feed, load, sent } = createFeed(t);
   feed.setVisible(true);
   load.running = 1;
@@ -54,4 +54,17 @@ test('a panel that is hidden again is told no more, whatever was due', (t) => {
   feed.setVisible(false);
   t.mock.timers.tick(10_000);
   assert.deepEqual(sent, [0]);
+});
+
+test('a throttled function runs at once, then once per interval', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  t.mock.method(performance, 'now', () => Date.now());
+  const done: number[] = [];
+  const act = createThrottle(() => done.push(Date.now()), 100);
+  act();
+  act();
+  act();
+  for (let at = 0; at < 5; at += 1) t.mock.timers.tick(100);
+  act();
+  assert.deepEqual(done, [0, 100, 500]);
 });

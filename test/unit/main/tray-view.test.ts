@@ -39,15 +39,27 @@ const shapes: [what: string, snapshot: Snapshot, icon: string, title: string, to
   ['failed to start', snapshot({ server: { phase: 'failed', trouble } }), 'failed', '', /It broke/],
   ['model failed', snapshot({ runtime: { phase: 'failed', trouble } }), 'failed', '', /It broke/],
   ['loading', snapshot({ runtime: { phase: 'loading' } }), 'loading', '', /loading demo/],
-  ['crashed', snapshot({ runtime: { phase: 'crashed', trouble } }), 'loading', '', /started again/],
+  [
+    'crashed',
+    snapshot({ runtime: { phase: 'crashed', trouble } }),
+    'loading',
+    '',
+    /restarting the model/,
+  ],
   ['draining', snapshot({ server: { phase: 'draining' } }), 'loading', '', /stopping/],
   ['unloaded', snapshot({ runtime: { phase: 'unloaded' } }), 'ready', '', /next request/],
   ['ready', snapshot(), 'ready', '', /demo is ready/],
   ['busy', snapshot({}, { running: 1 }), 'busy', '', /1 running, 0 waiting/],
-  ['with a line', snapshot({}, { running: 2, waiting: 12 }), 'busy', '12', /2 running, 12 waiting/],
+  [
+    'busy, with requests waiting',
+    snapshot({}, { running: 2, waiting: 12 }),
+    'busy',
+    '12',
+    /2 running, 12 waiting/,
+  ],
 ];
 for (const [what, shown, icon, title, tooltip] of shapes) {
-  test(`the icon of a service that is ${what}`, () => {
+  test(`the menu bar shows: ${what}`, () => {
     const view = toTrayView(shown);
     assert.deepEqual([view.icon, view.title], [icon, title]);
     assert.match(view.tooltip, tooltip);
@@ -59,7 +71,7 @@ const enabled = (shown: Snapshot) =>
     .filter(({ isSeparator, enabled: is = true }) => !isSeparator && is)
     .map(({ label }) => label);
 
-test('the menu of a service that is on stops it and copies its address', () => {
+test('the menu of a running server offers Stop and Copy URL', () => {
   assert.deepEqual(enabled(snapshot()), [
     'Stop',
     'Copy URL',
@@ -74,12 +86,12 @@ test('the menu of a service that is on stops it and copies its address', () => {
   ]);
 });
 
-test('the menu of one that is off starts it, and has no address to copy', () => {
+test('the menu of a stopped server offers Start, and Copy URL is disabled', () => {
   const labels = enabled(snapshot({ server: { phase: 'off' }, recentModels: [] }));
   assert.deepEqual(labels.slice(0, 2), ['Start', 'Models…']);
 });
 
-test('the recent models are named by their last part, the present one checked', () => {
+test('recent models show the last part of their paths, with the current one checked', () => {
   const models = toTrayMenu(snapshot()).find(({ label }) => label === 'Recent Models')?.submenu;
   assert.deepEqual(models, [
     { label: 'demo', checked: true, action: { do: 'useModel', path: '/models/demo' } },
@@ -95,7 +107,7 @@ const updates = [
   [{ phase: 'ready', version: '0.2.0' }, 'Quit and Install 0.2.0', true],
 ] as const;
 for (const [update, label, isEnabled] of updates) {
-  test(`the menu while an update is ${update?.phase ?? 'not under way'}`, () => {
+  test(`the menu’s update item: ${update?.phase ?? 'no update'}`, () => {
     const menu = toTrayMenu(snapshot(update === undefined ? {} : { update }));
     const item = menu.find((each) => each.label === label);
     assert.equal(item?.enabled ?? true, isEnabled);

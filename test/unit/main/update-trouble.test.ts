@@ -31,7 +31,7 @@ const failures: [error: string, code: string, shown: RegExp][] = [
     'ERR_UPDATER_INVALID_RELEASE_FEED',
     /internet connection/,
   ],
-  ['net::ERR_CERT_DATE_INVALID', '', /date of this Mac/],
+  ['net::ERR_CERT_DATE_INVALID', '', /date and time on this Mac/],
   ['sha512 checksum mismatch', 'ERR_CHECKSUM_MISMATCH', /damaged.*nothing was installed/],
   ['ENOSPC: no space left on device, write', 'ENOSPC', /disk is full/],
   ['ZIP file not provided', 'ERR_UPDATER_ZIP_FILE_NOT_FOUND', /files are incomplete/],
@@ -50,10 +50,10 @@ const failures: [error: string, code: string, shown: RegExp][] = [
   [
     'Cannot parse update info from latest-mac.yml, rawData: <html>Sign in</html>',
     'ERR_UPDATER_INVALID_UPDATE_INFO',
-    /asks you to sign in/,
+    /requires you to sign in/,
   ],
-  ['nothing happened for 120 s', 'ETIMEDOUT', /could not be reached/],
-  ['nothing happened for 600 s', 'ERR_UPDATE_NOT_PREPARED', /^macOS did not prepare .* Quit/],
+  ['no progress for 120 s', 'ETIMEDOUT', /could not be reached/],
+  ['no progress for 600 s', 'ERR_UPDATE_NOT_PREPARED', /^macOS did not prepare .* Quit/],
   ['Something new\n    at a stack', '', /^Sightglass could not check .* Something new See the log/],
 ];
 for (const [message, code, shown] of failures) {
@@ -81,7 +81,7 @@ for (const [output, signature] of printed) {
   });
 }
 
-test('only an app that is unsigned or signed ad hoc cannot update itself', () => {
+test('an app that is unsigned or signed ad hoc cannot update itself', () => {
   const obstacles = (['identity', 'unknown', 'adhoc', 'none'] as const).map(toUpdateObstacle);
   assert.deepEqual(
     obstacles.map((obstacle) => obstacle !== undefined),
@@ -89,16 +89,16 @@ test('only an app that is unsigned or signed ad hoc cannot update itself', () =>
   );
 });
 
-test('something that was thrown but is no error is put into words too', () => {
+test('a thrown value that is not an Error is explained too', () => {
   assert.match(toUpdateTrouble('odd', 'check').remedy, /^odd See the log/);
   assert.match(toUpdateTrouble(undefined, 'download').message, /could not be downloaded/);
 });
 
-test('an update that stands still is given up, however long it has gone on before', async (t) => {
+test('an update times out when it makes no progress, no matter how long it has been running', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const timeout = startProgressTimeout({ withinMs: 1000, code: 'ETIMEDOUT' });
-  const outcome = timeout.lost.catch(({ code }) => code);
+  const outcome = timeout.expired.catch(({ code }) => code);
   for (let step = 0; step < 5; step += 1) {
     mock.timers.tick(900);
     timeout.progress();

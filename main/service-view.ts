@@ -3,10 +3,9 @@ import type { RuntimeView, ServerView, Trouble } from '../server/contract.ts';
 import { isLoopback } from '../server/http/guards.ts';
 import { reachableUrl } from '../server/http/server.ts';
 import type { RuntimePhase } from '../server/runtime/state.ts';
-
 import type { Settings } from '../server/settings.ts';
 
-/** The state of the runtime, as the panel shows it. */
+/** Converts the runtime's state for the panel. */
 export function toRuntimeView(state: RuntimePhase): RuntimeView {
   switch (state.phase) {
     case 'ready':
@@ -26,10 +25,11 @@ export function toRuntimeView(state: RuntimePhase): RuntimeView {
   }
 }
 
-export type Ailment = Extract<RuntimePhase, { phase: 'crashed' | 'failed' }>;
+/** A runtime that has crashed or failed. */
+export type RuntimeProblem = Extract<RuntimePhase, { phase: 'crashed' | 'failed' }>;
 
-/** A runtime that has crashed or failed, in words. */
-export function toTrouble(state: Ailment): Trouble {
+/** Explains a crash or a failure of the runtime. */
+export function toTrouble(state: RuntimeProblem): Trouble {
   const at = Date.now();
   if (state.phase === 'failed') {
     const { message, remedy } = state.failure;
@@ -38,21 +38,21 @@ export function toTrouble(state: Ailment): Trouble {
   return {
     at,
     message: `The model’s process ended unexpectedly (${state.reason}).`,
-    remedy: 'It is being started again; what waited is answered then.',
+    remedy: 'It is restarting. Waiting requests are answered once it is ready.',
   };
 }
 
-/** What is left to say of it once the runtime is ready again: a crash that nobody saw, no failure. */
-export function toRecovery(state: Ailment): Trouble | undefined {
+/** Explains a crash from which the runtime has recovered; undefined after a failure, which is over. */
+export function toRecovery(state: RuntimeProblem): Trouble | undefined {
   if (state.phase === 'failed') return undefined;
-  return { ...toTrouble(state), remedy: 'It was started again, and what waited was answered.' };
+  return { ...toTrouble(state), remedy: 'It was restarted, and waiting requests were answered.' };
 }
 
-/** Where clients find a service that is on. */
+/** The addresses at which clients reach a running service. */
 export function toServerView(
   { host }: Pick<Settings, 'host'>,
   port: number,
-  addresses = networkAddresses(),
+  addresses = externalAddresses(),
 ): ServerView {
   const isAny = host === '0.0.0.0' || host === '::';
   const [address] = isAny ? addresses : [host];
@@ -65,8 +65,8 @@ export function toServerView(
   };
 }
 
-/** This machine's addresses on its networks, version 4. */
-function networkAddresses(): string[] {
+/** This machine's external IPv4 addresses. */
+function externalAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)

@@ -18,41 +18,40 @@ import { type MachineLine, ModelsProgram } from '../server/models/program.ts';
 import { suggestModels } from '../server/models/views.ts';
 import { createModelsCommand } from '../server/runtime/process.ts';
 import type { Service } from '../server/service.ts';
-
 import type { CommandHandlers } from './commands.ts';
 import type { SettingsStore } from './settings-store.ts';
 
-/** The folder of the demo model in this copy of the app. */
+/** Returns the folder of the demo model in this copy of the app. */
 export function demoModelIn(resources: URL): string {
   return fileURLToPath(new URL('models/demo', resources));
 }
 
-export interface ModelShelfOptions {
-  /** Where the runtime and the list of good models lie. */
+export interface ModelLibraryOptions {
+  /** The folder with the runtime and the list of suggested models. */
   resources: URL;
   store: SettingsStore;
   log: Logger;
-  /** The service, when it is on. */
+  /** The service, if it is running. */
   service: () => Service | undefined;
-  /** Serves this model from now on. */
+  /** Chooses this model and serves it. */
   use: (modelPath: string) => Promise<void>;
   onChange: () => void;
 }
 
-/** The models of this Mac, those on their way here, and the check of the one that is served. */
-export class ModelShelf {
+/** The models on this Mac, their downloads, and the check of the current model. */
+export class ModelLibrary {
   readonly demoModel: string;
-  readonly #options: ModelShelfOptions;
+  readonly #options: ModelLibraryOptions;
   readonly #program: ModelsProgram;
   readonly #downloads: Downloads;
   #check: { modelPath: string | undefined; view: Check } | undefined;
   #checking: AbortController | undefined;
-  /** The download that is to be served once it is here, however often it was paused. */
-  #toUse: string | undefined;
-  /** It has what it has; asked once. */
+  /** The download to serve once it is complete, even if it is paused and resumed. */
+  #useWhenDone: string | undefined;
+  /** Machine memory never changes, so it is measured once. */
   #machine: Promise<MachineLine> | undefined;
 
-  constructor(options: ModelShelfOptions) {
+  constructor(options: ModelLibraryOptions) {
     const { resources, store, log, onChange } = options;
     this.#options = options;
     this.demoModel = demoModelIn(resources);
@@ -75,18 +74,18 @@ export class ModelShelf {
     return this.downloads.some(({ phase }) => phase !== 'paused' && phase !== 'failed');
   }
 
-  /** Of the model that the settings name; that of another one is history. */
+  /** The latest check, if it was of the current model. */
   get check(): Check | undefined {
     const { modelPath } = this.#options.store.settings;
     return this.#check?.modelPath === modelPath ? this.#check?.view : undefined;
   }
 
-  /** Lists what was not finished when the app was last open. */
+  /** Lists downloads that were unfinished when the app last quit. */
   restore(): Promise<void> {
     return this.#downloads.restore();
   }
 
-  /** Pauses the downloads, and gives up the check. */
+  /** Pauses downloads and cancels the check. */
   async close(): Promise<void> {
     this.#checking?.abort();
     await this.#downloads.close();
@@ -120,11 +119,11 @@ export class ModelShelf {
       const id = toModelName(pasted);
       if (!HUB_NAME.test(id))
         throw new Error(`${id} is not a Hugging Face model id. Use owner/name.`);
-      void this.#download(id, use);
+      void this.#startDownload(id, use);
     },
     pauseDownload: ({ id }) => this.#downloads.pause(id),
     cancelDownload: ({ id }) => {
-      if (this.#toUse === id) this.#toUse = undefined;
+      if (this.#useWhenDone === id) this.#useWhenDone = undefined;
       return this.#downloads.cancel(id);
     },
     setHubToken: async ({ token }) => {
@@ -133,13 +132,14 @@ export class ModelShelf {
     },
     checkModel: () => {
       const service = this.#options.service();
-      if (service === undefined) throw new Error('The server is off. Start it, then check.');
+      if (service === undefined)
+        throw new Error('The server is off. Start it, then check the model.');
       if (this.#checking === undefined) void this.#runCheck(service);
     },
     stopCheck: () => this.#checking?.abort(),
   };
 
-  /** The folders to search besides those of other apps. */
+  /** The folders to search in addition to those of other apps. */
   get #places(): Place[] {
     const own = { name: 'Sightglass', folder: join(this.demoModel, '..') };
     const { modelFolders } = this.#options.store.settings;
@@ -159,13 +159,13 @@ export class ModelShelf {
     return found.map((model) => ({ ...model, name: ids.get(model.path) ?? model.name }));
   }
 
-  /** What becomes of it is in the list. */
-  async #download(id: string, use: boolean): Promise<void> {
+  /** Never rejects; `downloads` has the result. */
+  async #startDownload(id: string, use: boolean): Promise<void> {
     try {
-      if (use) this.#toUse = id;
+      if (use) this.#useWhenDone = id;
       await this.#downloads.start(id);
-      if (this.#toUse !== id) return;
-      this.#toUse = undefined;
+      if (this.#useWhenDone !== id) return;
+      this.#useWhenDone = undefined;
       await this.#options.use(id);
     } catch (error) {
       if ((error as Error).name !== 'AbortError') {
@@ -189,7 +189,7 @@ export class ModelShelf {
       show({ phase: 'done', result: await service.check({ signal, onProgress }) });
     } catch (error) {
       if (controller.signal.aborted) return show();
-      log.warn({ err: error }, 'the check failed');
+      log.warn({ err: error }, 'model check failed');
       show({ phase: 'failed', message: (error as Error).message });
     } finally {
       this.#checking = undefined;
@@ -197,7 +197,7 @@ export class ModelShelf {
   }
 }
 
-/** Every folder that is searched for models, and whether the app can read it. */
+/** Lists the folders that are searched for models, and whether the app can read them. */
 export async function listModelPlaces(
   more: readonly Place[],
   env: NodeJS.ProcessEnv = process.env,
@@ -220,9 +220,9 @@ export async function listModelPlaces(
 }
 
 /**
- * The models of an added folder that is a Hugging Face cache, or an `HF_HOME` that contains one. A
- * user whose shell sets `HF_HOME` adds that folder, because an app opened from Finder does not see
- * the variable. The app's own cache is left out: it is searched anyway.
+ * Lists the models in an added folder that is a Hugging Face cache, or an `HF_HOME` that contains one.
+ * Users whose shell sets `HF_HOME` add that folder, because an app opened from Finder does not see the
+ * variable. The default cache is skipped, because it is always searched.
  */
 export async function listAddedCache(
   folder: string,

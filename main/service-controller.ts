@@ -5,18 +5,17 @@ import { ListenError } from '../server/http/server.ts';
 import type { Problem } from '../server/problem.ts';
 import type { RuntimeCommand } from '../server/runtime/process.ts';
 import { type Applied, Service } from '../server/service.ts';
-
 import type { Settings } from '../server/settings.ts';
-import { type Ailment, toRecovery, toServerView, toTrouble } from './views.ts';
+import { type RuntimeProblem, toRecovery, toServerView, toTrouble } from './service-view.ts';
 
-export interface ServiceSwitchOptions {
+export interface ServiceControllerOptions {
   command: RuntimeCommand;
   log: Logger;
-  /** Told of every change of the service or of its switch. */
+  /** Called after every change of the service's state. */
   onChange: () => void;
-  /** Told when another model could not be loaded, and the one before it serves again. */
+  /** Called when a new model could not be loaded and the previous one is served again. */
   onRollback: (modelPath: string, failure: Problem) => void;
-  /** Told when the runtime has crashed or failed, and what became of that. */
+  /** Called when the runtime crashes or fails, and again when it has recovered. */
   onTrouble: (trouble: Trouble | undefined) => void;
 }
 
@@ -27,21 +26,21 @@ type State =
   | { phase: 'draining'; service: Service }
   | { phase: 'failed'; trouble: Trouble };
 
-/** The service as a person switches it on and off. What was asked of it lives on in `activity`. */
-export class ServiceSwitch {
+/** Starts and stops the service. `activity` records its requests, and survives a restart. */
+export class ServiceController {
   readonly activity = new Activity();
-  readonly #options: ServiceSwitchOptions;
+  readonly #options: ServiceControllerOptions;
   #state: State = { phase: 'off' };
-  #ended: Promise<void> = Promise.resolve();
-  /** What the runtime has not recovered from yet. */
-  #ailment: Ailment | undefined;
+  #stopped: Promise<void> = Promise.resolve();
+  /** The crash or failure from which the runtime has not recovered yet. */
+  #problem: RuntimeProblem | undefined;
 
-  constructor(options: ServiceSwitchOptions) {
+  constructor(options: ServiceControllerOptions) {
     this.#options = options;
     this.activity.onChange(() => options.onChange());
   }
 
-  /** The service, while it is on or on its way off. */
+  /** The service while it is running or draining. */
   get service(): Service | undefined {
     return 'service' in this.#state ? this.#state.service : undefined;
   }
@@ -52,7 +51,7 @@ export class ServiceSwitch {
     return state.phase === 'failed' ? state : { phase: state.phase };
   }
 
-  /** Unless it is on. What comes of it is in the view. */
+  /** Starts the service if it is off. Never rejects; `view` has the result. */
   async start(settings: Settings): Promise<void> {
     if (this.#state.phase !== 'off' && this.#state.phase !== 'failed') return;
     this.#set({ phase: 'starting' });
@@ -61,19 +60,19 @@ export class ServiceSwitch {
     const service = new Service({
       ...{ settings, command, log, activity },
       onRollback: (modelPath, failure) => {
-        this.#ailment = undefined; // its crashes are part of what is told now
+        this.#problem = undefined; // the rollback explains it
         onRollback(modelPath, failure);
       },
     });
     service.queue.onChange(onChange);
     service.runtime.onChange((state) => {
       if (state.phase === 'crashed' || state.phase === 'failed') {
-        this.#ailment = state;
+        this.#problem = state;
         onTrouble(toTrouble(state));
       }
-      if (state.phase === 'ready' && this.#ailment !== undefined) {
-        onTrouble(toRecovery(this.#ailment));
-        this.#ailment = undefined;
+      if (state.phase === 'ready' && this.#problem !== undefined) {
+        onTrouble(toRecovery(this.#problem));
+        this.#problem = undefined;
       }
       onChange();
     });
@@ -86,23 +85,23 @@ export class ServiceSwitch {
     }
   }
 
-  /** Says that the service cannot be started, and what to do. */
-  refuse(message: string, remedy: string): void {
+  /** Reports that the service cannot be started, and what to do about it. */
+  reportFailure(message: string, remedy: string): void {
     this.#set({ phase: 'failed', trouble: { at: Date.now(), message, remedy } });
   }
 
-  /** Lets what it has come to its end first, or cancels it. Once draining, `now` cuts it short. */
+  /** Lets requests finish before it stops, or cancels them with `now`, even while it is draining. */
   async stop({ now }: { now: boolean }): Promise<void> {
     const state = this.#state;
     if (state.phase === 'failed') this.#set({ phase: 'off' });
     if (state.phase === 'draining' && now) await state.service.stop();
-    if (state.phase === 'on') this.#ended = this.#end(state, now);
-    await this.#ended;
+    if (state.phase === 'on') this.#stopped = this.#shutDown(state, now);
+    await this.#stopped;
   }
 
   /**
-   * Changes the settings of a service that is on.
-   * @throws ListenError, and then nothing has changed
+   * Applies settings to a running service.
+   * @throws ListenError if the new address is not available; nothing has changed then
    */
   async apply(settings: Settings): Promise<Applied> {
     const state = this.#state;
@@ -112,7 +111,7 @@ export class ServiceSwitch {
     return applied;
   }
 
-  async #end({ service }: Extract<State, { phase: 'on' }>, now: boolean): Promise<void> {
+  async #shutDown({ service }: Extract<State, { phase: 'on' }>, now: boolean): Promise<void> {
     this.#set({ phase: 'draining', service });
     await (now ? service.stop() : service.drain());
     this.#set({ phase: 'off' });
@@ -120,20 +119,20 @@ export class ServiceSwitch {
 
   #fail(error: unknown): void {
     const { log } = this.#options;
-    const isPort = error instanceof ListenError;
-    if (isPort) log.error(error.message);
-    else log.error({ err: error }, 'the service could not be started');
-    const freePort = isPort ? error.freePort : undefined;
+    const isListenError = error instanceof ListenError;
+    if (isListenError) log.error(error.message);
+    else log.error({ err: error }, 'the service failed to start');
+    const freePort = isListenError ? error.freePort : undefined;
     this.#set({
       phase: 'failed',
       trouble: {
         at: Date.now(),
-        message: isPort
+        message: isListenError
           ? error.message.replace(/ Try --port .*/, '')
           : 'The server could not be started.',
-        remedy: isPort
-          ? 'Choose another port, or quit what uses this one.'
-          : 'Look at the log for the reason, then try again.',
+        remedy: isListenError
+          ? 'Choose another port, or quit the app that uses this one.'
+          : 'See the log for the reason, then try again.',
         ...(freePort === undefined ? {} : { freePort }),
       },
     });

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { listAddedCache, listModelPlaces } from '../../../main/model-shelf.ts';
+import { listAddedCache, listModelPlaces } from '../../../main/model-library.ts';
 
 let home: string;
 before(async () => {
@@ -17,7 +17,7 @@ async function make(path: string, text = ''): Promise<void> {
   await writeFile(file, text);
 }
 
-test('every searched folder is listed once, with whether it exists', async () => {
+test('each searched folder is listed once, and whether it exists', async () => {
   await make('.lmstudio/models/owner/name/config.json');
   const hub = join(home, '.cache/huggingface/hub');
   const places = await listModelPlaces(
@@ -37,12 +37,12 @@ test('every searched folder is listed once, with whether it exists', async () =>
   ]);
 });
 
-test('the Hugging Face cache follows the environment of the app', async () => {
+test('HF_HOME sets the Hugging Face cache', async () => {
   const [cache] = await listModelPlaces([], { HF_HOME: '/disk/hf' }, home);
   assert.equal(cache?.folder, '/disk/hf/hub');
 });
 
-test('an added folder that is a cache, or an HF_HOME, lists the models of that cache', async () => {
+test('adding a Hugging Face cache or an HF_HOME folder adds the models in it', async () => {
   await make('disk/hf/hub/models--owner--name/refs/main', 'abc\n');
   await make('disk/hf/hub/models--owner--half/blobs/0');
   const model = {
