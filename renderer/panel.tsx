@@ -2,11 +2,10 @@ import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { View } from '../server/contract.ts';
 import { call, on, run } from './bridge.ts';
-import { type Shown, useSnapshot } from './hooks.ts';
 import { Header } from './parts/header.tsx';
 import { FailureNotice, TroubleBanner, UpdateNotice } from './parts/notices.tsx';
-
 import { Tabs } from './parts/tabs.tsx';
+import { type Shown, useSnapshot } from './snapshot.ts';
 
 import { Connect } from './views/connect.tsx';
 import { Logs } from './views/logs.tsx';
@@ -16,7 +15,7 @@ import { SettingsView } from './views/settings.tsx';
 import { TryIt } from './views/try-it.tsx';
 
 const VIEWS: readonly View[] = ['overview', 'models', 'try', 'connect', 'logs', 'settings'];
-/** Those that hold what a person has begun: they stay as they are while another is looked at. */
+/** Views with unsaved input or running work: they stay mounted while another view is shown. */
 const KEPT: ReadonlySet<View> = new Set(['models', 'try', 'settings']);
 
 function Panel() {
@@ -63,7 +62,7 @@ function Panel() {
   );
 }
 
-/** As a menu does; but not out of a field, where Escape has other meanings. */
+/** Hides the panel on Escape, as for a menu, except in a text field. */
 function hideOnEscape(): () => void {
   const hide = (event: KeyboardEvent) => {
     const isInField =

@@ -6,18 +6,18 @@ export interface SettingField {
   kind: 'number' | 'text' | 'list' | 'switch' | 'choice';
   unit?: string;
   help?: string;
-  /** What an empty field means. */
+  /** The placeholder of an empty field. */
   empty?: string;
   choices?: readonly (readonly [value: string, label: string])[];
 }
 
-/** Of the settings that a person has a reason to change. The rules are main's. */
+/** The settings that users commonly change. The main process validates them. */
 export const FIELDS: readonly SettingField[] = [
   {
     name: 'maxConcurrency',
     label: 'Requests at once',
     kind: 'number',
-    help: '1 is safe: on Apple GPUs concurrent answers have come out wrong (mlx-vlm #1668).',
+    help: '1 is safe. Concurrent generation on Apple GPUs has produced wrong answers (mlx-vlm #1668).',
   },
   { name: 'queueSize', label: 'Requests that may wait', kind: 'number' },
   { name: 'queueTimeoutSeconds', label: 'Deadline', kind: 'number', unit: 'seconds' },
@@ -34,7 +34,7 @@ export const FIELDS: readonly SettingField[] = [
     name: 'allowTextOnly',
     label: 'Answer without a picture',
     kind: 'switch',
-    help: 'Also conversations that have no image in them.',
+    help: 'Accept conversations without an image.',
   },
   { name: 'startServerAtLaunch', label: 'Start the server with the app', kind: 'switch' },
   { name: 'startAtLogin', label: 'Open Sightglass at login', kind: 'switch' },
@@ -43,7 +43,7 @@ export const FIELDS: readonly SettingField[] = [
 export const ADVANCED: readonly SettingField[] = [
   {
     name: 'queuePolicy',
-    label: 'Who is next',
+    label: 'Queue order',
     kind: 'choice',
     choices: [
       ['fifo', 'First come, first served'],
@@ -70,11 +70,11 @@ export const ADVANCED: readonly SettingField[] = [
     label: 'Memory for requests',
     kind: 'number',
     unit: 'MB',
-    help: 'Of all that are received, wait or load images. Beyond it they are refused.',
+    help: 'For requests that are arriving, waiting or loading images. Requests beyond it are rejected.',
   },
   {
     name: 'responseStoreMegabytes',
-    label: 'Memory for kept responses',
+    label: 'Memory for stored responses',
     kind: 'number',
     unit: 'MB',
     help: 'For OpenAI’s previous_response_id.',
@@ -85,7 +85,7 @@ export const ADVANCED: readonly SettingField[] = [
     kind: 'number',
     unit: 'GB',
     empty: 'no limit',
-    help: 'Of memory. Between requests; what waits is answered after.',
+    help: 'Memory. It restarts between requests, and waiting requests are answered afterwards.',
   },
   {
     name: 'hangTimeoutSeconds',
@@ -98,11 +98,11 @@ export const ADVANCED: readonly SettingField[] = [
     label: 'Give up loading a model after',
     kind: 'number',
     unit: 'seconds',
-    help: 'And a second more for every 25 MB of its weights.',
+    help: 'Plus one second for every 25 MB of its weights.',
   },
   {
     name: 'drainTimeoutSeconds',
-    label: 'Let answers finish before a model is changed for',
+    label: 'When the model changes, let answers finish for',
     kind: 'number',
     unit: 'seconds',
   },
@@ -119,14 +119,14 @@ export const ADVANCED: readonly SettingField[] = [
     label: 'Allowed host names',
     kind: 'list',
     empty: 'addresses and local names',
-    help: 'While no key is set: names such as mac.example.com or *.example.com, with commas, or *.',
+    help: 'Used when no API key is set. Separate names such as mac.example.com or *.example.com with commas; * allows any.',
   },
   {
     name: 'corsOrigins',
-    label: 'Web pages that may call',
+    label: 'Allowed web origins (CORS)',
     kind: 'list',
     empty: 'none',
-    help: 'Origins such as https://app.example, with commas between them, or *.',
+    help: 'Separate origins such as https://app.example with commas; * allows any.',
   },
   {
     name: 'allowPrivateImageUrls',
@@ -142,7 +142,7 @@ export const ADVANCED: readonly SettingField[] = [
   },
   {
     name: 'logLevel',
-    label: 'Log from level',
+    label: 'Log level',
     kind: 'choice',
     choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map(
       (level) => [level, level] as const,
@@ -150,13 +150,13 @@ export const ADVANCED: readonly SettingField[] = [
   },
 ];
 
-/** What a field shows of a setting. */
+/** Converts a setting to a field's text. */
 export function toText(value: unknown): string {
   if (value === undefined || value === null) return '';
   return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
-/** What main is told of a field; null is the default. */
+/** Converts a field's text to a setting; null resets it to its default. */
 export function toValue({ kind }: SettingField, text: string): unknown {
   const trimmed = text.trim();
   if (trimmed === '') return kind === 'list' ? [] : null;

@@ -1,4 +1,4 @@
-/** Where clients find the server, as snippets need it. */
+/** The server that the snippets call. */
 export interface Target {
   /** Without `/v1`. */
   url: string;
@@ -8,17 +8,17 @@ export interface Target {
 
 export interface Snippet {
   name: string;
-  /** Where the text goes. */
+  /** Where to paste the text. */
   hint: string;
   text: string;
 }
 
 const NO_KEY = 'not-needed';
-/** A red circle, so that what is pasted is answered at once, without asking a third party. */
+/** A red circle. It is inlined so that a pasted snippet works without downloading an image. */
 const PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEXgICD////SbgRlAAAACXBIWXMAAAsTAAALEwEAmpwYAAAAaElEQVQoz73Ruw2AMAxF0YtSUGaEjMJoMFpGYYSUKRAfG/RAAlHG1Snta7ZraIMcTqwwOiokR4HomKF3ZAiOCToHxxhWw3hgMQxPVEP6RDHENvhZ472zztGB98mKoCwKpXSKqbzNfroDz+RaQqvBNSwAAAAASUVORK5CYII=';
 const PICTURE = `data:image/png;base64,${PNG}`;
-const PICTURE_NOTE = 'a red circle; the URL of a picture does as well';
+const PICTURE_NOTE = 'a red circle; an image URL works too';
 const QUESTION = 'What is in this image?';
 
 /** Ready to paste, with the real address, key and model. */
@@ -47,10 +47,10 @@ export function toSnippets({ url, apiKey, model }: Target): Snippet[] {
       name: 'curl',
       hint: 'In a terminal.',
       text: [
-        `curl ${shell(`${base}/chat/completions`)} \\`,
-        ...(apiKey === undefined ? [] : [`  -H ${shell(`Authorization: Bearer ${apiKey}`)} \\`]),
+        `curl ${quote(`${base}/chat/completions`)} \\`,
+        ...(apiKey === undefined ? [] : [`  -H ${quote(`Authorization: Bearer ${apiKey}`)} \\`]),
         `  -H 'Content-Type: application/json' \\`,
-        `  -d ${shell(body)}`,
+        `  -d ${quote(body)}`,
       ].join('\n'),
     },
     {
@@ -113,7 +113,7 @@ print(answer.content[0].text)`,
     },
     {
       name: 'Open WebUI',
-      hint: 'Admin Settings › Connections › OpenAI API › Add. In Docker, say host.docker.internal for 127.0.0.1.',
+      hint: 'Admin Settings › Connections › OpenAI API › Add. In Docker, use host.docker.internal instead of 127.0.0.1.',
       text: `URL: ${base}\nKey: ${key}\nModel: ${model}`,
     },
     {
@@ -133,7 +133,7 @@ print(answer.content[0].text)`,
   ];
 }
 
-/** A word for a shell, whatever is in it. */
-function shell(text: string): string {
+/** Quotes any text for a shell. */
+function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,9 +1,9 @@
 import type { CheckResult } from '../../server/contract.ts';
+import { changeSettings, useAttempt } from '../bridge.ts';
 import { toSize } from '../format.ts';
-import { changeSettings, useAttempt } from '../hooks.ts';
-import { ProblemLine } from './controls.tsx';
+import { InlineError } from './controls.tsx';
 
-/** What a check found beside its verdict, and how many requests at once it speaks for. */
+/** The details of a check, and the concurrency it recommends. */
 export function CheckFindings({
   result,
   maxConcurrency,
@@ -18,7 +18,7 @@ export function CheckFindings({
     <div class="findings">
       {differing.length > 0 && <Differing answers={differing} />}
       <SpeedTable speeds={speeds} />
-      <p class="help">Memory in use at most: {toSize(memoryBytes)}</p>
+      <p class="help">Peak memory use: {toSize(memoryBytes)}</p>
       <div class="recommended">
         <p class="grow">
           Recommended max concurrency: <strong>{recommended}</strong>
@@ -35,7 +35,7 @@ export function CheckFindings({
           </button>
         )}
       </div>
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
       <p class="help">
         It is “Requests at once” in Settings{isSet ? '' : `, now ${maxConcurrency}`}. On Apple GPUs
         concurrent generation has corrupted answers{' '}
@@ -56,7 +56,7 @@ function Differing({ answers }: { answers: CheckResult['differing'] }) {
             <dd>{alone}</dd>
           </div>
           <div>
-            <dt>With {streams} at once</dt>
+            <dt>With {streams} concurrent requests</dt>
             <dd>{together}</dd>
           </div>
         </dl>
@@ -65,7 +65,7 @@ function Differing({ answers }: { answers: CheckResult['differing'] }) {
   );
 }
 
-/** How fast all answers together came, by how many were asked for at once. */
+/** The total speed at each concurrency. */
 export function SpeedTable({ speeds }: Pick<CheckResult, 'speeds'>) {
   if (speeds.length === 0) return null;
   const alone = speeds[0]?.tokensPerSecond ?? 0;

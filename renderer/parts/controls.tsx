@@ -1,10 +1,10 @@
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Fit } from '../../server/contract.ts';
 import { call, run } from '../bridge.ts';
-import { FIT_WORDS } from '../words.ts';
+import { FIT_LABELS } from '../labels.ts';
 
-/** What could not be done, where it was asked for. */
-export function ProblemLine({ text }: { text: string }) {
+/** An inline error message, shown where the action was requested. */
+export function InlineError({ text }: { text: string }) {
   if (text === '') return null;
   return (
     <p class="problem" role="alert">
@@ -13,7 +13,7 @@ export function ProblemLine({ text }: { text: string }) {
   );
 }
 
-/** How far something is; without `of`, only that it is on its way. */
+/** A progress bar; indeterminate without `of`. */
 export function ProgressBar({
   label,
   done,
@@ -23,12 +23,12 @@ export function ProgressBar({
   done: number;
   of: number | undefined;
 }) {
-  // A bar that has had a value cannot be without one again, so there are two.
+  // A progress element that has had a value cannot become indeterminate again, so there are two.
   if (!of) return <progress key="unknown" class="progress" aria-label={label} />;
   return <progress key="known" class="progress" aria-label={label} value={done} max={of} />;
 }
 
-/** Copies a text and says so for a moment. `what` completes “Copy …” for a screen reader. */
+/** Copies a text, and confirms it briefly. `what` completes “Copy …” for screen readers. */
 export function CopyButton({ text, what }: { text: string; what: string }) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
@@ -48,11 +48,8 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
   );
 }
 
-/**
- * Asked in place before what costs something. The answer that changes nothing has the focus; Escape
- * gives it too.
- */
-export function AskAgain({
+/** An inline confirmation. The button that changes nothing has focus; Escape has the same effect. */
+export function Confirmation({
   question,
   yes,
   no,
@@ -93,25 +90,7 @@ export function AskAgain({
   );
 }
 
-/** The panel goes when another app gets the focus, which a drag from Finder takes first. */
-export function KeepOpen() {
-  const [keep, setKeep] = useState(false);
-  return (
-    <label class="row keep-open">
-      <input
-        type="checkbox"
-        checked={keep}
-        onChange={(event) => {
-          setKeep(event.currentTarget.checked);
-          run(call('keepOpen', { keep: event.currentTarget.checked }));
-        }}
-      />
-      Keep this panel open while I drag a picture from Finder
-    </label>
-  );
-}
-
-/** Whether there is room for a model, in a word; pressed, it opens the numbers. */
+/** Shows whether a model fits in memory. Clicking it shows the numbers. */
 export function FitBadge({
   fit,
   of,
@@ -128,11 +107,11 @@ export function FitBadge({
       type="button"
       class={`fit fit-${fit.verdict}`}
       aria-expanded={isOpen}
-      aria-label={`${FIT_WORDS[fit.verdict]}: ${of} in numbers`}
+      aria-label={`${FIT_LABELS[fit.verdict]}: ${of} in numbers`}
       title="Show the numbers"
       onClick={onToggle}
     >
-      {FIT_WORDS[fit.verdict]}
+      {FIT_LABELS[fit.verdict]}
     </button>
   );
 }

@@ -1,13 +1,12 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Download } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
+import { call, useAttempt } from '../bridge.ts';
 import { toSize } from '../format.ts';
-import { useAttempt } from '../hooks.ts';
-import { toDownloadWords } from '../words.ts';
-import { AskAgain, ProblemLine, ProgressBar } from './controls.tsx';
+import { toDownloadLabel } from '../labels.ts';
+import { Confirmation, InlineError, ProgressBar } from './controls.tsx';
 import { HubTokenForm } from './hub-forms.tsx';
 
-/** The models on their way here. `use`: to be served once they are. */
+/** The downloads in progress. With `use`, a resumed download is served once it is complete. */
 export function Downloads({ downloads, use }: { downloads: readonly Download[]; use: boolean }) {
   if (downloads.length === 0) return null;
   return (
@@ -22,20 +21,20 @@ export function Downloads({ downloads, use }: { downloads: readonly Download[]; 
   );
 }
 
-/** What a token of the right account may help against. */
+/** Failures that an access token may fix. */
 const TOKEN_REASONS: ReadonlySet<string | undefined> = new Set([
   'gated',
   'bad_token',
-  'model_not_found', // as the Hub says of private ones
+  'model_not_found', // the Hub's answer for private models
 ]);
 
-/** One download: how far it is, what it failed of, and what can be done with it. */
+/** One download, with its progress, its error and its buttons. */
 export function DownloadRow({ download, use }: { download: Download; use: boolean }) {
   const { id, phase, doneBytes, totalBytes, problem: failure } = download;
   const [asks, setAsks] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const { problem, attempt } = useAttempt();
-  const goOn = () => call('download', { id, use });
+  const resume = () => call('download', { id, use });
   const cancel = () => attempt(() => call('cancelDownload', { id }));
   const keep = () => {
     setAsks(false);
@@ -49,14 +48,14 @@ export function DownloadRow({ download, use }: { download: Download; use: boolea
         <button
           type="button"
           class="small"
-          aria-label={`${isStopped ? toGoOnWord(phase) : 'Pause'} the download of ${id}`}
+          aria-label={`${isStopped ? toResumeLabel(phase) : 'Pause'} the download of ${id}`}
           aria-disabled={phase === 'verifying'}
           onClick={() => {
             if (phase === 'verifying') return;
-            attempt(isStopped ? goOn : () => call('pauseDownload', { id }));
+            attempt(isStopped ? resume : () => call('pauseDownload', { id }));
           }}
         >
-          {isStopped ? toGoOnWord(phase) : 'Pause'}
+          {isStopped ? toResumeLabel(phase) : 'Pause'}
         </button>
         <button
           type="button"
@@ -69,10 +68,10 @@ export function DownloadRow({ download, use }: { download: Download; use: boolea
         </button>
       </div>
       <ProgressBar label={`Download of ${id}`} done={doneBytes} of={totalBytes} />
-      <p class="model-facts">{toDownloadWords(download)}</p>
+      <p class="model-facts">{toDownloadLabel(download)}</p>
       {asks && (
-        <AskAgain
-          question={`Cancel the download and delete the ${toSize(doneBytes)} that have come?`}
+        <Confirmation
+          question={`Cancel the download and delete the ${toSize(doneBytes)} downloaded so far?`}
           yes={`Delete ${toSize(doneBytes)}`}
           no="Keep"
           onYes={() => {
@@ -88,12 +87,12 @@ export function DownloadRow({ download, use }: { download: Download; use: boolea
           <p class="help">{failure.remedy}</p>
         </div>
       )}
-      {TOKEN_REASONS.has(failure?.reason) && <HubTokenForm onSaved={goOn} />}
-      <ProblemLine text={problem} />
+      {TOKEN_REASONS.has(failure?.reason) && <HubTokenForm onSaved={resume} />}
+      <InlineError text={problem} />
     </li>
   );
 }
 
-function toGoOnWord(phase: 'paused' | 'failed'): string {
+function toResumeLabel(phase: 'paused' | 'failed'): string {
   return phase === 'paused' ? 'Resume' : 'Try Again';
 }

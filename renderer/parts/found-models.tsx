@@ -1,11 +1,12 @@
 import { useRef, useState } from 'preact/hooks';
 import type { FoundModel, Snapshot } from '../../server/contract.ts';
-import { type Applied, type ModelSearch, useAttempt } from '../hooks.ts';
-import { toFacts, toFitNumbers, toFitWarning, toServingWords } from '../words.ts';
-import { AskAgain, FitBadge, ProblemLine } from './controls.tsx';
+import { type Applied, useAttempt } from '../bridge.ts';
+import { toFacts, toFitNumbers, toFitWarning, toModelStateLabel } from '../labels.ts';
+import type { ModelSearch } from '../model-search.ts';
+import { Confirmation, FitBadge, InlineError } from './controls.tsx';
 import { ModelFolders } from './model-folders.tsx';
 
-/** The models on this Mac, one of them served; those that cannot be are named with their reasons. */
+/** The models on this Mac, and separately those that cannot be used, with the reasons. */
 export function FoundModels({
   snapshot,
   search,
@@ -39,18 +40,18 @@ export function FoundModels({
           <li class="empty">
             {isSearching
               ? 'Looking…'
-              : 'No vision models where other apps keep them, nor in your own folders.'}
+              : 'No vision models found in your folders or those of other apps.'}
           </li>
         )}
       </ul>
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
       <UnusableModels models={unusable} />
       <ModelFolders folders={snapshot.settings.modelFolders} onUse={onUse} onSearch={searchAgain} />
     </section>
   );
 }
 
-/** A model that can be served: pressed, it is; one without room only after a second thought. */
+/** A usable model. Clicking it serves it, after a confirmation if it does not fit in memory. */
 export function FoundModelRow({
   model,
   snapshot,
@@ -87,7 +88,7 @@ export function FoundModelRow({
       >
         <span class="model-name">{name}</span>
         <span class="model-facts">
-          {isChosen && <b class="chosen">✓ {toServingWords(snapshot)}</b>}
+          {isChosen && <b class="chosen">✓ {toModelStateLabel(snapshot)}</b>}
           {isChosen && ' · '}
           {toFacts(model)}
         </span>
@@ -97,10 +98,10 @@ export function FoundModelRow({
       )}
       {fit !== undefined && isOpen && <p class="model-more">{toFitNumbers(fit)}</p>}
       {fit !== undefined && asks && (
-        <AskAgain
+        <Confirmation
           question={toFitWarning(fit)}
           yes="Use It Anyway"
-          no="Leave It"
+          no="Cancel"
           onYes={() => {
             answer();
             use();
@@ -108,12 +109,12 @@ export function FoundModelRow({
           onNo={answer}
         />
       )}
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
     </li>
   );
 }
 
-/** What was found and cannot be served: why, and what to do. */
+/** Models that cannot be used: why, and what to do about it. */
 export function UnusableModels({ models }: { models: readonly FoundModel[] }) {
   if (models.length === 0) return null;
   return (

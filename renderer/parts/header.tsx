@@ -1,29 +1,29 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
 import { call, run } from '../bridge.ts';
-import { addressOf, plural, toSize } from '../format.ts';
-import { type Tone, toStateWords } from '../words.ts';
+import { plural, toSize } from '../format.ts';
+import { addressOf, type Tone, toStateLabel } from '../labels.ts';
 import { CopyButton } from './controls.tsx';
 
-/** State, model, address, and the one large button. */
+/** The state, model and address, and the Start/Stop button. */
 export function Header({ snapshot }: { snapshot: Snapshot }) {
   const { server, runtime, model, load } = snapshot;
-  const { words, tone } = toStateWords(snapshot);
+  const { label: stateLabel, tone } = toStateLabel(snapshot);
   const [asks, setAsks] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const isOn = server.phase === 'on';
   useEffect(() => setAsks(false), [isOn]);
   const isOff = server.phase === 'off' || server.phase === 'failed';
-  const isHeld = server.phase === 'starting' || (isOff && model === undefined);
+  const isDisabled = server.phase === 'starting' || (isOff && model === undefined);
   const inFlight = load.running + load.waiting;
   const press = () => {
-    if (isHeld) return;
+    if (isDisabled) return;
     if (isOff) run(call('start'));
     else if (server.phase === 'draining') run(call('stop', { now: true }));
     else if (inFlight > 0) setAsks(true);
     else run(call('stop', { now: false }));
   };
-  const answered = () => {
+  const closeConfirmation = () => {
     setAsks(false);
     button.current?.focus();
   };
@@ -36,7 +36,7 @@ export function Header({ snapshot }: { snapshot: Snapshot }) {
         <StateMark tone={tone} />
         <div class="state-text">
           <p class="state-words" role="status">
-            {words}
+            {stateLabel}
           </p>
           <p class="model" title={snapshot.settings.modelPath}>
             {model ?? 'No model chosen'}
@@ -47,22 +47,22 @@ export function Header({ snapshot }: { snapshot: Snapshot }) {
           type="button"
           class={`large ${isOff ? 'primary' : ''}`}
           ref={button}
-          aria-disabled={isHeld}
+          aria-disabled={isDisabled}
           onClick={press}
         >
           {label}
         </button>
       </div>
       <p class={`address ${isOn ? '' : 'address-off'}`}>
-        <code>{address === undefined ? 'a free port, once it is on' : `${address}/v1`}</code>
+        <code>{address === undefined ? 'a free port, once the server runs' : `${address}/v1`}</code>
         {isOn && <CopyButton text={`${address}/v1`} what="the address" />}
       </p>
-      {asks && isOn && <StopChoice inFlight={inFlight} onDone={answered} />}
+      {asks && isOn && <StopConfirmation inFlight={inFlight} onDone={closeConfirmation} />}
     </header>
   );
 }
 
-/** The state as a shape, so that colour is not all there is: a sight glass and its level. */
+/** The state as a shape, so that it does not depend on color: a sight glass and its level. */
 export function StateMark({ tone }: { tone: Tone }) {
   return (
     <svg class={`mark mark-${tone}`} viewBox="0 0 20 20" aria-hidden="true">
@@ -76,8 +76,8 @@ export function StateMark({ tone }: { tone: Tone }) {
   );
 }
 
-/** Asked before a stop that somebody would feel. It stays until it is answered. */
-export function StopChoice({ inFlight, onDone }: { inFlight: number; onDone: () => void }) {
+/** Asks what to do with requests in flight before the server stops. */
+export function StopConfirmation({ inFlight, onDone }: { inFlight: number; onDone: () => void }) {
   const first = useRef<HTMLButtonElement>(null);
   useEffect(() => first.current?.focus(), []);
   const stop = (now: boolean) => {

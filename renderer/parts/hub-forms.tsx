@@ -1,9 +1,8 @@
 import { useState } from 'preact/hooks';
-import { call } from '../bridge.ts';
-import { useAttempt } from '../hooks.ts';
-import { ProblemLine } from './controls.tsx';
+import { call, useAttempt } from '../bridge.ts';
+import { InlineError } from './controls.tsx';
 
-/** Downloads any model of the Hugging Face Hub, by its id. */
+/** Downloads any model from the Hugging Face Hub by its id. */
 export function HubIdForm({ onDownload }: { onDownload: (id: string) => Promise<unknown> }) {
   const [id, setId] = useState('');
   const [said, setSaid] = useState('');
@@ -13,7 +12,7 @@ export function HubIdForm({ onDownload }: { onDownload: (id: string) => Promise<
     setSaid('');
     await onDownload(wanted);
     setId('');
-    setSaid(`${wanted} is on its way: see Downloads above.`);
+    setSaid(`${wanted} is downloading. See Downloads above.`);
   };
   return (
     <form
@@ -40,12 +39,12 @@ export function HubIdForm({ onDownload }: { onDownload: (id: string) => Promise<
       <p class="help" role="status">
         {said}
       </p>
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
     </form>
   );
 }
 
-/** Says that a Hugging Face token is stored, or cannot be read, and removes it. */
+/** Shows that a Hugging Face token is stored or cannot be read, and removes it. */
 export function HubToken({ isKept, isLocked }: { isKept: boolean; isLocked: boolean }) {
   const { problem, attempt } = useAttempt();
   if (!isKept && !isLocked) return null;
@@ -55,7 +54,7 @@ export function HubToken({ isKept, isLocked }: { isKept: boolean; isLocked: bool
         <p class="help grow">
           {isLocked
             ? 'The Hugging Face token could not be read from the keychain. Unlock the keychain and try again, or remove the token.'
-            : 'A Hugging Face token is in the keychain.'}
+            : 'A Hugging Face token is stored in the keychain.'}
         </p>
         {isLocked && (
           <button type="button" class="small" onClick={() => attempt(() => call('unlockSecrets'))}>
@@ -71,16 +70,16 @@ export function HubToken({ isKept, isLocked }: { isKept: boolean; isLocked: bool
           Remove
         </button>
       </div>
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
     </section>
   );
 }
 
-/** Takes a token to the keychain. It is not kept here, and never shown. */
+/** Saves a token to the keychain. The token is never shown. */
 export function HubTokenForm({ onSaved }: { onSaved: () => Promise<unknown> }) {
   const [token, setToken] = useState('');
   const { problem, attempt } = useAttempt();
-  const isHeld = token.trim() === '';
+  const isDisabled = token.trim() === '';
   const save = async () => {
     await call('setHubToken', { token: token.trim() });
     setToken('');
@@ -91,7 +90,7 @@ export function HubTokenForm({ onSaved }: { onSaved: () => Promise<unknown> }) {
       class="hub-token"
       onSubmit={(event) => {
         event.preventDefault();
-        if (!isHeld) attempt(save);
+        if (!isDisabled) attempt(save);
       }}
     >
       <div class="row">
@@ -106,12 +105,12 @@ export function HubTokenForm({ onSaved }: { onSaved: () => Promise<unknown> }) {
             onInput={(event) => setToken(event.currentTarget.value)}
           />
         </label>
-        <button type="submit" aria-disabled={isHeld}>
+        <button type="submit" aria-disabled={isDisabled}>
           Save and Try Again
         </button>
       </div>
-      <p class="help">It is kept in the keychain of this Mac.</p>
-      <ProblemLine text={problem} />
+      <p class="help">It is stored in the keychain of this Mac.</p>
+      <InlineError text={problem} />
     </form>
   );
 }

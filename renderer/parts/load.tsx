@@ -2,13 +2,13 @@ import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { LoadSample, Snapshot } from '../../server/contract.ts';
-import { WINDOW_MS } from '../format.ts';
+import { WINDOW_MS } from '../load-window.ts';
 
-/** The queue in four numbers. */
+/** The queue's current numbers. */
 export function LoadNumbers({ load }: Pick<Snapshot, 'load'>) {
   const numbers: [label: string, value: string, of: string][] = [
-    ['Running', String(load.running), `${load.maxConcurrency} at most`],
-    ['Waiting', String(load.waiting), `${load.queueSize} at most`],
+    ['Running', String(load.running), `of ${load.maxConcurrency}`],
+    ['Waiting', String(load.waiting), `of ${load.queueSize}`],
     ['Streams', String(load.streams), 'not queued'],
     ['Tokens/s', String(Math.round(load.tokensPerSecond)), 'last second'],
   ];
@@ -27,7 +27,7 @@ export function LoadNumbers({ load }: Pick<Snapshot, 'load'>) {
 
 const HEIGHT = 120;
 
-/** The last minutes: running and waiting in steps, tokens per second on a scale of their own. */
+/** The last few minutes: running and waiting requests as steps, tokens per second on a separate axis. */
 export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; now: number }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
@@ -38,7 +38,7 @@ export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; no
     const draw = () => {
       plot.current?.destroy();
       plot.current = new uPlot(toOptions(current), [[], [], [], []], current);
-      setDrawn((count) => count + 1); // the data is put in below
+      setDrawn((count) => count + 1); // triggers the effect below, which sets the data
     };
     draw();
     const scheme = matchMedia('(prefers-color-scheme: dark)');
@@ -65,13 +65,13 @@ export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; no
     current.setScale('tokens', { min: 0, max: tokens * 1.1 });
   }, [samples, now, drawn]);
   const last = samples.at(-1);
-  const said = `${last?.running ?? 0} running, ${last?.waiting ?? 0} waiting now`;
+  const summary = `${last?.running ?? 0} running, ${last?.waiting ?? 0} waiting now`;
   return (
     <figure class="chart">
       <div
         ref={place}
         role="img"
-        aria-label={`Load of the last ${WINDOW_MS / 60_000} minutes: ${said}`}
+        aria-label={`Load of the last ${WINDOW_MS / 60_000} minutes: ${summary}`}
       />
       <figcaption>
         <span class="key key-running">running</span>
@@ -82,7 +82,7 @@ export function LoadChart({ samples, now }: { samples: readonly LoadSample[]; no
   );
 }
 
-/** A sample holds until the next; the load is nothing before the first and what it was until now. */
+/** A sample holds until the next one, and the last one until now. */
 function toData(samples: readonly LoadSample[], now: number): uPlot.AlignedData {
   const last = samples.at(-1);
   const shown = last === undefined || now <= last.at ? samples : [...samples, { ...last, at: now }];
@@ -140,7 +140,7 @@ function toAgo(splits: readonly number[]): (at: number) => string {
   return (at) => (at === last ? '' : new Date(at * 1000).toTimeString().slice(0, 5));
 }
 
-/** At most four characters, for the room that the axis has: `800`, `12k`. */
+/** Formats an axis label in at most four characters: `800`, `12k`. */
 function toShort(value: number): string {
   return value < 1000 ? String(value) : `${Number((value / 1000).toFixed(1))}k`;
 }

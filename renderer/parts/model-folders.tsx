@@ -1,16 +1,15 @@
 import { useState } from 'preact/hooks';
 import type { ModelPlace } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
-import { type Applied, changeSettings, useAttempt } from '../hooks.ts';
-import { ProblemLine } from './controls.tsx';
+import { type Applied, call, changeSettings, useAttempt } from '../bridge.ts';
+import { InlineError } from './controls.tsx';
 
 const APPLIED: Readonly<Record<Applied, string>> = {
   now: 'Chosen.',
-  server_restarted: 'Chosen. The server was started again.',
+  server_restarted: 'Chosen. The server was restarted.',
   model_reloading: 'Chosen. The model is being loaded.',
 };
 
-/** Folders of a person's own: one that is a model, and those in which models are looked for. */
+/** The user's folders: choose one that contains a model, or add folders to search. */
 export function ModelFolders({
   folders,
   onUse,
@@ -69,15 +68,15 @@ export function ModelFolders({
         </button>
       </div>
       <p class="help" role="status">
-        {said || 'Choose a folder that is a model, or add one to look in.'}
+        {said || 'Choose a folder that contains a model, or add a folder to search.'}
       </p>
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
       <SearchedFolders />
     </div>
   );
 }
 
-/** The folders that are searched for models, read when this is opened. */
+/** The folders that are searched for models, listed when this is opened. */
 function SearchedFolders() {
   const [places, setPlaces] = useState<readonly ModelPlace[]>([]);
   const { problem, attempt } = useAttempt();
@@ -94,7 +93,7 @@ function SearchedFolders() {
           <li key={folder}>
             <span class="searched-name">
               {name === folder ? 'Your folder' : name}
-              {!exists && ' · no such folder'}
+              {!exists && ' · not found'}
             </span>
             <span class="folder" title={folder}>
               {folder}
@@ -106,7 +105,7 @@ function SearchedFolders() {
         An app opened from Finder does not see <code>HF_HOME</code> or <code>HF_HUB_CACHE</code>{' '}
         from your shell. If your models are elsewhere, add that folder.
       </p>
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
     </details>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { CopyButton } from './controls.tsx';
 
-/** Who may reach the server, and with which key. */
+/** Network access and the API key. */
 export function NetworkSettings({
   host,
   apiKey,
@@ -25,7 +25,7 @@ export function NetworkSettings({
   return (
     <>
       <div class="setting setting-switch">
-        <label for="network">Others on the network may use it</label>
+        <label for="network">Allow access from the network</label>
         <div class="setting-field">
           <input
             id="network"
@@ -39,7 +39,7 @@ export function NetworkSettings({
         <Problem of="host" text={hostProblem} />
         {isOpen && apiKey === '' && !isKeyLocked && (
           <p class="warning" role="status">
-            Without an API key anyone on your network can use the model.
+            Without an API key, anyone on your network can use the model.
           </p>
         )}
       </div>
@@ -51,7 +51,7 @@ export function NetworkSettings({
             class="grow"
             {...(isShown ? { type: 'text' as const } : { type: 'password' as const })}
             value={apiKey}
-            placeholder={isKeyLocked ? 'locked in the keychain' : 'none: any key will do'}
+            placeholder={isKeyLocked ? 'locked in the keychain' : 'none'}
             autocomplete="off"
             spellcheck={false}
             {...invalid('apiKey', keyProblem)}
@@ -59,8 +59,8 @@ export function NetworkSettings({
           />
           {apiKey === '' ? (
             <>
-              <button type="button" class="small" onClick={() => onKey(makeKey())}>
-                Make One
+              <button type="button" class="small" onClick={() => onKey(generateKey())}>
+                Generate
               </button>
               {isKeyLocked && (
                 <button type="button" class="small" onClick={() => onKey('')}>
@@ -109,7 +109,7 @@ function Problem({ of, text }: { of: string; text: string | undefined }) {
   );
 }
 
-function makeKey(): string {
+function generateKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(24));
   return `sk-${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }

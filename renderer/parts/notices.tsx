@@ -1,14 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Snapshot, Trouble, UpdateView } from '../../server/contract.ts';
-import { call, onFailure, run } from '../bridge.ts';
-import { changeSettings } from '../hooks.ts';
+import { call, changeSettings, onFailure, run } from '../bridge.ts';
 import { ProgressBar } from './controls.tsx';
 
-/** What went wrong, in words, and what to do about it. */
+/** Explains the current failure, and what to do about it. */
 export function TroubleBanner({ snapshot }: { snapshot: Snapshot }) {
   const { server, runtime, trouble, model } = snapshot;
   const failed = [server, runtime].find((part) => part.phase === 'failed');
-  const shown = failed?.trouble ?? trouble; // what has failed stays told until it is mended
+  const shown = failed?.trouble ?? trouble; // a failure is shown until it is fixed
   if (shown === undefined || model === undefined) return null;
   const restart = async () => {
     await call('stop', { now: true });
@@ -47,7 +46,7 @@ function PortButton({ trouble: { freePort } }: { trouble: Trouble }) {
   );
 }
 
-/** An update that is being downloaded, or is ready to be installed. */
+/** An update that is downloading or ready to install. */
 export function UpdateNotice({ update }: { update: UpdateView | undefined }) {
   if (update === undefined || update.phase === 'checking') return null;
   const name = `Sightglass ${update.version}`;
@@ -78,14 +77,14 @@ export function UpdateNotice({ update }: { update: UpdateView | undefined }) {
   );
 }
 
-/** What main said when it could not do what was pressed, until it is put away. */
+/** The error of the user's last action, until it is dismissed. */
 export function FailureNotice() {
   const [message, setMessage] = useState('');
   useEffect(() => onFailure(setMessage), []);
   if (message === '') return null;
   return (
     <section class="trouble" role="alert">
-      <p class="trouble-message">That did not work.</p>
+      <p class="trouble-message">Something went wrong.</p>
       <p>{message}</p>
       <div class="buttons">
         <button type="button" onClick={() => setMessage('')}>

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-/** Where a picture is dropped, pasted or chosen; gives it as a data URL. */
+/** Accepts a picture that is dropped, pasted or chosen, and returns it as a data URL. */
 export function PictureWell({
   image,
   onChange,
@@ -15,7 +15,7 @@ export function PictureWell({
   const read = (file: File | null | undefined) => {
     if (file == null) return;
     if (!file.type.startsWith('image/')) {
-      setProblem(`${file.name} is not a picture.`);
+      setProblem(`${file.name} is not an image.`);
       return;
     }
     const reader = new FileReader();
@@ -55,10 +55,10 @@ export function PictureWell({
         ) : (
           <img
             src={image}
-            alt="The one to ask about"
+            alt="Attached to the question"
             onError={() => {
               onChange('');
-              setProblem('That picture cannot be shown. PNG, JPEG, WebP, GIF and AVIF can.');
+              setProblem('This picture cannot be displayed. Use PNG, JPEG, WebP, GIF or AVIF.');
             }}
           />
         )}

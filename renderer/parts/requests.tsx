@@ -1,8 +1,9 @@
 import type { RequestView, Snapshot } from '../../server/contract.ts';
 import { call, run } from '../bridge.ts';
-import { plural, toAge, toOutcome, toTime } from '../format.ts';
+import { plural, toAge, toTime } from '../format.ts';
+import { toOutcome } from '../labels.ts';
 
-/** Every request in flight, with a way to end it. */
+/** The requests in flight, each with a Cancel button. */
 export function ActiveRequests({
   snapshot: { active, unlisted },
   now,
@@ -71,13 +72,13 @@ function ActiveRow({ request, now }: { request: RequestView; now: number }) {
   );
 }
 
-/** Those that ended last: how, and how long they waited and took. */
+/** The latest finished requests: their outcome, waiting time and duration. */
 export function RecentRequests({ recent }: { recent: readonly RequestView[] }) {
   return (
     <section aria-label="Recent requests">
       <h2>Recent</h2>
       {recent.length === 0 ? (
-        <p class="empty">Nothing has been asked yet.</p>
+        <p class="empty">No requests yet.</p>
       ) : (
         <table class="recent">
           <thead>

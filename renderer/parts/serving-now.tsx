@@ -1,13 +1,12 @@
 import { useId } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
+import { call, useAttempt } from '../bridge.ts';
 import { toSize } from '../format.ts';
-import { useAttempt } from '../hooks.ts';
-import { toAgreement, toServingWords, whyNoCheck } from '../words.ts';
+import { toAgreement, toModelStateLabel, whyNoCheck } from '../labels.ts';
 import { CheckFindings } from './check-findings.tsx';
-import { ProblemLine, ProgressBar } from './controls.tsx';
+import { InlineError, ProgressBar } from './controls.tsx';
 
-/** The model that answers, and whether it answers the same when it is asked much at once. */
+/** The current model, and a check that compares its answers alone and under concurrent requests. */
 export function ServingNow({ snapshot }: { snapshot: Snapshot }) {
   const { model, runtime, check, settings } = snapshot;
   const id = useId();
@@ -15,9 +14,9 @@ export function ServingNow({ snapshot }: { snapshot: Snapshot }) {
   if (model === undefined) return null;
   const isRunning = check?.phase === 'running';
   const why = whyNoCheck(snapshot);
-  const isHeld = !isRunning && why !== undefined;
+  const isDisabled = !isRunning && why !== undefined;
   const press = () => {
-    if (!isHeld) attempt(() => call(isRunning ? 'stopCheck' : 'checkModel'));
+    if (!isDisabled) attempt(() => call(isRunning ? 'stopCheck' : 'checkModel'));
   };
   return (
     <section class="serving" aria-label="Serving now">
@@ -29,14 +28,14 @@ export function ServingNow({ snapshot }: { snapshot: Snapshot }) {
               {model}
             </p>
             <p class="model-facts">
-              {toServingWords(snapshot)}
-              {runtime.phase === 'ready' && ` · ${toSize(runtime.memoryBytes)} of memory in use`}
+              {toModelStateLabel(snapshot)}
+              {runtime.phase === 'ready' && ` · ${toSize(runtime.memoryBytes)} memory in use`}
             </p>
           </div>
           <button
             type="button"
             class="check-button"
-            aria-disabled={isHeld}
+            aria-disabled={isDisabled}
             aria-describedby={id}
             {...(isRunning ? { 'aria-label': 'Stop the check' } : {})}
             onClick={press}
@@ -48,7 +47,8 @@ export function ServingNow({ snapshot }: { snapshot: Snapshot }) {
         <p class="help" id={id}>
           {isRunning
             ? `Asking about pictures: ${check.done} of ${check.of} answered.`
-            : (why ?? 'Asks about pictures alone and together, and compares the answers.')}
+            : (why ??
+              'Asks about pictures one at a time and concurrently, and compares the answers.')}
         </p>
         <div class="verdict" role="status">
           {check?.phase === 'failed' && <p class="problem">{check.message}</p>}
@@ -58,7 +58,7 @@ export function ServingNow({ snapshot }: { snapshot: Snapshot }) {
             </p>
           )}
         </div>
-        <ProblemLine text={problem} />
+        <InlineError text={problem} />
         {check?.phase === 'done' && (
           <CheckFindings result={check.result} maxConcurrency={settings.maxConcurrency} />
         )}

@@ -1,6 +1,6 @@
 import { type SettingField, toText } from '../setting-fields.ts';
 
-/** One setting: its label, its field, its help, and what main says is wrong with it. */
+/** One setting: its label, field, help text and problem. */
 export function SettingRow({
   field,
   value,

@@ -1,13 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { FoundModel, Snapshot, SuggestedModel } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
+import { call, useAttempt } from '../bridge.ts';
 import { toSize } from '../format.ts';
-import { useAttempt } from '../hooks.ts';
-import { toFitNumbers } from '../words.ts';
-import { FitBadge, ProblemLine } from './controls.tsx';
+import { toFitNumbers } from '../labels.ts';
+import { FitBadge, InlineError } from './controls.tsx';
 import { HubIdForm } from './hub-forms.tsx';
 
-/** What can be downloaded. `use`: to be served once it is here. */
+/** Models to download. With `use`, a downloaded model is served once it is complete. */
 export function SuggestedModels({
   snapshot: { downloads, settings },
   found,
@@ -21,7 +20,7 @@ export function SuggestedModels({
   const [problem, setProblem] = useState('');
   useEffect(() => {
     call('suggestModels').then(setSuggested, (error: Error) => setProblem(error.message));
-  }, [settings.maxConcurrency]); // whether they fit rests on it
+  }, [settings.maxConcurrency]); // it determines which models fit
   const isHere = (id: string) => found?.some(({ path }) => path === id) === true;
   const isComing = (id: string) => downloads.some((download) => download.id === id);
   return (
@@ -33,28 +32,28 @@ export function SuggestedModels({
             <SuggestedModelRow
               key={model.id}
               model={model}
-              whereabouts={
-                isComing(model.id) ? 'Downloading' : isHere(model.id) ? 'Here' : undefined
+              status={
+                isComing(model.id) ? 'Downloading' : isHere(model.id) ? 'Downloaded' : undefined
               }
               onDownload={() => call('download', { id: model.id, use })}
             />
           ))}
         </ul>
       )}
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
       <HubIdForm onDownload={(id) => call('download', { id, use })} />
     </section>
   );
 }
 
-/** A model that can be downloaded, unless it is here or on its way. */
+/** A suggested model, with a Download button unless it is already downloaded or downloading. */
 export function SuggestedModelRow({
   model: { id, name, bytes, licence, note, fit },
-  whereabouts,
+  status,
   onDownload,
 }: {
   model: SuggestedModel;
-  whereabouts: string | undefined;
+  status: string | undefined;
   onDownload: () => Promise<unknown>;
 }) {
   const [isOpen, setOpen] = useState(false);
@@ -68,7 +67,7 @@ export function SuggestedModelRow({
         </p>
       </div>
       <FitBadge fit={fit} of={name} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
-      {whereabouts === undefined ? (
+      {status === undefined ? (
         <button
           type="button"
           class="small"
@@ -78,11 +77,11 @@ export function SuggestedModelRow({
           Download
         </button>
       ) : (
-        <span class="whereabouts">{whereabouts}</span>
+        <span class="whereabouts">{status}</span>
       )}
       <p class="note">{note}</p>
       {isOpen && <p class="model-more">{toFitNumbers(fit)}</p>}
-      <ProblemLine text={problem} />
+      <InlineError text={problem} />
     </li>
   );
 }

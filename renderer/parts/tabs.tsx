@@ -10,7 +10,7 @@ const TABS: readonly [View, string][] = [
   ['settings', 'Settings'],
 ];
 
-/** The views, one of them open; arrow keys go from one to the next. */
+/** The tab bar. Arrow keys move between the tabs. */
 export function Tabs({ view, onChange }: { view: View; onChange: (view: View) => void }) {
   const list = useRef<HTMLDivElement>(null);
   const move = ({ key }: KeyboardEvent) => {

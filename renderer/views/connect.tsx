@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
-import { addressOf } from '../format.ts';
+import { addressOf } from '../labels.ts';
 import { CopyButton } from '../parts/controls.tsx';
 
 import { toSnippets } from '../snippets.ts';
 
-/** How other programs are pointed here: ready to paste, with the real address and key. */
+/** How to connect other programs: snippets to paste, with the actual address and key. */
 export function Connect({ snapshot }: { snapshot: Snapshot }) {
   const { server, settings, model } = snapshot;
   const [name, setName] = useState('curl');
@@ -16,7 +16,7 @@ export function Connect({ snapshot }: { snapshot: Snapshot }) {
     <section class="connect" aria-label="Connect">
       <dl class="facts">
         <Fact label="Base URL" text={`${url}/v1`} />
-        <Fact label="API key" text={settings.apiKey} none="not needed: any will do" isSecret />
+        <Fact label="API key" text={settings.apiKey} none="not required" isSecret />
         <Fact label="Model" text={model} none="none chosen yet" />
         {server.phase === 'on' && server.networkUrl !== undefined && (
           <Fact label="On your network" text={`${server.networkUrl}/v1`} />

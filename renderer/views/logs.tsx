@@ -3,10 +3,10 @@ import type { LogLine } from '../../server/contract.ts';
 import { call, on, run } from '../bridge.ts';
 import { toTime } from '../format.ts';
 
-const KEPT = 1000;
+const MAX_LINES = 1000;
 const LEVELS: readonly LogLine['level'][] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
-/** The live end of the log, with a filter. It follows the end until it is scrolled away from it. */
+/** The live log, with a filter. It follows new lines until the user scrolls up. */
 export function Logs() {
   const lines = useLogLines();
   const [text, setText] = useState('');
@@ -35,7 +35,7 @@ export function Logs() {
           onInput={(event) => setText(event.currentTarget.value)}
         />
         <select
-          aria-label="Least level"
+          aria-label="Minimum level"
           value={level}
           onChange={(event) => setLevel(event.currentTarget.value as LogLine['level'])}
         >
@@ -52,7 +52,7 @@ export function Logs() {
         class="lines"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
         tabIndex={0}
-        aria-label="Lines of the log"
+        aria-label="Log lines"
         onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
           setAtEnd(scrollHeight - scrollTop - clientHeight < 20);
         }}
@@ -83,8 +83,8 @@ export function Logs() {
 function useLogLines(): readonly LogLine[] {
   const [lines, setLines] = useState<readonly LogLine[]>([]);
   useEffect(() => {
-    const off = on('log', (more) => setLines((before) => [...before, ...more].slice(-KEPT)));
-    // Main stops telling when the panel is hidden.
+    const off = on('log', (more) => setLines((before) => [...before, ...more].slice(-MAX_LINES)));
+    // Main stops sending lines when the panel is hidden.
     const watch = () => {
       if (document.visibilityState === 'visible') run(call('watchLog').then(setLines));
     };

@@ -1,12 +1,13 @@
 import type { Snapshot } from '../../server/contract.ts';
-import { changeSettings, useFoundModels } from '../hooks.ts';
+import { changeSettings } from '../bridge.ts';
+import { useFoundModels } from '../model-search.ts';
 import { Downloads } from '../parts/downloads.tsx';
 import { FoundModels } from '../parts/found-models.tsx';
 import { HubToken } from '../parts/hub-forms.tsx';
 import { ServingNow } from '../parts/serving-now.tsx';
 import { SuggestedModels } from '../parts/suggested-models.tsx';
 
-/** The model that is served, those that could be, and those that can be had. */
+/** The current model, the other models on this Mac, and models to download. */
 export function Models({ snapshot }: { snapshot: Snapshot }) {
   const search = useFoundModels(snapshot);
   return (

@@ -1,13 +1,13 @@
-import { movesUntil } from '../format.ts';
-import { type Shown, useClock } from '../hooks.ts';
+import { movesUntil } from '../load-window.ts';
 import { LoadChart, LoadNumbers } from '../parts/load.tsx';
 import { ActiveRequests, RecentRequests } from '../parts/requests.tsx';
+import { type Shown, useClock } from '../snapshot.ts';
 
 import { Welcome } from './welcome.tsx';
 
-/** How loaded the server is, and with what. */
+/** The server's load and its requests. */
 export function Overview({ snapshot, samples }: Shown) {
-  const isMoving = Date.now() < movesUntil(samples); // asked anew with each tick
+  const isMoving = Date.now() < movesUntil(samples); // evaluated again with each tick
   const now = Math.max(useClock(isMoving), snapshot.at);
   if (snapshot.model === undefined) return <Welcome snapshot={snapshot} />;
   return (

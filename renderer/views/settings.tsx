@@ -14,7 +14,7 @@ const APPLIED: Readonly<Record<SettingsChange['applied'], string>> = {
   no: 'Not applied: see above.',
 };
 
-/** Every setting; main judges what is given, and says when it holds. */
+/** The settings form. The main process validates the changes, and reports how they were applied. */
 export function SettingsView({ snapshot: { settings, lockedSecrets } }: { snapshot: Snapshot }) {
   const [draft, setDraft] = useState<Draft>({});
   const [problems, setProblems] = useState<readonly SettingProblem[]>([]);

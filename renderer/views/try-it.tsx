@@ -2,8 +2,6 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Snapshot } from '../../server/contract.ts';
 import { call, on, run } from '../bridge.ts';
 import { toDuration } from '../format.ts';
-import { KeepOpen } from '../parts/controls.tsx';
-
 import { PictureWell } from '../parts/picture-well.tsx';
 
 interface Answer {
@@ -16,7 +14,7 @@ interface Answer {
 
 const NO_ANSWER: Answer = { id: undefined, text: '', note: '', hasFailed: false, isRunning: false };
 
-/** A picture, a question, and the answer as it comes. */
+/** Asks the model about a picture, and streams its answer. */
 export function TryIt({ snapshot }: { snapshot: Snapshot }) {
   const [image, setImage] = useState('');
   const [question, setQuestion] = useState('What is in this image?');
@@ -27,14 +25,14 @@ export function TryIt({ snapshot }: { snapshot: Snapshot }) {
     : image === '' && !snapshot.settings.allowTextOnly
       ? 'Add a picture to ask about.'
       : '';
-  const isHeld = !answer.isRunning && (why !== '' || question.trim() === '');
+  const isDisabled = !answer.isRunning && (why !== '' || question.trim() === '');
   return (
     <form
       class="try"
       onSubmit={(event) => {
         event.preventDefault();
         if (answer.isRunning) stop();
-        else if (!isHeld) run(ask({ question, image }));
+        else if (!isDisabled) run(ask({ question, image }));
       }}
     >
       <PictureWell image={image} onChange={setImage} />
@@ -53,7 +51,7 @@ export function TryIt({ snapshot }: { snapshot: Snapshot }) {
         />
       </label>
       <div class="row">
-        <button type="submit" class="primary" aria-disabled={isHeld}>
+        <button type="submit" class="primary" aria-disabled={isDisabled}>
           {answer.isRunning ? 'Stop' : 'Ask'}
         </button>
         <p class={`grow ${why === '' && answer.hasFailed ? 'problem' : 'help'}`} role="status">
@@ -64,6 +62,24 @@ export function TryIt({ snapshot }: { snapshot: Snapshot }) {
         {answer.text}
       </section>
     </form>
+  );
+}
+
+/** Keeps the panel open when Finder gets focus, so that a picture can be dragged from it. */
+function KeepOpen() {
+  const [keep, setKeep] = useState(false);
+  return (
+    <label class="row keep-open">
+      <input
+        type="checkbox"
+        checked={keep}
+        onChange={(event) => {
+          setKeep(event.currentTarget.checked);
+          run(call('keepOpen', { keep: event.currentTarget.checked }));
+        }}
+      />
+      Keep this panel open while I drag a picture from Finder
+    </label>
   );
 }
 

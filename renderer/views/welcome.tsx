@@ -1,12 +1,12 @@
 import type { Snapshot } from '../../server/contract.ts';
-import { call } from '../bridge.ts';
-import { changeSettings, useAttempt, useFoundModels } from '../hooks.ts';
-import { ProblemLine } from '../parts/controls.tsx';
+import { call, changeSettings, useAttempt } from '../bridge.ts';
+import { useFoundModels } from '../model-search.ts';
+import { InlineError } from '../parts/controls.tsx';
 import { Downloads } from '../parts/downloads.tsx';
 import { FoundModels } from '../parts/found-models.tsx';
 import { SuggestedModels } from '../parts/suggested-models.tsx';
 
-/** The first start: there is one decision to make, and a way to put it off. */
+/** The first launch: choose a model, or try the demo model. */
 export function Welcome({ snapshot }: { snapshot: Snapshot }) {
   const search = useFoundModels(snapshot);
   const { problem, attempt } = useAttempt();
@@ -34,7 +34,7 @@ export function Welcome({ snapshot }: { snapshot: Snapshot }) {
           Tiny and built in: it knows drawn shapes, their colours and printed numbers. Good for a
           first request.
         </p>
-        <ProblemLine text={problem} />
+        <InlineError text={problem} />
       </section>
       <Downloads downloads={snapshot.downloads} use />
       <FoundModels snapshot={snapshot} search={search} onUse={use} />

@@ -75,7 +75,7 @@ test('a server starts once its locked key has been removed', {
   await showState(running, 'Failed');
   await page.getByRole('tab', { name: 'Settings' }).click();
   await page.getByRole('button', { name: 'Remove', exact: true }).click();
-  await page.getByText('Without an API key anyone on your network can use the model.').waitFor();
+  await page.getByText('Without an API key, anyone on your network can use the model.').waitFor();
   await page.getByRole('button', { name: 'Apply' }).click();
   await showState(running, 'Ready');
   assert.equal((await post(url, question(image))).status, 200);

@@ -183,7 +183,7 @@ appTest('a key is kept in the keychain, and asked for from then on', async (star
   const { page, url } = running;
   await showState(running, 'Ready');
   await page.getByRole('tab', { name: 'Settings' }).click();
-  await page.getByRole('button', { name: 'Make One' }).click();
+  await page.getByRole('button', { name: 'Generate' }).click();
   const key = await page.getByLabel('API key', { exact: true }).inputValue();
   await page.getByRole('button', { name: 'Apply' }).click();
   await page.getByText('Applied.', { exact: true }).waitFor();

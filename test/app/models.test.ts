@@ -65,7 +65,7 @@ appTest('a model is downloaded, paused, gone on with, and served', async (start)
   await app.until(({ blockers }) => blockers.length === 1); // the Mac does not sleep over it
   const bar = page.getByRole('progressbar', { name: `Download of ${ID}` });
   await hub.pace.sent(WEIGHTS, 1_000_000);
-  await page.getByText(/of 4 MB · .*left/).waitFor();
+  await page.getByText(/of 3.7 MB · .*left/).waitFor();
   await page.getByRole('button', { name: `Pause the download of ${ID}` }).click();
   await page.getByText(/^Paused · /).waitFor();
   await app.until(({ blockers }) => blockers.length === 0);
@@ -105,7 +105,7 @@ appTest('a download is cancelled only when that is said twice', async (start) =>
   hub.pace.hold(WEIGHTS, 1_000_000);
   await askFor(ID, running);
   await hub.pace.sent(WEIGHTS, 1_000_000);
-  await page.getByText(/of 4 MB · /).waitFor();
+  await page.getByText(/of 3.7 MB · /).waitFor();
   await page.getByRole('button', { name: `Cancel the download of ${ID}` }).click();
   await page.getByRole('button', { name: /^Delete / }).click();
   await page.getByRole('progressbar', { name: `Download of ${ID}` }).waitFor({ state: 'detached' });
@@ -121,12 +121,14 @@ appTest('a gated model takes a token, which nobody is told again', async (start)
   await page.getByLabel('Hugging Face token').fill(hub.token);
   await page.getByRole('button', { name: 'Save and Try Again' }).click();
   await page.getByRole('button', { name: new RegExp(`^${ID}`) }).waitFor();
-  await page.getByText('A Hugging Face token is in the keychain.').waitFor();
+  await page.getByText('A Hugging Face token is stored in the keychain.').waitFor();
   assert.ok(!app.output().includes(hub.token), 'the log has the token');
   assert.ok(!(await page.content()).includes(hub.token), 'the panel has the token');
   assert.ok(!(await readFile(running.settingsFile, 'utf8')).includes(hub.token));
   await page.getByRole('button', { name: 'Remove the Hugging Face token' }).click();
-  await page.getByText('A Hugging Face token is in the keychain.').waitFor({ state: 'detached' });
+  await page
+    .getByText('A Hugging Face token is stored in the keychain.')
+    .waitFor({ state: 'detached' });
 });
 
 appTest('the served model is checked, and its recommendation taken', async (start) => {
@@ -136,7 +138,7 @@ appTest('the served model is checked, and its recommendation taken', async (star
   await showModels(running);
   await page.getByRole('button', { name: 'Check This Model' }).click();
   await page.getByRole('progressbar', { name: 'Check of the model' }).waitFor();
-  await page.getByText('All 8 answers were the same alone and together.').waitFor();
+  await page.getByText('All 8 answers were the same alone and concurrently.').waitFor();
   const use = page.getByRole('button', { name: /^Use [124]$/ });
   const isSet = page.getByText('In Use', { exact: true });
   await use.or(isSet).first().waitFor();

@@ -119,8 +119,8 @@ test('changed settings are told together, and what is wrong stands under its fie
   await page.getByLabel('Requests at once').fill('5000');
   await page.getByLabel('Unload the model after').fill('15');
   await page.getByLabel('Answer without a picture').check();
-  await page.getByLabel('Others on the network').check();
-  await press('Make One');
+  await page.getByLabel('Allow access from the network').check();
+  await press('Generate');
   await press('Apply');
   await page.getByText('Must be at most 1024.').waitFor();
   const [[name, changes] = ['', {}]] = await asked(page);
@@ -166,7 +166,7 @@ test('a picture is asked about, and the answer shown as it comes', { skip }, asy
   await go('Try It');
   await page.getByText('Add a picture to ask about.').waitFor();
   await page.locator('input[type=file]').setInputFiles(picture);
-  await page.getByAltText('The one to ask about').waitFor();
+  await page.getByAltText('Attached to the question').waitFor();
   await press('Ask');
   await page.getByRole('button', { name: 'Stop', exact: true }).nth(1).waitFor();
   assert.deepEqual(await asked(page), [
@@ -193,7 +193,7 @@ test('a file that is no picture is refused by name', { skip }, async () => {
   await go('Try It');
   const file = { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('x') };
   await page.locator('input[type=file]').setInputFiles(file);
-  await page.getByText('a.txt is not a picture.').waitFor();
+  await page.getByText('a.txt is not an image.').waitFor();
 });
 
 test('snippets have the real address and key, and are copied', { skip }, async () => {

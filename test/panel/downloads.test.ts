@@ -135,7 +135,7 @@ test('without a model, one that is downloaded is to be used', { skip }, async ()
   await press(page, 'Download SmolVLM2 500M');
   await page.getByLabel('or a Hugging Face id').fill('owner/name');
   await page.keyboard.press('Enter');
-  await page.getByText('owner/name is on its way').waitFor();
+  await page.getByText('owner/name is downloading').waitFor();
   assert.deepEqual(
     await asked(page),
     [downloads.paused.id, suggested[0]?.id, 'owner/name'].map((id) => [

@@ -12,8 +12,8 @@ const settings = snapshot().settings;
 
 for (const [state, reason] of [
   ['off', 'Start the server to check it.'],
-  ['loading', 'It can be checked once it is loaded.'],
-  ['unloaded', 'It is unloaded. Ask it something to load it, then check it.'],
+  ['loading', 'The model can be checked once it is loaded.'],
+  ['unloaded', 'The model is unloaded. Send a request to load it, then check it.'],
 ] as const) {
   test(`a model is not checked, and why is said: ${state}`, { skip }, async () => {
     const page = await open(STATES[state]);
@@ -43,7 +43,7 @@ test('what a check found is told in words and a table, and what it recommends is
     changeSettings: { applied: 'now' },
   });
   const serving = page.locator('.serving');
-  await serving.getByText('All 6 answers were the same alone and together.').waitFor();
+  await serving.getByText('All 6 answers were the same alone and concurrently.').waitFor();
   assert.deepEqual(await page.locator('.speeds tbody tr').allTextContents(), [
     '1411.0×',
     '2671.6×',
@@ -59,14 +59,14 @@ test('what a check found is told in words and a table, and what it recommends is
 
 test('answers that changed are shown side by side', { skip }, async () => {
   const page = await open(snapshot({ check: checks.differed }));
-  await page.getByText('2 of 12 answers changed when asked together.').waitFor();
+  await page.getByText('2 of 12 answers changed when requests ran concurrently.').waitFor();
   await page.getByText('Compare the Answers').click();
   assert.deepEqual(
     await page.locator('.differing dl').first().locator('dt, dd').allTextContents(),
     [
       'Alone',
       'A red circle on a white background.',
-      'With 2 at once',
+      'With 2 concurrent requests',
       'A red circle on a on a on a',
     ],
   );

@@ -49,7 +49,7 @@ test('a model is told what it is, where it is, and that it sees no pictures', {
   const page = await open();
   assert.equal(
     await model(page, 'Qwen3-4B').locator('.model-facts').textContent(),
-    '2.3 GB · qwen3 · 4-bit · Hugging Face cache · sees no pictures',
+    '2.3 GB · qwen3 · 4-bit · Hugging Face cache · text only',
   );
 });
 
@@ -168,9 +168,9 @@ test('a suggested model is downloaded', { skip }, async () => {
 test('one that is here or on its way cannot be downloaded', { skip }, async () => {
   const page = await open(withDownload(downloads.downloading));
   const rows = page.locator('.suggested-row');
-  await rows.getByText('Here', { exact: true }).waitFor();
+  await rows.getByText('Downloaded', { exact: true }).waitFor();
   const said = await rows.locator(':scope > :nth-child(3)').allTextContents();
-  assert.deepEqual(said, ['Download', 'Here', 'Downloading', 'Download']);
+  assert.deepEqual(said, ['Download', 'Downloaded', 'Downloading', 'Download']);
   assert.equal(await rows.getByRole('button', { name: /^Download/ }).count(), 2);
 });
 
@@ -178,7 +178,7 @@ test('any model of the Hub is downloaded by its id, and that is said', { skip },
   const page = await open();
   await page.getByLabel('or a Hugging Face id').fill(' owner/name ');
   await page.keyboard.press('Enter');
-  await page.getByText('owner/name is on its way').waitFor();
+  await page.getByText('owner/name is downloading').waitFor();
   assert.deepEqual(await asked(page), [['download', { id: 'owner/name', use: false }]]);
 });
 
@@ -200,7 +200,7 @@ test('the searched folders are shown on request, with a note about HF_HOME', {
   await rows.nth(2).waitFor();
   assert.deepEqual(await rows.allTextContents(), [
     'Hugging Face cache/Users/me/.cache/huggingface/hub',
-    'omlx · no such folder/Users/me/.omlx/models',
+    'omlx · not found/Users/me/.omlx/models',
     'Your folder/models',
   ]);
   await page.getByText(/opened from Finder does not see HF_HOME/).waitFor();

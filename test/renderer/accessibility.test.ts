@@ -68,7 +68,7 @@ const MOMENTS: readonly Moment[] = [
     reach: async (page) => {
       await go(page, 'Settings');
       await page.getByLabel('Port').fill('-1');
-      await page.getByLabel('Others on the network').check();
+      await page.getByLabel('Allow access from the network').check();
       await press(page, 'Apply');
       await page.getByText('Not applied').waitFor();
     },

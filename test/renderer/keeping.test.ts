@@ -77,13 +77,13 @@ test('the network switch and the key have each their own problem', { skip }, asy
   const problems = refused(['host', 'No such address.'], ['apiKey', 'No spaces.']);
   const page = await panel.open(STATES['ready'], problems);
   await go(page, 'Settings');
-  await page.getByLabel('Others on the network').check();
+  await page.getByLabel('Allow access from the network').check();
   await press(page, 'Apply');
   await page.getByText('No such address.').waitFor();
   const described = (label: string) =>
     page.getByLabel(label, { exact: true }).getAttribute('aria-describedby');
   assert.deepEqual(
-    [await described('Others on the network may use it'), await described('API key')],
+    [await described('Allow access from the network'), await described('API key')],
     ['host-problem', 'apiKey-problem'],
   );
 });
@@ -168,7 +168,7 @@ test('a picture that Chromium cannot draw is refused in words', { skip }, async 
   await go(page, 'Try It');
   const file = { name: 'a.heic', mimeType: 'image/heic', buffer: Buffer.from('not drawn') };
   await page.locator('input[type=file]').setInputFiles(file);
-  await page.getByText('That picture cannot be shown.').waitFor();
+  await page.getByText('This picture cannot be displayed.').waitFor();
   assert.equal(await page.locator('.well img').count(), 0);
 });
 

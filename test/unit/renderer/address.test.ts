@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf } from '../../../renderer/format.ts';
+import { addressOf } from '../../../renderer/labels.ts';
 import { snapshot } from '../../support/snapshots.ts';
 
-test('the address of a server that is off is the one it will have, if that is known', () => {
+test('a stopped server shows the address it will have, if it is known', () => {
   const off = (port: number) => {
     const server = { phase: 'off' as const };
     return addressOf({ server, settings: { ...snapshot().settings, port } });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { movesUntil, WINDOW_MS } from '../../../renderer/format.ts';
+import { movesUntil, WINDOW_MS } from '../../../renderer/load-window.ts';
 
 const sample = (at: number, running: number, tokensPerSecond = 0) => ({
   at,
@@ -9,7 +9,7 @@ const sample = (at: number, running: number, tokensPerSecond = 0) => ({
   tokensPerSecond,
 });
 
-test('a chart moves while there is load, and until the last of it has left', () => {
+test('a chart moves until the last load has left it', () => {
   const ofSamples = [
     [],
     [sample(1000, 0)],

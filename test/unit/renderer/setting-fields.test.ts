@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toText, toValue } from '../../../renderer/setting-fields.ts';
 
-test('a field tells main a number, a text, or the default', () => {
+test('a field’s text converts to a number, a text, a list, or the default', () => {
   const field = (kind: 'number' | 'text' | 'list') => ({ name: 'port', label: '', kind }) as const;
   assert.deepEqual(
     [' 7 ', 'x', ''].map((text) => toValue(field('number'), text)),

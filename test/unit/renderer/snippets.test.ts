@@ -11,7 +11,7 @@ const snippet = (name: string) => {
   return found.text;
 };
 
-test('the curl snippet is one command to a shell, whatever is in the key and the model', () => {
+test('the curl snippet quotes any key and model for the shell', () => {
   const words = `${snippet('curl').replace(/^curl/, 'for word in')}; do printf '%s\\0' "$word"; done`;
   const told = execFileSync('sh', ['-c', words], { encoding: 'utf8' }).split('\0');
   assert.ok(told.includes(`Authorization: Bearer ${odd.apiKey}`));
@@ -19,14 +19,14 @@ test('the curl snippet is one command to a shell, whatever is in the key and the
   assert.deepEqual([body.model, body.messages[0].content.length], [odd.model, 2]);
 });
 
-test('the Python and Node snippets hold them as strings', () => {
+test('the other snippets quote any key and model as strings', () => {
   for (const name of ['Python', 'Node', 'Anthropic SDK', 'Continue']) {
     assert.ok(snippet(name).includes(JSON.stringify(odd.model)), name);
     assert.ok(snippet(name).includes(JSON.stringify(odd.apiKey)), name);
   }
 });
 
-test('every snippet of a program has the picture in it, and it is one', async () => {
+test('every code snippet contains a valid image', async () => {
   const snippets = toSnippets({ url: 'http://localhost:8000', apiKey: undefined, model: 'm' });
   const pictures = snippets
     .map(({ text }) => /iVBOR[A-Za-z0-9+/]+=*/.exec(text)?.[0])
@@ -38,7 +38,7 @@ test('every snippet of a program has the picture in it, and it is one', async ()
   }
 });
 
-test('a key that reads “not-needed” is sent all the same', () => {
+test('an API key of “not-needed” is sent like any other', () => {
   const curl = (apiKey: string | undefined) =>
     toSnippets({ url: 'http://localhost:8000', apiKey, model: 'm' })[0]?.text ?? '';
   assert.match(curl('not-needed'), /Authorization: Bearer not-needed/);
