@@ -21,42 +21,69 @@ const PICTURE = `data:image/png;base64,${PNG}`;
 const PICTURE_NOTE = 'a red circle; an image URL works too';
 const QUESTION = 'What is in this image?';
 
-/** Ready to paste, with the real address, key and model. */
-export function toSnippets({ url, apiKey, model }: Target): Snippet[] {
-  const base = `${url}/v1`;
-  const key = apiKey ?? NO_KEY;
-  const [baseText, keyText, modelText] = [base, key, model].map((text) => JSON.stringify(text));
-  const body = JSON.stringify(
-    {
-      model,
-      messages: [
-        {
-          role: 'user',
-          content: [
-            { type: 'text', text: QUESTION },
-            { type: 'image_url', image_url: { url: PICTURE } },
-          ],
-        },
-      ],
-    },
-    null,
-    2,
-  );
+/** Snippets to paste, with the actual address, key and model. */
+export function toSnippets(target: Target): Snippet[] {
   return [
     {
       name: 'curl',
       hint: 'In a terminal.',
-      text: [
-        `curl ${quote(`${base}/chat/completions`)} \\`,
-        ...(apiKey === undefined ? [] : [`  -H ${quote(`Authorization: Bearer ${apiKey}`)} \\`]),
-        `  -H 'Content-Type: application/json' \\`,
-        `  -d ${quote(body)}`,
-      ].join('\n'),
+      text: toCurl(target),
     },
     {
       name: 'Python',
       hint: 'After pip install openai.',
-      text: `from openai import OpenAI
+      text: toPython(target),
+    },
+    {
+      name: 'Node',
+      hint: 'After npm install openai.',
+      text: toNode(target),
+    },
+    {
+      name: 'Anthropic SDK',
+      hint: 'In Python, after pip install anthropic.',
+      text: toAnthropic(target),
+    },
+    {
+      name: 'Open WebUI',
+      hint: 'Admin Settings › Connections › OpenAI API › Add. In Docker, use host.docker.internal instead of 127.0.0.1.',
+      text: toOpenWebUi(target),
+    },
+    {
+      name: 'Continue',
+      hint: 'In ~/.continue/config.yaml.',
+      text: toContinue(target),
+    },
+  ];
+}
+
+function toCurl({ url, apiKey, model }: Target): string {
+  const content = [
+    { type: 'text', text: QUESTION },
+    { type: 'image_url', image_url: { url: PICTURE } },
+  ];
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content }] }, null, 2);
+  return [
+    `curl ${quote(`${url}/v1/chat/completions`)} \\`,
+    ...(apiKey === undefined ? [] : [`  -H ${quote(`Authorization: Bearer ${apiKey}`)} \\`]),
+    `  -H 'Content-Type: application/json' \\`,
+    `  -d ${quote(body)}`,
+  ].join('\n');
+}
+
+/** The target's values as string literals, which are the same in Python, JavaScript and YAML. */
+function toLiterals({ url, apiKey = NO_KEY, model }: Target) {
+  return {
+    urlText: JSON.stringify(url),
+    baseText: JSON.stringify(`${url}/v1`),
+    keyText: JSON.stringify(apiKey),
+    modelText: JSON.stringify(model),
+  };
+}
+
+function toPython(target: Target): string {
+  const { baseText, keyText, modelText } = toLiterals(target);
+  return `from openai import OpenAI
 
 image = "${PICTURE}"  # ${PICTURE_NOTE}
 client = OpenAI(base_url=${baseText}, api_key=${keyText})
@@ -70,12 +97,12 @@ answer = client.chat.completions.create(
         ],
     }],
 )
-print(answer.choices[0].message.content)`,
-    },
-    {
-      name: 'Node',
-      hint: 'After npm install openai.',
-      text: `import OpenAI from 'openai';
+print(answer.choices[0].message.content)`;
+}
+
+function toNode(target: Target): string {
+  const { baseText, keyText, modelText } = toLiterals(target);
+  return `import OpenAI from 'openai';
 
 const image = '${PICTURE}'; // ${PICTURE_NOTE}
 const client = new OpenAI({ baseURL: ${baseText}, apiKey: ${keyText} });
@@ -89,15 +116,15 @@ const answer = await client.chat.completions.create({
     ],
   }],
 });
-console.log(answer.choices[0].message.content);`,
-    },
-    {
-      name: 'Anthropic SDK',
-      hint: 'In Python, after pip install anthropic.',
-      text: `import anthropic
+console.log(answer.choices[0].message.content);`;
+}
+
+function toAnthropic(target: Target): string {
+  const { urlText, keyText, modelText } = toLiterals(target);
+  return `import anthropic
 
 image = "${PNG}"  # a red circle
-client = anthropic.Anthropic(base_url=${JSON.stringify(url)}, api_key=${keyText})
+client = anthropic.Anthropic(base_url=${urlText}, api_key=${keyText})
 answer = client.messages.create(
     model=${modelText},
     max_tokens=500,
@@ -109,17 +136,16 @@ answer = client.messages.create(
         ],
     }],
 )
-print(answer.content[0].text)`,
-    },
-    {
-      name: 'Open WebUI',
-      hint: 'Admin Settings › Connections › OpenAI API › Add. In Docker, use host.docker.internal instead of 127.0.0.1.',
-      text: `URL: ${base}\nKey: ${key}\nModel: ${model}`,
-    },
-    {
-      name: 'Continue',
-      hint: 'In ~/.continue/config.yaml.',
-      text: `models:
+print(answer.content[0].text)`;
+}
+
+function toOpenWebUi({ url, apiKey = NO_KEY, model }: Target): string {
+  return `URL: ${url}/v1\nKey: ${apiKey}\nModel: ${model}`;
+}
+
+function toContinue(target: Target): string {
+  const { baseText, keyText, modelText } = toLiterals(target);
+  return `models:
   - name: ${modelText}
     provider: openai
     model: ${modelText}
@@ -128,9 +154,7 @@ print(answer.content[0].text)`,
     capabilities:
       - image_input
     roles:
-      - chat`,
-    },
-  ];
+      - chat`;
 }
 
 /** Quotes any text for a shell. */

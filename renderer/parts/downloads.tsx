@@ -81,15 +81,20 @@ export function DownloadRow({ download, use }: { download: Download; use: boolea
           onNo={keep}
         />
       )}
-      {failure !== undefined && (
-        <div class="failure">
-          <p class={phase === 'failed' ? 'problem' : 'help'}>{failure.message}</p>
-          <p class="help">{failure.remedy}</p>
-        </div>
-      )}
+      <DownloadProblem download={download} />
       {TOKEN_REASONS.has(failure?.reason) && <HubTokenForm onSaved={resume} />}
       <InlineError text={problem} />
     </li>
+  );
+}
+
+function DownloadProblem({ download: { phase, problem } }: { download: Download }) {
+  if (problem === undefined) return null;
+  return (
+    <div class="failure">
+      <p class={phase === 'failed' ? 'problem' : 'help'}>{problem.message}</p>
+      <p class="help">{problem.remedy}</p>
+    </div>
   );
 }
 

@@ -68,7 +68,12 @@ export function FoundModelRow({
   const { problem, attempt } = useAttempt();
   const isChosen = path === snapshot.settings.modelPath;
   const use = () => attempt(() => onUse(path));
-  const answer = () => {
+  const choose = () => {
+    if (isChosen) return;
+    if (fit?.verdict === 'too_large') setAsks(true);
+    else use();
+  };
+  const closeConfirmation = () => {
     setAsks(false);
     button.current?.focus();
   };
@@ -80,18 +85,10 @@ export function FoundModelRow({
         ref={button}
         aria-pressed={isChosen}
         title={path}
-        onClick={() => {
-          if (isChosen) return;
-          if (fit?.verdict === 'too_large') setAsks(true);
-          else use();
-        }}
+        onClick={choose}
       >
         <span class="model-name">{name}</span>
-        <span class="model-facts">
-          {isChosen && <b class="chosen">✓ {toModelStateLabel(snapshot)}</b>}
-          {isChosen && ' · '}
-          {toFacts(model)}
-        </span>
+        <ModelFacts model={model} state={isChosen ? toModelStateLabel(snapshot) : undefined} />
       </button>
       {fit !== undefined && (
         <FitBadge fit={fit} of={name} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
@@ -103,14 +100,24 @@ export function FoundModelRow({
           yes="Use It Anyway"
           no="Cancel"
           onYes={() => {
-            answer();
+            closeConfirmation();
             use();
           }}
-          onNo={answer}
+          onNo={closeConfirmation}
         />
       )}
       <InlineError text={problem} />
     </li>
+  );
+}
+
+function ModelFacts({ model, state }: { model: FoundModel; state: string | undefined }) {
+  return (
+    <span class="model-facts">
+      {state !== undefined && <b class="chosen">✓ {state}</b>}
+      {state !== undefined && ' · '}
+      {toFacts(model)}
+    </span>
   );
 }
 

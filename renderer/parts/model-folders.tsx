@@ -37,28 +37,7 @@ export function ModelFolders({
     changeSettings({ modelFolders: folders.filter((each) => each !== folder) });
   return (
     <div class="folders">
-      {folders.length > 0 && (
-        <>
-          <h3>Your Folders</h3>
-          <ul class="folder-list" aria-label="Your folders">
-            {folders.map((folder) => (
-              <li key={folder} class="row">
-                <span class="grow folder" title={folder}>
-                  {folder}
-                </span>
-                <button
-                  type="button"
-                  class="small"
-                  aria-label={`Remove the folder ${folder}`}
-                  onClick={() => attempt(() => remove(folder))}
-                >
-                  Remove
-                </button>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
+      <FolderList folders={folders} onRemove={(folder) => attempt(() => remove(folder))} />
       <div class="buttons">
         <button type="button" onClick={() => attempt(choose)}>
           Choose a Folder…
@@ -73,6 +52,38 @@ export function ModelFolders({
       <InlineError text={problem} />
       <SearchedFolders />
     </div>
+  );
+}
+
+function FolderList({
+  folders,
+  onRemove,
+}: {
+  folders: readonly string[];
+  onRemove: (folder: string) => void;
+}) {
+  if (folders.length === 0) return null;
+  return (
+    <>
+      <h3>Your Folders</h3>
+      <ul class="folder-list" aria-label="Your folders">
+        {folders.map((folder) => (
+          <li key={folder} class="row">
+            <span class="grow folder" title={folder}>
+              {folder}
+            </span>
+            <button
+              type="button"
+              class="small"
+              aria-label={`Remove the folder ${folder}`}
+              onClick={() => onRemove(folder)}
+            >
+              Remove
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

@@ -20,7 +20,6 @@ export function NetworkSettings({
   onHost: (host: string) => void;
   onKey: (key: string) => void;
 }) {
-  const [isShown, setShown] = useState(false);
   const isOpen = host === '0.0.0.0' || host === '::';
   return (
     <>
@@ -43,54 +42,75 @@ export function NetworkSettings({
           </p>
         )}
       </div>
-      <div class="setting setting-key">
-        <label for="apiKey">API key</label>
-        <div class="setting-field">
-          <input
-            id="apiKey"
-            class="grow"
-            {...(isShown ? { type: 'text' as const } : { type: 'password' as const })}
-            value={apiKey}
-            placeholder={isKeyLocked ? 'locked in the keychain' : 'none'}
-            autocomplete="off"
-            spellcheck={false}
-            {...invalid('apiKey', keyProblem)}
-            onInput={(event) => onKey(event.currentTarget.value)}
-          />
-          {apiKey === '' ? (
-            <>
-              <button type="button" class="small" onClick={() => onKey(generateKey())}>
-                Generate
-              </button>
-              {isKeyLocked && (
-                <button type="button" class="small" onClick={() => onKey('')}>
-                  Remove
-                </button>
-              )}
-            </>
-          ) : (
-            <>
-              <button
-                type="button"
-                class="small"
-                aria-pressed={isShown}
-                onClick={() => setShown(!isShown)}
-              >
-                {isShown ? 'Hide' : 'Show'}
-              </button>
-              <CopyButton text={apiKey} what="the API key" />
-            </>
-          )}
-        </div>
-        {isKeyLocked && (
-          <p class="warning" role="status">
-            The API key could not be read from the keychain, so the server does not start. Unlock
-            the keychain and start it again, or enter a new key or remove this one.
-          </p>
-        )}
-        <Problem of="apiKey" text={keyProblem} />
-      </div>
+      <ApiKeyField apiKey={apiKey} isKeyLocked={isKeyLocked} problem={keyProblem} onKey={onKey} />
     </>
+  );
+}
+
+function ApiKeyField({
+  apiKey,
+  isKeyLocked,
+  problem,
+  onKey,
+}: {
+  apiKey: string;
+  isKeyLocked: boolean;
+  problem: string | undefined;
+  onKey: (key: string) => void;
+}) {
+  const [isShown, setShown] = useState(false);
+  return (
+    <div class="setting setting-key">
+      <label for="apiKey">API key</label>
+      <div class="setting-field">
+        <input
+          id="apiKey"
+          class="grow"
+          {...(isShown ? { type: 'text' as const } : { type: 'password' as const })}
+          value={apiKey}
+          placeholder={isKeyLocked ? 'locked in the keychain' : 'none'}
+          autocomplete="off"
+          spellcheck={false}
+          {...invalid('apiKey', problem)}
+          onInput={(event) => onKey(event.currentTarget.value)}
+        />
+        {apiKey === '' ? (
+          <>
+            <button type="button" class="small" onClick={() => onKey(generateKey())}>
+              Generate
+            </button>
+            {isKeyLocked && (
+              <button type="button" class="small" onClick={() => onKey('')}>
+                Remove
+              </button>
+            )}
+          </>
+        ) : (
+          <>
+            <button
+              type="button"
+              class="small"
+              aria-pressed={isShown}
+              onClick={() => setShown(!isShown)}
+            >
+              {isShown ? 'Hide' : 'Show'}
+            </button>
+            <CopyButton text={apiKey} what="the API key" />
+          </>
+        )}
+      </div>
+      {isKeyLocked && <LockedKeyWarning />}
+      <Problem of="apiKey" text={problem} />
+    </div>
+  );
+}
+
+function LockedKeyWarning() {
+  return (
+    <p class="warning" role="status">
+      The API key could not be read from the keychain, so the server does not start. Unlock the
+      keychain and start the server again, or enter a new key or remove this one.
+    </p>
   );
 }
 

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { InlineError } from './controls.tsx';
 
 /** Accepts a picture that is dropped, pasted or chosen, and returns it as a data URL. */
 export function PictureWell({
@@ -11,28 +12,8 @@ export function PictureWell({
   const input = useRef<HTMLInputElement>(null);
   const place = useRef<HTMLDivElement>(null);
   const [isOver, setOver] = useState(false);
-  const [problem, setProblem] = useState('');
-  const read = (file: File | null | undefined) => {
-    if (file == null) return;
-    if (!file.type.startsWith('image/')) {
-      setProblem(`${file.name} is not an image.`);
-      return;
-    }
-    const reader = new FileReader();
-    reader.onload = () => {
-      setProblem('');
-      onChange(String(reader.result));
-    };
-    reader.onerror = () => setProblem(`${file.name} cannot be read.`);
-    reader.readAsDataURL(file);
-  };
-  useEffect(() => {
-    const paste = ({ clipboardData }: ClipboardEvent) => {
-      if (place.current?.checkVisibility()) read(clipboardData?.files[0]);
-    };
-    document.addEventListener('paste', paste);
-    return () => document.removeEventListener('paste', paste);
-  });
+  const { problem, setProblem, read } = useImageReader(onChange);
+  usePaste((file) => place.current?.checkVisibility() && read(file));
   return (
     <div class="well-place" ref={place}>
       <button
@@ -77,11 +58,35 @@ export function PictureWell({
           Remove Picture
         </button>
       )}
-      {problem !== '' && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <InlineError text={problem} />
     </div>
   );
+}
+
+function usePaste(onFile: (file: File | undefined) => void): void {
+  useEffect(() => {
+    const paste = ({ clipboardData }: ClipboardEvent) => onFile(clipboardData?.files[0]);
+    document.addEventListener('paste', paste);
+    return () => document.removeEventListener('paste', paste);
+  });
+}
+
+/** Reads image files as data URLs. `problem` is the error of the last one, or an empty string. */
+function useImageReader(onChange: (dataUrl: string) => void) {
+  const [problem, setProblem] = useState('');
+  const read = (file: File | null | undefined) => {
+    if (file == null) return;
+    if (!file.type.startsWith('image/')) {
+      setProblem(`${file.name} is not an image.`);
+      return;
+    }
+    const reader = new FileReader();
+    reader.onload = () => {
+      setProblem('');
+      onChange(String(reader.result));
+    };
+    reader.onerror = () => setProblem(`${file.name} cannot be read.`);
+    reader.readAsDataURL(file);
+  };
+  return { problem, setProblem, read };
 }

@@ -12,11 +12,11 @@ export function SettingRow({
   problem: string | undefined;
   onChange: (value: string | boolean) => void;
 }) {
-  const { name, label, kind, unit, help, empty, choices = [] } = field;
+  const { name, label, kind, unit, help } = field;
   const described = [help && `${name}-help`, problem && `${name}-problem`]
     .filter(Boolean)
     .join(' ');
-  const about = {
+  const attributes = {
     id: name,
     ...(described === '' ? {} : { 'aria-describedby': described }),
     ...(problem === undefined ? {} : { 'aria-invalid': true }),
@@ -25,36 +25,7 @@ export function SettingRow({
     <div class={`setting setting-${kind}`}>
       <label for={name}>{label}</label>
       <div class="setting-field">
-        {kind === 'switch' ? (
-          <input
-            {...about}
-            type="checkbox"
-            class="switch"
-            checked={value === true}
-            onChange={(event) => onChange(event.currentTarget.checked)}
-          />
-        ) : kind === 'choice' ? (
-          <select
-            {...about}
-            value={toText(value)}
-            onChange={(event) => onChange(event.currentTarget.value)}
-          >
-            {choices.map(([each, words]) => (
-              <option key={each} value={each}>
-                {words}
-              </option>
-            ))}
-          </select>
-        ) : (
-          <input
-            {...about}
-            inputMode={kind === 'number' ? 'decimal' : 'text'}
-            value={toText(value)}
-            placeholder={empty}
-            spellcheck={false}
-            onInput={(event) => onChange(event.currentTarget.value)}
-          />
-        )}
+        <SettingControl field={field} value={value} attributes={attributes} onChange={onChange} />
         {unit !== undefined && <span class="unit">{unit}</span>}
       </div>
       {help !== undefined && (
@@ -68,5 +39,55 @@ export function SettingRow({
         </p>
       )}
     </div>
+  );
+}
+
+/** The input of a setting: a switch, a choice or a text field. */
+function SettingControl({
+  field: { kind, empty, choices = [] },
+  value,
+  attributes,
+  onChange,
+}: {
+  field: SettingField;
+  value: unknown;
+  attributes: object;
+  onChange: (value: string | boolean) => void;
+}) {
+  if (kind === 'switch') {
+    return (
+      <input
+        {...attributes}
+        type="checkbox"
+        class="switch"
+        checked={value === true}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+    );
+  }
+  if (kind === 'choice') {
+    return (
+      <select
+        {...attributes}
+        value={toText(value)}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      >
+        {choices.map(([choice, label]) => (
+          <option key={choice} value={choice}>
+            {label}
+          </option>
+        ))}
+      </select>
+    );
+  }
+  return (
+    <input
+      {...attributes}
+      inputMode={kind === 'number' ? 'decimal' : 'text'}
+      value={toText(value)}
+      placeholder={empty}
+      spellcheck={false}
+      onInput={(event) => onChange(event.currentTarget.value)}
+    />
   );
 }

@@ -4,13 +4,14 @@ import { call, on, run } from '../bridge.ts';
 import { toTime } from '../format.ts';
 
 const MAX_LINES = 1000;
-const LEVELS: readonly LogLine['level'][] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+type Level = LogLine['level'];
+const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 /** The live log, with a filter. It follows new lines until the user scrolls up. */
 export function Logs() {
   const lines = useLogLines();
   const [text, setText] = useState('');
-  const [level, setLevel] = useState<LogLine['level']>('info');
+  const [level, setLevel] = useState<Level>('info');
   const list = useRef<HTMLOListElement>(null);
   const [isAtEnd, setAtEnd] = useState(true);
   const wanted = text.toLowerCase();
@@ -25,28 +26,7 @@ export function Logs() {
   });
   return (
     <section class="logs" aria-label="Log">
-      <div class="row">
-        <input
-          class="grow"
-          type="search"
-          aria-label="Filter the log"
-          placeholder="Filter"
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-        <select
-          aria-label="Minimum level"
-          value={level}
-          onChange={(event) => setLevel(event.currentTarget.value as LogLine['level'])}
-        >
-          {LEVELS.slice(0, 5).map((each) => (
-            <option key={each}>{each}</option>
-          ))}
-        </select>
-        <button type="button" onClick={() => run(call('openLogs'))}>
-          Open Folder
-        </button>
-      </div>
+      <LogFilter text={text} level={level} onText={setText} onLevel={setLevel} />
       <ol
         ref={list}
         class="lines"
@@ -57,9 +37,9 @@ export function Logs() {
           setAtEnd(scrollHeight - scrollTop - clientHeight < 20);
         }}
       >
-        {shown.map(({ number, at, level: of, text: said }) => (
-          <li key={number} class={`line line-${of}`}>
-            <time>{toTime(at)}</time> <b>{of}</b> <span>{said}</span>
+        {shown.map(({ number, at, level: lineLevel, text: lineText }) => (
+          <li key={number} class={`line line-${lineLevel}`}>
+            <time>{toTime(at)}</time> <b>{lineLevel}</b> <span>{lineText}</span>
           </li>
         ))}
         {shown.length === 0 && (
@@ -77,6 +57,43 @@ export function Logs() {
         </button>
       </div>
     </section>
+  );
+}
+
+function LogFilter({
+  text,
+  level,
+  onText,
+  onLevel,
+}: {
+  text: string;
+  level: Level;
+  onText: (text: string) => void;
+  onLevel: (level: Level) => void;
+}) {
+  return (
+    <div class="row">
+      <input
+        class="grow"
+        type="search"
+        aria-label="Filter the log"
+        placeholder="Filter"
+        value={text}
+        onInput={(event) => onText(event.currentTarget.value)}
+      />
+      <select
+        aria-label="Minimum level"
+        value={level}
+        onChange={(event) => onLevel(event.currentTarget.value as Level)}
+      >
+        {LEVELS.slice(0, 5).map((each) => (
+          <option key={each}>{each}</option>
+        ))}
+      </select>
+      <button type="button" onClick={() => run(call('openLogs'))}>
+        Open Folder
+      </button>
+    </div>
   );
 }
 

@@ -16,34 +16,11 @@ const APPLIED: Readonly<Record<SettingsChange['applied'], string>> = {
 
 /** The settings form. The main process validates the changes, and reports how they were applied. */
 export function SettingsView({ snapshot: { settings, lockedSecrets } }: { snapshot: Snapshot }) {
-  const [draft, setDraft] = useState<Draft>({});
-  const [problems, setProblems] = useState<readonly SettingProblem[]>([]);
-  const [said, setSaid] = useState('');
+  const { draft, problems, status, shown, set, save } = useSettingsDraft(settings);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [problems]);
-  const change = async (changes: Record<string, unknown>) => {
-    const result = await call('changeSettings', changes);
-    setSaid(APPLIED[result.applied]);
-    setProblems(result.applied === 'no' ? result.problems : []);
-    if (result.applied === 'no') return;
-    const isLeft = ([name]: [string, unknown]) => !(name in changes);
-    setDraft((before) => Object.fromEntries(Object.entries(before).filter(isLeft)));
-  };
-  const save = () => {
-    const fields = [...FIELDS, ...ADVANCED];
-    const changes = Object.entries(draft).map(([name, value]) => {
-      const field = fields.find((each) => each.name === name) ?? { kind: 'text' };
-      return [name, typeof value === 'string' ? toValue(field as SettingField, value) : value];
-    });
-    if (changes.length > 0) run(change(Object.fromEntries(changes)));
-  };
-  const shown = (name: string): unknown => draft[name] ?? settings[name as keyof typeof settings];
-  const set = (name: string) => (value: string | boolean) => {
-    setSaid('');
-    setDraft((before) => ({ ...before, [name]: value }));
-  };
   const problemOf = (name: string) => problems.find(({ setting }) => setting === name)?.message;
   const isWrong = ({ name }: SettingField) => problemOf(name) !== undefined;
   const rows = (fields: readonly SettingField[]) =>
@@ -87,10 +64,39 @@ export function SettingsView({ snapshot: { settings, lockedSecrets } }: { snapsh
             Apply
           </button>
           <p class="help grow" role="status">
-            {said}
+            {status}
           </p>
         </div>
       </form>
     </section>
   );
+}
+
+/** The user's unsaved changes, and the result of the last save. */
+function useSettingsDraft(settings: Snapshot['settings']) {
+  const [draft, setDraft] = useState<Draft>({});
+  const [problems, setProblems] = useState<readonly SettingProblem[]>([]);
+  const [status, setStatus] = useState('');
+  const change = async (changes: Record<string, unknown>) => {
+    const result = await call('changeSettings', changes);
+    setStatus(APPLIED[result.applied]);
+    setProblems(result.applied === 'no' ? result.problems : []);
+    if (result.applied === 'no') return;
+    const isUnsaved = ([name]: [string, unknown]) => !(name in changes);
+    setDraft((before) => Object.fromEntries(Object.entries(before).filter(isUnsaved)));
+  };
+  const save = () => {
+    const fields = [...FIELDS, ...ADVANCED];
+    const changes = Object.entries(draft).map(([name, value]) => {
+      const field = fields.find((each) => each.name === name) ?? { kind: 'text' };
+      return [name, typeof value === 'string' ? toValue(field as SettingField, value) : value];
+    });
+    if (changes.length > 0) run(change(Object.fromEntries(changes)));
+  };
+  const shown = (name: string): unknown => draft[name] ?? settings[name as keyof typeof settings];
+  const set = (name: string) => (value: string | boolean) => {
+    setStatus('');
+    setDraft((before) => ({ ...before, [name]: value }));
+  };
+  return { draft, problems, status, shown, set, save };
 }
