@@ -17,11 +17,12 @@ export function toAge(ms: number): string {
   return toDuration(isLong ? Math.floor(ms / 60_000) * 60_000 : Math.max(0, ms));
 }
 
-/** Formats a size in powers of ten, as macOS does. */
+/** Formats a size like `server/size.ts`, which the panel must not import: `5.2 GB`, `740 MB`, `30 kB`. */
 export function toSize(bytes: number): string {
-  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} KB`;
-  if (bytes < 1e9) return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-  return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(bytes >= 1e7 ? 0 : 1)} MB`;
+  if (bytes >= 1e3) return `${Math.round(bytes / 1e3)} kB`;
+  return `${bytes} bytes`;
 }
 
 /** Formats a time of day, with seconds. */

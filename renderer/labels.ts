@@ -113,17 +113,18 @@ function join(...parts: (string | undefined)[]): string {
   return parts.filter((part) => part !== undefined).join(' · ');
 }
 
+/** The unit and the digits that `toSize` uses from a size on. */
+const SIZE_UNITS: readonly (readonly [from: number, unit: number, digits: number])[] = [
+  [1e9, 1e9, 1],
+  [1e7, 1e6, 0],
+  [1e6, 1e6, 1],
+  [1e3, 1e3, 0],
+];
+
 /** `1.2 of 3.1 GB`, both in the unit of the total. */
 function toSizeProgress({ doneBytes, totalBytes }: Download): string | undefined {
   if (totalBytes === undefined) return doneBytes === 0 ? undefined : toSize(doneBytes);
-  const [unit, digits] =
-    totalBytes < 1e6
-      ? [1e3, 0]
-      : totalBytes < 1e7
-        ? [1e6, 1]
-        : totalBytes < 1e9
-          ? [1e6, 0]
-          : [1e9, 1];
+  const [, unit, digits] = SIZE_UNITS.find(([from]) => totalBytes >= from) ?? [0, 1, 0];
   return `${(doneBytes / unit).toFixed(digits)} of ${toSize(totalBytes)}`;
 }
 

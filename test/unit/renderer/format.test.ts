@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { plural, toAge, toDuration, toSize } from '../../../renderer/format.ts';
 import { toOutcome } from '../../../renderer/labels.ts';
-import { toSize as toSizeOnCommandLine } from '../../../server/cli/model-text.ts';
+import { toSize as toSizeOnCommandLine } from '../../../server/size.ts';
 
 test('durations and sizes are formatted with their units', () => {
   assert.deepEqual([0, 840, 2140, 45_000, 60_000, 185_000, 3_600_000, 5_400_000].map(toDuration), [
@@ -15,7 +15,7 @@ test('durations and sizes are formatted with their units', () => {
     '1 h',
     '1 h 30 min',
   ]);
-  assert.deepEqual([900, 4_400_000, 5_230_000_000].map(toSize), ['1 KB', '4.4 MB', '5.2 GB']);
+  assert.deepEqual([900, 4_400_000, 5_230_000_000].map(toSize), ['900 bytes', '4.4 MB', '5.2 GB']);
 });
 
 test('outcomes and counts are formatted as text', () => {
