@@ -1,7 +1,7 @@
 import { MAX_MULTIPLE } from '../limits.ts';
 import { arrayKeywords, objectKeywords } from './schema-containers.ts';
 import {
-  ARRAY,
+  ARRAY_KEYWORDS,
   type Context,
   isList,
   isNumber,
@@ -9,15 +9,14 @@ import {
   isText,
   type Keyworded,
   largest,
-  MORE_OBJECT,
   type Node,
-  NUMBER,
-  OBJECT,
+  NUMBER_KEYWORDS,
+  OBJECT_KEYWORDS,
   type Part,
   type Prepared,
-  STRING,
+  STRING_KEYWORDS,
   smallest,
-  UNSUPPORTED,
+  UNSUPPORTED_KEYWORDS,
   valuesOf,
 } from './schema-node.ts';
 import { toEnforceablePattern, withoutLookAround } from './schema-pattern.ts';
@@ -48,7 +47,7 @@ export function mergeKeywords(parts: readonly Part[], context: Context): Prepare
 
 function reportUnsupported(parts: readonly Keyworded[], { drop, refuse }: Context): void {
   for (const { node, path } of parts) {
-    for (const keyword of UNSUPPORTED) {
+    for (const keyword of UNSUPPORTED_KEYWORDS) {
       const isVacuous = /^(?:then|else)$/.test(keyword) && !('if' in node);
       if (keyword in node && !isVacuous) drop(`${path}.${keyword}`);
     }
@@ -77,10 +76,10 @@ function mergeTypes(parts: readonly Keyworded[], context: Context): string[] | u
   const has = (keywords: readonly string[]) =>
     parts.some(({ node }) => keywords.some((keyword) => keyword in node));
   const kinds = [
-    ...(has([...OBJECT, ...MORE_OBJECT]) ? ['object'] : []),
-    ...(has(ARRAY) ? ['array'] : []),
-    ...(has(STRING) ? ['string'] : []),
-    ...(has(NUMBER) ? ['number'] : []),
+    ...(has(OBJECT_KEYWORDS) ? ['object'] : []),
+    ...(has(ARRAY_KEYWORDS) ? ['array'] : []),
+    ...(has(STRING_KEYWORDS) ? ['string'] : []),
+    ...(has(NUMBER_KEYWORDS) ? ['number'] : []),
   ];
   return kinds.length === 1 && !has(['enum', 'const']) ? kinds : undefined;
 }

@@ -23,24 +23,42 @@ export interface Context {
 /** A part that is an object with keywords, not `true` or `false`. */
 export type Keyworded = Part & { node: Node };
 
-export const OBJECT = ['properties', 'required', 'additionalProperties', 'patternProperties'];
-export const MORE_OBJECT = [
-  'minProperties',
-  'maxProperties',
-  'propertyNames',
-  'unevaluatedProperties',
+export const OBJECT_KEYWORDS = [
+  ...['properties', 'required', 'additionalProperties', 'patternProperties'],
+  ...['minProperties', 'maxProperties', 'propertyNames', 'unevaluatedProperties'],
 ];
-export const ARRAY = ['items', 'prefixItems', 'additionalItems', 'minItems', 'maxItems'];
-export const STRING = ['pattern', 'format', 'minLength', 'maxLength'];
-export const NUMBER = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'];
+export const ARRAY_KEYWORDS = ['items', 'prefixItems', 'additionalItems', 'minItems', 'maxItems'];
+export const STRING_KEYWORDS = ['pattern', 'format', 'minLength', 'maxLength'];
+export const NUMBER_KEYWORDS = [
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+];
 /** Keywords that restrict a value but that llguidance does not support. */
-export const UNSUPPORTED = [
+export const UNSUPPORTED_KEYWORDS = [
   ...['not', 'if', 'then', 'else', 'contains', 'minContains', 'maxContains'],
   ...['dependentRequired', 'dependentSchemas', 'dependencies'],
 ];
-const OTHERS = ['type', 'enum', 'const', 'anyOf', 'oneOf', 'uniqueItems', 'unevaluatedItems'];
+const OTHER_KEYWORDS = [
+  'type',
+  'enum',
+  'const',
+  'anyOf',
+  'oneOf',
+  'uniqueItems',
+  'unevaluatedItems',
+];
 const KEYWORDS = new Set([
-  ...[...OBJECT, ...MORE_OBJECT, ...ARRAY, ...STRING, ...NUMBER, ...UNSUPPORTED, ...OTHERS],
+  ...[
+    ...OBJECT_KEYWORDS,
+    ...ARRAY_KEYWORDS,
+    ...STRING_KEYWORDS,
+    ...NUMBER_KEYWORDS,
+    ...UNSUPPORTED_KEYWORDS,
+    ...OTHER_KEYWORDS,
+  ],
 ]);
 
 export function isRecord(value: unknown): value is Node {
