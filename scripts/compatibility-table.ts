@@ -24,7 +24,7 @@ const HEAD = `# What happens to each parameter
 date. Every parameter belongs to one of three groups:
 
 - **Honoured** by Sightglass or by mlx_vlm, or accepted because it cannot change an answer here. Other
-  servers' spellings are honoured, too. If two spellings contradict each other, the API's own wins and
+  servers' names for parameters are honoured, too. If two contradict each other, the API's own wins and
   the other is reported as ignored.
 - **Ignored and reported**: hints that do not affect correctness, and every field that is not listed, at
   any depth. Their values are not validated and never reach the model. The response header

@@ -12,12 +12,12 @@ import { MAX_GRAMMAR_CHARACTERS, MAX_OFFERED_TOOLS } from '../limits.ts';
 import { JsonSchema } from './fields.ts';
 import type { IgnoredFields } from './parse-body.ts';
 
-/** The name of a function, of a custom tool or of a schema. */
+/** The name of a function, a custom tool or a schema. */
 export const FunctionName = z.string().regex(/^[\w-]{1,64}$/, {
   error: 'up to 64 letters, digits, underscores or dashes',
 });
 
-/** A function that the model may call: the fields that both of OpenAI's APIs have. */
+/** A function tool: the fields that OpenAI's two APIs have in common. */
 export const functionTool = {
   name: FunctionName,
   description: z.string().nullish(),
@@ -31,7 +31,7 @@ const Grammar = z.object({
   syntax: z.enum(['lark', 'regex']),
   definition: z.string().min(1).max(MAX_GRAMMAR_CHARACTERS),
 });
-/** A tool that takes a text: what both APIs tell of it. They differ in where the grammar is. */
+/** A custom tool, whose input is text. OpenAI's two APIs put the grammar in different places. */
 export const customTool = {
   name: FunctionName,
   description: z.string().nullish(),
@@ -44,32 +44,33 @@ export const customTool = {
     .nullish(),
 };
 
-/** A tool that cannot be offered to the model, such as one hosted by OpenAI: ignored and reported. */
+/** A tool that the client does not run, such as one hosted by OpenAI: ignored and reported. */
 export function otherTool(types: readonly string[]) {
   const type = z.string().refine((name) => !types.includes(name), {
-    error: 'the type of another tool',
+    error: 'the type of a hosted tool',
   });
   return z.object({ type }).transform(() => undefined);
 }
 
-/** A tool that the client runs, as it described it. */
+/** A tool that the client runs, with its definition. */
 export interface GivenTool extends ClientTool {
   description?: string | null | undefined;
-  /** Of a function. */
+  /** For a function. */
   parameters?: Readonly<Record<string, unknown>> | null | undefined;
   strict?: boolean | null | undefined;
-  /** Of a custom tool. */
+  /** For a custom tool. */
   format?: z.infer<typeof customTool.format>;
-  /** Where it stands in the client's body, and the name of the field with its parameters there. */
+  /** The path of the tool in the client's body. */
   param: string;
+  /** The field of the tool that contains its parameters. */
   field?: string;
 }
 
-/** What a client says of the tool that the model is to call. */
+/** A tool or namespace that `tool_choice` names. */
 export interface NamedTool extends Pick<ClientTool, 'name' | 'namespace'> {
   type: ClientTool['type'] | 'namespace';
 }
-/** Which of its tools the model is to call. */
+/** Which tools the model may or must call. */
 export type ToolChoice =
   | 'none'
   | 'auto'
@@ -77,9 +78,9 @@ export type ToolChoice =
   | { mode: 'auto' | 'required'; tools: readonly NamedTool[] };
 
 /**
- * The functions to offer. mlx_vlm knows no custom tools, which are offered as a function of one text;
- * no `allowed_tools` and no choice of one, which are a smaller set of tools.
- * @throws InvalidRequestError when there are too many, or a choice names no tool there is
+ * Converts tools to the functions that mlx_vlm supports. A custom tool becomes a function with one
+ * string. For `allowed_tools` or the choice of one tool, only those tools are offered.
+ * @throws InvalidRequestError if there are too many tools, or `tool_choice` names an unknown one
  */
 export function toTools(
   names: ToolNames<GivenTool>,
@@ -88,12 +89,12 @@ export function toTools(
 ): Tools | undefined {
   if (names.tools.length > MAX_OFFERED_TOOLS) {
     throw new InvalidRequestError(
-      `Expected at most ${MAX_OFFERED_TOOLS} tools in all, got ${names.tools.length}. Send fewer.`,
+      `A request may have at most ${MAX_OFFERED_TOOLS} tools (got ${names.tools.length}). Send fewer.`,
       { param: 'tools' },
     );
   }
   const budget = new SchemaBudget();
-  const there = names.tools.map((tool, index) => {
+  const functions = names.tools.map((tool, index) => {
     const definition = tool.type === 'custom' ? toTextFunction(tool) : toFunction(tool);
     const path = `${tool.param}.${tool.field ?? 'parameters'}`;
     const options = { path, param: tool.param, strict: tool.strict === true, index, budget };
@@ -102,13 +103,13 @@ export function toTools(
     const client = { type: tool.type, namespace: tool.namespace, name: tool.name };
     return { name: names.nameOf(tool), ...definition, param: tool.param, prepared, client };
   });
-  if (choice === 'required' && there.length === 0) throw noSuchTool(choice);
+  if (choice === 'required' && functions.length === 0) throw createUnknownToolError(choice);
   if (choice == null || typeof choice === 'string') {
-    return there.length === 0 ? undefined : { functions: there, choice: choice ?? 'auto' };
+    return functions.length === 0 ? undefined : { functions, choice: choice ?? 'auto' };
   }
-  const chosen = new Set(choice.tools.flatMap((named) => findTools(there, named)));
-  if (chosen.size === 0) throw noSuchTool(choice.tools[0]?.name ?? '');
-  return { functions: there.filter((tool) => chosen.has(tool)), choice: choice.mode };
+  const chosen = new Set(choice.tools.flatMap((named) => findTools(functions, named)));
+  if (chosen.size === 0) throw createUnknownToolError(choice.tools[0]?.name ?? '');
+  return { functions: functions.filter((tool) => chosen.has(tool)), choice: choice.mode };
 }
 
 function toFunction({ description, parameters, strict }: GivenTool) {
@@ -119,7 +120,7 @@ function toFunction({ description, parameters, strict }: GivenTool) {
   };
 }
 
-/** A custom tool as a function of one text. A grammar is told, and holds a call that is forced. */
+/** A custom tool as a function with one string. Its grammar is enforced if the call is forced. */
 function toTextFunction({ description, format }: GivenTool) {
   const grammar = format?.type !== 'grammar' ? null : 'grammar' in format ? format.grammar : format;
   const hint =
@@ -130,7 +131,7 @@ function toTextFunction({ description, format }: GivenTool) {
     description: [description ?? [], hint].flat().join('\n\n'),
     parameters: {
       type: 'object',
-      properties: { input: { type: 'string', description: 'The whole input of the tool.' } },
+      properties: { input: { type: 'string', description: 'The complete input of the tool.' } },
       required: ['input'],
       additionalProperties: false,
     },
@@ -146,7 +147,7 @@ function toLark({ syntax, definition }: z.infer<typeof Grammar>): string {
   return `start: /${escaped}/`;
 }
 
-/** Those that a choice names: a tool without a namespace first, then by its joined or bare name. */
+/** Finds the tools that a choice names: without a namespace first, then by joined or bare name. */
 function findTools<Tool extends FunctionDefinition>(
   tools: readonly Tool[],
   named: NamedTool,
@@ -155,7 +156,7 @@ function findTools<Tool extends FunctionDefinition>(
   if (type === 'namespace') return tools.filter(({ client }) => client.namespace === name);
   const sameType = tools.filter(({ client }) => client.type === type);
   const same = sameType.filter(({ client }) => client.name === name);
-  const ways =
+  const candidates =
     namespace == null
       ? [
           same.filter(({ client }) => client.namespace === undefined),
@@ -163,14 +164,14 @@ function findTools<Tool extends FunctionDefinition>(
           same,
         ]
       : [same.filter(({ client }) => client.namespace === namespace)];
-  const found = ways.find(({ length }) => length > 0);
-  if (found === undefined) throw noSuchTool(name);
+  const found = candidates.find(({ length }) => length > 0);
+  if (found === undefined) throw createUnknownToolError(name);
   return found;
 }
 
-function noSuchTool(choice: string): InvalidRequestError {
+function createUnknownToolError(choice: string): InvalidRequestError {
   return new InvalidRequestError(
-    `Expected \`tool_choice\` to name a tool of \`tools\`, got "${choice}", which is not among them.`,
+    `\`tool_choice\` must name a tool in \`tools\` (got "${choice}").`,
     { param: 'tool_choice' },
   );
 }

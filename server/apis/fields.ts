@@ -139,20 +139,6 @@ export function refusedOfOthers(why: string, unless?: (value: unknown) => boolea
 }
 
 /** Like `gateway`, for parameters of other servers. */
-export function spelling<Schema extends z.ZodType>(schema: Schema, note: string) {
+export function alias<Schema extends z.ZodType>(schema: Schema, note: string) {
   return gateway(schema, note, others);
-}
-
-/** The names of the parameters that are forwarded to the runtime unchanged. */
-export function runtimeParameters(schema: z.ZodObject): readonly string[] {
-  return Object.entries(schema.shape)
-    .filter(([, parameter]) => (parameter as z.ZodType).meta()?.['effect'] === 'runtime')
-    .map(([name]) => name);
-}
-
-/** The fields of `request` that are set and listed in `names`. */
-export function pick(request: object, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(request).filter(([name, value]) => names.includes(name) && value != null),
-  );
 }

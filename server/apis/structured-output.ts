@@ -3,7 +3,7 @@ import { InvalidRequestError } from '../errors.ts';
 import { type PreparedSchema, prepareSchema } from '../generation/schema.ts';
 import { GRAMMAR } from '../generation/tools.ts';
 import { MAX_GRAMMAR_CHARACTERS, MAX_LIST_ITEMS } from '../limits.ts';
-import { JsonSchema, refused, spelling } from './fields.ts';
+import { alias, JsonSchema, refused } from './fields.ts';
 import type { IgnoredFields } from './parse-body.ts';
 
 /** An empty string means not set, as llama.cpp's clients send it. */
@@ -21,7 +21,7 @@ const json = z.union([JsonSchema, z.string().transform(parseSchema).pipe(JsonSch
 
 /** The counterparts of `response_format` in vLLM, llama.cpp and Ollama. */
 export const structuredOutput = {
-  structured_outputs: spelling(
+  structured_outputs: alias(
     z.object({
       json: json.nullish(),
       regex: text.nullish(),
@@ -32,13 +32,13 @@ export const structuredOutput = {
     }),
     'vLLM’s: one of `json`, `regex`, `choice`, `grammar` (GBNF or Lark), `json_object`',
   ),
-  guided_json: spelling(json, 'vLLM’s: a JSON schema'),
-  guided_regex: spelling(text, 'vLLM’s'),
-  guided_choice: spelling(choice, 'vLLM’s'),
-  guided_grammar: spelling(text, 'vLLM’s: GBNF or Lark'),
-  json_schema: spelling(json, 'llama.cpp’s: a JSON schema'),
-  grammar: spelling(text, 'llama.cpp’s: GBNF'),
-  format: spelling(z.union([z.enum(['json', '']), json]), 'Ollama’s: `json` or a JSON schema'),
+  guided_json: alias(json, 'vLLM’s: a JSON schema'),
+  guided_regex: alias(text, 'vLLM’s'),
+  guided_choice: alias(choice, 'vLLM’s'),
+  guided_grammar: alias(text, 'vLLM’s: GBNF or Lark'),
+  json_schema: alias(json, 'llama.cpp’s: a JSON schema'),
+  grammar: alias(text, 'llama.cpp’s: GBNF'),
+  format: alias(z.union([z.enum(['json', '']), json]), 'Ollama’s: `json` or a JSON schema'),
 };
 const Fields = z.object(structuredOutput);
 export type StructuredOutput = Partial<z.infer<typeof Fields>>;

@@ -64,7 +64,7 @@ const UNCOUNTED: ImageMemory = { grow: () => {}, shrink: () => {} };
 export interface ImageLoadOptions {
   signal: AbortSignal;
   client: string;
-  memory?: ImageMemory;
+  memory?: ImageMemory | undefined;
   /** Limits the total size of the converted images. */
   maxMegabytes: number;
 }

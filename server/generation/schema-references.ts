@@ -44,8 +44,8 @@ function collectNamed(root: Part): Map<string, Part> {
     for (const keyword of ['$id', '$anchor', '$dynamicAnchor', 'id']) {
       const name = Reflect.get(node, keyword);
       if (typeof name !== 'string') continue;
-      for (const spelling of keyword.endsWith('nchor') ? [`#${name}`] : idSpellings(name)) {
-        if (!named.has(spelling)) named.set(spelling, part);
+      for (const form of keyword.endsWith('nchor') ? [`#${name}`] : idForms(name)) {
+        if (!named.has(form)) named.set(form, part);
       }
     }
     for (const [key, inner] of Object.entries(node)) {
@@ -55,9 +55,9 @@ function collectNamed(root: Part): Map<string, Part> {
   return named;
 }
 
-function idSpellings(id: string): string[] {
+function idForms(id: string): string[] {
   const name = id.replace(/#$/, '');
-  return [id, name, name.slice(name.lastIndexOf('/') + 1)].filter((spelling) => spelling !== '');
+  return [id, name, name.slice(name.lastIndexOf('/') + 1)].filter((form) => form !== '');
 }
 
 function unescapePointer(step: string): string {

@@ -3,17 +3,17 @@ import type { RuntimeToolCallDelta } from '../runtime/protocol.ts';
 import type { ClientTool, Tools } from './tools.ts';
 
 /**
- * What is new in a call of one of the client's tools, by the client's names. That of a custom tool
- * has its input instead of arguments, and is of type `custom` in each of its deltas.
+ * What is new in a tool call, by the client's names. For a custom tool, `arguments` contains the input
+ * and every delta has the type `custom`.
  */
 export interface ToolCallDelta extends RuntimeToolCallDelta {
   namespace?: string;
 }
 
-/** Turns calls of the functions that a model was offered into calls of the client's tools. */
+/** Converts calls of the offered functions to calls of the client's tools. */
 export class ToolCalls {
   readonly #tools: readonly { name: string; client: ClientTool }[];
-  /** The custom tool whose call is under way, by the call's index. */
+  /** The unfinished call of a custom tool. */
   #custom: { index: number; input: CustomInput } | undefined;
 
   constructor(tools: Tools | undefined) {
@@ -24,15 +24,15 @@ export class ToolCalls {
     return deltas.flatMap((delta) => this.#add(delta));
   }
 
-  /** The rest of the last call, once the answer has ended. */
+  /** Returns the rest of the last call when the answer ends. */
   end(): ToolCallDelta[] {
     if (this.#custom === undefined) return [];
     const { index, input } = this.#custom;
     this.#custom = undefined;
-    return more(index, input.end());
+    return inputDelta(index, input.end());
   }
 
-  /** By the name that the model was offered or, if that is unambiguous, by the client's own. */
+  /** Finds a tool by its name for the model or, if unambiguous, by the client's name. */
   #find(name: string): ClientTool | undefined {
     const offered = this.#tools.find((tool) => tool.name === name);
     if (offered !== undefined) return offered.client;
@@ -44,47 +44,46 @@ export class ToolCalls {
     const { index = 0, function: called } = delta;
     const ended = index === this.#custom?.index ? [] : this.end();
     const tool = called?.name === undefined ? undefined : this.#find(called.name);
-    if (tool !== undefined) return [...ended, ...this.#begin(tool, { ...delta, index })];
+    if (tool !== undefined) return [...ended, ...this.#start(tool, { ...delta, index })];
     const input = this.#custom?.input;
     if (input === undefined) return [...ended, delta];
-    return [...ended, ...more(index, input.push(called?.arguments ?? ''))];
+    return [...ended, ...inputDelta(index, input.push(called?.arguments ?? ''))];
   }
 
-  #begin(tool: ClientTool, delta: RuntimeToolCallDelta & { index: number }): ToolCallDelta[] {
+  #start(tool: ClientTool, delta: RuntimeToolCallDelta & { index: number }): ToolCallDelta[] {
     const { type, name, namespace } = tool;
-    const told = namespace === undefined ? delta : { ...delta, namespace };
-    if (type === 'function') return [{ ...told, function: { ...delta.function, name } }];
+    const call = namespace === undefined ? delta : { ...delta, namespace };
+    if (type === 'function') return [{ ...call, function: { ...delta.function, name } }];
     const text = delta.function?.arguments ?? '';
-    // The text of a forced call that a grammar held is the input itself.
-    if (delta.type === 'custom') return [{ ...told, function: { name, arguments: text } }];
+    // In a forced call with a grammar, the text is the input itself.
+    if (delta.type === 'custom') return [{ ...call, function: { name, arguments: text } }];
     const input = new CustomInput();
     this.#custom = { index: delta.index, input };
-    const begun = { name, arguments: input.push(text) };
-    return [{ ...told, type, function: begun }];
+    return [{ ...call, type, function: { name, arguments: input.push(text) } }];
   }
 }
 
-function more(index: number, text: string): ToolCallDelta[] {
+function inputDelta(index: number, text: string): ToolCallDelta[] {
   return text === '' ? [] : [{ index, type: 'custom', function: { arguments: text } }];
 }
 
-/** Up to the arguments. A call is sent with the first of them: some clients read none as `{}`. */
+/** The text before the arguments. Nothing is sent earlier: some clients read no arguments as `{}`. */
 const FORCED_CALL_START = /^\s*\{"name": ?"([\w-]+)", ?"(?:arguments":\s*(?=\{)|input": )/;
 
 /**
- * Reads the answer of a model that has to call a function: the text of the object whose schema
- * `toRuntimeTools` gave it, as the pieces of a call.
+ * Reads an answer that must be a call: converts the text of an object with the schema from
+ * `toRuntimeTools` to deltas of a tool call.
  */
 export class ForcedCall {
-  /** What is not told yet: the head until it is whole, then the bracket that may be the last. */
+  /** Text that is not sent yet: an incomplete head, and later a possible closing bracket. */
   #held = '';
   #arguments: string | undefined;
-  /** Whether it calls a custom tool whose input follows as it is. */
+  /** Whether plain text follows, the input of a custom tool. */
   #isText = false;
 
   push(text: string): RuntimeToolCallDelta[] {
     this.#held += text;
-    if (this.#arguments !== undefined) return this.#tell();
+    if (this.#arguments !== undefined) return this.#send();
     const head = FORCED_CALL_START.exec(this.#held);
     if (head === null) return [];
     const [whole, name = ''] = head;
@@ -93,28 +92,28 @@ export class ForcedCall {
     this.#arguments = '';
     const id = `call_${randomUUID()}`;
     const type = this.#isText ? 'custom' : 'function';
-    return [{ index: 0, id, type, function: { name, arguments: '' } }, ...this.#tell()];
+    return [{ index: 0, id, type, function: { name, arguments: '' } }, ...this.#send()];
   }
 
-  /** What is no call, if the answer is over. */
+  /** The text of an answer that turned out not to be a call. */
   get text(): string {
     return this.#arguments === undefined ? this.#held : '';
   }
 
-  /** Whether a call has begun, though it may not have all its arguments. */
+  /** Whether the answer is a call, which may be incomplete. */
   get hasStarted(): boolean {
     return this.#arguments !== undefined;
   }
 
-  /** What was still held: arguments of an answer cut short, which must not look complete. */
+  /** Returns the held text of a truncated call, so that its arguments do not look complete. */
   end(): RuntimeToolCallDelta[] {
     if (this.#isText || this.#arguments === undefined) return [];
     const texts = [this.#arguments, this.#arguments + this.#held];
     if (texts.some((text) => parseJson(text) !== undefined)) return [];
-    return this.#tell(0);
+    return this.#send(0);
   }
 
-  #tell(kept = 1): RuntimeToolCallDelta[] {
+  #send(kept = 1): RuntimeToolCallDelta[] {
     if (this.#isText) {
       const input = this.#held;
       this.#held = '';
@@ -129,7 +128,7 @@ export class ForcedCall {
 }
 
 const INPUT_START = /^\s*\{\s*"input"\s*:\s*"/;
-/** The text of a call begins with its head; a longer one has another form. */
+/** A longer text without a match is in another form. */
 const MAX_HEAD_LENGTH = 1000;
 const ESCAPED: Readonly<Record<string, string>> = {
   b: '\b',
@@ -143,16 +142,16 @@ const ESCAPED: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads the input of a custom tool out of the arguments of the function that the model is offered in
- * its place, `{"input": "…"}`, while they arrive. Arguments of another form are read at their end: a
- * text in any other property is the input, and what is no JSON is the input as it stands.
+ * Extracts the input of a custom tool from streamed arguments, `{"input": "…"}`. Arguments in another
+ * form are read at the end: the input is then the value of the only property or, if they are not
+ * JSON, the text itself.
  */
 export class CustomInput {
   #phase: 'head' | 'text' | 'done' = 'head';
-  /** What is not decoded yet: the head, or an escape sequence that has only begun. */
+  /** Text that is not decoded yet: an incomplete head or escape sequence. */
   #held = '';
 
-  /** What the next piece of the arguments adds to the input. */
+  /** Returns what the next piece of the arguments adds to the input. */
   push(text: string): string {
     if (this.#phase === 'done') return '';
     const wasShort = this.#held.length <= MAX_HEAD_LENGTH;
@@ -166,7 +165,7 @@ export class CustomInput {
     return this.#decode();
   }
 
-  /** What is left of the input when no more arguments come. */
+  /** Returns the rest of the input when the arguments end. */
   end(): string {
     const rest = this.#phase === 'head' ? toInput(this.#held) : '';
     this.#phase = 'done';
@@ -202,7 +201,7 @@ function indexOfSpecial(text: string, from: number): number {
   return found.exec(text)?.index ?? text.length;
 }
 
-/** The escape sequence at `at`; undefined if more of it is to come, as of a pair of surrogates. */
+/** Reads the escape sequence at `at`. Undefined if it is incomplete, such as half a surrogate pair. */
 function readEscape(text: string, at: number): { text: string; end: number } | undefined {
   const kind = text[at + 1];
   if (kind === undefined) return undefined;
@@ -238,7 +237,7 @@ function toInput(text: string): string {
   return typeof input === 'string' ? input : JSON.stringify(input);
 }
 
-/** What a JSON text says; undefined if it is no JSON. */
+/** Parses JSON. Undefined if the text is not valid. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -2,30 +2,30 @@ import { createHash } from 'node:crypto';
 import { InvalidRequestError } from '../errors.ts';
 import { type PreparedSchema, prepareSchema, type SchemaBudget } from './schema.ts';
 
-/** A tool that the client runs, by the names it has at the client. */
+/** Identifies a tool that the client runs, by the client's names. */
 export interface ClientTool {
-  /** A custom tool takes a text, its input, instead of arguments. */
+  /** A custom tool has text as its input instead of arguments. */
   type: 'function' | 'custom';
   name: string;
-  /** The group that the client has it in. */
+  /** The client's group of tools that it belongs to, such as an MCP server. */
   namespace?: string | undefined;
 }
 
-/** OpenAI's limit, which chat templates and grammars are known to work with. */
+/** OpenAI's limit, which works with chat templates and grammars. */
 const MAX_NAME_LENGTH = 64;
-/** OpenAI's name for the tools that are in no group. */
-const NO_NAMESPACE = 'functions';
+/** OpenAI's namespace for tools without one. */
+const DEFAULT_NAMESPACE = 'functions';
 
 /**
- * The names under which a model is offered tools. A tool in a namespace has a joined name, such as
- * `mcp__camera__snap`. A name that is too long or taken ends in a hash of the client's names, so
- * that a tool keeps its name from one request of a conversation to the next.
+ * The tools' names for the model. A tool in a namespace has a joined name, such as
+ * `mcp__camera__snap`. A name that is too long or already taken ends in a hash of the client's names,
+ * so that a tool has the same name in all requests of a conversation.
  */
 export class ToolNames<Tool extends ClientTool = ClientTool> {
   readonly #tools = new Map<string, Tool>();
   readonly #names = new Map<string, string>();
 
-  /** Tools without a namespace get their names first; the last of two equal tools replaces the other. */
+  /** Tools without a namespace are named first. The last one of duplicate tools is used. */
   constructor(tools: readonly Tool[]) {
     for (const tool of tools) this.#tools.set(keyOf(tool), tool);
     const distinct = this.tools;
@@ -43,11 +43,11 @@ export class ToolNames<Tool extends ClientTool = ClientTool> {
     return [...this.#tools.values()];
   }
 
-  /** The name of a tool, even of one that is not offered now. */
+  /** The name of a tool, which may be missing in this request. */
   nameOf(tool: ClientTool): string {
     const joined = joinedName(tool);
-    const fitting = joined.length > MAX_NAME_LENGTH ? withHash(joined, tool) : joined;
-    return this.#names.get(keyOf(tool)) ?? fitting;
+    const name = joined.length > MAX_NAME_LENGTH ? withHash(joined, tool) : joined;
+    return this.#names.get(keyOf(tool)) ?? name;
   }
 }
 
@@ -55,8 +55,9 @@ function keyOf({ type, namespace = '', name }: ClientTool): string {
   return JSON.stringify([type, namespace, name]);
 }
 
-function joinedName({ namespace = NO_NAMESPACE, name }: ClientTool): string {
-  const joined = namespace === NO_NAMESPACE ? name : `${namespace.replace(/_+$/, '')}__${name}`;
+function joinedName({ namespace = DEFAULT_NAMESPACE, name }: ClientTool): string {
+  const joined =
+    namespace === DEFAULT_NAMESPACE ? name : `${namespace.replace(/_+$/, '')}__${name}`;
   return joined.replace(/[^\w-]/g, '_');
 }
 
@@ -65,45 +66,47 @@ function withHash(name: string, tool: ClientTool): string {
   return `${name.slice(0, MAX_NAME_LENGTH - hash.length - 1)}_${hash}`;
 }
 
-/** A function the client offers the model; `param` is where it stands in the client's body. */
+/** A function that is offered to the model. `param` is its path in the client's body. */
 export interface FunctionDefinition {
-  /** As the model knows it. */
+  /** The name for the model. */
   name: string;
   description?: string | null | undefined;
-  /** The JSON Schema of its arguments; without one it takes no arguments. */
+  /** The JSON Schema of its arguments. Without one, it has no arguments. */
   parameters?: Readonly<Record<string, unknown>> | null | undefined;
   strict?: boolean | null | undefined;
   param: string;
-  /** `parameters` as a grammar can enforce them. */
+  /** `parameters` in a form that a grammar can enforce. */
   prepared: PreparedSchema;
-  /** The tool of the client that the function stands for. */
+  /** The client's tool that this function represents. */
   client: ClientTool;
-  /** What the input of a custom tool must match, as a Lark grammar of llguidance. */
+  /** For a custom tool: the Lark grammar of its input, in llguidance's syntax. */
   grammar?: string | undefined;
 }
 
-/** The launcher reads this (`structured_output.py`); no schema that was prepared has this keyword. */
+/** A keyword for the launcher (`structured_output.py`), which prepared schemas never contain. */
 export const GRAMMAR = 'x-sightglass-grammar';
 
-/** The functions a model may call. `required` means that its answer is a call of one of them. */
+/** The functions that the model may call. With `required`, the answer must be a call. */
 export interface Tools {
   functions: readonly FunctionDefinition[];
   choice: 'none' | 'auto' | 'required';
 }
 
 /**
- * The tools as mlx_vlm takes them. It treats `required` as an instruction that the model may ignore,
- * so the answer is held to the schema of an object that `ForcedCall` reads. The input of a custom tool
- * with a grammar comes as plain text: within JSON, the grammar could not be enforced.
+ * Converts tools to mlx_vlm's format. mlx_vlm treats `required` as an instruction that the model may
+ * ignore, so the answer must match a schema whose object `ForcedCall` reads. The input of a custom
+ * tool with a grammar is plain text, because a grammar cannot be enforced within a JSON string.
  */
 export function toRuntimeTools(tools: Tools | undefined): Record<string, unknown> {
   if (tools === undefined) return {};
   const { functions, choice } = tools;
   const offered = {
-    tools: functions.map(({ param: _, prepared: __, client: ___, grammar: ____, ...called }) => ({
-      type: 'function',
-      function: called,
-    })),
+    tools: functions.map(
+      ({ param: _, prepared: __, client: ___, grammar: ____, ...definition }) => ({
+        type: 'function',
+        function: definition,
+      }),
+    ),
     tool_choice: choice,
   };
   if (choice !== 'required') return offered;
@@ -114,8 +117,8 @@ export function toRuntimeTools(tools: Tools | undefined): Record<string, unknown
 }
 
 /**
- * Prepares the arguments of a function: always an object, and none if its parameters say nothing.
- * The same schema is accepted or refused whatever `tool_choice` says.
+ * Prepares the schema of a function's arguments, which must be an object. Empty parameters mean no
+ * arguments. Whether a schema is accepted does not depend on `tool_choice`.
  * @throws InvalidRequestError
  */
 export function prepareArguments(
@@ -123,7 +126,7 @@ export function prepareArguments(
   options: { path: string; param: string; strict: boolean; index: number; budget: SchemaBudget },
 ): PreparedSchema {
   const { index, ...rest } = options;
-  return prepareSchema(saysNothing(parameters) ? noArguments : parameters, {
+  return prepareSchema(isEmptySchema(parameters) ? noArguments : parameters, {
     ...rest,
     prefix: `f${index}_`,
     objectOnly: true,
@@ -133,22 +136,23 @@ export function prepareArguments(
 
 const noArguments = { type: 'object', properties: {} };
 
-function saysNothing(parameters: unknown): boolean {
+function isEmptySchema(parameters: unknown): boolean {
   if (parameters == null) return true;
-  const isEmpty = (name: string) => /^(?:\$schema|\$id|title|description|\$comment)$/.test(name);
-  return typeof parameters === 'object' && Object.keys(parameters).every(isEmpty);
+  const isAnnotation = (name: string) =>
+    /^(?:\$schema|\$id|title|description|\$comment)$/.test(name);
+  return typeof parameters === 'object' && Object.keys(parameters).every(isAnnotation);
 }
 
 /**
- * The call of one of the functions: `{"name": …, "arguments": …}`, in this order.
- * @throws InvalidRequestError when none of them can be called
+ * The schema of a call: `{"name": …, "arguments": …}`, in this order.
+ * @throws InvalidRequestError if none of the functions can be called
  */
 function callSchema(functions: readonly FunctionDefinition[]): object {
   const callable = functions.filter(({ prepared }) => prepared.schema !== false);
   const [first] = functions;
   if (callable.length === 0 && first !== undefined) {
     throw new InvalidRequestError(
-      `No arguments fit the parameters of the function ${first.name}. Correct its JSON Schema.`,
+      `No arguments can match the parameters of the function ${first.name}. Correct its JSON Schema.`,
       { param: first.param },
     );
   }
@@ -163,7 +167,7 @@ function callSchema(functions: readonly FunctionDefinition[]): object {
   };
 }
 
-/** The same as a grammar; a custom tool with a grammar is called `{"name": …, "input": …`. */
+/** The same as a grammar. The call of a custom tool with a grammar is `{"name": …, "input": …`. */
 function callGrammar(functions: readonly FunctionDefinition[]): string {
   const grammars = functions.map(({ prepared: { schema, definitions }, grammar }, index) => {
     const name = `t${index}`;

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Middleware } from 'koa';
 import type { Outcome, RequestRecord } from '../activity.ts';
 import type { AnswerEvents, AnswerHead, Dialect, Exchange } from '../apis/dialect.ts';
-import { forTemplate } from '../apis/for-template.ts';
 import { refuseIgnored } from '../apis/parse-body.ts';
+import { adaptToTemplate } from '../apis/read-parameters.ts';
 import { AtCapacityError, InvalidRequestError } from '../errors.ts';
 import { Answer, type AnswerDelta, CollectedAnswer } from '../generation/answer.ts';
 import { describeImages, imagesOf, loadImages } from '../generation/conversation.ts';
@@ -88,7 +88,7 @@ export function readExchange(
   const { request, ignored, ...rest } = dialect.read(body);
   const { state } = deps.runtime;
   const isReady = state.phase === 'ready';
-  const adapted = isReady ? forTemplate(request, state.model, ignored) : request;
+  const adapted = isReady ? adaptToTemplate(request, state.model, ignored) : request;
   if (deps.settings.strictParameters) refuseIgnored(ignored);
   if (ignored.count > 0) ctx.set('x-sightglass-ignored', ignored.toHeader());
   return { ...rest, ignored, request: adapted };
@@ -102,12 +102,8 @@ export function loadRequestImages(
   { client, signal }: { client: string; signal: AbortSignal },
 ): Promise<readonly LoadedImage[]> {
   const { memory } = ctx.state;
-  return loadImages(images, request, {
-    signal,
-    client,
-    maxMegabytes: settings.maxBodyMegabytes,
-    ...(memory === undefined ? {} : { memory }),
-  });
+  const maxMegabytes = settings.maxBodyMegabytes;
+  return loadImages(images, request, { signal, client, memory, maxMegabytes });
 }
 
 /** Runs the request in the queue. Its slot is held until the runtime has stopped working on it. */

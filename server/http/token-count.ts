@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import type { Dialect } from '../apis/dialect.ts';
-import { forTemplate } from '../apis/for-template.ts';
+import { adaptToTemplate } from '../apis/read-parameters.ts';
 import { imagesOf } from '../generation/conversation.ts';
 import {
   refuseTooManyImages,
@@ -43,7 +43,7 @@ export function createTokenCount(
       const urls = images.map(({ dataUrl }) => dataUrl);
       const tokens = await deps.runtime.run(
         (connection, signal) => {
-          const adapted = forTemplate(request, connection.model, ignored);
+          const adapted = adaptToTemplate(request, connection.model, ignored);
           const body = toRuntimeRequest(adapted, urls, connection.model, 0);
           return connection.countTokens(body, { id: `${ctx.state.requestId}/tokens`, signal });
         },

@@ -4,9 +4,15 @@ import type { GenerationRequest } from '../../generation/request.ts';
 import { ToolNames } from '../../generation/tools.ts';
 import { type GivenTool, type ToolChoice, toTools } from '../client-tool.ts';
 import type { Dialect } from '../dialect.ts';
-import { pick, runtimeParameters } from '../fields.ts';
-import { readContinuation, readSpellings, readStops, readTokenLimit } from '../other-servers.ts';
 import { findIgnored, type IgnoredFields, parseBody } from '../parse-body.ts';
+import {
+  pick,
+  readAliases,
+  readContinuation,
+  readStops,
+  readTokenLimit,
+  runtimeParameters,
+} from '../read-parameters.ts';
 import { type Format, toResponseFormat } from '../structured-output.ts';
 import { ChatCompletionEvents, toChatCompletion } from './answer.ts';
 import {
@@ -40,7 +46,7 @@ function toGenerationRequest(
 ): GenerationRequest {
   const answers = request.n ?? 1;
   const own = pick(request, forwarded);
-  const { parameters, ...spellings } = readSpellings(request, own, ignored);
+  const { parameters, ...aliases } = readAliases(request, own, ignored);
   const at = { format: 'response_format', schema: 'response_format.json_schema.schema' };
   const format = toResponseFormat(request, toFormat(request), at, ignored);
   const names = toToolNames(request);
@@ -63,7 +69,7 @@ function toGenerationRequest(
       ...parameters,
       ...format.parameters,
     },
-    ...spellings,
+    ...aliases,
   };
 }
 

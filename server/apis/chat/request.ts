@@ -17,8 +17,14 @@ import {
   repeated,
   runtime,
 } from '../fields.ts';
-import { otherServers, ReasoningEffort, StopSequences } from '../other-servers.ts';
-import { Seed, sampling, TokenLimit } from '../parameters.ts';
+import {
+  commonParameters,
+  ReasoningEffort,
+  Seed,
+  StopSequences,
+  sampling,
+  TokenLimit,
+} from '../parameters.ts';
 
 /** How much detail of an image the model sees. `low` scales it down, as in OpenAI's API. */
 export const ImageDetail = z.enum(['auto', 'low', 'high', 'original']).nullish();
@@ -141,7 +147,7 @@ const local = 'requests stay on this Mac';
  * notes of the parameters appear in `docs/openai-compatibility.md`.
  */
 export const ChatCompletionRequest = z.object({
-  ...otherServers,
+  ...commonParameters,
   messages: z.array(ChatMessage).min(1).max(MAX_MESSAGES).meta({
     effect: 'gateway',
     note: 'roles `system`, `developer`, `user`, `assistant`, `tool`; images in messages of users and tools; `detail: low` scales an image down to at most 512 × 512',

@@ -4,9 +4,15 @@ import { ToolNames } from '../../generation/tools.ts';
 import type { LongText } from '../../images/long-text.ts';
 import { type GivenTool, type ToolChoice, toTools } from '../client-tool.ts';
 import type { Dialect } from '../dialect.ts';
-import { pick, runtimeParameters } from '../fields.ts';
-import { readContinuation, readSpellings, readStops, readTokenLimit } from '../other-servers.ts';
 import { findIgnored, type IgnoredFields, parseBody } from '../parse-body.ts';
+import {
+  pick,
+  readAliases,
+  readContinuation,
+  readStops,
+  readTokenLimit,
+  runtimeParameters,
+} from '../read-parameters.ts';
 import { toResponseFormat } from '../structured-output.ts';
 import { MessageEvents, toMessageBody } from './answer.ts';
 import { type AnthropicMessage, MessagesRequest } from './request.ts';
@@ -54,7 +60,7 @@ export const messagesDialect: Dialect = {
 function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): GenerationRequest {
   const own = { ...pick(request, forwarded), ...toThinking(request) };
   const { thinking: _, ...others } = request;
-  const { parameters, ...spellings } = readSpellings(others, own, ignored, thinkingFields);
+  const { parameters, ...aliases } = readAliases(others, own, ignored, thinkingFields);
   const choice = request.tool_choice;
   const format = toResponseFormat(
     request,
@@ -78,7 +84,7 @@ function toGenerationRequest(request: MessagesRequest, ignored: IgnoredFields): 
     tools: toTools(new ToolNames(toGivenTools(request)), toChoice(request), ignored),
     parallelToolCalls: !allowsOneCall,
     parameters: { ...parameters, ...format.parameters },
-    ...spellings,
+    ...aliases,
   };
 }
 

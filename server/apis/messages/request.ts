@@ -17,8 +17,7 @@ import {
   repeated,
   runtime,
 } from '../fields.ts';
-import { otherServers, StopSequences } from '../other-servers.ts';
-import { TokenLimit } from '../parameters.ts';
+import { commonParameters, StopSequences, TokenLimit } from '../parameters.ts';
 import { AnthropicClientTool, isClientTool } from './tools.ts';
 
 const test = 'test/contract/messages-api.test.ts';
@@ -104,7 +103,7 @@ const disable_parallel_tool_use = z.boolean().nullish();
 
 /** The body of `POST /v1/messages`, following Anthropic's API reference. Null means not set. */
 export const MessagesRequest = z.object({
-  ...otherServers,
+  ...commonParameters,
   model: gateway(
     z.string().max(256),
     'any name; the loaded model answers, and the response repeats the name',

@@ -5,9 +5,15 @@ import type { GenerationRequest } from '../../generation/request.ts';
 import type { ClientTool, ToolNames } from '../../generation/tools.ts';
 import { toTools } from '../client-tool.ts';
 import type { AnswerHead, Dialect } from '../dialect.ts';
-import { pick, runtimeParameters } from '../fields.ts';
-import { readContinuation, readSpellings, readStops, readTokenLimit } from '../other-servers.ts';
 import { findIgnored, type IgnoredFields, parseBody } from '../parse-body.ts';
+import {
+  pick,
+  readAliases,
+  readContinuation,
+  readStops,
+  readTokenLimit,
+  runtimeParameters,
+} from '../read-parameters.ts';
 import { toResponseFormat } from '../structured-output.ts';
 import { createResponse, finishResponse, toOutput } from './answer.ts';
 import { ResponseEvents } from './events.ts';
@@ -109,7 +115,7 @@ function toGenerationRequest(
   const { instructions, include, top_logprobs, text } = request;
   const hasLogprobs = include?.includes('message.output_text.logprobs') || (top_logprobs ?? 0) > 0;
   const own = pick(request, forwarded);
-  const { parameters, ...spellings } = readSpellings(request, own, ignored);
+  const { parameters, ...aliases } = readAliases(request, own, ignored);
   const paths = { format: 'text.format', schema: 'text.format.schema' };
   const format = toResponseFormat(request, text?.format ?? undefined, paths, ignored);
   const first = instructions == null ? [] : [toInstructions(instructions)];
@@ -130,7 +136,7 @@ function toGenerationRequest(
       ...(hasLogprobs ? { logprobs: true, top_logprobs: top_logprobs ?? 0 } : {}),
       ...format.parameters,
     },
-    ...spellings,
+    ...aliases,
   };
 }
 

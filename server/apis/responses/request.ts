@@ -13,8 +13,7 @@ import {
   refused,
   repeated,
 } from '../fields.ts';
-import { otherServers, Reasoning } from '../other-servers.ts';
-import { Seed, sampling, TokenLimit } from '../parameters.ts';
+import { commonParameters, Reasoning, Seed, sampling, TokenLimit } from '../parameters.ts';
 import { ResponsesToolChoice, ResponsesTools } from './tools.ts';
 
 const InputText = z.object({ type: z.literal('input_text'), text: z.string() });
@@ -167,7 +166,7 @@ const test = 'test/contract/responses.test.ts';
 
 /** The body of `POST /v1/responses`, following OpenAI's API reference. Null means not set. */
 export const ResponsesRequest = z.object({
-  ...otherServers,
+  ...commonParameters,
   input: z.union([z.string(), z.array(GivenItem).min(1).max(MAX_MESSAGES)]).meta({
     effect: 'gateway',
     note: 'text, or items: `message` (`input_text`, `input_image`, `output_text`), `function_call` and `custom_tool_call` with their outputs (with images too), `additional_tools`, `reasoning`, `item_reference`; items of other types are ignored and reported',

@@ -12,8 +12,8 @@ import {
 
 const FunctionTool = z.object({ type: z.literal('function'), ...functionTool });
 const CustomTool = z.object({ type: z.literal('custom'), ...customTool });
-/** The name of a namespace, or of a tool in one: the model knows them by another, joined name. */
-export const NamespaceName = z.string().regex(/^[\w.-]{1,128}$/, {
+/** The name of a namespace or of a tool in one. The model sees a joined name instead. */
+const NamespaceName = z.string().regex(/^[\w.-]{1,128}$/, {
   error: 'up to 128 letters, digits, underscores, dashes or dots',
 });
 /** A group of tools, such as those of an MCP server. */
@@ -32,7 +32,7 @@ const Namespace = z.object({
     .max(MAX_TOOLS),
 });
 
-/** `tools` of Responses, also in an item of the input. */
+/** `tools` in a request or in an input item. */
 export const ResponsesTools = z
   .array(
     z.union([FunctionTool, CustomTool, Namespace, otherTool(['function', 'custom', 'namespace'])]),
@@ -45,7 +45,6 @@ const Named = z.object({
   name: NamespaceName,
   namespace: NamespaceName.nullish(),
 });
-/** `tool_choice` of Responses. */
 export const ResponsesToolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   Named,
@@ -65,13 +64,13 @@ export const ResponsesToolChoice = z.union([
   }),
 ]);
 
-/** Tools of a request, and where they stand in it. */
+/** A list of tools and its path in the request. */
 export interface PlacedTools {
   tools: ResponsesTools;
   param: string;
 }
 
-/** The tools that are offered to the model, without those that the client does not run. */
+/** The tools to offer to the model, without the types that are ignored. */
 export function toResponsesToolNames(lists: readonly PlacedTools[]): ToolNames<GivenTool> {
   return new ToolNames(
     lists.flatMap(({ tools, param }) =>
@@ -79,14 +78,14 @@ export function toResponsesToolNames(lists: readonly PlacedTools[]): ToolNames<G
         const place = { param: `${param}.${index}` };
         if (tool === undefined) return [];
         if (tool.type !== 'namespace') return [{ ...tool, ...place }];
-        return inNamespace(tool, `${place.param}.tools`);
+        return toolsIn(tool, `${place.param}.tools`);
       }),
     ),
   );
 }
 
-/** The model is told what a namespace is for along with the first of its tools. */
-function inNamespace(
+/** The tools of a namespace. The first one's description includes the namespace's. */
+function toolsIn(
   { name: namespace, description, tools }: z.infer<typeof Namespace>,
   param: string,
 ): GivenTool[] {
@@ -94,8 +93,8 @@ function inNamespace(
     tool === undefined ? [] : [{ ...tool, namespace, param: `${param}.${index}` }],
   );
   return placed.map((tool, at) => {
-    const told = [at === 0 ? description : null, tool.description];
-    const text = told.filter((part) => part != null && part !== '').join('\n\n');
+    const descriptions = [at === 0 ? description : null, tool.description];
+    const text = descriptions.filter((part) => part != null && part !== '').join('\n\n');
     return { ...tool, description: text };
   });
 }
