@@ -93,6 +93,13 @@ export function toTools(
       { param: 'tools' },
     );
   }
+  if (names.tools.length === 0 && (choice == null || typeof choice === 'string')) {
+    if (choice !== 'required') return undefined;
+    throw new InvalidRequestError(
+      '`tool_choice` is "required", but the request has no tools. Send at least one in `tools`.',
+      { param: 'tool_choice' },
+    );
+  }
   const budget = new SchemaBudget();
   const functions = names.tools.map((tool, index) => {
     const definition = tool.type === 'custom' ? toTextFunction(tool) : toFunction(tool);
@@ -103,9 +110,8 @@ export function toTools(
     const client = { type: tool.type, namespace: tool.namespace, name: tool.name };
     return { name: names.nameOf(tool), ...definition, param: tool.param, prepared, client };
   });
-  if (choice === 'required' && functions.length === 0) throw createUnknownToolError(choice);
   if (choice == null || typeof choice === 'string') {
-    return functions.length === 0 ? undefined : { functions, choice: choice ?? 'auto' };
+    return { functions, choice: choice ?? 'auto' };
   }
   const chosen = new Set(choice.tools.flatMap((named) => findTools(functions, named)));
   if (chosen.size === 0) throw createUnknownToolError(choice.tools[0]?.name ?? '');

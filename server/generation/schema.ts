@@ -166,7 +166,7 @@ class Preparation {
         if (Object.keys(own).length > 0) flat.push({ node: own, path });
         continue;
       }
-      // The keywords beside a reference come after what they extend.
+      // The keywords next to a reference are merged after its target.
       stack.push({ node: own, path }, ...inner.reverse());
     }
     return { flat, hasRef, matchesNothing };

@@ -84,7 +84,7 @@ export function isLoopback(host: string): boolean {
 /**
  * Prevents DNS rebinding, where an attacker's domain resolves to this machine so that its pages can
  * reach the server. Without an API key, the Host header must be in `allowedHosts` or be a name that
- * no web page can have. With a key, a page could not authenticate, so every host name is allowed.
+ * no web page can have. With a key, such a page could not authenticate, so every name is allowed.
  */
 export function refuseForeignHosts(
   { apiKey, host, allowedHosts }: Pick<Settings, 'apiKey' | 'host' | 'allowedHosts'>,
