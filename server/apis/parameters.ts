@@ -61,7 +61,7 @@ const noLimit = z.literal(-1);
 /** A number of tokens of any size, since the context is a limit as well. -1 means no limit. */
 export const TokenLimit = z.union([z.int().min(1), noLimit]);
 /** Ollama's and llama.cpp's limit. -1 and -2 both mean the rest of the context. */
-export const PredictLimit = z.union([z.int().min(1), noLimit, z.literal(-2)]);
+const PredictLimit = z.union([z.int().min(1), noLimit, z.literal(-2)]);
 
 export const ReasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']);
 

@@ -97,8 +97,7 @@ export const isText = (value: unknown): value is string => typeof value === 'str
 export const isNumber = (value: unknown): value is number => typeof value === 'number';
 export const isSchema = (value: unknown): value is Node | boolean =>
   typeof value === 'boolean' || isRecord(value);
-export const isCount = (value: unknown): value is number =>
-  Number.isInteger(value) && Number(value) >= 0;
+const isCount = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0;
 
 function countsOf(parts: readonly Keyworded[], keyword: string, context: Context): number[] {
   return valuesOf(parts, keyword, isCount, context).flatMap(({ value, path }) => {

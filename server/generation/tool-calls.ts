@@ -146,7 +146,7 @@ const ESCAPED: Readonly<Record<string, string>> = {
  * form are read at the end: the input is then the value of the only property or, if they are not
  * JSON, the text itself.
  */
-export class CustomInput {
+class CustomInput {
   #phase: 'head' | 'text' | 'done' = 'head';
   /** Text that is not decoded yet: an incomplete head or escape sequence. */
   #held = '';

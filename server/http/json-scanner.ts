@@ -170,7 +170,7 @@ function createImagesError(): InvalidRequestError {
 }
 
 /** The error for a body with too many values. */
-export function createValuesError(): InvalidRequestError {
+function createValuesError(): InvalidRequestError {
   return new InvalidRequestError(
     `The body has more than ${MAX_VALUES} values. Send a shorter conversation, or smaller schemas.`,
     { code: 'body_too_complex' },

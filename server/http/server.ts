@@ -155,7 +155,7 @@ export class HttpServer {
  * sufficient test: libuv sets SO_REUSEADDR, so macOS lets 127.0.0.1 and 0.0.0.0 share a port
  * (nodejs/node#26274), and a program on [::1] would receive requests to `localhost`.
  */
-export async function isPortTaken(host: string, port: number): Promise<boolean> {
+async function isPortTaken(host: string, port: number): Promise<boolean> {
   const accepts = await Promise.all(
     addressesOf(host).map((address) => acceptsConnections(address, port)),
   );
@@ -210,7 +210,7 @@ async function nextFreePort(host: string, first: number): Promise<number | undef
 }
 
 /** Not one of Node's codes: the client sent a complete request and closed its side. */
-export const HALF_CLOSED = 'HALF_CLOSED';
+const HALF_CLOSED = 'HALF_CLOSED';
 
 /** Messages by Node's error code. Any other code means that the data is not HTTP. */
 const PROBLEMS: Readonly<Record<string, { status: number; message: string }>> = {
@@ -243,7 +243,7 @@ const NOT_HTTP = {
 };
 
 /** Answers invalid HTTP with OpenAI's error object and closes the connection. */
-export function answerMalformedHttp(code: string | undefined, socket: Duplex): void {
+function answerMalformedHttp(code: string | undefined, socket: Duplex): void {
   if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();
     return;
