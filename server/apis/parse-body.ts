@@ -41,8 +41,8 @@ function toInvalidRequest(error: z.ZodError, body: unknown): InvalidRequestError
   const { issue, path } = mostSpecific(error.issues, []);
   const field = path.join('.');
   const name = field === '' ? 'The body' : `\`${field}\``;
-  const expected = expectation(issue);
-  const value = path.reduce<unknown>(step, body);
+  const expected = describeExpected(issue);
+  const value = path.reduce<unknown>(propertyOf, body);
   const got = describeSize(value, expected) ?? describe(value);
   if (issue.code === 'invalid_key') {
     return new InvalidRequestError(`The name of ${name} must be ${expected}.`, { param: field });
@@ -60,7 +60,7 @@ function mostSpecific(
   prefix: readonly PropertyKey[],
 ): { issue: Issue; path: PropertyKey[] } {
   const issue = issues[0];
-  if (issue === undefined) throw new TypeError('A zod error has no issue.');
+  if (issue === undefined) throw new TypeError('The zod error has no issues.');
   const path = [...prefix, ...issue.path];
   if (issue.code !== 'invalid_union') return { issue, path };
   const branches = issue.errors
@@ -70,7 +70,7 @@ function mostSpecific(
   return branches.sort((a, b) => b.path.length - a.path.length)[0] ?? { issue, path };
 }
 
-function expectation(issue: Issue): string {
+function describeExpected(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
       if (!issue.message.startsWith('Invalid')) return issue.message;
@@ -84,13 +84,13 @@ function expectation(issue: Issue): string {
     case 'invalid_union':
       return issue.errors.length === 0
         ? oneOf('options' in issue ? (issue.options ?? []) : [])
-        : [...new Set(issue.errors.flatMap((branch) => branch.slice(0, 1).map(expectation)))].join(
-            ' or ',
-          );
+        : [
+            ...new Set(issue.errors.flatMap((branch) => branch.slice(0, 1).map(describeExpected))),
+          ].join(' or ');
     case 'invalid_format':
       return issue.message.startsWith('Invalid') ? `of the form ${issue.pattern}` : issue.message;
     case 'invalid_key':
-      return issue.issues.slice(0, 1).map(expectation).join('');
+      return issue.issues.slice(0, 1).map(describeExpected).join('');
     default:
       return issue.message;
   }
@@ -116,7 +116,7 @@ function oneOf(values: readonly unknown[]): string {
   return shown.length === 1 ? `${shown[0]}` : `one of ${shown.join(', ')}`;
 }
 
-function step(value: unknown, key: PropertyKey): unknown {
+function propertyOf(value: unknown, key: PropertyKey): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
 

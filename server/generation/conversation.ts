@@ -118,8 +118,8 @@ export function describeImages(
   messages: readonly Message[],
   images: readonly LoadedImage[],
 ): string {
-  const items = imagesOf(messages).flatMap(({ param }, at) => {
-    const image = images[at];
+  const items = imagesOf(messages).flatMap(({ param }, index) => {
+    const image = images[index];
     return image === undefined ? [] : [{ text: describeImage(param, image), image }];
   });
   const all = items.map(({ text }) => text).join(', ');

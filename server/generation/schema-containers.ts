@@ -27,7 +27,7 @@ export function arrayKeywords(parts: readonly Keyworded[], context: Context) {
     if (list !== undefined && !Array.isArray(list)) refuse(`${path}.${firsts}`, list);
     return {
       prefix: Array.isArray(list)
-        ? list.map((item, at) => ({ node: item, path: `${path}.${firsts}.${at}` }))
+        ? list.map((item, index) => ({ node: item, path: `${path}.${firsts}.${index}` }))
         : [],
       rest: schemaAt(node, path, others, context),
       unevaluated: schemaAt(node, path, 'unevaluatedItems', context),
@@ -35,7 +35,7 @@ export function arrayKeywords(parts: readonly Keyworded[], context: Context) {
   });
   const length = Math.max(0, ...arrays.map(({ prefix }) => prefix.length));
   spend((length * arrays.length) / LOOK_UPS_PER_STEP);
-  const at = (index: number) =>
+  const schemasAt = (index: number) =>
     arrays.flatMap(({ prefix, rest }) => {
       const item = prefix[index] ?? rest;
       return item === undefined ? [] : [item];
@@ -53,7 +53,7 @@ export function arrayKeywords(parts: readonly Keyworded[], context: Context) {
   return {
     ...(length === 0
       ? {}
-      : { prefixItems: Array.from({ length }, (_, index) => prepare(at(index))) }),
+      : { prefixItems: Array.from({ length }, (_, index) => prepare(schemasAt(index))) }),
     ...(rests.length > 0 ? { items: prepare(rests) } : isTuple ? { items: false } : {}),
     ...counts,
   };

@@ -29,7 +29,7 @@ class Branches {
 
   areDisjoint(schemas: readonly unknown[]): boolean {
     const resolved = schemas.map((schema) => this.#resolve(schema));
-    return resolved.every((a, at) => resolved.slice(at + 1).every((b) => this.#differ(a, b)));
+    return resolved.every((a, index) => resolved.slice(index + 1).every((b) => this.#differ(a, b)));
   }
 
   #resolve(schema: unknown): unknown {
@@ -54,28 +54,28 @@ class Branches {
       if (!types.some((type) => others.includes(type))) return true;
     }
     const areObjects = [types, others].every((list) => list?.join() === 'object');
-    return (areObjects || hasProperties(a, b)) && this.#haveTag(a, b);
+    return (areObjects || hasProperties(a, b)) && this.#haveDifferentTags(a, b);
   }
 
   /** Whether they require a property whose constants differ, such as a `type` tag. */
-  #haveTag(a: Node, b: Node): boolean {
-    const [mine, theirs] = [a['properties'], b['properties']];
-    if (!isRecord(mine) || !isRecord(theirs)) return false;
+  #haveDifferentTags(a: Node, b: Node): boolean {
+    const [properties, otherProperties] = [a['properties'], b['properties']];
+    if (!isRecord(properties) || !isRecord(otherProperties)) return false;
     const required = new Set([a['required'], b['required']].flat());
     return [...required].some((name) => {
       if (typeof name !== 'string') return false;
-      if (!Object.hasOwn(mine, name) || !Object.hasOwn(theirs, name)) return false;
-      const [one, other] = [this.#resolve(mine[name]), this.#resolve(theirs[name])];
-      return isRecord(one) && isRecord(other) && this.#valuesDiffer(one, other) === true;
+      if (!Object.hasOwn(properties, name) || !Object.hasOwn(otherProperties, name)) return false;
+      const [first, second] = [properties, otherProperties].map((own) => this.#resolve(own[name]));
+      return isRecord(first) && isRecord(second) && this.#valuesDiffer(first, second) === true;
     });
   }
 
   /** Whether they have no constants in common. Undefined if one has no constants. */
   #valuesDiffer(a: Node, b: Node): boolean | undefined {
-    const [mine, theirs] = [this.#valuesOf(a), this.#valuesOf(b)];
-    if (mine === null || theirs === null) return undefined;
-    if (!this.#comparison.canCompare(mine.size)) return false;
-    return ![...mine].some((value) => theirs.has(value));
+    const [values, others] = [this.#valuesOf(a), this.#valuesOf(b)];
+    if (values === null || others === null) return undefined;
+    if (!this.#comparison.canCompare(values.size)) return false;
+    return ![...values].some((value) => others.has(value));
   }
 
   /** The number of values to compare. */

@@ -157,7 +157,7 @@ class Preparation {
       }
       const { allOf } = node;
       if (Array.isArray(allOf)) {
-        inner.push(...allOf.map((item, at) => ({ node: item, path: `${path}.allOf.${at}` })));
+        inner.push(...allOf.map((item, index) => ({ node: item, path: `${path}.allOf.${index}` })));
       } else if (allOf !== undefined) {
         this.#refuse(`${path}.allOf`, allOf);
       }
@@ -174,12 +174,12 @@ class Preparation {
 
   #merge(parts: readonly Part[]): Prepared {
     this.#spend(parts.reduce((sum, { node }) => sum + this.#weight(node), 0));
-    for (const [at, { node, path }] of parts.entries()) {
+    for (const [index, { node, path }] of parts.entries()) {
       if (!isRecord(node)) continue;
       const keyword = ['anyOf', 'oneOf'].find((name) => node[name] !== undefined);
       if (keyword === undefined) continue;
       const rest = { node: this.#without(node, keyword), path };
-      const others = parts.map((part, index) => (index === at ? rest : part));
+      const others = parts.with(index, rest);
       const branches = node[keyword];
       if (!Array.isArray(branches)) return this.#refuse(`${path}.${keyword}`, branches);
       return this.#mergeBranches(others, branches, keyword, path);
@@ -200,7 +200,7 @@ class Preparation {
     keyword: string,
     path: string,
   ): Prepared {
-    const inner = branches.map((node, at) => ({ node, path: `${path}.${keyword}.${at}` }));
+    const inner = branches.map((node, index) => ({ node, path: `${path}.${keyword}.${index}` }));
     if (keyword === 'oneOf' && !this.#areDisjoint(branches)) this.#drop(`${path}.oneOf`);
     const prepared = inner.map((branch) => this.#prepare([...others, branch]));
     const possible = prepared.filter((schema) => schema !== false);

@@ -47,8 +47,8 @@ function toGenerationRequest(
   const answers = request.n ?? 1;
   const own = pick(request, forwarded);
   const { parameters, ...aliases } = readAliases(request, own, ignored);
-  const at = { format: 'response_format', schema: 'response_format.json_schema.schema' };
-  const format = toResponseFormat(request, toFormat(request), at, ignored);
+  const paths = { format: 'response_format', schema: 'response_format.json_schema.schema' };
+  const format = toResponseFormat(request, toFormat(request), paths, ignored);
   const names = toToolNames(request);
   return {
     model: request.model ?? undefined,
@@ -118,7 +118,7 @@ function toMessage(message: ChatMessage, index: number, names: ToolNames): Messa
     content,
     name,
     reasoning: reasoning == null ? undefined : asText(reasoning, `${path}.reasoning_content`),
-    toolCalls: calls?.map((call, at) => toToolCall(call, `${path}.tool_calls.${at}`, names)),
+    toolCalls: calls?.map((call, index) => toToolCall(call, `${path}.tool_calls.${index}`, names)),
   };
 }
 
@@ -141,8 +141,8 @@ function toToolCall(call: ChatToolCall, path: string, names: ToolNames): ToolCal
 function toParts(content: ChatMessage['content'], path: string): Message['content'] {
   if (content == null) return [];
   if (typeof content === 'string') return [asText(content, path)];
-  return content.map((part, at) => {
-    const param = `${path}.${at}`;
+  return content.map((part, index) => {
+    const param = `${path}.${index}`;
     switch (part.type) {
       case 'text':
         return asText(part.text, `${param}.text`);

@@ -210,5 +210,5 @@ function toUrl(source: Extract<ContentBlock, { type: 'image' }>['source']): stri
 }
 
 function withPaths<Block>(blocks: readonly Block[], path: string) {
-  return blocks.map((block, at) => ({ block, param: `${path}.${at}` }));
+  return blocks.map((block, index) => ({ block, param: `${path}.${index}` }));
 }

@@ -86,9 +86,9 @@ export function toOutput(suffix: string, { answer, collected }: FinishedAnswer) 
   if (content !== '' || toolCalls.length === 0) {
     output.push(toMessageItem(`msg_${suffix}`, [toTextPart(content, logprobs)], status));
   }
-  for (const [at, call] of toolCalls.entries()) {
+  for (const [index, call] of toolCalls.entries()) {
     const prefix = call.type === 'custom' ? 'ctc' : 'fc';
-    output.push(toCallItem(`${prefix}_${suffix}_${at}`, call, status));
+    output.push(toCallItem(`${prefix}_${suffix}_${index}`, call, status));
   }
   return output;
 }

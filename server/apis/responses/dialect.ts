@@ -229,8 +229,8 @@ type Content = Extract<ConversationItem, { type: 'message' }>['content'];
 
 function toParts(content: Content, path: string): Message['content'] {
   if (typeof content === 'string') return [{ type: 'text', text: content, param: path }];
-  return content.map((part, at) => {
-    const param = `${path}.${at}`;
+  return content.map((part, index) => {
+    const param = `${path}.${index}`;
     switch (part.type) {
       case 'input_image':
         return { type: 'image', url: part.image_url, param, isLowDetail: part.detail === 'low' };

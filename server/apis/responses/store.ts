@@ -99,8 +99,8 @@ export class ResponseStore {
   /** Returns an output item by its id. */
   item(id: string, param: string): ConversationItem {
     for (const { body, conversation } of this.#stored.values()) {
-      const at = body.output.findIndex((item) => 'id' in item && item.id === id);
-      const item = at === -1 ? undefined : conversation.at(at - body.output.length);
+      const index = body.output.findIndex((item) => 'id' in item && item.id === id);
+      const item = index === -1 ? undefined : conversation.at(index - body.output.length);
       if (item !== undefined) return item;
     }
     throw notFound(`Item with id '${id}' not found. Send the item itself.`, param);

@@ -92,8 +92,8 @@ function toolsIn(
   const placed = tools.flatMap((tool, index) =>
     tool === undefined ? [] : [{ ...tool, namespace, param: `${param}.${index}` }],
   );
-  return placed.map((tool, at) => {
-    const descriptions = [at === 0 ? description : null, tool.description];
+  return placed.map((tool, index) => {
+    const descriptions = [index === 0 ? description : null, tool.description];
     const text = descriptions.filter((part) => part != null && part !== '').join('\n\n');
     return { ...tool, description: text };
   });
