@@ -70,6 +70,7 @@ export interface GivenTool extends ClientTool {
 export interface NamedTool extends Pick<ClientTool, 'name' | 'namespace'> {
   type: ClientTool['type'] | 'namespace';
 }
+
 /** Which tools the model may or must call. */
 export type ToolChoice =
   | 'none'

@@ -238,5 +238,6 @@ export const commonParameters = {
 };
 
 type Shape = typeof aliases & typeof mlxParameters;
+
 /** The values of parameters that `read-parameters.ts` converts. */
 export type CommonParameters = { [Name in keyof Shape]?: z.infer<Shape[Name]> | undefined };

@@ -16,20 +16,23 @@ import { toEnforceablePattern } from './schema-pattern.ts';
 
 /** Looking up one name or index in one of the merged schemas takes a fraction of a step. */
 const LOOK_UPS_PER_STEP = 50;
+
 /** Merges the keywords of arrays. */
 export function arrayKeywords(parts: readonly Keyworded[], context: Context) {
   const { prepare, refuse, spend } = context;
   const arrays = parts.map(({ node, path }) => {
     const { items } = node;
-    const isOld = Array.isArray(items);
-    const [firsts, others] = isOld ? ['items', 'additionalItems'] : ['prefixItems', 'items'];
-    const list = node[firsts];
-    if (list !== undefined && !Array.isArray(list)) refuse(`${path}.${firsts}`, list);
+    const isOld = Array.isArray(items); // before draft 2020-12
+    const [prefixKeyword, restKeyword] = isOld
+      ? ['items', 'additionalItems']
+      : ['prefixItems', 'items'];
+    const list = node[prefixKeyword];
+    if (list !== undefined && !Array.isArray(list)) refuse(`${path}.${prefixKeyword}`, list);
     return {
       prefix: Array.isArray(list)
-        ? list.map((item, index) => ({ node: item, path: `${path}.${firsts}.${index}` }))
+        ? list.map((item, index) => ({ node: item, path: `${path}.${prefixKeyword}.${index}` }))
         : [],
-      rest: schemaAt(node, path, others, context),
+      rest: schemaAt(node, path, restKeyword, context),
       unevaluated: schemaAt(node, path, 'unevaluatedItems', context),
     };
   });
@@ -82,8 +85,8 @@ export function objectKeywords(parts: readonly Keyworded[], context: Context) {
   }
   spend((names.size * objects.length) / LOOK_UPS_PER_STEP);
   const properties = [...names].map((name) => {
-    const own = objects.flatMap(({ properties: mine, patterns: some, rest }) => {
-      return mine.get(name) ?? (some.length === 0 ? (rest ?? []) : []);
+    const own = objects.flatMap(({ properties, patterns, rest }) => {
+      return properties.get(name) ?? (patterns.length === 0 ? (rest ?? []) : []);
     });
     const implied = objects.flatMap(({ conditional }) => conditional.get(name) ?? []);
     return [name, prepare(own.length > 0 ? own : implied.slice(0, 1))] as const;

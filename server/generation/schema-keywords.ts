@@ -24,6 +24,7 @@ import { toEnforceablePattern, withoutLookAround } from './schema-pattern.ts';
 const TYPES = ['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'];
 /** The formats that llguidance supports (`formats.rs`). Others have no effect (JSON Schema, 7.2.3). */
 const FORMATS = /^(?:date-time|time|date|duration|email|hostname|ipv4|ipv6|uuid|uri)$/;
+
 /** Merges schemas that all apply and have no references or alternatives left. */
 export function mergeKeywords(parts: readonly Part[], context: Context): Prepared {
   const all = parts.filter((part): part is Keyworded => isRecord(part.node));

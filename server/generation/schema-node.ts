@@ -1,13 +1,16 @@
 import { MAX_IGNORED_PATH_CHARACTERS, MAX_SCHEMA_BOUND } from '../limits.ts';
 
 export type Node = Readonly<Record<string, unknown>>;
+
 /** A schema in the client's request, and its path there. */
 export interface Part {
   node: unknown;
   path: string;
 }
+
 /** A schema that llguidance accepts. */
 export type Prepared = boolean | { [keyword: string]: unknown };
+
 /** What merging keywords needs from the preparation of the whole schema. */
 export interface Context {
   prepare: (parts: readonly Part[]) => Prepared;
@@ -20,6 +23,7 @@ export interface Context {
   /** Counts work that grows faster than the schema. */
   spend: (steps: number) => void;
 }
+
 /** A part that is an object with keywords, not `true` or `false`. */
 export type Keyworded = Part & { node: Node };
 

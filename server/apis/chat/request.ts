@@ -59,6 +59,7 @@ const ChatToolCall = z.discriminatedUnion('type', [
     custom: z.object({ name: z.string(), input: z.string() }),
   }),
 ]);
+
 /** A tool call in an earlier answer. */
 export type ChatToolCall = z.infer<typeof ChatToolCall>;
 const AssistantMessage = z.object({
@@ -101,6 +102,7 @@ const NamedTool = z.discriminatedUnion('type', [
   z.object({ type: z.literal('function'), function: z.object({ name: FunctionName }) }),
   z.object({ type: z.literal('custom'), custom: z.object({ name: FunctionName }) }),
 ]);
+
 /** A tool that `tool_choice` names. */
 export type NamedTool = z.infer<typeof NamedTool>;
 

@@ -154,11 +154,13 @@ function asResponse(body: ResponseBody) {
 }
 
 type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
+
 /** OpenAI's specification requires the function's name here, but the SDK's type lacks it. */
 type CallDone = Unnumbered<ResponseFunctionCallArgumentsDoneEvent> & { name: string };
 type ErrorEvent = Unnumbered<ResponseErrorEvent> & {
   error: { type: string; message: string; code: string | null; param: string | null };
 };
+
 /** An event of the Responses API without its number, which is added when it is written. */
 type ResponseEvent = Unnumbered<ResponseStreamEvent> | CallDone | ErrorEvent;
 

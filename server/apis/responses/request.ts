@@ -146,6 +146,7 @@ export const InputItem = z.preprocess(
 export type InputItem = z.infer<typeof InputItem>;
 /** An item that a client may send, including those that are refused or ignored. */
 const GivenItem = z.union([InputItem, CompactionTrigger, OtherItem]);
+
 /** An item whose reference, if it was one, has been resolved. */
 export type ConversationItem = Exclude<InputItem, { type: 'item_reference' }>;
 
