@@ -115,6 +115,7 @@ async function respondWithBody(
 ) {
   const { record } = job;
   const attempt = async (connection: RuntimeConnection, signal: AbortSignal) => {
+    const head = createHead(deps, job, connection);
     const answers = createAnswers(job).map((answer) => ({
       answer,
       collected: new CollectedAnswer(),
@@ -123,7 +124,7 @@ async function respondWithBody(
       const sink: Sink = { answer, add: (delta) => collected.add(delta) };
       await generate(connection, job, index, sink, signal);
     }
-    return job.toBody(createHead(deps, job, connection), answers);
+    return job.toBody(head, answers);
   };
   const body = await deps.queue.submit(
     (jobSignal) => {
