@@ -119,21 +119,21 @@ function fromOtherServers(request: StructuredOutput): Constraint[] {
     'structured_outputs.choice': outputs?.choice,
     guided_choice: request.guided_choice,
   };
-  const given = <Value>(fields: Record<string, Value | null | undefined>) =>
+  const setIn = <Value>(fields: Record<string, Value | null | undefined>) =>
     Object.entries(fields).flatMap(([param, value]) =>
       value == null || value === '' ? [] : [{ param, value }],
     );
   return [
-    ...given(schemas).map(({ param, value }) =>
+    ...setIn(schemas).map(({ param, value }) =>
       toConstraint(param, { type: 'json', schema: value }),
     ),
-    ...given(regexes).map(({ param, value }) =>
+    ...setIn(regexes).map(({ param, value }) =>
       toConstraint(param, { type: 'regex', text: value }),
     ),
-    ...given(grammars).map(({ param, value }) =>
+    ...setIn(grammars).map(({ param, value }) =>
       toConstraint(param, { type: 'grammar', text: value }),
     ),
-    ...given(choices).map(({ param, value }) =>
+    ...setIn(choices).map(({ param, value }) =>
       toConstraint(param, { type: 'choice', choices: value }),
     ),
     ...(outputs?.json_object === true

@@ -93,7 +93,7 @@ export class Answer {
       const forced = this.#forcedCall.push(text);
       // The runtime itself finds a call that the model made within unfinished reasoning.
       const toolCalls = this.#forcedCall.hasStarted ? forced : (choice.delta.tool_calls ?? []);
-      return orNothing(callDelta(this.#toolCalls.add(toolCalls), reasoning));
+      return unlessEmpty(callDelta(this.#toolCalls.add(toolCalls), reasoning));
     }
     const content = text === '' ? '' : this.#stop.push(text);
     const toolCalls = this.#toolCalls.add(this.#allowed(choice.delta.tool_calls ?? []));
@@ -101,7 +101,7 @@ export class Answer {
     if (text === '' && !isText) this.#logprobs.dropTextless();
     const entries = text !== '' || isText ? (choice.logprobs?.content ?? []) : [];
     const logprobs = this.#logprobs.push(entries, text, content);
-    return orNothing({ content, reasoning, toolCalls, logprobs });
+    return unlessEmpty({ content, reasoning, toolCalls, logprobs });
   }
 
   /** Returns what was held back: a possible stop sequence, or part of a tool's input. */
@@ -110,11 +110,11 @@ export class Answer {
     const toolCalls = [...calls, ...this.#toolCalls.end()];
     if (this.#forcedCall !== undefined) {
       const content = this.finishReason === 'stop' ? this.#forcedCall.text : '';
-      return orNothing({ ...callDelta(toolCalls, ''), content });
+      return unlessEmpty({ ...callDelta(toolCalls, ''), content });
     }
     const content = this.#stop.end();
     const logprobs = content === '' ? [] : this.#logprobs.push([], '', content);
-    return orNothing({ content, reasoning: '', toolCalls, logprobs });
+    return unlessEmpty({ content, reasoning: '', toolCalls, logprobs });
   }
 
   #count({ content, reasoning, tool_calls }: ChatChunk['choices'][number]['delta']): void {
@@ -134,8 +134,8 @@ function callDelta(toolCalls: readonly ToolCallDelta[], reasoning: string): Answ
   return { content: '', reasoning, toolCalls, logprobs: [] };
 }
 
-/** The delta, or undefined if it is empty. */
-function orNothing(delta: AnswerDelta): AnswerDelta | undefined {
+/** The delta, or undefined if it adds nothing. */
+function unlessEmpty(delta: AnswerDelta): AnswerDelta | undefined {
   const { content, reasoning, toolCalls, logprobs } = delta;
   const isEmpty = !content && !reasoning && toolCalls.length === 0 && logprobs.length === 0;
   return isEmpty ? undefined : delta;

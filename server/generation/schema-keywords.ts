@@ -149,14 +149,14 @@ function stringKeywords(parts: readonly Keyworded[], context: Context) {
   };
 }
 
-/** The longest valid value (RFC 5321, RFC 1035), so that a model cannot go on forever. */
+/** The longest valid value (RFC 5321, RFC 1035), so that a model stops in time. */
 function maxLengthOf(format: string | undefined) {
   const longest: Record<string, number> = { email: 254, hostname: 253 };
   const maxLength = longest[format ?? ''];
   return maxLength === undefined ? {} : { maxLength };
 }
 
-/** Bounds integers to 16 digits, so that a model cannot write digits forever. */
+/** Limits integers to 16 digits, so that a model cannot generate digits endlessly. */
 function numberKeywords(
   parts: readonly Keyworded[],
   types: readonly string[] | undefined,

@@ -55,7 +55,7 @@ export class SchemaBudget {
 /**
  * Rewrites a JSON Schema so that llguidance can enforce it. First merges `allOf`, alternatives, and
  * `$ref` with the keywords next to it. Then closes every object that has `properties` and does not
- * mention additional ones, because a model could otherwise add keys forever.
+ * mention additional ones, because a model could otherwise add keys endlessly.
  * @throws InvalidRequestError that names the keyword, if `strict` and it cannot be enforced
  */
 export function prepareSchema(schema: unknown, options: PrepareOptions): PreparedSchema {
