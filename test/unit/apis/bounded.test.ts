@@ -9,7 +9,7 @@ import { Bytes, LongText } from '../../../server/images/long-text.ts';
 
 const schemas = { ChatCompletionRequest, ResponsesRequest, MessagesRequest };
 
-/** Every schema within a schema, with its path. */
+/** All schemas within a schema, with their paths. */
 function* within(schema: z.core.$ZodType, path = ''): Generator<[string, z.core.$ZodType]> {
   yield [path, schema];
   const { def } = schema._zod;

@@ -24,7 +24,7 @@ const ends = (finish_reason: string): ChatChunk => ({ choices: [{ delta: {}, fin
 const nothing = { content: '', reasoning: '', toolCalls: [], logprobs: [] };
 const counts: ChatChunk = { choices: [], usage };
 
-/** A whole completion of answers, each given by its chunks. */
+/** A completion of answers with these chunks. */
 function whole(answers: ChatChunk[][], stops: string[] = []) {
   return toChatCompletion(
     head,
@@ -37,7 +37,7 @@ function whole(answers: ChatChunk[][], stops: string[] = []) {
   );
 }
 
-/** The text of a stream of answers, each given by its chunks. */
+/** The stream of answers with these chunks. */
 function streamed(answers: ChatChunk[][], { stops = [] as string[], includeUsage = false } = {}) {
   const writer = new ChatCompletionEvents(head, includeUsage);
   const made = answers.map(() => new Answer({ ...options, stops }));

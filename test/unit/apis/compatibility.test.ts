@@ -12,7 +12,7 @@ import { ResponsesRequest } from '../../../server/apis/responses/request.ts';
 const root = new URL('../../../', import.meta.url);
 const schemas = { ChatCompletionRequest, ResponsesRequest, MessagesRequest };
 
-/** The parameters that the official client has and a schema has not: there are none, says tsc. */
+/** The official client's parameters that a schema lacks. tsc checks that there are none. */
 type Missing =
   | Exclude<keyof ChatCompletionCreateParams, keyof typeof ChatCompletionRequest.shape>
   | Exclude<keyof ResponseCreateParams, keyof typeof ResponsesRequest.shape>

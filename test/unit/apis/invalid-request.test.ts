@@ -67,7 +67,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     },
   ],
   [
-    'a list that is too long by itself',
+    'a list that is too long',
     { messages, resize_shape: [1, 2, 3] },
     {
       message: '`resize_shape` must be an array of at most 2 items (got an array of 3 items).',

@@ -10,7 +10,7 @@ const call = (index: number) => ({
   toolCalls: [{ index, id: `call_${index}`, function: { name: 'look', arguments: '{}' } }],
 });
 
-/** Type and block of every event of a stream. */
+/** The type and block of every event of a stream. */
 function eventsOf(deltas: (typeof nothing | ReturnType<typeof call>)[], showsThinking = true) {
   const events = new MessageEvents(head, showsThinking);
   const answer = new Answer({ stops: [], parallelToolCalls: true, tools: undefined });

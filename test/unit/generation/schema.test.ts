@@ -28,7 +28,7 @@ for (const [what, schema, expected] of [
     { type: 'object', properties: { a: text, b: text }, ...closed },
   ],
   [
-    'alternatives with what is beside them',
+    'alternatives with keywords next to them',
     { ...a, anyOf: [b, { required: ['a'] }] },
     {
       anyOf: [

@@ -10,7 +10,7 @@ function shown(pieces: readonly string[], stops: readonly string[]): string {
   return matcher.matched !== undefined ? text : text + matcher.end();
 }
 
-/** The text up to the stop sequence that is complete first, the longest of those. */
+/** The text up to the stop sequence that is complete first, or the longest of several. */
 function expected(text: string, stops: readonly string[]): string {
   for (let length = 1; length <= text.length; length += 1) {
     const ended = stops.filter((stop) => text.slice(0, length).endsWith(stop));
@@ -19,7 +19,7 @@ function expected(text: string, stops: readonly string[]): string {
   return text;
 }
 
-/** A text over a tiny alphabet, so that stops occur, overlap and nearly occur. */
+/** Text from a tiny alphabet, so that stop sequences occur, overlap and almost occur. */
 const texts = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 30 });
 const stop = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 5 });
 const stops = fc.array(stop, { minLength: 1, maxLength: 4 });

@@ -19,7 +19,7 @@ function offer(tools: readonly ClientTool[]) {
   }));
 }
 
-/** What a client collects of calls whose arguments come in these pieces. */
+/** The calls that a client assembles from arguments in these pieces. */
 function read(
   calls: readonly [name: string, pieces: readonly string[]][],
   tools: readonly ClientTool[] = [snap, patch],

@@ -13,11 +13,11 @@ interface BodyServerOptions {
   maxMegabytes?: number;
   memoryBytes?: number;
   idleMs?: number;
-  /** What is done with a body; by default it is sent back. */
+  /** Handles a body. By default it is sent back. */
   use?: (body: unknown) => unknown;
 }
 
-/** A server that reads bodies as the service does, and nothing else. */
+/** A server that only reads bodies, as the service does. */
 export async function serveBodies(t: TestContext, options: BodyServerOptions = {}) {
   const { maxMegabytes = 100, memoryBytes = 512e6, idleMs, use = (body) => body } = options;
   const budget = new ByteBudget(memoryBytes);

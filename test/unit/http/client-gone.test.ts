@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { abortOnDisconnect, ClientGoneError } from '../../../server/http/errors.ts';
 
-/** A response whose client can be made to leave. */
+/** A response whose client the test can disconnect. */
 async function respondTo(t: TestContext) {
   const server = createServer();
   const requested = once(server, 'request') as Promise<[unknown, ServerResponse]>;

@@ -10,7 +10,7 @@ const STALLED_MS = 300_000;
 const KEEP_ALIVE = ': keep-alive\n\n';
 const never = new AbortController().signal;
 
-/** The response of a client that reads when the test says so. */
+/** A response whose client reads when the test tells it to. */
 class SlowResponse extends EventEmitter {
   readonly written: string[] = [];
   headersSent = false;
@@ -65,7 +65,7 @@ function create(t: TestContext) {
   return { response, stream, timers };
 }
 
-/** Whether a promise has settled by now. */
+/** Whether a promise has settled. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol('pending');
   for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();

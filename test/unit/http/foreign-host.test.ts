@@ -12,7 +12,7 @@ import { refuseForeignHosts } from '../../../server/http/guards.ts';
 
 import { Settings } from '../../../server/settings.ts';
 
-/** The status and body that a request with this Host header gets; none is HTTP/1.0 without one. */
+/** The status and body for a request with this Host header, or without one in HTTP/1.0. */
 async function ask(
   settings: Partial<Settings>,
   host: string | undefined,

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { HttpServer, ListenError } from '../../../server/http/server.ts';
 
-/** A program of somebody else's that accepts connections on one address only. */
+/** Another program, which accepts connections on one address only. */
 async function occupy(t: TestContext, host: string, port = 0): Promise<number> {
   const server: Server = createServer((socket) => socket.destroy());
   server.listen({ host, port, ipv6Only: true });

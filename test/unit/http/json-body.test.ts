@@ -21,7 +21,7 @@ async function post(url: string, body: RequestInit['body'], headers = {}) {
   return { status: response.status, headers: response.headers, answer };
 }
 
-/** In pieces of these lengths, over and over, without a content-length. */
+/** Sends pieces of these lengths repeatedly, without a content-length. */
 async function* inPieces(bytes: Buffer, lengths: readonly number[]) {
   for (let at = 0, index = 0; at < bytes.length; index += 1) {
     const length = lengths[index % lengths.length] ?? 1;
@@ -147,7 +147,7 @@ for (const [what, json] of [
     const { url } = await serveBodies(t);
     const padded = Buffer.concat([Buffer.from(json), Buffer.alloc(300_000, ' ')]);
     const [small, large] = [await post(url, json), await post(url, padded)];
-    // A long text is measured in bytes.
+    // The length of long text is in bytes.
     const answer = JSON.parse(JSON.stringify(large.answer).replace(/20\d\d\d char/g, '20008 char'));
     const expected = JSON.parse(
       JSON.stringify(small.answer).replace(/20\d\d\d char/g, '20008 char'),
@@ -266,7 +266,7 @@ async function askOften(url: string, port: MessagePort) {
   return Math.round(slowest);
 }
 
-/** Posts `head`, `unit` over and over, and `tail`; reads the answer as soon as it is there. */
+/** Posts `head`, `unit` repeatedly, and `tail`. Reads the response as soon as it arrives. */
 function postRepeated(
   url: string,
   _: MessagePort,
@@ -298,8 +298,8 @@ function postRepeated(
 }
 
 /**
- * The longest stretch that this thread computed between two turns of a timer. In CPU time, since
- * wall time also counts what other processes do.
+ * The longest time that this thread was busy between two timer ticks. Measured in CPU time, since
+ * wall time includes other processes.
  */
 function startStallWatch() {
   let [longest, before] = [0, process.threadCpuUsage()];
@@ -314,7 +314,7 @@ function startStallWatch() {
   };
 }
 
-/** What a large body costs: the longest stall of this thread, and what another client waits. */
+/** The cost of a large body: the longest stall of this thread, and another client's wait. */
 async function costOf(
   url: string,
   ...body: [head: string, unit: string, times: number, tail: string]

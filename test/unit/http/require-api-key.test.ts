@@ -10,10 +10,10 @@ const spellings: [string, Record<string, string>, string[]][] = [
   ['Basic', { authorization: 'Basic secret' }, []],
   ['Bearer without a key', { authorization: 'Bearer' }, []],
   ['two keys', { authorization: 'Bearer a b' }, []],
-  ['Basic beside x-api-key', { authorization: 'Basic x', 'x-api-key': 'secret' }, ['secret']],
+  ['Basic and x-api-key', { authorization: 'Basic x', 'x-api-key': 'secret' }, ['secret']],
   ['api-key (Azure)', { 'api-key': 'secret' }, ['secret']],
   [
-    'x-api-key beside a placeholder',
+    'x-api-key and a placeholder',
     { authorization: 'Bearer x', 'x-api-key': 'secret' },
     ['x', 'secret'],
   ],
