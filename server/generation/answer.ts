@@ -36,11 +36,11 @@ export class Answer {
   #reasoningTokens = 0;
 
   constructor({
-    stops,
+    stopSequences,
     parallelToolCalls,
     tools,
-  }: Pick<GenerationRequest, 'stops' | 'parallelToolCalls' | 'tools'>) {
-    this.#stop = new StopMatcher(stops);
+  }: Pick<GenerationRequest, 'stopSequences' | 'parallelToolCalls' | 'tools'>) {
+    this.#stop = new StopMatcher(stopSequences);
     this.#parallelToolCalls = parallelToolCalls;
     this.#forcedCall = tools?.choice === 'required' ? new ForcedCall() : undefined;
     this.#toolCalls = new ToolCalls(tools);

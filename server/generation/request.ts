@@ -20,12 +20,12 @@ export interface GenerationRequest {
   params: { messages: string; schema: string };
   stream: boolean;
   /** The number of answers, which are generated one after another. */
-  answers: number;
+  answerCount: number;
   /** A signed 64-bit integer: a bigint if it is not a safe integer. */
   seed: number | bigint | undefined;
   maxTokens: number | undefined;
   /** Stop sequences. mlx_vlm does not support them. */
-  stops: readonly string[];
+  stopSequences: readonly string[];
   tools: Tools | undefined;
   /** Whether an answer may contain several tool calls. mlx_vlm ignores it. */
   parallelToolCalls: boolean;

@@ -217,7 +217,7 @@ async function generate(
 }
 
 function createAnswers({ request }: GenerationJob): Answer[] {
-  return Array.from({ length: request.answers }, () => new Answer(request));
+  return Array.from({ length: request.answerCount }, () => new Answer(request));
 }
 
 function createHead(

@@ -44,7 +44,7 @@ function toGenerationRequest(
   request: ChatCompletionRequest,
   ignored: IgnoredFields,
 ): GenerationRequest {
-  const answers = request.n ?? 1;
+  const answerCount = request.n ?? 1;
   const own = pick(request, forwarded);
   const { parameters, ...aliases } = readAliases(request, own, ignored);
   const paths = { format: 'response_format', schema: 'response_format.json_schema.schema' };
@@ -58,14 +58,14 @@ function toGenerationRequest(
     ),
     params: { messages: 'messages', schema: format.param },
     stream: request.stream === true,
-    answers,
+    answerCount,
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, 'max_completion_tokens', ignored),
-    stops: readStops(request, 'stop', ignored),
+    stopSequences: readStops(request, 'stop', ignored),
     tools: toTools(names, toChoice(request), ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {
-      ...(answers > 1 ? { temperature: 1 } : {}), // otherwise all answers would be the same
+      ...(answerCount > 1 ? { temperature: 1 } : {}), // otherwise all answers would be the same
       ...parameters,
       ...format.parameters,
     },

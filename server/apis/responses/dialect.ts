@@ -125,10 +125,10 @@ function toGenerationRequest(
     ...readContinuation(request, toMessages([...first, ...items], names)),
     params: { messages: 'input', schema: format.param },
     stream: request.stream === true,
-    answers: 1,
+    answerCount: 1,
     seed: request.seed ?? undefined,
     maxTokens: readTokenLimit(request, 'max_output_tokens', ignored),
-    stops: readStops(request, 'stop', ignored),
+    stopSequences: readStops(request, 'stop', ignored),
     tools: toTools(names, toResponsesChoice(request.tool_choice), ignored),
     parallelToolCalls: request.parallel_tool_calls !== false,
     parameters: {

@@ -4,7 +4,7 @@ import { ChatCompletionEvents, toChatCompletion } from '../../../server/apis/cha
 import { Answer, CollectedAnswer } from '../../../server/generation/answer.ts';
 import type { ChatChunk } from '../../../server/runtime/protocol.ts';
 
-const options = { stops: [], parallelToolCalls: true, tools: undefined };
+const options = { stopSequences: [], parallelToolCalls: true, tools: undefined };
 
 const head = { requestId: '1', created: 7, model: 'm', systemFingerprint: 'mlx_vlm-0' };
 const usage = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
@@ -29,7 +29,10 @@ function whole(answers: ChatChunk[][], stops: string[] = []) {
   return toChatCompletion(
     head,
     answers.map((chunks) => {
-      const [answer, collected] = [new Answer({ ...options, stops }), new CollectedAnswer()];
+      const [answer, collected] = [
+        new Answer({ ...options, stopSequences: stops }),
+        new CollectedAnswer(),
+      ];
       for (const chunk of chunks) collected.add(answer.add(chunk) ?? nothing);
       collected.add(answer.end() ?? nothing);
       return { answer, collected };
@@ -40,7 +43,7 @@ function whole(answers: ChatChunk[][], stops: string[] = []) {
 /** The stream of answers with these chunks. */
 function streamed(answers: ChatChunk[][], { stops = [] as string[], includeUsage = false } = {}) {
   const writer = new ChatCompletionEvents(head, includeUsage);
-  const made = answers.map(() => new Answer({ ...options, stops }));
+  const made = answers.map(() => new Answer({ ...options, stopSequences: stops }));
   let text = '';
   for (const [index, answer] of made.entries()) {
     const deltas = [...(answers[index] ?? []).map((chunk) => answer.add(chunk)), answer.end()];

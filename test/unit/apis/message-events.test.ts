@@ -13,7 +13,7 @@ const call = (index: number) => ({
 /** The type and block of every event of a stream. */
 function eventsOf(deltas: (typeof nothing | ReturnType<typeof call>)[], showsThinking = true) {
   const events = new MessageEvents(head, showsThinking);
-  const answer = new Answer({ stops: [], parallelToolCalls: true, tools: undefined });
+  const answer = new Answer({ stopSequences: [], parallelToolCalls: true, tools: undefined });
   const written =
     deltas.map((delta) => events.delta(0, delta, answer)).join('') + events.finish(0, answer);
   return written

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Answer, CollectedAnswer } from '../../../server/generation/answer.ts';
 import type { ChatChunk } from '../../../server/runtime/protocol.ts';
 
-const options = { stops: [], parallelToolCalls: true, tools: undefined };
+const options = { stopSequences: [], parallelToolCalls: true, tools: undefined };
 
 const entryOf = (token: string | number[]) => ({
   token: typeof token === 'string' ? token : Buffer.from(token).toString(),
@@ -16,7 +16,10 @@ const withLogprob = (token: string | number[], delta: object = { content: token 
 });
 
 function collect(tokens: readonly string[], stops: readonly string[]) {
-  const [answer, collected] = [new Answer({ ...options, stops }), new CollectedAnswer()];
+  const [answer, collected] = [
+    new Answer({ ...options, stopSequences: stops }),
+    new CollectedAnswer(),
+  ];
   for (const token of tokens) {
     const delta = answer.add(withLogprob(token));
     if (delta !== undefined) collected.add(delta);

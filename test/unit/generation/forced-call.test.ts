@@ -21,7 +21,7 @@ const tools = { functions: [look, note], choice: 'required' as const };
 
 /** The deltas of a forced call whose text arrives in these pieces. */
 function read(pieces: readonly string[], finish_reason: string) {
-  const answer = new Answer({ stops: [], parallelToolCalls: true, tools });
+  const answer = new Answer({ stopSequences: [], parallelToolCalls: true, tools });
   const collected = new CollectedAnswer();
   const deltas = [
     ...pieces.map((content) => answer.add({ choices: [{ delta: { content } }] })),
@@ -81,7 +81,7 @@ for (const [text, calls] of [
 }
 
 test('a forced call within unfinished reasoning is a call', () => {
-  const answer = new Answer({ stops: [], parallelToolCalls: true, tools });
+  const answer = new Answer({ stopSequences: [], parallelToolCalls: true, tools });
   const tool_calls = [{ index: 0, id: 'a', function: { name: 'look', arguments: '{}' } }];
   const delta = answer.add({ choices: [{ delta: { tool_calls }, finish_reason: 'tool_calls' }] });
   assert.deepEqual([delta?.toolCalls, answer.finishReason], [tool_calls, 'tool_calls']);
