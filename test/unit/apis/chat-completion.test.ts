@@ -25,7 +25,7 @@ const nothing = { content: '', reasoning: '', toolCalls: [], logprobs: [] };
 const counts: ChatChunk = { choices: [], usage };
 
 /** A completion of answers with these chunks. */
-function whole(answers: ChatChunk[][], stops: string[] = []) {
+function completionOf(answers: ChatChunk[][], stops: string[] = []) {
   return toChatCompletion(
     head,
     answers.map((chunks) => {
@@ -41,16 +41,16 @@ function whole(answers: ChatChunk[][], stops: string[] = []) {
 }
 
 /** The stream of answers with these chunks. */
-function streamed(answers: ChatChunk[][], { stops = [] as string[], includeUsage = false } = {}) {
+function streamOf(answers: ChatChunk[][], { stops = [] as string[], includeUsage = false } = {}) {
   const writer = new ChatCompletionEvents(head, includeUsage);
-  const made = answers.map(() => new Answer({ ...options, stopSequences: stops }));
+  const generated = answers.map(() => new Answer({ ...options, stopSequences: stops }));
   let text = '';
-  for (const [index, answer] of made.entries()) {
+  for (const [index, answer] of generated.entries()) {
     const deltas = [...(answers[index] ?? []).map((chunk) => answer.add(chunk)), answer.end()];
     for (const delta of deltas) if (delta !== undefined) text += writer.delta(index, delta);
     text += writer.finish(index, answer);
   }
-  return text + writer.end(made);
+  return text + writer.end(generated);
 }
 
 function events(text: string): unknown[] {
@@ -75,7 +75,7 @@ function choice(delta: object, finish_reason: string | null = null, index = 0) {
 const begins = { role: 'assistant', content: '', refusal: null };
 
 test('a response that is not streamed has the form of the API reference', () => {
-  assert.deepEqual(whole([[says('A red'), says(' circle.'), ends('stop'), counts]]), {
+  assert.deepEqual(completionOf([[says('A red'), says(' circle.'), ends('stop'), counts]]), {
     id: 'chatcmpl-1',
     object: 'chat.completion',
     created: 7,
@@ -96,7 +96,7 @@ test('a response that is not streamed has the form of the API reference', () => 
 
 test('the reasoning is in the field that clients read, and its tokens are counted', () => {
   const thinks: ChatChunk = { choices: [{ delta: { reasoning: 'Hm.' } }] };
-  const { choices, usage } = whole([[thinks, says('Red.'), ends('stop'), counts]]);
+  const { choices, usage } = completionOf([[thinks, says('Red.'), ends('stop'), counts]]);
   assert.deepEqual(
     [choices[0]?.message, usage.completion_tokens_details.reasoning_tokens],
     [
@@ -113,7 +113,7 @@ test('the reasoning is in the field that clients read, and its tokens are counte
 });
 
 test('several answers have an index each, and their usage adds up with the prompt counted once', () => {
-  const { choices, usage } = whole([
+  const { choices, usage } = completionOf([
     [says('A'), ends('stop'), counts],
     [says('B'), ends('length'), counts],
   ]);
@@ -131,7 +131,7 @@ const call = (...tool_calls: object[]): ChatChunk => ({ choices: [{ delta: { too
 
 test('tool calls are assembled from their deltas', () => {
   const { message, finish_reason } =
-    whole([
+    completionOf([
       [
         call({
           index: 0,
@@ -164,7 +164,7 @@ test('without parallel_tool_calls an answer is complete when a second call start
 });
 
 test('a stream has the role once, then only new content, then the finish reason', () => {
-  const text = streamed([[says('A'), says(''), says(' red'), ends('length')]]);
+  const text = streamOf([[says('A'), says(''), says(' red'), ends('length')]]);
   assert.deepEqual(events(text), [
     choice(begins),
     choice({ content: 'A' }),
@@ -175,7 +175,7 @@ test('a stream has the role once, then only new content, then the finish reason'
 });
 
 test('a stream of several answers has an index, a role and a finish reason for each', () => {
-  const text = streamed([
+  const text = streamOf([
     [says('A'), ends('stop')],
     [says('B'), ends('stop')],
   ]);
@@ -190,12 +190,12 @@ test('a stream of several answers has an index, a role and a finish reason for e
 });
 
 test('a stream ends with a chunk for the usage if requested', () => {
-  const text = streamed([[says('A'), ends('stop'), counts]], { includeUsage: true });
+  const text = streamOf([[says('A'), ends('stop'), counts]], { includeUsage: true });
   const last = events(text).at(-1) as { choices: unknown[]; usage: unknown };
   assert.deepEqual([last.choices, last.usage], [[], shownUsage]);
 });
 
 test('a stream shows no part of a stop sequence', () => {
-  const text = streamed([[says('A red cir'), says('cle.')]], { stops: [' circle'] });
+  const text = streamOf([[says('A red cir'), says('cle.')]], { stops: [' circle'] });
   assert.deepEqual(events(text).slice(1), [choice({ content: 'A red' }), choice({}, 'stop')]);
 });

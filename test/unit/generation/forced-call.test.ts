@@ -53,13 +53,15 @@ test('the input of a custom tool with a grammar is unchanged, however it is spli
 });
 
 test('a forced call is read from its text, however it is split', () => {
-  const json = fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.stringify(value));
+  const jsonObject = fc
+    .dictionary(fc.string(), fc.jsonValue())
+    .map((value) => JSON.stringify(value));
   fc.assert(
-    fc.property(json, fc.array(fc.nat()), (made, cuts) => {
-      const text = `{"name": "look", "arguments": ${made}}`;
+    fc.property(jsonObject, fc.array(fc.nat()), (json, cuts) => {
+      const text = `{"name": "look", "arguments": ${json}}`;
       assert.deepEqual(read(split(text, cuts), 'stop'), {
         content: '',
-        calls: [['look', made]],
+        calls: [['look', json]],
         finishReason: 'tool_calls',
       });
     }),
