@@ -1,9 +1,9 @@
 import { ChangeNotifier, updateMean } from './queue/request-queue.ts';
 
-/** How a request ended, as the log and the panel say it. */
+/** How a request ended, as shown in the log and the panel. Errors have their code. */
 export type Outcome = 'ok' | 'client_gone' | 'cancelled' | (string & {});
 
-/** One request, from its admission to its end. Times are epoch milliseconds. */
+/** One admitted request. Times are in epoch milliseconds. */
 export interface RequestRecord {
   readonly id: string;
   readonly kind: 'vision' | 'text';
@@ -20,7 +20,7 @@ export interface RequestRecord {
   outcome?: Outcome;
 }
 
-/** A program whose requests were refused because they have no image. */
+/** A client whose requests were refused because they contained no image. */
 export interface TextOnlyClient {
   client: string;
   count: number;
@@ -28,10 +28,10 @@ export interface TextOnlyClient {
   lastAt: number;
 }
 
-/** Clients choose their names: of more than these, the one refused longest ago is forgotten. */
+/** Clients choose their own names, so only the most recently refused ones are kept. */
 const MAX_TEXT_ONLY_CLIENTS = 50;
 
-/** Why a request ends that a person cancelled. */
+/** Thrown when a user cancels a request. */
 export class RequestCancelledError extends Error {
   override name = 'RequestCancelledError';
 
@@ -45,7 +45,7 @@ interface Entry {
   abort: (reason: Error) => void;
 }
 
-/** Everything the service is doing and has just done: what the log, the panel and a drain go by. */
+/** All requests in flight and the last ones that ended, for the log, the panel, metrics and draining. */
 export class Activity {
   readonly #keep: number;
   readonly #active = new Map<string, Entry>();
@@ -63,14 +63,14 @@ export class Activity {
     this.#keep = keep;
   }
 
-  /** Streams being served, all of which are running. */
+  /** Streaming requests in flight. They do not queue, so all of them are running. */
   get streams(): number {
     return [...this.#active.values()].filter(({ record }) => record.stream).length;
   }
 
   /**
-   * About how long until one of the streams being served ends, by how long the last ones took.
-   * Before the first has ended, as long again as the oldest has taken. Undefined if there is none.
+   * Estimates how long it takes until a stream ends, from the mean duration of recent ones; before any
+   * has ended, from the age of the oldest. Undefined without a stream.
    */
   nextStreamEndMs(now = Date.now()): number | undefined {
     const ages = [...this.#active.values()].flatMap(({ record }) =>
@@ -80,7 +80,7 @@ export class Activity {
     const oldestMs = Math.max(...ages);
     const meanMs = this.#meanStreamMs;
     if (meanMs === undefined) return oldestMs;
-    // An overdue one may end at any time: on average, one ends each `meanMs / ages.length`.
+    // The oldest may be overdue. On average, one ends every `meanMs / ages.length`.
     return Math.max(meanMs - oldestMs, meanMs / ages.length);
   }
 
@@ -89,7 +89,7 @@ export class Activity {
     return this.#active.size;
   }
 
-  /** Tokens generated so far, for all requests there were and are. */
+  /** Tokens generated so far, for all past and current requests. */
   get tokens(): number {
     return [...this.#active.values()].reduce(
       (sum, { record }) => sum + record.tokens,
@@ -97,29 +97,29 @@ export class Activity {
     );
   }
 
-  /** Calls the listener when requests have come or gone. Returns the unsubscribe. */
+  /** Calls the listener when requests have started or ended. Returns the unsubscribe. */
   onChange(listener: () => void): () => void {
     return this.#changes.subscribe(listener);
   }
 
-  /** Calls the listener with every request that has ended. Returns the unsubscribe. */
+  /** Calls the listener with each request that ends. Returns the unsubscribe. */
   onEnd(listener: (record: Readonly<RequestRecord>) => void): () => void {
     this.#endListeners.add(listener);
     return () => this.#endListeners.delete(listener);
   }
 
-  /** Calls the listener when a request without an image was refused. Returns the unsubscribe. */
+  /** Calls the listener when a request without an image is refused. Returns the unsubscribe. */
   onTextOnlyRefused(listener: (client: TextOnlyClient) => void): () => void {
     this.#textOnlyListeners.add(listener);
     return () => this.#textOnlyListeners.delete(listener);
   }
 
-  /** The programs whose requests without an image were refused, the latest last. */
+  /** Clients whose requests without an image were refused, most recent last. */
   textOnlyClients(): readonly TextOnlyClient[] {
     return [...this.#textOnly.values()];
   }
 
-  /** Counts a request without an image that was refused, and reports it to the hosts. */
+  /** Records that a request without an image was refused. */
   textOnlyRefused(client: string): void {
     const count = (this.#textOnly.get(client)?.count ?? 0) + 1;
     const refused = { client, count, lastAt: Date.now() };
@@ -141,12 +141,12 @@ export class Activity {
     return [...this.#active.values()].map(({ record }) => record);
   }
 
-  /** The last ended requests, the newest first. */
+  /** The last requests that ended, newest first. */
   recent(): readonly Readonly<RequestRecord>[] {
     return this.#recent;
   }
 
-  /** Enters a request; `abort` is what cancels it. */
+  /** Adds a request; `abort` is called to cancel it. */
   begin(
     request: Pick<RequestRecord, 'id' | 'kind' | 'stream' | 'client'>,
     abort: (reason: Error) => void,
@@ -172,19 +172,19 @@ export class Activity {
     if (this.#active.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** Whether there was such a request to cancel. */
+  /** Returns whether there is a request with this id. */
   cancel(id: string): boolean {
     const entry = this.#active.get(id);
     entry?.abort(new RequestCancelledError());
     return entry !== undefined;
   }
 
-  /** Cancels every request; their clients receive `reason`. */
+  /** Cancels all requests; their clients receive `reason`. */
   cancelAll(reason: Error = new RequestCancelledError()): void {
     for (const { abort } of [...this.#active.values()]) abort(reason);
   }
 
-  /** Resolves when no request is left. */
+  /** Resolves when no request is in flight. */
   idle(): Promise<void> {
     if (this.#active.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));

@@ -71,7 +71,7 @@ export class Reservation {
     this.grow(bytes - this.#bytes);
   }
 
-  /** Returns everything to the budget. Calling it again does nothing. */
+  /** Returns all bytes to the budget. Calling it again does nothing. */
   release(): void {
     this.shrink(this.#bytes);
     this.#isReleased = true;

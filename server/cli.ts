@@ -14,7 +14,7 @@ import { createModelsCommand, createRuntimeCommand } from './runtime/process.ts'
 import { Service } from './service.ts';
 
 const resources = new URL('../resources/', import.meta.url);
-/** The command line's own defaults: the demo model, served to the network. */
+/** The defaults of the command line only: it serves the demo model to the network. */
 const DEFAULTS = {
   modelPath: fileURLToPath(new URL('models/demo', resources)),
   host: '0.0.0.0',
@@ -31,13 +31,13 @@ async function main(args: readonly string[]): Promise<number> {
   return Number(process.exitCode ?? 0);
 }
 
-/** Loaded on demand: serving does not need it. */
+/** Loaded on demand, because serving does not need it. */
 async function createDoctor(log: Logger) {
   const { createDoctorProgram } = await import('./cli/doctor-command.ts');
   return createDoctorProgram(resources, DEFAULTS, log);
 }
 
-/** The headless host of the service: `sightglass --model-path … --port …`. */
+/** Serves a model without the app: `sightglass --model-path … --port …`. */
 async function serve(args: readonly string[]): Promise<number> {
   const given = parseFlags(args, process.env, DEFAULTS);
   const settings = { ...given, modelPath: toModelName(given.modelPath) };
@@ -50,13 +50,13 @@ async function serve(args: readonly string[]): Promise<number> {
   if (warning !== undefined) log.warn(warning);
   service.runtime.ensureReady(new AbortController().signal).then(
     () => process.stdout.write(`${banner(settings, port, file)}\n`),
-    () => {}, // stopped or failed: `ended` knows
+    () => {}, // stopped or failed, which `ended` handles
   );
   await ended.finally(flush);
   return 0;
 }
 
-/** Rejects once the runtime has failed for good: a process manager may then do what it does. */
+/** Rejects when the runtime has failed for good, so that a process manager can restart the server. */
 function failureOf(service: Service): Promise<never> {
   return new Promise((_resolve, reject) => {
     service.runtime.onChange((state) => {
@@ -68,8 +68,8 @@ function failureOf(service: Service): Promise<never> {
 }
 
 process.stdout.on('error', goOnUnread);
-process.stderr.on('error', () => {}); // there is nowhere to tell it
+process.stderr.on('error', () => {}); // there is nowhere to report it
 const exitCode = await main(process.argv.slice(2)).catch(reportFailure);
 process.exitCode ||= exitCode;
-// An unread pipe would otherwise keep the process alive until somebody reads it.
+// An unread pipe would otherwise keep the process alive.
 if (process.stderr.writableLength > 0 && process.stdout.writableLength === 0) process.exit();

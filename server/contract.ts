@@ -12,28 +12,28 @@ export type {
   SuggestedModel,
 } from './models/views.ts';
 
-// What the app's main process and its panel say to each other. Main parses every message with these
-// schemas, in both directions; the panel and the preload import the types only.
+// The messages between the app's main process and its panel. Main parses them with these schemas in
+// both directions; the panel and the preload import only the types.
 
 const Milliseconds = z.number(); // since the epoch
 const Count = z.int().min(0);
 
-/** The settings a person changes in the panel: those of the service, and the app's own. */
+/** The settings in the panel: those of the service, and the app's own. */
 export const AppSettings = Settings.omit({ modelType: true, logFormat: true }).extend({
-  /** None until the person has chosen one. */
+  /** Undefined until the user has chosen a model. */
   modelPath: Settings.shape.modelPath.optional(),
   startServerAtLaunch: z.boolean().default(true),
   startAtLogin: z.boolean().default(false),
-  /** Where models are looked for beside the places that other apps use. */
+  /** Folders to search for models, besides those of other apps. */
   modelFolders: z.array(z.string().min(1)).max(100).default([]),
-  /** A mirror of the Hugging Face Hub; else `HF_ENDPOINT`, else the Hub itself. */
+  /** A mirror of the Hugging Face Hub. Defaults to `HF_ENDPOINT`, then to the Hub itself. */
   hubEndpoint: z
     .url({ protocol: /^https?$/, error: 'an address such as https://hub.example' })
     .optional(),
 });
 export type AppSettings = z.infer<typeof AppSettings>;
 
-/** What is wrong with a setting, and what would be right. */
+/** Why a setting is invalid; the message says what is expected. */
 export const SettingProblem = z.object({ setting: z.string(), message: z.string() });
 export type SettingProblem = z.infer<typeof SettingProblem>;
 
@@ -43,7 +43,7 @@ export const RequestView = z.object({
   kind: z.enum(['vision', 'text']),
   /** Streaming requests do not queue. */
   stream: z.boolean(),
-  /** Its address, or the fingerprint of its key. */
+  /** The client's address, or the fingerprint of its key. */
   client: z.string(),
   state: z.enum(['waiting', 'running', 'ended']),
   arrivedAt: Milliseconds,
@@ -51,12 +51,12 @@ export const RequestView = z.object({
   firstTokenAt: Milliseconds.optional(),
   endedAt: Milliseconds.optional(),
   tokens: Count,
-  /** Of one that has ended: `ok`, `client_gone`, `cancelled` or the code of its error. */
+  /** Once it has ended: `ok`, `client_gone`, `cancelled` or an error code. */
   outcome: z.string().optional(),
 });
 export type RequestView = z.infer<typeof RequestView>;
 
-/** How loaded the service was at a second. */
+/** The load of the service in one second. */
 export const LoadSample = z.object({
   at: Milliseconds,
   running: Count,
@@ -73,24 +73,24 @@ export const Trouble = Problem.omit({ reason: true }).extend({
 });
 export type Trouble = z.infer<typeof Trouble>;
 
-/** Whether the service is on: what the large button shows and changes. */
+/** Whether the server is on, for the panel's main button. */
 export const ServerView = z.discriminatedUnion('phase', [
   z.object({ phase: z.literal('off') }),
   z.object({ phase: z.literal('starting') }),
   z.object({
     phase: z.literal('on'),
-    /** For clients on this Mac, without `/v1`. */
+    /** For clients on this Mac; without `/v1`. */
     url: z.string(),
-    /** For others on the network, when it is open to them. */
+    /** For clients on the network, if the server accepts them. */
     networkUrl: z.string().optional(),
   }),
-  /** Takes no more requests and lets those it has come to their end. */
+  /** Accepts no more requests and waits for the rest to complete. */
   z.object({ phase: z.literal('draining') }),
   z.object({ phase: z.literal('failed'), trouble: Trouble }),
 ]);
 export type ServerView = z.infer<typeof ServerView>;
 
-/** What the model's process does. `unloaded`: stopped for want of work; the next request starts it. */
+/** The state of the model's process. `unloaded`: stopped while idle; the next request starts it. */
 export const RuntimeView = z.discriminatedUnion('phase', [
   z.object({ phase: z.enum(['stopped', 'starting', 'loading', 'stopping', 'unloaded']) }),
   z.object({
@@ -103,11 +103,11 @@ export const RuntimeView = z.discriminatedUnion('phase', [
 ]);
 export type RuntimeView = z.infer<typeof RuntimeView>;
 
-/** A folder in which models are looked for. */
+/** A folder that is searched for models. */
 export const ModelPlace = z.object({ name: z.string(), folder: z.string(), exists: z.boolean() });
 export type ModelPlace = z.infer<typeof ModelPlace>;
 
-/** An update of the app, from the check until it is ready to be installed at quit. */
+/** An update of the app, from the check until it is ready to install on quit. */
 export const UpdateView = z.discriminatedUnion('phase', [
   z.object({ phase: z.literal('checking') }),
   z.object({
@@ -115,58 +115,58 @@ export const UpdateView = z.discriminatedUnion('phase', [
     version: z.string(),
     percent: z.int().min(0).max(100),
   }),
-  /** Downloaded; macOS verifies and unpacks it. */
+  /** Downloaded; macOS is verifying and unpacking it. */
   z.object({ phase: z.literal('preparing'), version: z.string() }),
   z.object({ phase: z.literal('ready'), version: z.string() }),
 ]);
 export type UpdateView = z.infer<typeof UpdateView>;
 
-/** Everything the panel shows, at one instant. */
+/** Everything that the panel shows, at one point in time. */
 export const Snapshot = z.object({
   at: Milliseconds,
   server: ServerView,
   runtime: RuntimeView,
-  /** The model's short name; none before one was chosen. */
+  /** The model's short name. Undefined until one has been chosen. */
   model: z.string().optional(),
   load: z.object({
-    /** Queued requests and streams that run. */
+    /** Running requests, both queued and streaming. */
     running: Count,
-    /** Requests in line. */
+    /** Waiting requests. */
     waiting: Count,
     streams: Count,
     tokensPerSecond: z.number().min(0),
     maxConcurrency: Count,
     queueSize: Count,
   }),
-  /** The first of those in flight: running ones, then the line. */
+  /** The first requests in flight: running ones, then waiting ones. */
   active: z.array(RequestView),
-  /** In flight beside those listed. */
+  /** Number of requests in flight that are not in `active`. */
   unlisted: Count,
-  /** Those that ended last, the newest first. */
+  /** The last requests that ended, newest first. */
   recent: z.array(RequestView),
-  /** Programs whose requests were refused because they have no image, the latest last. */
+  /** Clients whose requests were refused because they contained no image, most recent last. */
   textOnlyClients: z
     .array(z.object({ client: z.string(), count: Count, lastAt: Milliseconds }))
     .optional(),
-  /** The latest failure since the person last put it away. */
+  /** The latest problem, until the user dismisses it. */
   trouble: Trouble.optional(),
   settings: AppSettings,
-  /** The models chosen lately, the latest first. */
+  /** Recently chosen models, most recent first. */
   recentModels: z.array(z.string()),
-  /** Models on their way here, the first begun first. */
+  /** Downloads in the order in which they were started. */
   downloads: z.array(Download),
-  /** Of the served model, since it was loaded. */
+  /** The check of the served model, if there was one since it was loaded. */
   check: Check.optional(),
-  /** Whether a Hugging Face token is in the keychain. The token itself is not told. */
+  /** Whether the keychain has a Hugging Face token. The token itself stays in main. */
   hasHubToken: z.boolean(),
-  /** Secrets that are stored but that the keychain would not decrypt. */
+  /** Stored secrets that the keychain refused to decrypt. */
   lockedSecrets: z.array(z.enum(['apiKey', 'hubToken'])).optional(),
   update: UpdateView.optional(),
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 
 export const LogLine = z.object({
-  /** Grows by one a line. */
+  /** Increases by one with each line. */
   number: Count,
   at: Milliseconds,
   level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
@@ -175,7 +175,7 @@ export const LogLine = z.object({
 });
 export type LogLine = z.infer<typeof LogLine>;
 
-/** What becomes of a change of settings: when it holds, or why it was not made. */
+/** The result of changing settings: when the change takes effect, or why it was rejected. */
 export const SettingsChange = z.discriminatedUnion('applied', [
   z.object({ applied: z.enum(['now', 'server_restarted', 'model_reloading']) }),
   z.object({ applied: z.literal('no'), problems: z.array(SettingProblem).min(1) }),
@@ -188,48 +188,48 @@ const command = <Input extends z.ZodType, Output extends z.ZodType>(
   output: Output,
 ) => ({ input, output });
 
-/** What the panel may ask of main, and what it is answered. */
+/** The panel's commands to main, and their results. */
 export const commands = {
   snapshot: command(nothing, Snapshot),
-  /** The load of the last minutes, one sample a second of work, the oldest first. */
+  /** The load of the last minutes, oldest first: one sample for each second with requests. */
   history: command(nothing, z.array(LoadSample)),
   start: command(nothing, nothing),
-  /** Lets what runs and waits come to its end; `now` cancels it. */
+  /** Waits for running and waiting requests to complete; `now` cancels them. */
   stop: command(z.object({ now: z.boolean() }), nothing),
-  /** Whether there was such a request. */
+  /** Resolves with whether there is a request with this id. */
   cancel: command(z.object({ id: z.string() }), z.boolean()),
   dismissTrouble: command(nothing, nothing),
   changeSettings: command(z.record(z.string(), z.unknown()), SettingsChange),
-  /** Opens the system's dialog. Undefined when the person chose nothing. */
+  /** Opens the system dialog. Resolves with undefined if the user cancelled. */
   chooseModelFolder: command(nothing, z.string().optional()),
   findModels: command(nothing, z.array(FoundModel)),
-  /** Where `findModels` looks. */
+  /** The folders that `findModels` searches. */
   modelPlaces: command(nothing, z.array(ModelPlace)),
-  /** Good models to download, the smallest first. */
+  /** Recommended models to download, smallest first. */
   suggestModels: command(nothing, z.array(SuggestedModel)),
-  /** Begins a download, or goes on with it; `use` serves the model once it is here. */
+  /** Starts or continues a download; `use` serves the model once it is complete. */
   download: command(z.object({ id: z.string().trim().min(1), use: z.boolean() }), nothing),
   pauseDownload: command(z.object({ id: z.string() }), nothing),
-  /** Removes what has come of it. */
+  /** Removes what has been downloaded so far. */
   cancelDownload: command(z.object({ id: z.string() }), nothing),
-  /** Into the keychain; without a token, out of it. */
+  /** Stores the token in the keychain, or removes it if none is given. */
   setHubToken: command(z.object({ token: z.string().trim().min(1).optional() }), nothing),
-  /** Asks the keychain again for the locked secrets. */
+  /** Asks the keychain for the locked secrets again. */
   unlockSecrets: command(nothing, nothing),
-  /** Asks the served model about pictures, alone and together; the snapshot tells how far it is. */
+  /** Starts a check of the served model. The snapshot shows its progress. */
   checkModel: command(nothing, nothing),
   stopCheck: command(nothing, nothing),
-  /** The path of the demo model that comes with the app. */
+  /** The path of the bundled demo model. */
   demoModel: command(nothing, z.string()),
-  /** Asks the model through the service, as any client would. The answer comes as events. */
+  /** Asks the model through the server, like any client. The answer arrives as `answer` events. */
   ask: command(z.object({ question: z.string().min(1), image: z.string() }), z.string()),
   stopAsking: command(z.object({ id: z.string() }), nothing),
   copy: command(z.object({ text: z.string().max(100_000) }), nothing),
   openLogs: command(nothing, nothing),
-  /** The latest lines; from then on new ones come as events until `unwatchLog`. */
+  /** Returns the latest lines; new ones arrive as `log` events until `unwatchLog`. */
   watchLog: command(nothing, z.array(LogLine)),
   unwatchLog: command(nothing, nothing),
-  /** Whether the panel stays when another app gets the focus, as for a drag from Finder. */
+  /** Whether the panel stays open when another app gets the focus, for example to drag from Finder. */
   keepOpen: command(z.object({ keep: z.boolean() }), nothing),
   hide: command(nothing, nothing),
   quit: command(nothing, nothing),
@@ -238,20 +238,20 @@ export type CommandName = keyof typeof commands;
 export type CommandInput<Name extends CommandName> = z.input<(typeof commands)[Name]['input']>;
 export type CommandOutput<Name extends CommandName> = z.output<(typeof commands)[Name]['output']>;
 
-/** A command's answer as it crosses: an error is told in words, whatever it was. */
+/** The reply to a command. An error crosses as its message only. */
 export type Reply<Name extends CommandName> =
   | { ok: true; value: CommandOutput<Name> }
   | { ok: false; message: string };
 
-/** A view of the panel that main can have opened. */
+/** A view of the panel that main can open. */
 export const View = z.enum(['overview', 'models', 'try', 'connect', 'logs', 'settings']);
 export type View = z.infer<typeof View>;
 
-/** What main tells the panel by itself. */
+/** Events that main sends to the panel. */
 export const events = {
   snapshot: Snapshot,
   log: z.array(LogLine),
-  /** A piece of the answer to `ask`, or its end. */
+  /** Part of the answer to `ask`, or its end. */
   answer: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('text'), id: z.string(), text: z.string() }),
     z.object({ kind: z.literal('end'), id: z.string(), tokens: Count, seconds: z.number() }),
@@ -262,7 +262,7 @@ export const events = {
 export type EventName = keyof typeof events;
 export type EventPayload<Name extends EventName> = z.output<(typeof events)[Name]>;
 
-/** What the preload gives the panel as `window.sightglass`. */
+/** What the preload exposes to the panel as `window.sightglass`. */
 export interface Bridge {
   call<Name extends CommandName>(name: Name, input: CommandInput<Name>): Promise<Reply<Name>>;
   /** Returns the unsubscribe. */

@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 import { type JsonPieces, LongText } from './images/long-text.ts';
 import { DataUrl } from './images/url.ts';
 
-/** JSON that is produced piece by piece, as fast as its reader takes it. */
+/** JSON that is produced piece by piece, at the reader's pace. */
 export interface JsonBody {
-  /** Of the whole JSON in UTF-8. */
+  /** Length of the whole JSON in UTF-8. */
   readonly bytes: number;
   stream(): Readable;
 }

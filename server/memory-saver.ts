@@ -3,7 +3,7 @@ import type { Activity } from './activity.ts';
 import type { RuntimeState } from './runtime/state.ts';
 import type { RuntimeSupervisor } from './runtime/supervisor.ts';
 
-/** When the runtime gives memory back. Undefined: never. */
+/** When to free the runtime's memory. Undefined means never. */
 export interface MemoryLimits {
   /** Minutes without work until the model is unloaded. */
   idleMinutes: number | undefined;
@@ -14,72 +14,78 @@ export interface MemoryLimits {
 type Ready = Extract<RuntimeState, { phase: 'ready' }>;
 
 /**
- * Gives memory back: unloads the model when there has been nothing to do for so long (the next
- * request loads it again), and starts the runtime anew, between requests, when it has grown above
- * its ceiling. One timer while idle, none without that setting.
+ * Unloads the model after a period without requests (the next request loads it again), and restarts
+ * the runtime between requests when its memory has grown above the ceiling. Uses one timer while
+ * idle, and none if idle unloading is off.
  */
 export class MemorySaver {
   readonly #activity: Activity;
   readonly #runtime: RuntimeSupervisor;
   readonly #log: Logger;
-  readonly #forget: (() => void)[];
+  readonly #unsubscribes: (() => void)[];
   #limits: MemoryLimits;
   #timer: NodeJS.Timeout | undefined;
   #suspended = 0;
-  /** The life of the runtime of which it was said that it is above its ceiling. */
-  #told: number | undefined;
+  /** The process that was already reported to be above the ceiling. */
+  #reportedPid: number | undefined;
 
   constructor(activity: Activity, runtime: RuntimeSupervisor, limits: MemoryLimits, log: Logger) {
     this.#activity = activity;
     this.#runtime = runtime;
     this.#limits = limits;
     this.#log = log;
-    this.#forget = [activity, runtime].map((part) => part.onChange(() => this.#consider()));
+    this.#unsubscribes = [activity, runtime].map((part) => part.onChange(() => this.#update()));
   }
 
   setLimits(limits: MemoryLimits): void {
     if (limits.idleMinutes !== this.#limits.idleMinutes) this.#stopTimer();
     this.#limits = limits;
-    this.#told = undefined;
-    this.#consider();
+    this.#reportedPid = undefined;
+    this.#update();
   }
 
-  /** For work that is no request. Returns what ends it; call that once. */
+  /** For work other than requests. Returns a function that resumes; call it once. */
   suspend(): () => void {
     this.#suspended += 1;
-    this.#consider();
+    this.#update();
     return () => {
       this.#suspended -= 1;
-      this.#consider();
+      this.#update();
     };
   }
 
   close(): void {
-    for (const forget of this.#forget) forget();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
     this.#stopTimer();
   }
 
-  #consider(): void {
+  #update(): void {
     const { state } = this.#runtime;
     const { idleMinutes } = this.#limits;
-    const mayGo = state.phase === 'ready' && this.#suspended === 0;
-    if (mayGo) this.#considerCeiling(state);
-    if (mayGo && this.#activity.count === 0 && idleMinutes !== undefined) {
+    const mayFree = state.phase === 'ready' && this.#suspended === 0;
+    if (mayFree) this.#checkCeiling(state);
+    if (mayFree && this.#activity.count === 0 && idleMinutes !== undefined) {
       this.#timer ??= setTimeout(() => void this.#runtime.unload(), idleMinutes * 60_000);
     } else this.#stopTimer();
   }
 
-  /** A model that is above it from the start would be so again: that is told, and it stays. */
-  #considerCeiling({ model, memoryBytes, pid }: Ready): void {
+  /** A restart does not help if the model alone exceeds the ceiling; that is logged instead. */
+  #checkCeiling({ model, memoryBytes, pid }: Ready): void {
     const { ceilingBytes = Number.POSITIVE_INFINITY } = this.#limits;
-    if (memoryBytes <= ceilingBytes || this.#told === pid) return;
-    this.#told = pid;
+    if (memoryBytes <= ceilingBytes || this.#reportedPid === pid) return;
+    this.#reportedPid = pid;
     const fields = { memoryBytes, ceilingBytes };
     if (model.memory_bytes > ceilingBytes) {
-      this.#log.warn(fields, 'the model alone takes more memory than its ceiling: raise it');
+      this.#log.warn(
+        fields,
+        'the model alone needs more memory than --memory-ceiling allows; raise it',
+      );
       return;
     }
-    this.#log.info(fields, 'above the memory ceiling: restarting the runtime');
+    this.#log.info(
+      fields,
+      'the runtime uses more memory than --memory-ceiling allows; restarting it',
+    );
     void this.#runtime.restart();
   }
 

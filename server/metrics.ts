@@ -11,10 +11,10 @@ export interface MetricsParts {
 
 const SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-/** What Prometheus is told: read from the parts when it asks, but for what ends, which is counted. */
+/** Metrics for Prometheus. Gauges are read from the parts on request; ended requests are counted. */
 export class Metrics {
   readonly #registry = new Registry();
-  /** Stops counting. */
+  /** Stops counting requests. */
   readonly close: () => void;
 
   constructor({ queue, runtime, activity }: MetricsParts) {
@@ -28,23 +28,35 @@ export class Metrics {
           this.set(read());
         },
       });
-    gauge('sightglass_queue_waiting', 'Requests in line.', () => queue.stats.queueSize);
-    gauge('sightglass_queue_running', 'Queued requests that run.', () => queue.stats.runningCount);
+    gauge(
+      'sightglass_queue_waiting',
+      'Requests waiting in the queue.',
+      () => queue.stats.queueSize,
+    );
+    gauge(
+      'sightglass_queue_running',
+      'Queued requests that are running.',
+      () => queue.stats.runningCount,
+    );
     gauge(
       'sightglass_streams_running',
-      'Streaming requests; they do not queue.',
+      'Streaming requests that are running; they do not queue.',
       () => activity.streams,
     );
     gauge(
       'sightglass_max_concurrency',
-      'Queued requests that may run at once.',
+      'Queued requests that may run concurrently.',
       () => queue.stats.maxConcurrency,
     );
-    gauge('sightglass_max_queue_size', 'Requests that may wait.', () => queue.stats.maxQueueSize);
+    gauge(
+      'sightglass_max_queue_size',
+      'Requests that may wait in the queue.',
+      () => queue.stats.maxQueueSize,
+    );
     gauge('sightglass_runtime_ready', 'Whether the model is loaded.', () =>
       Number(runtime.state.phase === 'ready'),
     );
-    gauge('sightglass_runtime_memory_bytes', 'What the model takes, and is kept for it.', () =>
+    gauge('sightglass_runtime_memory_bytes', 'Memory used by the model and its caches.', () =>
       'memoryBytes' in runtime.state ? runtime.state.memoryBytes : 0,
     );
     new Counter({
@@ -59,14 +71,14 @@ export class Metrics {
     const labelNames = ['kind', 'stream', 'outcome'] as const;
     const ended = new Histogram({
       name: 'sightglass_request_duration_seconds',
-      help: 'Requests that have ended, from their arrival: waiting and running together.',
+      help: 'Duration of ended requests from arrival to end, waiting included.',
       labelNames,
       buckets: SECONDS,
       registers,
     });
     const waited = new Histogram({
       name: 'sightglass_request_wait_seconds',
-      help: 'How long requests waited before they ran.',
+      help: 'How long requests waited before they started.',
       buckets: SECONDS,
       registers,
     });

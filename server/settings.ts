@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a setting tells the command line beside its schema: the flag as commander writes it. */
+/** What the command line needs besides the schema; `flag` is in commander's syntax. */
 export interface SettingMeta {
   flag: string;
   description: string;
@@ -10,14 +10,14 @@ function setting<Schema extends z.ZodType>(flag: string, description: string, sc
   return schema.meta({ flag, description } satisfies SettingMeta);
 }
 
-/** An origin as browsers send it: `*`, or scheme and host without a path. */
+/** `*`, or an origin as browsers send it: scheme and host, without a path. */
 const CorsOrigin = z
   .string()
   .refine((text) => text === '*' || (URL.canParse(text) && new URL(text).origin === text), {
-    error: '* or an origin such as https://app.example, without a path or a final slash',
+    error: '* or an origin such as https://app.example, without a path or trailing slash',
   });
 
-/** A name as in a Host header, without a port. */
+/** A name as in the Host header, without a port. */
 const AllowedHost = z.string().regex(/^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?)$/i, {
   error: 'a host name such as mac.example.com or *.example.com, without a port, or *',
 });
@@ -27,41 +27,41 @@ function splitAtCommas(value: unknown): unknown {
 }
 
 /**
- * Every setting of the service, its limits, default and command-line flag, in this one place.
- * The first seven flags and their defaults are the seed's, but for the host: the command line gives
- * the seed's 0.0.0.0, the app stays on 127.0.0.1 until a person opens it.
+ * All settings of the service, with their limits, defaults and command-line flags. The first seven
+ * flags and their defaults are the seed's, except for the host: the command line uses the seed's
+ * 0.0.0.0, while the app listens on 127.0.0.1 until the user opens it to the network.
  */
 export const Settings = z.object({
   modelPath: setting(
     '--model-path <path>',
-    'model folder, or Hugging Face id',
+    'model to serve: a folder or a Hugging Face id',
     z.string().trim().min(1),
   ),
   modelType: setting(
     '--model-type <type>',
-    'type of model; mlx_vlm is the only one supported',
+    'type of model; only mlx_vlm is supported',
     z.literal('mlx_vlm', { error: 'only mlx_vlm is supported' }).default('mlx_vlm'),
   ),
   maxConcurrency: setting(
     '--max-concurrency <count>',
-    'queued requests that run at once. 1 is safe: on Apple GPUs concurrent generation has ' +
+    'queued requests that may run concurrently; 1 is safe: on Apple GPUs, concurrent generation has ' +
       'corrupted answers (Blaizzy/mlx-vlm#1668)',
     z.int().min(1).max(1024).default(1),
   ),
   queueTimeoutSeconds: setting(
     '--queue-timeout <seconds>',
-    'deadline of a queued request from its arrival, waiting and running together; a stream waits ' +
-      'this long for a model that is not ready',
+    'how long a queued request may take from its arrival, waiting included; a stream waits this ' +
+      'long for the model to be ready',
     z.number().positive().max(86_400).default(300),
   ),
   queueSize: setting(
     '--queue-size <count>',
-    'requests that may wait; one more is refused with 429',
+    'requests that may wait in the queue; further ones are refused with 429',
     z.int().min(0).max(1_000_000).default(100),
   ),
   port: setting(
     '--port <port>',
-    'port to listen on; 0 picks a free one',
+    'port to listen on; 0 picks a free port',
     z.int().min(0).max(65_535).default(8000),
   ),
   host: setting(
@@ -71,21 +71,21 @@ export const Settings = z.object({
   ),
   apiKey: setting(
     '--api-key <key>',
-    'key that clients must send (Bearer or x-api-key); the environment variable ' +
-      'SIGHTGLASS_API_KEY does not show in the process list',
+    'key that clients must send (Bearer or x-api-key); unlike this flag, the environment variable ' +
+      'SIGHTGLASS_API_KEY does not appear in the process list',
     z
       .string()
-      .regex(/^[\x21-\x7e]+$/, { error: 'letters, digits and signs of ASCII, no spaces' })
+      .regex(/^[\x21-\x7e]+$/, { error: 'ASCII letters, digits and punctuation, without spaces' })
       .optional(),
   ),
   queuePolicy: setting(
     '--queue-policy <fifo|fair>',
-    'who is next: fifo, first come first served; fair, clients take turns',
+    'which request is next: fifo, first come, first served; fair, clients take turns',
     z.enum(['fifo', 'fair']).default('fifo'),
   ),
   maxStreams: setting(
     '--max-streams <count>',
-    'streaming requests served at once (they do not queue); no limit if not given',
+    'streaming requests served concurrently (they do not queue); unlimited by default',
     z.int().min(1).max(100_000).optional(),
   ),
   allowTextOnly: setting(
@@ -95,112 +95,112 @@ export const Settings = z.object({
   ),
   strictParameters: setting(
     '--strict-parameters',
-    'refuse parameters that would be ignored (docs/openai-compatibility.md says which)',
+    'refuse parameters that would be ignored (see docs/openai-compatibility.md)',
     z.boolean().default(false),
   ),
   maxAnswerTokens: setting(
     '--max-answer-tokens <count>',
-    'longest answer, whatever a request asks for; if not given, an answer may use the rest of the ' +
+    'longest answer, even if a request asks for more; by default, an answer may use the rest of the ' +
       'context',
     z.int().min(1).max(100_000_000).optional(),
   ),
   allowPrivateImageUrls: setting(
     '--allow-private-image-urls',
-    'fetch image URLs from private, loopback and link-local addresses too',
+    'also download images from private, loopback and link-local addresses',
     z.boolean().default(false),
   ),
   contact: setting(
     '--contact <text>',
-    'e-mail address or web page that image hosts are sent with each download, in the User-Agent; ' +
-      'Wikimedia and others ask for one',
+    'e-mail address or web page to send to image hosts in the User-Agent; Wikimedia and others ' +
+      'require one',
     z
       .string()
       .trim()
       .regex(/^[\x20-\x27\x2a-\x5b\x5d-\x7e]{1,200}$/, {
-        error: 'at most 200 characters of ASCII without parentheses or backslashes',
+        error: 'at most 200 ASCII characters, without parentheses or backslashes',
       })
       .optional(),
   ),
   maxImageMegabytes: setting(
     '--max-image-megabytes <MB>',
-    'largest image accepted, as downloaded or decoded from its data URL',
+    'largest accepted image, as downloaded or decoded from its data URL',
     z.number().positive().max(1000).default(20),
   ),
   maxImagePixels: setting(
     '--max-image-pixels <count>',
-    'pixels above which an image is scaled down (a response header says so)',
+    'larger images are scaled down to this many pixels (a response header says so)',
     z.int().min(1024).max(200_000_000).default(4_194_304),
   ),
   maxBodyMegabytes: setting(
     '--max-body-megabytes <MB>',
-    'largest request body accepted, images included',
+    'largest accepted request body, images included',
     z.number().positive().max(1000).default(100),
   ),
   requestMemoryMegabytes: setting(
     '--request-memory-megabytes <MB>',
-    'memory for all requests that are being received, waiting or loading images; beyond it, ' +
-      'requests are refused with 429',
+    'memory for all requests that are being received, waiting or loading images; further requests ' +
+      'are refused with 429',
     z.number().min(16).max(100_000).default(512),
   ),
   responseStoreMegabytes: setting(
     '--response-store-megabytes <MB>',
-    'memory for responses that `previous_response_id` can name, the oldest dropped first; 0 keeps none',
+    'memory for stored responses, for `previous_response_id`; the oldest are dropped first, and 0 ' +
+      'stores none',
     z.number().min(0).max(10_000).default(64),
   ),
   idleUnloadMinutes: setting(
     '--idle-unload <minutes>',
-    'the model leaves memory when there was nothing to do for so long, and is loaded again for the ' +
-      'next request; never if not given',
+    'unload the model after this long without requests; the next request loads it again; never by ' +
+      'default',
     z.number().positive().max(10_000).optional(),
   ),
   memoryCeilingGigabytes: setting(
     '--memory-ceiling <GB>',
-    'when the runtime uses more memory than this, it is restarted between requests; never if ' +
-      'not given',
+    'restart the runtime, between requests, when it uses more memory than this; never by default',
     z.number().positive().max(10_000).optional(),
   ),
   hangTimeoutSeconds: setting(
     '--hang-timeout <seconds>',
-    'the runtime is restarted when it has work and makes no progress for so long',
+    'restart the runtime when it has requests but makes no progress for this long',
     z.number().min(1).max(3600).default(120),
   ),
   loadingTimeoutSeconds: setting(
     '--loading-timeout <seconds>',
-    'the runtime is restarted if the model has not loaded after this time plus a second for every ' +
-      '25 MB of its weights',
+    'restart the runtime when the model has not loaded after this time, plus a second for every 25 MB ' +
+      'of weights',
     z.number().min(1).max(3600).default(120),
   ),
   drainTimeoutSeconds: setting(
     '--drain-timeout <seconds>',
-    'how long running requests may continue when the service ends, or the model is changed, restarted ' +
-      'or unloaded; then streams end with an error, and other requests start again with the next model',
+    'how long running requests may continue when the server stops or the model is changed, restarted ' +
+      'or unloaded; after that, streams end with an error and other requests run again on the next model',
     z.number().min(0).max(3600).default(120),
   ),
   keepAliveSeconds: setting(
     '--keep-alive <seconds>',
-    'how often an idle stream sends an SSE comment, so that clients and proxies keep it open',
+    'how often to send an SSE comment on an idle stream, so that clients and proxies keep it open',
     z.number().positive().max(3600).default(15),
   ),
   allowedHosts: setting(
     '--allowed-hosts <list>',
-    'host names that clients may use while no key is set, besides addresses, localhost and local ' +
-      'names: comma-separated, *.name for a whole domain, * for any',
+    'host names that clients may use when no key is set, besides IP addresses, localhost and local ' +
+      'names: comma-separated, with *.name for a domain and * for any name',
     z.preprocess(splitAtCommas, z.array(AllowedHost).max(100)).default([]),
   ),
   corsOrigins: setting(
     '--cors-origins <list>',
-    'web pages that may call the server: origins such as https://app.example, with commas ' +
-      'between them, or * for all',
+    'web pages that may call the server: comma-separated origins such as https://app.example, or * ' +
+      'for all',
     z.preprocess(splitAtCommas, z.array(CorsOrigin).max(100)).default([]),
   ),
   logLevel: setting(
     '--log-level <level>',
-    'least severe messages to log: trace, debug, info, warn, error or silent',
+    'lowest level to log: trace, debug, info, warn, error or silent',
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   ),
   logFormat: setting(
     '--log-format <pretty|json>',
-    'pretty for people (the default on a terminal), json for programs',
+    'pretty for people (the default on a terminal) or json for programs',
     z.enum(['pretty', 'json']).optional(),
   ),
 });

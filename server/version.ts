@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** The version of Sightglass, from the package.json that this file belongs to. */
+/** Sightglass's version, from the nearest package.json above this file: in a checkout or in `dist`. */
 export function sightglassVersion(): string {
   let file = new URL('./package.json', import.meta.url);
   while (!existsSync(file) && file.pathname !== '/package.json')

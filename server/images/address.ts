@@ -10,9 +10,9 @@ const NAT64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
 /**
  * Whether an IP address belongs to the public internet, by IANA's special-purpose registries.
  *
- * IPv4 inside IPv6 is judged as IPv4 where it is in use: mapped addresses, and NAT64's, which are
- * all that a name has on an IPv6-only network. The forms that are not (IPv4-compatible, 6to4,
- * Teredo) are no public addresses, whatever they hold.
+ * An IPv4 address embedded in IPv6 is checked as IPv4 in the forms that are in use: mapped addresses,
+ * and NAT64, which names resolve to on IPv6-only networks. Obsolete forms (IPv4-compatible, 6to4,
+ * Teredo) never count as public.
  */
 export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 0) return false;
@@ -25,7 +25,7 @@ export function isPublicAddress(address: string): boolean {
   return ip.range() === 'unicast' && ip.match(GLOBAL_UNICAST);
 }
 
-/** Finds every address of a host. */
+/** Resolves a host name to all its addresses. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
 /**
@@ -34,7 +34,7 @@ export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
  */
 const resolveAsSystem: Resolve = (hostname) => lookup(hostname, { all: true });
 
-/** Errors for a name that the name servers do not know, but the hosts file, say, may. */
+/** Errors for a name that the name servers do not know. The hosts file, for example, may. */
 const UNKNOWN_NAME = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED', 'EBADNAME', 'EBADQUERY']);
 
 /**
@@ -66,8 +66,8 @@ export function createResolve(
 }
 
 /**
- * The `lookup` of a socket: it connects to the very addresses that were checked, so a name cannot
- * point elsewhere a moment later (DNS rebinding). One address that is not public refuses the name.
+ * A `lookup` for sockets. They connect to exactly the addresses that were checked, so the name cannot
+ * resolve to another one a moment later (DNS rebinding). If any address is not public, it fails.
  */
 export function createCheckedLookup(resolve: Resolve, allowPrivate: boolean): LookupFunction {
   return (hostname, { all }, callback) => {
@@ -89,12 +89,12 @@ export function createCheckedLookup(resolve: Resolve, allowPrivate: boolean): Lo
   };
 }
 
-/** The answer does not tell which address a name has: that is not for every client to know. */
+/** Does not say which address the name resolves to: clients must not learn private addresses. */
 export function createAddressError(host: string): ImageError {
   return new ImageError(
     'image_address_not_allowed',
-    `Expected the image URL to lead to a public address, but ${host} is or resolves to a private, ` +
-      'loopback, link-local or reserved one. Send the image as a base64 data URL, or allow ' +
-      'private image URLs in the settings.',
+    `Expected the image URL to point to a public address, but ${host} is or resolves to a private, ` +
+      'loopback, link-local or reserved one. Send the image as a base64 data URL, or start the ' +
+      'server with --allow-private-image-urls.',
   );
 }

@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ImageError } from './rules.ts';
 
-/** Channels of a 16- or 32-bit pixel, as bit masks: red, green, blue. */
+/** Bit masks for red, green and blue in a 16- or 32-bit pixel. */
 type Masks = readonly [number, number, number];
 
 /**
- * What the header of a BMP says. libvips reads no BMP in sharp's build, and the decoders on npm
- * (bmp-ts, fast-bmp, decode-bmp) block until a whole image is unpacked, check no bounds in run-length
- * encoding, or read fewer kinds. Alpha is left out as most viewers do: programs that write it often
- * leave it at 0.
+ * The header of a BMP. We decode BMP ourselves because sharp's build of libvips does not, and the
+ * decoders on npm (bmp-ts, fast-bmp, decode-bmp) block until the whole image is unpacked, do not check
+ * bounds in run-length encoding, or support fewer variants. Alpha is ignored, as in most viewers:
+ * programs that write it often leave it at 0.
  */
 export interface Bitmap {
   width: number;
@@ -33,14 +33,17 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
 };
 const FILE_HEADER_BYTES = 14;
 const CORE_HEADER_BYTES = 12;
-/** OS/2's second header may be cut after any field from here on; what is left out is 0. */
+/** The second OS/2 header may end after any field from here on; missing fields are 0. */
 const MIN_HEADER_BYTES = 16;
 /** A few milliseconds of work. */
 const PIXELS_PER_TURN = 500_000;
 const MASKS_5551: Masks = [0x7c00, 0x03e0, 0x001f];
 const MASKS_8888: Masks = [0xff0000, 0x00ff00, 0x0000ff];
 
-/** Reads the header of a BMP and checks that all its pixels are there. Throws an ImageError. */
+/**
+ * Reads the header of a BMP and checks that the pixels are complete.
+ * @throws ImageError
+ */
 export function readBitmap(bytes: Buffer): Bitmap {
   if (bytes.length < FILE_HEADER_BYTES + CORE_HEADER_BYTES) throw createIncompleteError();
   const headerBytes = bytes.readUInt32LE(14);
@@ -96,8 +99,8 @@ export function readBitmap(bytes: Buffer): Bitmap {
 }
 
 /**
- * Where the pixels start. The header's own offset may lie in the header or palette; what follows the
- * palette then decides, unless the file is too short for that, because the palette is.
+ * Finds the start of the pixels. If the offset in the header points into the header or palette, they
+ * follow the palette, unless the file is too short for that because its palette is short too.
  */
 function findPixels(
   bytes: Buffer,
@@ -213,7 +216,7 @@ function createRowReader(bytes: Buffer, bitmap: Bitmap): RowReader {
   };
 }
 
-/** Blue, green, red as BMP has them; what lies beyond a palette is black. */
+/** Copies BMP's blue, green and red. Colors beyond the end of the palette are black. */
 function setPixel(row: Buffer, at: number, from: Buffer, index: number): void {
   row[at] = from[index + 2] ?? 0;
   row[at + 1] = from[index + 1] ?? 0;
@@ -221,7 +224,7 @@ function setPixel(row: Buffer, at: number, from: Buffer, index: number): void {
   row[at + 3] = 255;
 }
 
-/** Widens the bits under a mask to 0..255. */
+/** Scales the bits under a mask to 0..255. */
 function createChannelReader(mask: number): (packed: number) => number {
   if (mask === 0) return () => 0;
   const shift = 31 - Math.clz32(mask & -mask);
@@ -229,16 +232,13 @@ function createChannelReader(mask: number): (packed: number) => number {
   return (packed) => Math.round(((packed & mask) >>> shift) * scale);
 }
 
-/** They follow the first 40 bytes of the header, or are a part of a longer one. */
+/** The masks follow the first 40 bytes of the header, or are part of a longer header. */
 function readMasks(bytes: Buffer): Masks {
   return [bytes.readUInt32LE(54), bytes.readUInt32LE(58), bytes.readUInt32LE(62)];
 }
 
 function createIncompleteError(): ImageError {
-  return new ImageError(
-    'image_unreadable',
-    'Expected a whole BMP, got one that ends too early. Send the complete file.',
-  );
+  return new ImageError('image_unreadable', 'The BMP ends too early. Send the complete file.');
 }
 
 function createUnsupportedError(what: string): ImageError {

@@ -1,9 +1,9 @@
-/** Curves are compared at this many points. */
+/** Number of points at which curves are compared. */
 const POINTS = 32;
-/** Of 1. Profiles store rounded numbers, and tables of various lengths. */
+/** On a scale of 0 to 1. Profiles store rounded numbers, and tables of various lengths. */
 const MAX_DIFFERENCE = 0.004;
 
-/** The primaries of sRGB adapted to D50, as every ICC profile of it states them. */
+/** The primaries of sRGB adapted to D50, as in every ICC profile for it. */
 const SRGB_COLORANTS: Readonly<Record<string, readonly [number, number, number]>> = {
   rXYZ: [0.43607, 0.22249, 0.01392],
   gXYZ: [0.38515, 0.71687, 0.09708],
@@ -11,8 +11,8 @@ const SRGB_COLORANTS: Readonly<Record<string, readonly [number, number, number]>
 };
 
 /**
- * Whether a profile leaves an image as it is in sRGB. Its content is compared, not its name: profiles
- * of displays are called "sRGB" too, and sRGB profiles have many names.
+ * Whether a color profile is equivalent to sRGB. Compares its content, not its name: some display
+ * profiles are called "sRGB" too, and sRGB profiles have many names.
  */
 export function isSrgbProfile(profile: Buffer): boolean {
   const tags = readTags(profile);
@@ -26,7 +26,7 @@ export function isSrgbProfile(profile: Buffer): boolean {
   );
 }
 
-/** The tags by name, or undefined for what is not a profile. */
+/** Returns the tags by name, or undefined if the data is not a profile. */
 function readTags(profile: Buffer): Map<string, Buffer> | undefined {
   if (profile.length < 132 || profile.toString('latin1', 36, 40) !== 'acsp') return undefined;
   const tags = new Map<string, Buffer>();

@@ -11,28 +11,28 @@ import {
 import { ImageError, type ImageRules } from './rules.ts';
 import { DataUrl } from './url.ts';
 
-/** An image that the runtime can be given. */
+/** An image in a form that the runtime can read. */
 export interface LoadedImage {
   dataUrl: DataUrl;
-  /** Of the client's image; the data URL may hold another. */
+  /** Format of the client's image; the data URL may have another. */
   format: ImageFormat;
-  /** As shown, in the data URL. */
+  /** Size in the data URL. */
   width: number;
   height: number;
   scaledFrom?: ImageSize;
-  /** Frames or pages of the file, of which the first was loaded; left out if there is only one. */
+  /** Frames or pages of the file, of which the first was loaded. Undefined if there is only one. */
   parts?: Parts;
-  /** What transparent parts are shown on; left out for an opaque image. */
+  /** The color behind transparent parts. Undefined for an opaque image. */
   background?: Background;
 }
 
 type Limits = Pick<ImageRules, 'maxPixels' | 'decodeSeconds'>;
 
 /**
- * Decodes an image once. It is passed on, without its metadata, if it is plain, opaque and within the
- * limit. Otherwise it is encoded anew as careful viewers show its first frame: upright, its color
- * profile converted to 8-bit sRGB, transparent parts on a background that keeps the content visible
- * (the runtime would drop the alpha channel and show what hides under it).
+ * Decodes an image to check it. A plain, opaque image within the limit is passed on without its
+ * metadata. Any other is re-encoded as a good viewer shows its first frame: upright, converted to 8-bit
+ * sRGB, with transparent parts on a background that keeps the content visible (the runtime would drop
+ * the alpha channel and show what is hidden below it).
  */
 export async function convertImage(
   bytes: Buffer,
@@ -70,7 +70,7 @@ export async function convertImage(
     return { dataUrl: await convert(image, header, scale, limits), ...about };
   } catch (error) {
     if (error instanceof ImageError) throw error;
-    // libvips says so too, but in a text that may be of another request.
+    // libvips reports this too, but its text may belong to another request.
     const isLate = performance.now() - started >= limits.decodeSeconds * 1000;
     if (isLate) throw createSlowError(limits.decodeSeconds);
     throw createUnreadableError(format, structure);
@@ -103,7 +103,7 @@ function fromPixels(pixels: Buffer, { width, height }: ImageSize, channels: 3 | 
   return sharp(pixels, { ...DECODER_OPTIONS, raw: { width, height, channels } });
 }
 
-/** Files are read row by row, so even the last pixel alone needs all others, and is the cheapest. */
+/** Reads only the last pixel: files are decoded row by row, so that decodes everything. */
 async function decodeToEnd(image: Sharp, { stored: { width, height } }: ImageHeader) {
   await image
     .extract({ left: width - 1, top: height - 1, width: 1, height: 1 })
@@ -144,7 +144,7 @@ async function convert(
   if (structure.extraChannels === undefined) {
     return encode(toUprightSrgb(image, header, scale).removeAlpha(), format);
   }
-  // Scaling would take the last channel for transparency, so the others are taken out first.
+  // Scaling would treat the last channel as transparency, so extra channels are removed first.
   const colors = toSrgb(image, header).removeAlpha();
   if (scale === undefined) return encode(turnUpright(colors, header), format);
   const pixels = await colors.raw().toBuffer();
@@ -175,13 +175,13 @@ function turnUpright(image: Sharp, { turn }: ImageHeader, scale?: ImageSize): Sh
 
 /** Applies the color profile. */
 function toSrgb(image: Sharp, { profiled }: ImageHeader): Sharp {
-  // sharp takes no notice of the profile of 16-bit gray, and leaves 16-bit RGB in Display P3.
+  // sharp ignores the profile of 16-bit gray, and leaves 16-bit RGB in Display P3.
   if (profiled === 'gray16') image.pipelineColourspace('b-w');
   if (profiled === 'rgb16') image.withIccProfile('srgb');
   return image.toColourspace('srgb');
 }
 
-/** Photos stay JPEG, without the color loss that blurs small text; the rest loses nothing. */
+/** Encodes photos as JPEG without chroma subsampling, which blurs small text; the rest as PNG. */
 async function encode(pipeline: Sharp, format: ImageFormat): Promise<DataUrl> {
   const photo = format === 'jpeg' || format === 'webp';
   const encoder = photo
@@ -190,7 +190,7 @@ async function encode(pipeline: Sharp, format: ImageFormat): Promise<DataUrl> {
   return new DataUrl(`image/${photo ? 'jpeg' : 'png'}`, await encoder.toBuffer());
 }
 
-/** The largest size of (nearly) the same shape; rounding never makes it more oblong. */
+/** The largest size with nearly the same aspect ratio; rounding never makes it more extreme. */
 function fitInto({ width, height }: ImageSize, maxPixels: number): ImageSize {
   if (width * height <= maxPixels) return { width, height };
   const ratio = Math.max(width, height) / Math.min(width, height);
@@ -199,27 +199,27 @@ function fitInto({ width, height }: ImageSize, maxPixels: number): ImageSize {
   return width < height ? { width: short, height: long } : { width: long, height: short };
 }
 
-/** What transparent parts are shown on. */
+/** The color behind transparent parts. */
 export type Background = 'white' | 'black' | 'gray';
 
-/** White as in browsers, then the others, in the order of preference. Their brightness. */
+/** Backgrounds in order of preference, with their brightness. White is first, as in browsers. */
 const BACKGROUNDS: readonly (readonly [Background, number])[] = [
   ['white', 255],
   ['black', 0],
   ['gray', 128],
 ];
-/** Neighbors that differ by more, of 255, form an edge that a viewer sees. */
+/** Neighboring pixels that differ by more than this, of 255, form a visible edge. */
 const MIN_CONTRAST = 24;
-/** More contrast than this makes an edge no clearer. */
+/** More contrast than this does not make an edge clearer. */
 const MAX_CONTRAST = 128;
-/** White is kept while its edges are this clear, compared with those on the best background. */
+/** White is used if its edges are at least this clear, relative to the best background. */
 const ENOUGH = 0.5;
-/** Rows are left out of larger images. */
+/** Larger images are sampled by rows. */
 const MAX_PIXELS = 1_000_000;
 /** A few milliseconds of work. */
 const PIXELS_PER_TURN = 100_000;
 
-/** Whether every pixel of RGBA is opaque. */
+/** Whether all RGBA pixels are opaque. */
 export async function isOpaque(pixels: Buffer): Promise<boolean> {
   for (let from = 0; from < pixels.length; from += PIXELS_PER_TURN * 16) {
     const end = Math.min(pixels.length, from + PIXELS_PER_TURN * 16);
@@ -230,9 +230,8 @@ export async function isOpaque(pixels: Buffer): Promise<boolean> {
 }
 
 /**
- * Chooses the background on which a transparent image in RGBA can be recognized: white letters on
- * transparency would be a blank page on white. Compares
- * how clear edges are on each background, by the squares of their contrast.
+ * Chooses the background on which a transparent RGBA image is recognizable: white letters would
+ * disappear on white. Compares how clear the edges are on each, by the squares of their contrast.
  */
 export async function chooseBackground(pixels: Buffer, width: number): Promise<Background> {
   const rows = pixels.length / 4 / width;

@@ -13,7 +13,7 @@ export interface ImageMemory {
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** What a host asks of its clients that identify themselves: name, version and contact (RFC 9110, 10.1.5). */
+/** Identifies us as image hosts require: name, version and contact (RFC 9110, 10.1.5). */
 function toHeaders({ contact }: ImageRules) {
   const comment = contact === undefined ? '' : ` (${contact})`;
   return {
@@ -24,9 +24,8 @@ function toHeaders({ contact }: ImageRules) {
 }
 
 /**
- * Downloads a picture, each redirect checked as the first URL was. Its connections end with it.
- * Throws an ImageError, what `memory` throws when there is no more, or the signal's reason once that
- * is aborted.
+ * Downloads an image, checking every redirect like the first URL. Closes its connections at the end.
+ * @throws ImageError, what `memory` throws at its limit, or the signal's reason
  */
 export async function fetchImage(
   text: string,
@@ -49,10 +48,10 @@ export async function fetchImage(
   const agent = new Agent({
     pipelining: 0,
     allowH2: false,
-    // The one deadline is the signal's: a body that trickles in is late as well.
+    // The signal is the only deadline, also for a body that arrives slowly.
     headersTimeout: 0,
     bodyTimeout: 0,
-    // undici lets an aborted request wait for its connection, so the socket has the signal too.
+    // undici keeps connecting for an aborted request, so the socket needs the signal too.
     connect: { timeout: 0, lookup, signal: within },
   });
   try {
@@ -79,7 +78,7 @@ async function follow(
   const headers = toHeaders(rules);
   for (let redirects = 0; ; redirects++) {
     const response = await request(url, { ...options, headers });
-    // A body left unread fails when its connection ends; that is no news.
+    // An unread body fails when its connection is closed. Ignore that.
     response.body.on('error', () => {});
     const location = [response.headers['location'] ?? []].flat()[0];
     if (!REDIRECTS.has(response.statusCode) || location === undefined) return { ...response, url };
@@ -87,7 +86,7 @@ async function follow(
     if (redirects >= rules.maxRedirects) {
       throw new ImageError(
         'image_too_many_redirects',
-        `Expected at most ${rules.maxRedirects} redirects, got one more from ${describeUrl(url)}. ` +
+        `The image URL redirects more than ${rules.maxRedirects} times, the last time from ${describeUrl(url)}. ` +
           'Use the final URL of the image.',
       );
     }
@@ -133,7 +132,7 @@ async function readBody(
   return Buffer.concat(chunks, size);
 }
 
-/** What to do about a status: a host that blocks or limits programs is not asking anyone to sign in. */
+/** What to do about an HTTP status. A host that blocks or limits programs does not ask for a login. */
 function toRemedy(status: number, retryAfter: unknown, contact: string | undefined): string {
   const inline = 'send the image as a base64 data URL';
   const name =
@@ -149,7 +148,7 @@ function toRemedy(status: number, retryAfter: unknown, contact: string | undefin
   return 'Check that the URL leads to an image.';
 }
 
-/** A delay in seconds or a date, as Retry-After states it (RFC 9110, 10.2.3). */
+/** Reads Retry-After, which is a number of seconds or a date (RFC 9110, 10.2.3). */
 function describeDelay(retryAfter: unknown): string {
   const text = String(retryAfter ?? '');
   const seconds = /^\d{1,9}$/.test(text)
@@ -161,19 +160,19 @@ function describeDelay(retryAfter: unknown): string {
 function createTimeoutError(url: URL, { timeoutMs }: ImageRules): ImageError {
   return new ImageError(
     'image_timeout',
-    `Expected the image from ${describeUrl(url)} within ${timeoutMs / 1000} s. ` +
+    `The image from ${describeUrl(url)} did not arrive within ${timeoutMs / 1000} s. ` +
       'Try again, or send it as a base64 data URL.',
   );
 }
 
-/** Of the failure only its code is told: messages hold addresses that a name stands for. */
+/** Shows only the code of a failure: its message may contain private addresses. */
 function toImageError(error: unknown, url: URL): ImageError {
   if (error instanceof ImageError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   return new ImageError(
     'image_unreachable',
     `Could not fetch the image from ${describeUrl(url)}: ${code}. ` +
-      'Check the URL and that the host can be reached from this Mac.',
+      'Check the URL, and that this Mac can reach the host.',
     { cause: error },
   );
 }

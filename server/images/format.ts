@@ -19,10 +19,10 @@ const SIGNATURES: readonly (readonly [ImageFormat, string])[] = [
 
 const FITS = 'SIMPLE  =';
 
-/** As much of a file as its kind is judged by: bounds the detector's work on hostile files. */
+/** The part of a file to examine, which limits the detector's work on hostile files. */
 const HEAD_BYTES = 8192;
 
-/** Detects the format by the bytes; the file's name and declared type are not reliable. */
+/** Detects the format from the bytes, because file names and declared types are unreliable. */
 export function detectFormat(bytes: Buffer): ImageFormat | undefined {
   const head = bytes.toString('latin1', 0, 32);
   return SIGNATURES.find(([, signature]) => startsWith(head, signature))?.[0];
@@ -54,7 +54,7 @@ export async function describeContent(bytes: Buffer): Promise<[name: string, rem
 const CONVERT = 'Convert the image to PNG or JPEG.';
 const SEND_IMAGE = 'Send the bytes of an image file.';
 
-/** Names for what the detector abbreviates. */
+/** Names for the detector's abbreviations. */
 const NAMES: Readonly<Record<string, string>> = {
   ico: 'an icon (ICO)',
   cur: 'a cursor (CUR)',
@@ -79,7 +79,7 @@ const NAMES: Readonly<Record<string, string>> = {
   cfb: 'an OLE compound file, such as an older Office document',
 };
 
-/** Image formats that the detector does not know or takes for others. `?` stands for any byte. */
+/** Image formats that the detector does not know or gets wrong. `?` stands for any byte. */
 const OTHER_SIGNATURES: readonly (readonly [string, string])[] = [
   ['a DirectDraw surface (DDS)', 'DDS '],
   ['an SGI image', '\x01\xda'],
@@ -103,7 +103,7 @@ const OTHER_SIGNATURES: readonly (readonly [string, string])[] = [
   ['GD', 'gd2\0'],
 ];
 
-/** Image formats without a signature at their start, or with several kinds behind one signature. */
+/** Recognizes image formats without a signature at their start, or that share a signature. */
 function nameImage(bytes: Buffer): string | undefined {
   const head = bytes.toString('latin1', 0, 200);
   if (head.slice(4, 8) === 'ftyp') return nameIsoImage(bytes);
@@ -119,7 +119,7 @@ function nameImage(bytes: Buffer): string | undefined {
   return undefined;
 }
 
-/** The brands of an ISO media file (HEIF, ISO/IEC 23008-12): `mif1` alone says neither codec. */
+/** Reads the brands of an ISO media file (HEIF, ISO/IEC 23008-12); `mif1` alone does not name a codec. */
 function nameIsoImage(bytes: Buffer): string | undefined {
   if (bytes.length < 16) return undefined;
   const end = Math.min(bytes.length, bytes.readUInt32BE(0), 512);
@@ -130,7 +130,7 @@ function nameIsoImage(bytes: Buffer): string | undefined {
   return brands.some((brand) => /^m[is]f[12]$/.test(brand)) ? 'HEIF' : undefined;
 }
 
-/** Targa has no signature: all fields of its header must make sense (Targa 2.0, page 6). */
+/** Targa has no signature, so all fields of its header are checked (Targa 2.0, page 6). */
 function isTarga(bytes: Buffer): boolean {
   if (bytes.length < 18) return false;
   const [mapType = 0, imageType = 0] = [bytes[1], bytes[2]];
@@ -147,15 +147,15 @@ function isTarga(bytes: Buffer): boolean {
 }
 
 function isText(head: Buffer, isWhole: boolean): boolean {
-  // A character may be cut at the end of the head.
+  // The end of the head may split a character.
   const whole = isWhole ? head : head.subarray(0, head.length - 4);
   const isUnicode =
     isUtf8(whole) || [1, 2, 3].some((cut) => isUtf8(head.subarray(0, head.length - cut)));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what tells text from data.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they distinguish data from text.
   return isUnicode && !/[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(head.toString('latin1'));
 }
 
-/** Markup and data, by the first thing that is not a comment, declaration or space. */
+/** Recognizes text formats by what follows comments, declarations and whitespace. */
 function nameText(bytes: Buffer): [string, string] | undefined {
   const start = skipComments(bytes);
   const text = bytes.toString('utf8', start, start + 100);
@@ -169,12 +169,12 @@ function nameText(bytes: Buffer): [string, string] | undefined {
   if (text.startsWith('/* XPM')) return ['XPM', CONVERT];
   if (/^(?:<!doctype svg|<(?:\w+:)?svg\b)/i.test(text)) return ['SVG', CONVERT];
   if (/^<(?:!doctype html|(?:html|head|body|title|script|div|p|h1|meta)\b)/i.test(text)) {
-    return ['HTML', 'Check that the URL leads to the image itself, not to a page about it.'];
+    return ['HTML', 'Check that the URL points to the image itself, not to a page about it.'];
   }
   return text.startsWith('<') ? ['XML', SEND_IMAGE] : undefined;
 }
 
-/** Where a text starts after a byte order mark, declarations and comments, however long they are. */
+/** Returns the offset after a byte order mark, declarations and comments of any length. */
 function skipComments(bytes: Buffer): number {
   let at = bytes[0] === 0xef ? 3 : 0;
   for (let count = 0; count < 1000; count++) {
@@ -216,7 +216,7 @@ function nameNetpbm(head: Buffer): [string, string] | undefined {
   return name === undefined ? undefined : [name, CONVERT];
 }
 
-/** The file of an image encoded as base64 more than once, or a data URL inside a data URL. */
+/** Recognizes an image that was encoded as base64 twice, or a data URL in a data URL. */
 function nameBase64(head: Buffer): [string, string] | undefined {
   const text = head.toString('latin1').replace(/\s+/g, '');
   const data = text.replace(/^data:[^,]{0,200},/i, '');
@@ -227,7 +227,7 @@ function nameBase64(head: Buffer): [string, string] | undefined {
     detectFormat(inner) !== undefined || /^[A-Za-z0-9+/]{40}/.test(inner.toString('latin1'));
   if (!isImage && text === data) return undefined;
   return [
-    'base64 inside of base64: the data was encoded twice',
+    'base64 inside base64: the data was encoded twice',
     'Encode the bytes of the image file once.',
   ];
 }
@@ -244,24 +244,24 @@ export interface Parts {
 }
 
 /**
- * What the structure of an image file says before any pixel is decoded. libvips reports less, reads some
- * kinds wrongly, and its error texts may belong to another request (libvips/libvips#707).
+ * What the structure of an image file reveals before any pixel is decoded. libvips reports less, reads
+ * some variants wrongly, and its error texts may belong to another request (libvips/libvips#707).
  */
 export interface ImageStructure {
-  /** Names an intact file that the decoder cannot read or reads wrongly, such as "a 12-bit JPEG". */
+  /** The name of an unsupported variant that the decoder would not read correctly: "a 12-bit JPEG". */
   unsupported?: string;
   parts?: Parts;
-  /** Channels besides the colors whose meaning the file does not say. They are not transparency. */
+  /** Channels besides the colors, of unspecified meaning. They are not transparency. */
   extraChannels?: number;
-  /** Whether the pixels that the first frame does not cover are transparent. */
+  /** Whether the first frame leaves pixels uncovered, and so transparent. */
   isPartlyCovered?: boolean;
-  /** The file to decode in place of the given one. */
+  /** The file to decode instead of the given one. */
   decodable?: () => Buffer;
   /**
-   * The same image without metadata, which other decoders may fail on or interpret. Undefined if the
-   * file cannot be taken apart; the image is then encoded anew.
+   * The same image without metadata, which other decoders may fail on or apply. Undefined if the file
+   * cannot be split into its parts; the image is then re-encoded.
    */
   withoutMetadata?: () => Buffer | undefined;
-  /** Why decoding has failed, if the structure shows it. */
+  /** Why decoding failed, if the structure shows it. */
   findDamage?: () => string | undefined;
 }

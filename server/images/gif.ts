@@ -12,7 +12,7 @@ const TRANSPARENT_FRAME = Buffer.from(
   'hex',
 );
 
-/** Walks through the blocks of a GIF to count its frames and to see what the first one covers. */
+/** Walks through the blocks of a GIF to count its frames and find the area of the first one. */
 export function readGifStructure(bytes: Buffer): ImageStructure {
   if (bytes.length < SCREEN_END) return { findDamage: () => 'it ends too early' };
   const { frames, firstEnd, firstStart, isEnded } = walk(bytes);
@@ -21,7 +21,7 @@ export function readGifStructure(bytes: Buffer): ImageStructure {
     ...(frames > 1 && { parts: { count: frames, unit: 'frames' as const } }),
     ...(isPartlyCovered && {
       isPartlyCovered,
-      // libvips paints what no frame covers black, unless some frame is transparent.
+      // libvips fills areas that no frame covers with black, unless a frame is transparent.
       decodable: () => Buffer.concat([bytes.subarray(0, firstEnd), TRANSPARENT_FRAME]),
     }),
     findDamage: () => (isEnded ? undefined : 'it ends too early'),

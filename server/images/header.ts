@@ -16,7 +16,7 @@ export interface ImageSize {
   height: number;
 }
 
-/** They never throw: damage is left to the decoder, and described once that has failed. */
+/** These never throw. If the file is damaged, decoding fails, and `findDamage` then says why. */
 const STRUCTURE_READERS: Partial<Record<ImageFormat, (bytes: Buffer) => ImageStructure>> = {
   png: readPngStructure,
   jpeg: readJpegStructure,
@@ -31,12 +31,12 @@ export interface Turn {
   isMirrored: boolean;
 }
 
-/** What the header of an image says, before any pixel is decoded. */
+/** What is known about an image before any pixel is decoded. */
 export interface ImageHeader {
   format: ImageFormat;
-  /** As shown, after the turn. */
+  /** Size as displayed, after the turn. */
   shown: ImageSize;
-  /** As in the file. */
+  /** Size as stored in the file. */
   stored: ImageSize;
   turn: Turn;
   hasAlpha: boolean;
@@ -44,16 +44,16 @@ export interface ImageHeader {
   isPlain: boolean;
   /** The samples to which an embedded color profile applies; without one, or with sRGB, undefined. */
   profiled?: 'rgb' | 'rgb16' | 'gray16';
-  /** The most memory that decoding and converting it may take. */
+  /** Upper limit for the memory to decode and convert it. */
   neededBytes: number;
   structure: ImageStructure;
   bitmap?: Bitmap;
 }
 
-/** Qwen-VL's image processors fail on a longer image (smart_resize in transformers). */
+/** Qwen-VL's image processors fail beyond this ratio (`smart_resize` in transformers). */
 const MAX_ASPECT_RATIO = 200;
 
-/** Rows of an image that libvips holds at once while it is scaled, and in how many steps. Measured. */
+/** Rows that libvips holds while scaling an image, and in how many copies. Measured. */
 const PIPELINE_ROWS = 512;
 const PIPELINE_COPIES = 3;
 
@@ -70,7 +70,10 @@ const TURNS: readonly Turn[] = [
 ];
 const UPRIGHT: Turn = { angle: 0, isMirrored: false };
 
-/** Judges an image by its bytes and its claimed size. Throws an ImageError. */
+/**
+ * Detects the format, reads the header and checks the limits.
+ * @throws ImageError
+ */
 export async function readHeader(bytes: Buffer, rules: ImageRules): Promise<ImageHeader> {
   const format = detectFormat(bytes);
   if (format === undefined) {
@@ -87,8 +90,8 @@ export async function readHeader(bytes: Buffer, rules: ImageRules): Promise<Imag
 }
 
 /**
- * The error for an image that could not be decoded. libvips's own text is left out: it keeps one for
- * the whole process, so that it may belong to another request (libvips/libvips#707).
+ * The error for an image that could not be decoded. It does not include libvips's error text, which
+ * is shared by the whole process and may belong to another request (libvips/libvips#707).
  */
 export function createUnreadableError(
   format: ImageFormat,
@@ -146,7 +149,7 @@ async function readMetadata(
   const profiled = readProfile(metadata);
   const hasAlpha = (metadata.hasAlpha && extraChannels === 0) || isPartlyCovered;
   const pixels = width * height;
-  // Channels besides the colors are taken out before scaling.
+  // Extra channels are removed before scaling, which takes a copy of the colors.
   const copyBytes = extraChannels > 0 ? pixels * 3 : 0;
   return {
     format,
@@ -160,7 +163,7 @@ async function readMetadata(
       conversionBytes(Math.min(pixels, maxPixels), hasAlpha, turn !== UPRIGHT),
     structure,
     ...(profiled !== undefined && { profiled }),
-    // libvips repairs small damage in a GIF that the runtime's PIL fails on, so GIFs are re-encoded.
+    // libvips tolerates damage in a GIF on which the runtime's Pillow fails, so GIFs are re-encoded.
     isPlain:
       format !== 'tiff' &&
       format !== 'gif' &&
@@ -173,14 +176,14 @@ async function readMetadata(
   };
 }
 
-/** Damage that leaves an image recognizable is no reason to refuse it. */
+/** Accepts damaged images as long as they are recognizable. */
 export const DECODER_OPTIONS = {
   failOn: 'error',
   limitInputPixels: false,
   limitInputChannels: false,
 } as const;
 
-/** From EXIF, or else from XMP, as the runtime's Pillow does. */
+/** From EXIF, or else from XMP, like the runtime's Pillow. */
 function readTurn({ orientation, xmpAsString = '' }: Metadata): Turn {
   const [, inXmp] = /tiff:Orientation(?:="|>)([1-8])/.exec(xmpAsString) ?? [];
   const value = orientation ?? Number(inXmp ?? 1);
@@ -195,8 +198,8 @@ function readProfile({ icc, depth, space }: Metadata): ImageHeader['profiled'] {
 }
 
 /**
- * Some decoders hold the whole image. Others go row by row, but take as long, so they are counted the
- * same to choose their lane. The pipeline holds rows besides, which is more than the image if it is wide.
+ * Some decoders hold the whole image. Others work row by row but take as long, so for choosing a lane
+ * they count the same. The pipeline's rows take more memory than the image itself if it is wide.
  */
 function decoderBytes(metadata: Metadata): number {
   const { width, height, channels, depth, format, isProgressive } = metadata;
@@ -206,7 +209,7 @@ function decoderBytes(metadata: Metadata): number {
   const rowBytes = width * channels * sampleBytes;
   const pipelineBytes = rowBytes * Math.min(height, PIPELINE_ROWS) * PIPELINE_COPIES;
   const pixels = width * height;
-  // Always with alpha in libnsgif, and in libwebp if lossless, which the metadata does not say.
+  // libnsgif always decodes to RGBA, and libwebp if lossless, which the metadata does not say.
   if (format === 'gif' || format === 'webp') return pixels * 4 + pipelineBytes;
   if (format === 'jpeg' && isProgressive) {
     return pixels * coefficientsPerPixel(metadata) * 2 + pipelineBytes;
@@ -220,8 +223,8 @@ function coefficientsPerPixel({ chromaSubsampling, channels }: Metadata): number
 }
 
 /**
- * Besides the decoder's: the image as it is sent, scaled, turned and encoded. One
- * with alpha is held twice more while its background is chosen.
+ * Memory in addition to the decoder's, to scale, turn and encode the image. With alpha, two more copies
+ * are needed to choose the background.
  */
 function conversionBytes(pixelsSent: number, hasAlpha = false, isTurned = false): number {
   return BASE_IMAGE_BYTES + pixelsSent * ((hasAlpha ? 16 : 8) + (isTurned ? 8 : 0));
@@ -232,8 +235,8 @@ function checkSize(header: ImageHeader, { maxSourcePixels }: ImageRules): void {
   if (header.neededBytes > MAX_IMAGE_BYTES && width * height <= maxSourcePixels) {
     throw new ImageError(
       'image_too_large',
-      `Decoding this ${width}x${height} image takes up to ${toSize(header.neededBytes)}, more ` +
-        `than the ${toSize(MAX_IMAGE_BYTES)} allowed. Scale it down, or save it with 8 bits ` +
+      `Decoding this ${width}x${height} image takes up to ${toSize(header.neededBytes)} of memory, ` +
+        `more than the ${toSize(MAX_IMAGE_BYTES)} allowed. Scale it down, or save it with 8 bits ` +
         'per channel.',
     );
   }

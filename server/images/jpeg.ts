@@ -2,17 +2,17 @@ import type { ImageStructure } from './format.ts';
 
 const START_OF_SCAN = 0xda;
 const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
-/** Markers before the first scan; real files have some dozens. */
+/** Segments before the first scan; real files have a few dozen. */
 const MAX_SEGMENTS = 20_000;
 
 interface Segment {
   marker: number;
-  /** Of its 0xff. */
+  /** Offset of its 0xff byte. */
   start: number;
   end: number;
 }
 
-/** Reads the segments of a JPEG before its first scan, for the kind of coding. */
+/** Reads the segments of a JPEG before its first scan to find out how it is encoded. */
 export function readJpegStructure(bytes: Buffer): ImageStructure {
   const { segments, isWhole } = readSegments(bytes);
   const frame = segments.find(({ marker }) => isFrame(marker));
@@ -46,7 +46,7 @@ function readSegments(bytes: Buffer): { segments: Segment[]; isWhole: boolean } 
   return { segments, isWhole: false };
 }
 
-/** SOF0 to SOF15, without the three other markers in their range; and JPEG-LS. */
+/** SOF0 to SOF15, except for three other markers in that range, and SOF55 (JPEG-LS). */
 function isFrame(marker: number): boolean {
   return (
     marker === 0xf7 || (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker))
@@ -67,7 +67,7 @@ function nameUnsupported(bytes: Buffer, { marker, start, end }: Segment): string
   return undefined;
 }
 
-/** Keeps what says how to decode: JFIF and Adobe's color transform, but no other application's data. */
+/** Removes metadata. Keeps JFIF and Adobe's color transform, which affect decoding. */
 function strip(bytes: Buffer, segments: readonly Segment[]): Buffer {
   const kept = segments.filter(
     ({ marker }) =>

@@ -29,7 +29,7 @@ export interface WantedImage {
   isLowDetail?: boolean;
 }
 
-/** Whose images they are, for taking turns, and where their memory is counted. */
+/** The client, for taking turns, and where to count the memory of its images. */
 export interface ImageClient {
   client: string;
   memory: ImageMemory;
@@ -51,7 +51,7 @@ export class ImageLoader {
   readonly #large = new FairSlots(LARGE_IMAGE_LANE);
   readonly #decoding = new Set<Promise<unknown>>();
 
-  /** Rules left out have their defaults. `lookup` replaces the system's resolver. */
+  /** Omitted rules have their defaults. `lookup` replaces the system's resolver. */
   constructor(rules: Partial<ImageRules> = {}, { lookup }: { lookup?: Resolve } = {}) {
     this.#rules = { ...DEFAULT_RULES, ...rules };
     this.#givenResolve = lookup;
@@ -60,16 +60,13 @@ export class ImageLoader {
     sharp.cache(false);
   }
 
-  /** Applies to images requested from now on. */
+  /** Applies to images that are requested from now on. */
   setRules(rules: Partial<ImageRules>): void {
     this.#rules = { ...this.#rules, ...rules };
     this.#resolve = this.#givenResolve ?? createResolve(this.#rules.allowPrivateUrls);
   }
 
-  /**
-   * Throws an ImageError, what the client's memory throws at its limit, or the signal's reason once
-   * that is aborted.
-   */
+  /** @throws ImageError, what the client's memory throws at its limit, or the signal's reason */
   async load(
     url: string | LongText,
     signal: AbortSignal,
@@ -140,7 +137,7 @@ export class ImageLoader {
     const rules = this.#rules;
     if (!isDataUrl(url)) {
       const options = { rules, resolve: this.#resolve, memory };
-      // The start of one that is too long for a URL will do to refuse it.
+      // If it is too long for a URL, its first slice is enough to refuse it.
       const [text = ''] = typeof url === 'string' ? [url] : url.slices();
       return this.#downloads.run(client, signal, () => fetchImage(String(text), options, signal));
     }

@@ -7,7 +7,7 @@ const FIRST_BLOCK_BYTES = 1024;
 /** The longest escape of a character in JSON: a pair such as \ud83d\ude00. */
 const LONGEST_ESCAPE = 12;
 
-/** A text that is written to JSON piece by piece, because it is too long for one string. */
+/** A text that is written to JSON piece by piece because it is too long for a single string. */
 export interface JsonPieces {
   /** Total length of the pieces, in UTF-8 bytes. */
   readonly jsonBytes: number;
@@ -43,7 +43,7 @@ export class Bytes {
     }
   }
 
-  /** All bytes from an offset on, in pieces of `size` except for the last. */
+  /** All bytes from an offset on, in pieces of `size`; the last may be shorter. */
   *slices(size: number, from = 0): Generator<Buffer> {
     let held: Buffer[] = [];
     let heldBytes = 0;
@@ -92,7 +92,7 @@ export class LongText implements JsonPieces {
   readonly #bytes: Bytes;
   /** Whether the bytes are already valid inside a JSON string, without escaping. */
   readonly #isLiteral: boolean;
-  /** Whether it had no lone surrogates, which UTF-8 cannot hold. */
+  /** Whether it has no lone surrogates, which UTF-8 cannot represent. */
   readonly isWellFormed: boolean;
   #isKept = false;
   #isBase64 = false;

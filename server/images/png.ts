@@ -4,11 +4,11 @@ import type { ImageStructure } from './format.ts';
 const SIGNATURE_BYTES = 8;
 /** Length, type and checksum. */
 const FRAME_BYTES = 12;
-/** Far more than encoders write; each takes time. */
+/** Far more than encoders write. Each one takes time. */
 const MAX_CHUNKS = 100_000;
-/** All that is needed to decode an opaque image. */
+/** The chunks needed to decode an opaque image. */
 const NEEDED = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND']);
-/** Common chunks of a fixed length that no decoder fails on, if they are intact. */
+/** Common chunks that no decoder fails on if they are intact, and their length. */
 const HARMLESS = new Map([
   ['pHYs', 9],
   ['sRGB', 1],
@@ -37,7 +37,7 @@ export function readPngStructure(bytes: Buffer): ImageStructure {
   };
 }
 
-/** The chunks up to IEND, as far as they are whole. */
+/** The complete chunks up to IEND. */
 function readChunks(bytes: Buffer): Chunk[] {
   const chunks: Chunk[] = [];
   let start = SIGNATURE_BYTES;
@@ -52,7 +52,7 @@ function readChunks(bytes: Buffer): Chunk[] {
   return chunks;
 }
 
-/** The default image is one frame more if the animation does not start with it. */
+/** The default image counts as another frame if the animation does not start with it. */
 function readFrames(bytes: Buffer, { start, end }: Chunk, chunks: readonly Chunk[]): number {
   if (end - start < FRAME_BYTES + 8) return 1;
   const first = chunks.find(({ type }) => type === 'fcTL' || type === 'IDAT');

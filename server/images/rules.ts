@@ -1,27 +1,27 @@
 import { DECODE_SECONDS } from '../limits.ts';
 
-/** What a picture may cost and where it may come from. */
+/** Limits on images and their sources. */
 export interface ImageRules {
-  /** Whether URLs may lead to private, loopback, link-local and other non-public addresses. */
+  /** Whether URLs may point to private, loopback, link-local and other non-public addresses. */
   allowPrivateUrls: boolean;
-  /** An e-mail address or web page that image hosts may want to know; none by default. */
+  /** An e-mail address or web page to send to image hosts; none by default. */
   contact?: string | undefined;
-  /** Of the file, as downloaded or as decoded from a data URL. */
+  /** Size of the file, as downloaded or decoded from a data URL. */
   maxBytes: number;
-  /** A larger picture is scaled down, its aspect ratio kept. */
+  /** A larger image is scaled down, keeping its aspect ratio. */
   maxPixels: number;
-  /** A larger picture is refused by its header, unread. */
+  /** An image with more pixels according to its header is refused without decoding it. */
   maxSourcePixels: number;
-  /** For the whole of a download, name resolution and redirects included. */
+  /** For a whole download, including name resolution and redirects. */
   timeoutMs: number;
   maxRedirects: number;
-  /** Decoding is aborted after this time. sharp requires a whole number. */
+  /** Decoding is aborted after this time. sharp requires an integer. */
   decodeSeconds: number;
 }
 
 /**
- * The rules unless the settings change them. 2^27 pixels admit the largest cameras (108 megapixels);
- * the memory that libvips needs for such a file is checked separately.
+ * The rules, unless the settings change them. 2^27 pixels are enough for the largest cameras (108
+ * megapixels); the memory that libvips needs for such a file is checked separately.
  */
 export const DEFAULT_RULES = {
   allowPrivateUrls: false,
@@ -47,15 +47,15 @@ export type ImageErrorCode =
   | 'image_aspect_ratio';
 
 /**
- * Why a picture that a client named is not used. The message is for that client: it never holds
- * a picture's data, a URL's credentials or its query.
+ * A client's image cannot be used. The message is meant for that client: it never contains image data,
+ * or the credentials or query of a URL.
  */
 export class ImageError extends Error {
   override readonly name = 'ImageError';
   readonly code: ImageErrorCode;
   /** The HTTP status to answer with. */
   readonly status: 400 | 413;
-  /** Which of the URLs given to `loadAll` it is about. */
+  /** The index of the image among those given to `loadAll`. */
   index?: number;
 
   constructor(code: ImageErrorCode, message: string, options?: ErrorOptions) {

@@ -1,6 +1,6 @@
 import type { ImageStructure } from './format.ts';
 
-/** Directories looked at; each is a page, a thumbnail or a mask. */
+/** Directories to read; each is a page, a thumbnail or a mask. */
 const MAX_DIRECTORIES = 10_000;
 const MAX_VALUES = 16;
 const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
@@ -73,7 +73,7 @@ const SAMPLE_FORMATS: Readonly<Record<number, string>> = {
 
 type Directory = Partial<Record<keyof typeof TAG, number[]>> & { next: number };
 
-/** Reads the directories of a TIFF: its pages, and what libvips cannot read or reads wrongly. */
+/** Reads the directories of a TIFF to count its pages and find what libvips does not read correctly. */
 export function readTiffStructure(bytes: Buffer): ImageStructure {
   const directories = readDirectories(bytes);
   const [first] = directories;
@@ -190,16 +190,16 @@ const COLOR_SAMPLES: Readonly<Record<number, number>> = {
   6: 3,
 };
 
-/** Those that tag 338 lists; a file without the tag may still have some. */
+/** Channels listed in tag 338, or without the tag, those beyond the expected number. */
 function countExtra({ samples, photometric, extraSamples }: Directory): number {
   const expected = COLOR_SAMPLES[photometric?.[0] ?? 0] ?? 0;
   return Math.max(0, extraSamples?.length ?? (samples?.[0] ?? 1) - expected);
 }
 
 /**
- * Channels that are not transparency: TIFF 6.0, page 31, calls ExtraSamples 0 unspecified. Only the
- * first may be transparency, since that is the only one that decoders read so. Writers that leave the
- * tag out mean transparency by a fourth channel of RGB, and viewers take it for that.
+ * Extra channels that are not transparency: according to TIFF 6.0, page 31, an ExtraSamples value of 0
+ * is unspecified. Only the first may be transparency, because decoders read no other as such. Without
+ * the tag, a fourth channel of RGB is transparency, as viewers assume.
  */
 function countExtraChannels(directory: Directory): number {
   const extra = countExtra(directory);
@@ -212,7 +212,7 @@ function countExtraChannels(directory: Directory): number {
 function findDamage(directory: Directory, length: number): string | undefined {
   const offsets = directory.tileOffsets ?? directory.stripOffsets ?? [];
   const sizes = directory.tileBytes ?? directory.stripBytes ?? [];
-  if (offsets.length === 0) return 'its directory names no pixel data';
+  if (offsets.length === 0) return 'its directory does not list any pixel data';
   const isCut = offsets.some((offset, at) => offset + (sizes[at] ?? 0) > length);
   return isCut ? 'its pixel data lies beyond its end' : undefined;
 }

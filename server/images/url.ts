@@ -10,17 +10,18 @@ const ACCEPTED = 'an http(s) URL or a base64 data URL';
 const LONGEST_PATH = 60;
 
 /**
- * Parses the URL of a picture, or of a redirect from `base`, and checks all that can be known
- * without a connection. Throws an ImageError.
+ * Parses the URL of an image, or of a redirect from `base`, and checks everything that can be checked
+ * without a connection.
+ * @throws ImageError
  */
 export function parseImageUrl(text: string, allowPrivate: boolean, base?: URL): URL {
   const url = text.length > MAX_URL_CHARACTERS ? null : URL.parse(text, base?.href);
-  // The text is not shown: it may be a picture's base64 without its prefix.
+  // Do not show the text: it may be the base64 of an image, without its prefix.
   if (url === null) {
     throw new ImageError(
       'image_invalid_url',
-      `Expected the image URL to be ${ACCEPTED}, got ${nameNoUrl(text)}. ` +
-        'Files are not read from their path: send their content as data:image/png;base64,...',
+      `Expected the image URL to be ${ACCEPTED}, got ${describeInvalid(text)}. ` +
+        'File paths are not supported: send the content of the file as data:image/png;base64,...',
     );
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
@@ -33,7 +34,7 @@ export function parseImageUrl(text: string, allowPrivate: boolean, base?: URL): 
   if (url.username !== '' || url.password !== '') {
     throw new ImageError(
       'image_invalid_url',
-      `Expected an image URL without user name and password, got one for ${url.host}. ` +
+      `The image URL for ${url.host} must not contain a user name or password. ` +
         'Download the image and send it as a base64 data URL.',
     );
   }
@@ -41,18 +42,18 @@ export function parseImageUrl(text: string, allowPrivate: boolean, base?: URL): 
   return url;
 }
 
-function nameNoUrl(text: string): string {
-  if (text.length > MAX_URL_CHARACTERS) return 'a text that is too long for a URL';
-  return text.trim() === '' ? 'an empty string' : 'a text that is no URL';
+function describeInvalid(text: string): string {
+  if (text.length > MAX_URL_CHARACTERS) return 'a string that is too long for a URL';
+  return text.trim() === '' ? 'an empty string' : 'a string that is not a URL';
 }
 
-/** Origin and path, shortened: what may be shown of a URL. */
+/** The parts of a URL that may be shown: origin and path, shortened. */
 export function describeUrl({ origin, pathname }: URL): string {
   const short = pathname.length > LONGEST_PATH ? `${pathname.slice(0, LONGEST_PATH)}...` : pathname;
   return origin + short;
 }
 
-/** A socket asks no resolver for a literal address, so these are judged here. */
+/** Checks literal addresses and localhost, which sockets connect to without a lookup. */
 function isPrivateHost({ hostname }: URL): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.+$/, '');
   if (isIP(host) !== 0) return !isPublicAddress(host);
@@ -61,7 +62,7 @@ function isPrivateHost({ hostname }: URL): boolean {
 
 const LONGEST_HEAD = 1024;
 
-/** A file as a data URL that is encoded only while it is written. */
+/** A file as a data URL that is encoded only when it is written. */
 export class DataUrl implements JsonPieces {
   readonly mediaType: string;
   readonly bytes: Buffer;
@@ -135,13 +136,13 @@ function base64Start(head: string): number {
   if (comma === -1) {
     throw new ImageError(
       'image_invalid_url',
-      'Expected a data URL such as data:image/png;base64,..., got one without a comma before its data.',
+      'The data URL has no comma before its data. Send it as data:image/png;base64,...',
     );
   }
   if (!/;\s*base64\s*$/i.test(head.slice(0, comma))) {
     throw new ImageError(
       'image_invalid_url',
-      'Expected the data URL to be base64, got one without ";base64" before its comma. ' +
+      'The data URL must be base64, but has no ";base64" before its comma. ' +
         'Encode the file as base64: data:image/png;base64,...',
     );
   }
@@ -191,7 +192,7 @@ function createBase64Error(seen: number, data: string, wrong: number): ImageErro
       ? `a character that is not base64 at position ${seen + wrong + 1}`
       : seen + data.length === 0
         ? 'nothing'
-        : 'a text whose last characters are missing';
+        : 'data whose last characters are missing';
   return new ImageError(
     'image_invalid_url',
     `Expected base64 after the comma of the data URL, got ${fault}. ` +

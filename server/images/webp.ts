@@ -6,11 +6,11 @@ const MAX_CHUNKS = 100_000;
 interface Chunk {
   type: string;
   start: number;
-  /** With the byte that pads an odd length. */
+  /** Includes the padding byte of an odd length. */
   end: number;
 }
 
-/** Reads the chunks of a WebP: the frames of an animation, or the one bitstream. */
+/** Reads the chunks of a WebP: the frames of an animation, or a single bitstream. */
 export function readWebpStructure(bytes: Buffer): ImageStructure {
   const chunks = readChunks(bytes);
   const frames = chunks.filter(({ type }) => type === 'ANMF').length;
@@ -42,7 +42,7 @@ function readChunks(bytes: Buffer): Chunk[] {
   return chunks;
 }
 
-/** The simple file format holds the bitstream alone: no profile, EXIF, XMP or separate alpha. */
+/** The simple file format: only the bitstream, without profile, EXIF, XMP or separate alpha. */
 function toSimpleFile(bytes: Buffer, { start, end }: Chunk): Buffer {
   if (start === HEAD_BYTES && end === bytes.length) return bytes;
   const head = Buffer.from(bytes.subarray(0, HEAD_BYTES));

@@ -34,7 +34,7 @@ test('a model that is above the ceiling from the start stays, and that is told o
   const first = pidOf(running);
   assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [EXPECTED, EXPECTED, EXPECTED]);
   assert.equal(pidOf(running), first);
-  const words = /^the model alone takes more memory than its ceiling/;
+  const words = /^the model alone needs more memory than --memory-ceiling allows/;
   assert.equal(lines.filter(({ msg }) => words.test(msg)).length, 1);
 });
 

@@ -156,7 +156,7 @@ test('a runtime above its ceiling is restarted once, and the next one again', (t
   ready(5, 2);
   ready(11, 2);
   assert.deepEqual(asked, ['restart', 'restart']);
-  assert.match(logged[0]?.[1] ?? '', /above the memory ceiling/);
+  assert.match(logged[0]?.[1] ?? '', /more memory than --memory-ceiling allows; restarting/);
   assert.equal(logged.length, 2);
 });
 
