@@ -94,7 +94,7 @@ export function createAddressError(host: string): ImageError {
   return new ImageError(
     'image_address_not_allowed',
     `Expected the image URL to point to a public address, but ${host} is or resolves to a private, ` +
-      'loopback, link-local or reserved one. Send the image as a base64 data URL, or start the ' +
-      'server with --allow-private-image-urls.',
+      'loopback, link-local or reserved one. Send the image as a base64 data URL, or allow private ' +
+      'image URLs in the settings (--allow-private-image-urls).',
   );
 }

@@ -7,16 +7,16 @@ import { HangWatch, type HangWatchOptions, type RuntimeProgress } from './hang-w
 import type { ChatChunk, ReadyLine, RuntimeChatRequest, RuntimeUsage } from './protocol.ts';
 
 export interface ChatOptions {
-  /** The request's id; the launcher knows its generation by it. */
+  /** The request's id, by which the launcher knows the generation. */
   id: string;
   signal: AbortSignal;
-  /** Checked after every read: whether the answer is complete, though the model would continue. */
-  enough?: () => boolean;
-  /** Only requests of the same salt share prompts in the prefix cache (`_read_tenant_id`, mlx_vlm). */
+  /** Called after every read. Whether the answer is complete, although the model would continue. */
+  isComplete?: () => boolean;
+  /** Only requests with the same salt share the prefix cache (`_read_tenant_id` in mlx_vlm). */
   cacheSalt?: string;
 }
 
-/** Permission to use a connection, until released. */
+/** Permission to use a connection until it is released. */
 export interface Lease {
   readonly connection: RuntimeConnection;
   /** Fires when the runtime is stopped: the work must end soon, with the signal's reason. */
@@ -34,8 +34,8 @@ export interface ConnectionOptions extends Omit<HangWatchOptions, 'probe'> {
 }
 
 /**
- * The HTTP side of one runtime process: mlx_vlm's own server on its Unix socket, always asked to
- * stream, since closing a stream is what cancels a generation there.
+ * The HTTP client of one runtime process: mlx_vlm's server on a Unix socket. It always streams, because
+ * mlx_vlm cancels a generation when its stream is closed.
  */
 export class RuntimeConnection {
   readonly model: ReadyLine;
@@ -66,12 +66,12 @@ export class RuntimeConnection {
     });
   }
 
-  /** Whether it has no leases. */
+  /** Whether there are no leases. */
   get isIdle(): boolean {
     return this.#leases.size === 0;
   }
 
-  /** Held by work from before its first request until after its last. */
+  /** Work holds a lease from before its first request until after its last. */
   lease(): Lease {
     const controller = new AbortController();
     this.#leases.add(controller);
@@ -87,8 +87,8 @@ export class RuntimeConnection {
   }
 
   /**
-   * Generates an answer, yielding the chunks of each network read together. However it ends, it waits
-   * until the runtime has released the request, so that a slot is never reused too early.
+   * Generates an answer, yielding together the chunks of each network read. Ends only when the runtime
+   * has released the request, even after an error, so that a slot is never reused too early.
    * @throws RuntimeDiedError, RuntimeRefusedError, GenerationFailedError, or the signal's reason
    */
   async *chat(request: RuntimeChatRequest, options: ChatOptions): AsyncGenerator<ChatChunk[]> {
@@ -96,7 +96,7 @@ export class RuntimeConnection {
     const body = toJsonBody(request);
     const end = this.#watch.begin();
     this.#generating += 1;
-    const shared = () => this.#generating > 1;
+    const isShared = () => this.#generating > 1;
     let finished = false;
     try {
       const response = await this.#post('/v1/chat/completions', body, options);
@@ -104,7 +104,7 @@ export class RuntimeConnection {
       const parser = createParser({
         onEvent: ({ data }) => {
           if (data === '[DONE]') finished = true;
-          else chunks.push(parseChunk(data, shared));
+          else chunks.push(parseChunk(data, isShared));
         },
       });
       const decoder = new TextDecoder();
@@ -112,9 +112,9 @@ export class RuntimeConnection {
         this.#watch.progress();
         parser.feed(decoder.decode(bytes, { stream: true }));
         if (chunks.length > 0) yield chunks.splice(0);
-        if (options.enough?.()) break;
+        if (options.isComplete?.()) break;
       }
-      if (!finished && options.enough?.()) {
+      if (!finished && options.isComplete?.()) {
         const usage = await this.#ended(options.id);
         finished = true;
         if (usage !== undefined) yield [{ choices: [], usage }];
@@ -132,7 +132,7 @@ export class RuntimeConnection {
   }
 
   /**
-   * Counts the tokens of the prompt of a chat request, without generating.
+   * Counts the prompt tokens of a chat request, without generating.
    * @throws RuntimeDiedError, RuntimeRefusedError, or the signal's reason
    */
   async countTokens(request: RuntimeChatRequest, options: ChatOptions): Promise<number> {
@@ -191,19 +191,19 @@ export class RuntimeConnection {
   }
 }
 
-/** The error of a socket, Node's or undici's: those have a code. */
+/** Whether it is a socket error of Node or undici; those have a code. */
 function isLostConnection(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === 'string' && /^(UND_ERR_|E[A-Z]+$)/.test(code);
 }
 
-function parseChunk(data: string, shared: () => boolean): ChatChunk {
+function parseChunk(data: string, isShared: () => boolean): ChatChunk {
   const chunk = JSON.parse(data) as ChatChunk;
-  if (chunk.error !== undefined) throw new GenerationFailedError(String(chunk.error), shared());
+  if (chunk.error !== undefined) throw new GenerationFailedError(String(chunk.error), isShared());
   return chunk;
 }
 
-/** One of pydantic's: where in the body, and what. */
+/** One of pydantic's errors: where in the body, and what is wrong. */
 function toProblem({ loc, msg }: { loc?: unknown[]; msg?: unknown }): string {
   const field = (loc ?? []).slice(1).join('.');
   const what = String(msg).replace(/^Value error, /, '');
@@ -211,18 +211,18 @@ function toProblem({ loc, msg }: { loc?: unknown[]; msg?: unknown }): string {
 }
 
 /**
- * What FastAPI's `{"detail": ...}` says: a string, pydantic's list of errors, or the launcher's own
- * object with a code.
+ * The message in FastAPI's `{"detail": ...}`, which is a string, a list of pydantic's errors, or the
+ * launcher's own object with a code.
  */
 function toDetail(body: string): { message: string; code?: string } {
   try {
     const { detail } = JSON.parse(body) as { detail?: unknown };
     if (typeof detail === 'string') return { message: detail };
     if (Array.isArray(detail)) return { message: detail.map(toProblem).join('; ') };
-    const own = LauncherDetail.safeParse(detail);
-    if (own.success) return own.data;
+    const coded = LauncherDetail.safeParse(detail);
+    if (coded.success) return coded.data;
   } catch {
-    // not JSON: the text itself is all there is
+    // not JSON
   }
   return { message: body };
 }

@@ -14,26 +14,26 @@ export class RuntimeStoppedError extends Error {
   }
 }
 
-/** The runtime did not become ready within `waitedMs`, the longest that the request may wait. */
+/** The runtime did not become ready within `waitedMs`, the maximum for the request. */
 export class RuntimeWaitError extends Error {
   override name = 'RuntimeWaitError';
 
   constructor(waitedMs: number) {
     super(
-      `The model was not ready within ${waitedMs / 1000} s. See /health for what it is doing; ` +
-        'raise --queue-timeout to wait longer.',
+      `The model was not ready within ${waitedMs / 1000} s. See /health for its state, or raise ` +
+        '--queue-timeout to wait longer.',
     );
   }
 }
 
-/** The runtime was stopped, to change or unload the model, before the work was complete. */
+/** The runtime was stopped to change, unload or restart the model before the work was complete. */
 export class RuntimeDrainedError extends Error {
   override name = 'RuntimeDrainedError';
 
   constructor(drainTimeoutMs: number) {
     super(
       `The answer was still incomplete ${drainTimeoutMs / 1000} s after the model was changed, ` +
-        'unloaded or restarted. Try again, or raise --drain-timeout to allow answers more time.',
+        'unloaded or restarted. Try again, or raise --drain-timeout to give answers more time.',
     );
   }
 }
@@ -47,7 +47,7 @@ export class RuntimeDiedError extends Error {
 export class RuntimeRefusedError extends Error {
   override name = 'RuntimeRefusedError';
   readonly status: number;
-  /** The launcher's own name for the reason; mlx_vlm gives none. */
+  /** The launcher's code for the reason; mlx_vlm has none. */
   readonly code: string | undefined;
 
   constructor(status: number, message: string, code?: string) {
@@ -58,8 +58,8 @@ export class RuntimeRefusedError extends Error {
 }
 
 /**
- * Generation failed mid-stream. mlx_vlm ends every request of a batch when one of them fails
- * (`generation.py`, `_run_impl`): `shared` says whether others were running.
+ * Generation failed mid-stream. When one request of a batch fails, mlx_vlm ends all of them
+ * (`_run_impl` in `generation.py`); `shared` says whether others were running.
  */
 export class GenerationFailedError extends Error {
   override name = 'GenerationFailedError';

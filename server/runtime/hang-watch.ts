@@ -4,14 +4,14 @@ export interface RuntimeProgress {
   /** Generations that have not ended. */
   active: number;
   memory_bytes: number;
-  /** The most that was in use at once. */
+  /** The maximum so far. */
   peak_memory_bytes: number;
 }
 
 export interface HangWatchOptions {
-  /** Milliseconds without progress, while there is work, that count as a hang. May change. */
+  /** How long there may be work but no progress. May change at any time. */
   timeoutMs: () => number;
-  /** Asks the runtime for its progress; rejects or stalls when it does not answer. */
+  /** Asks the runtime for its progress. Rejects or never settles if it does not answer. */
   probe: (signal: AbortSignal) => Promise<RuntimeProgress>;
   onHang: () => void;
   /** Milliseconds on a clock that may pause while the machine sleeps. */
@@ -19,10 +19,10 @@ export interface HangWatchOptions {
 }
 
 /**
- * Detects a hang by a lack of progress while work is in flight, not by whether the runtime answers:
- * mlx_vlm can keep answering /v1/models while generation is stuck (Blaizzy/mlx-vlm#2239). Tokens are
- * progress. After half the timeout without any, it asks for the step count of the generation loop, so
- * that a long prefill does not count as a hang. Without work there is no timer.
+ * Detects a hang by the lack of progress while there is work, since mlx_vlm can keep answering
+ * /v1/models while generation is stuck (Blaizzy/mlx-vlm#2239). Tokens are progress. After half the
+ * timeout without any, it asks for the step count of the generation loop, so that a long prefill does
+ * not count as a hang. Without work there is no timer.
  */
 export class HangWatch {
   readonly #options: HangWatchOptions;
@@ -37,7 +37,7 @@ export class HangWatch {
     this.#options = options;
   }
 
-  /** Registers a request that the runtime is handling. Returns the function that ends it. */
+  /** Registers a request that the runtime is handling. Returns a function that removes it. */
   begin(): () => void {
     this.#working += 1;
     if (this.#working === 1) this.#start();
@@ -81,7 +81,7 @@ export class HangWatch {
     }
     const askedAt = now();
     const progress = await this.#ask();
-    if (period !== this.#period) return; // that work has ended; other work may have started
+    if (period !== this.#period) return; // that work has ended
     if (progress === 'no answer in time' && now() - askedAt < this.#halfMs) {
       this.#checkAgain(period, 0); // the machine slept: the runtime had no time to answer
     } else if (typeof progress === 'string' || this.#isStuck(progress)) {
@@ -104,7 +104,7 @@ export class HangWatch {
     }
   }
 
-  /** With nothing generating, the delay is a client that does not read. */
+  /** If nothing is being generated, the client is just not reading. */
   #isStuck({ steps, active }: RuntimeProgress): boolean {
     return active > 0 && steps === this.#steps;
   }

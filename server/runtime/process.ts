@@ -10,7 +10,7 @@ import type { z } from 'zod';
 import { MAX_ERROR_CHARACTERS, MAX_LINE_CHARACTERS } from '../limits.ts';
 import { LauncherLine } from './protocol.ts';
 
-/** How a Python program of ours is started. */
+/** The command line of one of our Python programs. */
 export interface RuntimeCommand {
   python: string;
   args: readonly string[];
@@ -19,29 +19,29 @@ export interface RuntimeCommand {
 
 export interface PythonOptions<Line> {
   command: RuntimeCommand;
-  /** What each line of its stdout is. */
+  /** The schema of a line on its stdout. */
   schema: z.ZodType<Line>;
   log: Logger;
   onLine: (line: Line) => void;
 }
 
-/** How a program ended: of itself with an exit code, by a signal, or it never began. */
+/** How a program ended: with an exit code, by a signal, or, without either, it could not be started. */
 export interface PythonEnd {
   exitCode?: number | undefined;
   signal?: string | undefined;
   shortMessage?: string | undefined;
 }
 
-/** After SIGTERM a program that is still there is killed. */
+/** A program that is still running this long after SIGTERM is killed. */
 const FORCE_KILL_AFTER_MS = 5000;
 
 /**
- * A Python program of ours: JSON lines on stdout, log lines on stderr, stdin as its lifeline. It never
- * outlives this process: it exits when its stdin closes, whatever way we went.
+ * One of our Python programs: JSON lines on stdout, log lines on stderr. It exits when its stdin closes,
+ * so it never outlives this process, even if this process is killed.
  */
 export class PythonProcess<Line> {
   readonly #child: ReturnType<typeof spawn>;
-  /** Settles, never rejects, once the process is gone and its last line was read. */
+  /** Resolves once the process has exited and its last line has been read. Never rejects. */
   readonly ended: Promise<PythonEnd>;
 
   constructor(options: PythonOptions<Line>) {
@@ -49,17 +49,17 @@ export class PythonProcess<Line> {
     this.ended = follow(this.#child, options);
   }
 
-  /** Sends it one line. A program that is gone reads none. */
+  /** Writes a line to its stdin. Does nothing if it has exited. */
   write(line: string): void {
     this.#child.stdin.on('error', () => {}).write(`${line}\n`);
   }
 
-  /** Asks it to end; it is killed if it does not. */
+  /** Asks it to exit, and kills it if it does not. */
   stop(): void {
     this.#child.kill();
   }
 
-  /** Ends it at once. */
+  /** Kills it immediately. */
   kill(): void {
     this.#child.kill('SIGKILL');
   }
@@ -72,7 +72,7 @@ function spawn({ python, args, env }: RuntimeCommand) {
     buffer: false,
     reject: false,
     forceKillAfterDelay: FORCE_KILL_AFTER_MS,
-    // Its own process group: Ctrl-C in a terminal is ours to translate.
+    // Its own process group, so that Ctrl-C in a terminal reaches only us.
     killDescendants: true,
   });
 }
@@ -87,7 +87,7 @@ async function follow<Line>(
       if (line === undefined)
         log.warn(
           { line: text.slice(0, MAX_ERROR_CHARACTERS) },
-          'unexpected line on the runtime stdout',
+          'unexpected line on stdout of the runtime',
         );
       else onLine(line);
     }
@@ -100,7 +100,7 @@ async function follow<Line>(
   return { signal, exitCode, shortMessage };
 }
 
-/** The lines of a stream. One that is too long is cut, so that an endless one takes no more memory. */
+/** Yields the lines of a stream. Long lines are truncated, which also bounds memory. */
 async function* readLines(stream: Readable): AsyncGenerator<string> {
   let line = '';
   for await (const chunk of stream.setEncoding('utf8')) {
@@ -122,7 +122,7 @@ function parseLine<Line>(schema: z.ZodType<Line>, text: string): Line | undefine
   }
 }
 
-/** Our programs log `LEVEL logger message`, one line each. */
+/** Our programs log lines of the form `LEVEL logger message`. */
 function logLine(log: Logger, text: string): void {
   const [level, ...rest] = text.split(' ');
   switch (level) {
@@ -142,22 +142,22 @@ function logLine(log: Logger, text: string): void {
   }
 }
 
-/** One process that serves one model. The supervisor runs at most one at a time. */
+/** A process that serves one model. The supervisor runs at most one at a time. */
 export interface RuntimeProcess {
-  /** The socket that it serves on once it is ready. */
+  /** The socket on which it listens once it is ready. */
   readonly socketPath: string;
   /** Resolves with how it ended, after exit and its last line of output. Never rejects. */
   readonly exited: Promise<string>;
-  /** Resolves once its files are removed too. */
+  /** Resolves once its files have been removed too. */
   readonly cleanedUp: Promise<void>;
-  /** Asks it to exit; it is killed if it does not. */
+  /** Asks it to exit, and kills it if it does not. */
   stop(): void;
   /** Kills it immediately. */
   kill(): void;
 }
 
 export interface LaunchOptions {
-  /** The socket and the model are added to its arguments. */
+  /** Arguments for the socket and the model are appended. */
   command: RuntimeCommand;
   modelPath: string;
   log: Logger;
@@ -211,22 +211,22 @@ function describeEnd({ signal, exitCode }: PythonEnd): string {
 }
 
 /**
- * How a program of `resources/runtime` is started, by default the launcher: with the Python that the
- * packaged app carries (`npm run bundle`), else with that of the environment that setup has made.
+ * The command for a program in `resources/runtime`. Uses the Python bundled with the app (`npm run
+ * bundle`) if there is one, and otherwise the virtual environment that setup created.
  */
 export function createRuntimeCommand(
   resources: URL,
   program: 'launcher' | 'hub' | 'doctor' = 'launcher',
 ): RuntimeCommand {
-  const [bundled, made, script] = [
+  const [bundled, installed, script] = [
     'runtime/python/bin/python3',
     'runtime/.venv/bin/python',
     `runtime/${program}`,
   ].map((path) => fileURLToPath(new URL(path, resources))) as [string, string, string];
-  return { python: existsSync(bundled) ? bundled : made, args: ['-I', '-B', script] };
+  return { python: existsSync(bundled) ? bundled : installed, args: ['-I', '-B', script] };
 }
 
-/** The same for the program that judges and downloads models. */
+/** The command for the program that inspects and downloads models. */
 export function createModelsCommand(resources: URL): RuntimeCommand {
   return createRuntimeCommand(resources, 'hub');
 }

@@ -129,7 +129,7 @@ const NO_PICTURES: [string, string | Buffer][] = [
   ['SVG', `<!--${' '.repeat(20_000)}--><svg xmlns="http://www.w3.org/2000/svg"/>`],
   ['Targa \\(TGA\\)', Buffer.from('\0\0\x02\0\0\0\0\0\0\0\0\0\x08\0\x08\0\x18\0', 'latin1')],
   [
-    'base64 inside of base64: the data was encoded twice',
+    'base64 inside base64: the data was encoded twice',
     Buffer.from('\x89PNG\r\n\x1a\n'.repeat(10), 'latin1').toString('base64'),
   ],
   ['JPEG XL', Buffer.from([0xff, 0x0a, 1, 2, 3])],

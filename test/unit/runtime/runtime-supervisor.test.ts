@@ -65,7 +65,7 @@ async function ask(
   { id = 'ask', enough = () => false, onText = (_text: string) => {} } = {},
 ): Promise<string> {
   let text = '';
-  for await (const chunks of connection.chat(body, { id, signal, enough })) {
+  for await (const chunks of connection.chat(body, { id, signal, isComplete: enough })) {
     for (const { choices } of chunks) text += choices[0]?.delta.content ?? '';
     onText(text);
   }
