@@ -75,7 +75,9 @@ export const Settings = z.object({
       'SIGHTGLASS_API_KEY does not appear in the process list',
     z
       .string()
-      .regex(/^[\x21-\x7e]+$/, { error: 'ASCII letters, digits and punctuation, without spaces' })
+      .regex(/^[\x21-\x7e]+$/, {
+        error: 'letters, digits and punctuation in ASCII, without spaces',
+      })
       .optional(),
   ),
   queuePolicy: setting(

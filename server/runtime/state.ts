@@ -16,7 +16,7 @@ export interface RuntimeContext {
   readonly description: ModelDescription | undefined;
   /** The last model that became ready: the fallback if `wanted` cannot be loaded. */
   readonly lastReady: string | undefined;
-  /** Times of the crashes within the last {@link CRASH_WINDOW_MS}. */
+  /** Times of the crashes within the last crash window. */
   readonly crashes: readonly number[];
   /** Consecutive crashes while loading. */
   readonly loadingCrashes: number;

@@ -4,10 +4,10 @@ import type { ModelDescription, ReadyLine } from './protocol.ts';
 import type { AfterExit, RuntimeContext, RuntimeEvent, RuntimeState } from './state.ts';
 
 /** After more crashes than this within the window, the runtime is not restarted. */
-export const MAX_CRASHES = 5;
-export const CRASH_WINDOW_MS = 5 * 60_000;
+const MAX_CRASHES = 5;
+const CRASH_WINDOW_MS = 5 * 60_000;
 /** A model that crashes the runtime twice in a row while loading is not tried again. */
-export const MAX_LOADING_CRASHES = 2;
+const MAX_LOADING_CRASHES = 2;
 /** The first restart is immediate; this is the wait before the second, doubled for each later one. */
 const FIRST_BACKOFF_MS = 1000;
 /** What a start, a model change or a rollback resets. */

@@ -14,13 +14,13 @@ function start(t: TestContext) {
   return { activity, begin, tick: (ms: number) => t.mock.timers.tick(ms) };
 }
 
-test('the next end of a stream is expected after what the last ones took', (t) => {
+test('the end of a stream is estimated from the duration of recent ones', (t) => {
   const { activity, begin, tick } = start(t);
   const expected = [activity.nextStreamEndMs()];
   const first = begin('1');
   begin('not a stream', false);
   tick(4000);
-  expected.push(activity.nextStreamEndMs()); // none has ended: as long again
+  expected.push(activity.nextStreamEndMs()); // none has ended: twice its age
   tick(4000);
   activity.end(first, 'ok');
   begin('2');
@@ -33,7 +33,7 @@ test('the next end of a stream is expected after what the last ones took', (t) =
   assert.deepEqual(expected, [undefined, 4000, 8000, 4000, 4000]);
 });
 
-test('a stream that was refused before its first token says nothing of the pace', (t) => {
+test('a stream that was refused before its first token does not affect the estimate', (t) => {
   const { activity, begin, tick } = start(t);
   const refused = activity.begin({ id: 'r', kind: 'text', stream: true, client: 'c' }, () => {});
   activity.end(refused, 'template_refused');

@@ -6,7 +6,7 @@ import { RequestQueue } from '../../server/queue/request-queue.ts';
 
 import { Desk, stopClock, turn } from './queue/queue-fixture.ts';
 
-test('the clock stands still from sleep to wake, however often each is told', (t) => {
+test('the clock stops from sleep to wake, even if they are reported repeatedly', (t) => {
   stopClock(t);
   const clock = new AwakeClock();
   const begin = clock.now();
@@ -23,7 +23,7 @@ test('the clock stands still from sleep to wake, however often each is told', (t
   assert.equal(passed(), 110);
 });
 
-test('a deadline does not pass while the machine sleeps, nor by its timer on waking', async (t) => {
+test('a deadline does not expire during sleep or when its timer fires on waking', async (t) => {
   stopClock(t);
   const clock = new AwakeClock();
   const limits = { maxConcurrency: 1, maxQueueSize: 9, timeoutMs: 1000, policy: 'fifo' as const };
@@ -31,7 +31,7 @@ test('a deadline does not pass while the machine sleeps, nor by its timer on wak
   desk.submitAll('running', 'waiting');
   t.mock.timers.tick(900);
   clock.sleep();
-  t.mock.timers.tick(3_600_000); // the timer comes before the system tells that it woke
+  t.mock.timers.tick(3_600_000); // the timer fires before the system reports that it woke up
   clock.wake();
   t.mock.timers.tick(99);
   await turn();
@@ -41,7 +41,7 @@ test('a deadline does not pass while the machine sleeps, nor by its timer on wak
   assert.ok(desk.outcomes.get('waiting') instanceof QueueTimeoutError);
 });
 
-test('a timer goes by a clock that stands still, and can be stopped', (t) => {
+test('a timer waits while its clock is stopped, and can be cancelled', (t) => {
   stopClock(t);
   const clock = new AwakeClock();
   const passed: string[] = [];
@@ -59,7 +59,7 @@ test('a timer goes by a clock that stands still, and can be stopped', (t) => {
   assert.deepEqual(passed, ['due already', 'first']);
 });
 
-test('a timer may be longer than Node’s longest', (t) => {
+test('a timer may be longer than Node’s longest timer', (t) => {
   stopClock(t);
   let isPassed = false;
   const month = 31 * 24 * 3_600_000;

@@ -50,7 +50,7 @@ function setUp(t: TestContext, limits: Partial<MemoryLimits>) {
       { id: `${count++}`, kind: 'text', stream: false, client: '' },
       () => {},
     );
-    await Promise.resolve(); // listeners hear of it in a microtask
+    await Promise.resolve(); // listeners are called in a microtask
     return async () => {
       activity.end(record, 'ok');
       await Promise.resolve();
@@ -60,7 +60,7 @@ function setUp(t: TestContext, limits: Partial<MemoryLimits>) {
   return { saver, asked, logged, become, ready, request, pass, all };
 }
 
-test('a model is unloaded after so many minutes without work', (t) => {
+test('a model is unloaded after the set minutes without work', (t) => {
   const { asked, ready, pass } = setUp(t, { idleMinutes: 2 });
   ready();
   pass(2 * MINUTE - 1);
@@ -85,7 +85,7 @@ test('the minutes count from the end of the last request', async (t) => {
   assert.deepEqual(asked, ['unload']);
 });
 
-test('changes that are no work do not put it off', (t) => {
+test('changes other than requests do not postpone unloading', (t) => {
   const { asked, ready, pass } = setUp(t, { idleMinutes: 1 });
   ready();
   pass(MINUTE / 2);
@@ -104,7 +104,7 @@ test('a model that is not ready is not unloaded', (t) => {
   assert.deepEqual(asked, []);
 });
 
-test('without the setting nothing is unloaded, and another setting counts anew', (t) => {
+test('without the setting nothing is unloaded, and a new setting restarts the timer', (t) => {
   const { asked, saver, ready, pass, all } = setUp(t, {});
   ready();
   pass(100 * MINUTE);
@@ -116,10 +116,10 @@ test('without the setting nothing is unloaded, and another setting counts anew',
   assert.deepEqual(asked, []);
   saver.setLimits({ ...all, idleMinutes: 3 });
   pass(1);
-  assert.deepEqual(asked, ['unload'], 'the same setting goes on counting');
+  assert.deepEqual(asked, ['unload'], 'setting the same value does not restart the timer');
 });
 
-test('while it is suspended nothing is unloaded or restarted; after that it is, as often as that', (t) => {
+test('while suspended, even several times, nothing is unloaded or restarted', (t) => {
   const { asked, saver, ready, pass } = setUp(t, { idleMinutes: 1, ceilingBytes: 10 });
   const [first, second] = [saver.suspend(), saver.suspend()];
   ready(11);
@@ -133,7 +133,7 @@ test('while it is suspended nothing is unloaded or restarted; after that it is, 
   assert.deepEqual(asked, ['restart', 'unload']);
 });
 
-test('a suspension stops the minutes that run', (t) => {
+test('a suspension stops the timer', (t) => {
   const { asked, saver, ready, pass } = setUp(t, { idleMinutes: 1 });
   ready();
   pass(MINUTE / 2);
@@ -160,7 +160,7 @@ test('a runtime above its ceiling is restarted once, and the next one again', (t
   assert.equal(logged.length, 2);
 });
 
-test('a model above the ceiling by itself stays, and that is said once', (t) => {
+test('a model that alone exceeds the ceiling stays loaded, with one warning', (t) => {
   const { asked, logged, ready } = setUp(t, { ceilingBytes: 4 });
   ready(5);
   ready(6);
@@ -169,20 +169,20 @@ test('a model above the ceiling by itself stays, and that is said once', (t) => 
   assert.deepEqual(logged[0]?.[0], 40);
 });
 
-test('a model exactly at the ceiling by itself is restarted when it has grown', (t) => {
+test('a model that alone is exactly at the ceiling is restarted when it has grown', (t) => {
   const { asked, ready } = setUp(t, { ceilingBytes: 5 });
   ready(6);
   assert.deepEqual(asked, ['restart']);
 });
 
-test('another ceiling is looked at anew', (t) => {
+test('a new ceiling is checked again', (t) => {
   const { asked, saver, ready, all } = setUp(t, { ceilingBytes: 10 });
   ready(11);
   saver.setLimits({ ...all, ceilingBytes: 9 });
   assert.deepEqual(asked, ['restart', 'restart']);
 });
 
-test('a saver that is closed does nothing more', async (t) => {
+test('a closed saver does nothing', async (t) => {
   const { asked, saver, ready, request, pass } = setUp(t, { idleMinutes: 1, ceilingBytes: 10 });
   ready();
   saver.close();

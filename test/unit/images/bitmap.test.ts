@@ -43,7 +43,7 @@ const RED = [0, 0, 255];
 const BLUE = [255, 0, 0];
 const GREEN = [0, 255, 0];
 const PALETTE = [RED, BLUE, GREEN, GREEN].flatMap((color) => [...color, 0]);
-/** Red, blue, green over green, red, red; each layout tells it in its own way. */
+/** Red, blue, green over green, red, red, in every layout. */
 const WANTED = 'RBG GRR';
 
 const LAYOUTS: Record<string, Layout> = {
@@ -120,7 +120,7 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
   });
 }
 
-test('a BMP of two colors is read bit by bit', async () => {
+test('a BMP with two colors is read bit by bit', async () => {
   const { dataUrl } = await load(
     encode({
       bits: 1,
@@ -154,14 +154,14 @@ for (const [name, { bits, compression, runs }] of Object.entries(RUNS)) {
     assert.equal(await colorsOf(bytes), WANTED);
   });
 
-  test(`a BMP with ${name} that is cut anywhere is unreadable`, async () => {
+  test(`a BMP with ${name} that is truncated anywhere is unreadable`, async () => {
     for (let length = head.length; length < bytes.length - 2; length++) {
       await assert.rejects(load(bytes.subarray(0, length)), imageError('image_unreadable'));
     }
   });
 }
 
-test('a BMP is read without the padding of its last row, and with a wrong offset', async () => {
+test('a BMP is read even if the padding of its last row is missing or its offset is wrong', async () => {
   const layout = {
     bits: 8,
     palette: PALETTE,
@@ -188,7 +188,7 @@ async function colorsOf(bytes: Buffer): Promise<string> {
   return `${names.slice(0, 3).join('')} ${names.slice(3).join('')}`;
 }
 
-test('a header of OS/2 may end after its first fields', async () => {
+test('an OS/2 header may end after its first fields', async () => {
   const rows = [
     [2, 0, 0],
     [0, 1, 3],
@@ -202,7 +202,7 @@ test('a header of OS/2 may end after its first fields', async () => {
   assert.equal(await colorsOf(bytes), WANTED);
 });
 
-test('a BMP that holds a JPEG or PNG is refused for that, and for an unknown header', async () => {
+test('a BMP with an embedded JPEG or PNG, or with an unknown header, is refused by name', async () => {
   const head = encode({ ...PIXEL, bits: 0, rows: [], compression: 4 });
   const embedded = Buffer.concat([head, await sharp(RED_PIXEL).jpeg().toBuffer()]);
   await assert.rejects(load(embedded), { message: /embedded JPEG/ });
@@ -211,14 +211,14 @@ test('a BMP that holds a JPEG or PNG is refused for that, and for an unknown hea
   await assert.rejects(load(unknown), { message: /a header of 15 bytes/ });
 });
 
-test('an alpha of 0 in a BMP hides nothing', async () => {
+test('an alpha of 0 in a BMP is ignored', async () => {
   const masks = [...MASKS, 0xff000000];
   const bytes = encode({ ...PIXEL, masks, compression: 6 });
   const png = Buffer.from(String((await load(bytes)).dataUrl).slice(22), 'base64');
   assert.deepEqual([...(await sharp(png).removeAlpha().raw().toBuffer())], [30, 20, 10]);
 });
 
-test('a BMP that claims more pixels than it has is unreadable, whatever their number', async () => {
+test('a BMP that claims more pixels than it contains is unreadable, however many', async () => {
   for (const [width, height] of [
     [2, 2],
     [1, 100_000],
@@ -231,7 +231,7 @@ test('a BMP that claims more pixels than it has is unreadable, whatever their nu
   }
 });
 
-test('a BMP cut anywhere is never a crash', async () => {
+test('a truncated BMP never causes a crash', async () => {
   const bytes = encode({ ...PIXEL, masks: MASKS, compression: 3 });
   for (let length = 18; length < bytes.length; length++) {
     await assert.rejects(load(bytes.subarray(0, length)), imageError('image_unreadable'));

@@ -26,17 +26,17 @@ test('a socket that wants one address gets the first', async () => {
 });
 
 for (const address of ['10.0.0.1', '::1', 'fe80::1%en0', '::ffff:192.168.1.1', '169.254.169.254']) {
-  test(`one public address does not excuse ${address}`, async () => {
+  test(`${address} is refused even beside a public address`, async () => {
     await assert.rejects(ask(['1.1.1.1', address]), { code: 'image_address_not_allowed' });
     await assert.rejects(ask([address, '1.1.1.1']), { code: 'image_address_not_allowed' });
   });
 }
 
-test('a refusal does not tell the private address of a name', async () => {
+test('a refusal does not reveal the private address of a name', async () => {
   await assert.rejects(ask(['10.1.2.3']), ({ message }: Error) => !message.includes('10.1.2.3'));
 });
 
-test('private addresses pass when they are allowed', async () => {
+test('private addresses are accepted when they are allowed', async () => {
   assert.deepEqual(await ask(['10.0.0.1'], { allowPrivate: true }), [
     { address: '10.0.0.1', family: 4 },
   ]);

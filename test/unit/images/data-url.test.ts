@@ -19,7 +19,7 @@ before(async () => {
   standard = toDataUrl(png, 'image/png');
 });
 
-test('an acceptable picture is passed on as it came', async () => {
+test('an acceptable image is passed on unchanged', async () => {
   const { dataUrl, ...rest } = await loader.load(standard, signal);
   assert.equal(String(dataUrl), standard);
   assert.deepEqual(rest, { format: 'png', width: 64, height: 64 });
@@ -56,7 +56,7 @@ for (const [what, spell, message] of REFUSED) {
   });
 }
 
-test('a data URL over the byte limit is refused undecoded', async () => {
+test('a data URL over the byte limit is refused without decoding it', async () => {
   await assert.rejects(loader.load(`data:image/png;base64,${'*'.repeat(140_000)}`, signal), {
     code: 'image_too_large',
     status: 413,
@@ -79,7 +79,7 @@ const NO_URLS: [string, string][] = [
   ['C:\\picture.png', 'image_scheme_not_allowed'],
 ];
 for (const [url, code] of NO_URLS) {
-  test(`${JSON.stringify(url)} is refused, and what is accepted is told`, async () => {
+  test(`${JSON.stringify(url)} is refused with an explanation of what is accepted`, async () => {
     await assert.rejects(loader.load(url, signal), (error: unknown) => {
       assert(error instanceof ImageError);
       assert.equal(error.code, code);
@@ -90,19 +90,19 @@ for (const [url, code] of NO_URLS) {
   });
 }
 
-test('a picture without its data: prefix is refused and not repeated', async () => {
+test('an image without its data: prefix is refused, and the error does not repeat it', async () => {
   await assert.rejects(loader.load(base64, signal), (error: Error) => {
     assert.match(error.message, /data:image\/png;base64,/);
     return imageError('image_invalid_url')(error) && !error.message.includes(base64.slice(0, 12));
   });
 });
 
-test('no data URL brings anything but a picture or an ImageError', async () => {
+test('any data URL results in an image or an ImageError', async () => {
   const payload = fc.oneof(
     fc.base64String(),
     fc.string({ unit: 'binary' }),
     fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('base64')),
-    // A real picture with one byte changed, or cut short.
+    // A real image with one byte changed, or truncated.
     fc.tuple(fc.nat(png.length - 1), fc.nat(255)).map(([at, byte]) => {
       const copy = Buffer.from(png);
       copy[at] = byte;

@@ -18,7 +18,7 @@ async function firstPixel(bytes: Buffer): Promise<number[]> {
 
 const red = { create: { width: 8, height: 8, channels: 3 as const, background: 'red' } };
 
-test('an image with a wide-gamut profile is converted, one with sRGB passed on', async () => {
+test('an image with a wide-gamut profile is converted, and one with sRGB is passed on', async () => {
   const wide = await sharp(red).withIccProfile('p3').png().toBuffer();
   const plain = await sharp(red).withIccProfile('srgb').png().toBuffer();
   assert.equal((await sharp((await load(wide)).dataUrl.bytes).metadata()).icc, undefined);
@@ -27,7 +27,7 @@ test('an image with a wide-gamut profile is converted, one with sRGB passed on',
   assert.deepEqual(await firstPixel(plain), [255, 0, 0]);
 });
 
-test('a profile that exchanges red and blue is applied, whatever its name', async () => {
+test('a profile that exchanges red and blue is applied, even if it is called sRGB', async () => {
   const bytes = await sharp(red).png().toBuffer();
   const [redness = 255, , blue = 0] = await firstPixel(await exchangeRedAndBlue(bytes));
   assert(redness < 20 && blue > 235, `${redness} ${blue}`);
@@ -55,7 +55,7 @@ test('broken metadata of a PNG does not reach the runtime', async () => {
   assert.deepEqual(dataUrl.bytes, bytes);
 });
 
-test('an orientation in XMP alone turns opaque and transparent images alike', async () => {
+test('an orientation in XMP only is applied to opaque and transparent images', async () => {
   const xmp =
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></r:RDF></x:xmpmeta>';
   for (const channels of [3, 4] as const) {
@@ -66,7 +66,7 @@ test('an orientation in XMP alone turns opaque and transparent images alike', as
   }
 });
 
-test('an intact JPEG of 12 bits is named, not called damaged', async () => {
+test('an intact 12-bit JPEG is refused by name, not as damaged', async () => {
   const bytes = await sharp(red).jpeg().toBuffer();
   const frame = bytes.indexOf(Buffer.from([0xff, 0xc0]));
   bytes[frame + 4] = 12;
@@ -76,7 +76,7 @@ test('an intact JPEG of 12 bits is named, not called damaged', async () => {
   });
 });
 
-test('frames and pages that are left out are counted', async () => {
+test('omitted frames and pages are counted', async () => {
   const frames = await Promise.all(
     ['red', 'blue', 'green'].map((background) =>
       sharp({ create: { ...red.create, background } })
@@ -96,7 +96,7 @@ test('frames and pages that are left out are counted', async () => {
   }
 });
 
-test('a PNG without pixels is damaged for that reason', async () => {
+test('a PNG without pixel data is reported as such', async () => {
   const bytes = await drawShape({ shape: 'circle', color: 'red' });
   const empty = Buffer.concat([bytes.subarray(0, 33), bytes.subarray(-12)]);
   await assert.rejects(load(empty), {
@@ -105,7 +105,7 @@ test('a PNG without pixels is damaged for that reason', async () => {
   });
 });
 
-test('what the first frame of a GIF does not cover is white', async () => {
+test('areas that the first frame of a GIF does not cover are white', async () => {
   const gif = await sharp(red).gif().toBuffer();
   gif.writeUInt16LE(2 * gif.readUInt16LE(6), 6);
   const loaded = await load(gif);
@@ -114,14 +114,14 @@ test('what the first frame of a GIF does not cover is white', async () => {
   assert.equal(loaded.width, 2 * red.create.width);
 });
 
-test('a PNG in Apple’s own format is named, not called damaged', async () => {
+test('a PNG in Apple’s own format is refused by name, not as damaged', async () => {
   const bytes = await sharp(red).png().toBuffer();
   const chunk = Buffer.from('\0\0\0\x04CgBI\x50\0\x20\x02\0\0\0\0', 'latin1');
   const apple = Buffer.concat([bytes.subarray(0, 8), chunk, bytes.subarray(8)]);
   await assert.rejects(load(apple), { code: 'image_unsupported_format', message: /CgBI/ });
 });
 
-test('the reason for refusing an image is its own, whatever fails beside it', async () => {
+test('the reason for refusing an image is its own, even if others fail at the same time', async () => {
   const whole = await drawShape({ shape: 'star', color: 'green' });
   const jpeg = await sharp(whole).jpeg().toBuffer();
   const gif = await sharp(whole).gif().toBuffer();

@@ -15,7 +15,7 @@ before(async () => {
   png = await circlePng('blue');
 });
 
-test('a picture is downloaded and judged by its bytes, not by its type', async (t) => {
+test('an image is downloaded and recognized by its bytes, not its type', async (t) => {
   const { url } = await serve(t, (_, response) => {
     response.setHeader('content-type', 'text/html').end(png);
   });
@@ -23,7 +23,7 @@ test('a picture is downloaded and judged by its bytes, not by its type', async (
   assert.equal(String(dataUrl), toDataUrl(png, 'image/png'));
 });
 
-test('a request names us, wants a picture as it is, and brings nothing else', async (t) => {
+test('a download sends our name, asks for an uncompressed image, and sends nothing else', async (t) => {
   let headers: unknown;
   const { url, port } = await serve(t, (request, response) => {
     headers = request.headers;
@@ -57,7 +57,7 @@ for (const [status, retryAfter, expected] of [
   [503, 'soon', /is busy: try again later/],
   [404, undefined, /no image at this URL/],
 ] as const) {
-  test(`a ${status} of an image host says what to do`, async (t) => {
+  test(`the error for a ${status} from an image host says what to do`, async (t) => {
     const { url } = await serve(t, (_, response) => {
       response
         .writeHead(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
@@ -70,7 +70,7 @@ for (const [status, retryAfter, expected] of [
   });
 }
 
-test('redirects are followed, relative ones and all five kinds', async (t) => {
+test('redirects of all five kinds are followed, including relative ones', async (t) => {
   const five = new ImageLoader({ allowPrivateUrls: true });
   const { url } = await serve(t, (request, response) => {
     const next = [301, 302, 303, 307, 308][Number(request.url?.slice(1))];
@@ -111,7 +111,7 @@ for (const [status, headers] of [
   [206, {}],
   [200, { 'content-encoding': 'gzip' }],
 ] as const) {
-  test(`${status} with ${JSON.stringify(headers)} is no picture`, async (t) => {
+  test(`${status} with ${JSON.stringify(headers)} is not accepted as an image`, async (t) => {
     const { url } = await serve(t, (_, response) => response.writeHead(status, headers).end(png));
     await assert.rejects(loader.load(`${url}/a.png?key=secret`, signal), (error: Error) => {
       assert.match(error.message, /127\.0\.0\.1:\d+\/a\.png/);
@@ -120,14 +120,14 @@ for (const [status, headers] of [
   });
 }
 
-test('a content-length over the limit is refused before the body', async (t) => {
+test('a content-length over the limit is refused before the body is read', async (t) => {
   const { url } = await serve(t, (_, response) => {
     response.writeHead(200, { 'content-length': 50_001 }).flushHeaders();
   });
   await assert.rejects(loader.load(url, signal), { code: 'image_too_large', status: 413 });
 });
 
-test('a body without a length is read up to the limit only', async (t) => {
+test('a body without a length is read only up to the limit', async (t) => {
   const { server, url } = await serve(t, (_, response) => {
     const write = () => {
       while (!response.destroyed && response.write(Buffer.alloc(10_000)));
@@ -149,17 +149,17 @@ async function answerRaw(t: test.TestContext, text: string) {
   return `http://127.0.0.1:${Object(server.address()).port}`;
 }
 
-test('a body shorter than its content-length is not taken for whole', async (t) => {
+test('a body shorter than its content-length is not accepted', async (t) => {
   const url = await answerRaw(t, 'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nshort');
   await assert.rejects(loader.load(url, signal), imageError('image_unreachable'));
 });
 
-test('what is no HTTP is unreachable', async (t) => {
+test('a server that does not speak HTTP is unreachable', async (t) => {
   const url = await answerRaw(t, 'SSH-2.0-OpenSSH_9.9\r\n');
   await assert.rejects(loader.load(url, signal), imageError('image_unreachable'));
 });
 
-test('a closed port is unreachable, and the address behind the name is not told', async (t) => {
+test('a closed port is unreachable, and the error does not reveal the address', async (t) => {
   const { server, port } = await serve(t, () => {});
   server.close();
   await assert.rejects(
@@ -175,7 +175,7 @@ for (const [what, answer] of [
   ['never answers', 0],
   ['stops in mid-body', 1],
 ] as const) {
-  test(`a server that ${what} is given up, and its connection closed`, async (t) => {
+  test(`a download from a server that ${what} times out and closes its connection`, async (t) => {
     const quick = new ImageLoader({ allowPrivateUrls: true, timeoutMs: 100 });
     const { server, url } = await serve(t, (_, response) => {
       if (answer === 1) response.write(png.subarray(0, 50));
@@ -186,7 +186,7 @@ for (const [what, answer] of [
   });
 }
 
-test('an abort in mid-download closes the connection', async (t) => {
+test('an abort during a download closes the connection', async (t) => {
   const abort = new AbortController();
   const { server, url } = await serve(t, (_, response) => response.write(png.subarray(0, 50)));
   const closed = nextConnectionClosed(server);
@@ -199,7 +199,7 @@ test('an abort in mid-download closes the connection', async (t) => {
 });
 
 for (const scheme of ['http', 'https']) {
-  test(`a resolver that never answers holds nobody (${scheme})`, async () => {
+  test(`a resolver that never answers does not block the download (${scheme})`, async () => {
     const abort = new AbortController();
     const asked = Promise.withResolvers<void>();
     const lookup = () => {
@@ -214,7 +214,7 @@ for (const scheme of ['http', 'https']) {
   });
 }
 
-test('a name is resolved once and its address used', async (t) => {
+test('a name is resolved once, and that address is used', async (t) => {
   const { port } = await serve(t, (_, response) => response.end(png));
   let lookups = 0;
   const lookup = async () => {
@@ -259,7 +259,7 @@ for (const target of [
   });
 }
 
-test('a name that turns private between two hops is refused (DNS rebinding)', async (t) => {
+test('a name that becomes private between two redirects is refused (DNS rebinding)', async (t) => {
   const { port } = await serve(t, (_, response) => {
     response.writeHead(302, { location: '/again' }).end();
   });
@@ -281,7 +281,7 @@ test('a name with a public and a private address is refused', async () => {
   );
 });
 
-test('an error page without end is left, and its connection closed', async (t) => {
+test('an endless error page is not read, and its connection is closed', async (t) => {
   const { server, url } = await serve(t, (_, response) => {
     response.writeHead(404).write('not found');
   });

@@ -10,7 +10,7 @@ const { signal } = new AbortController();
 const load = (bytes: Buffer) => loader.load(toDataUrl(bytes, 'image/png'), signal);
 const wide = { shape: 'star', color: 'green', width: 60, height: 40 } as const;
 
-/** The picture inside a data URL, as raw RGB. */
+/** The image in a data URL, as raw RGB. */
 function decode(dataUrl: string) {
   const bytes = Buffer.from(dataUrl.slice(dataUrl.indexOf(',') + 1), 'base64');
   return sharp(bytes).removeAlpha().raw().toBuffer();
@@ -39,7 +39,7 @@ for (const format of ['gif', 'tiff'] as const) {
 }
 
 for (const format of ['gif', 'webp'] as const) {
-  test(`of an animated ${format} the first frame counts`, async () => {
+  test(`the first frame of an animated ${format} is used`, async () => {
     const frame = (background: string) => ({
       create: { width: 20, height: 20, channels: 3 as const, background },
     });
@@ -58,7 +58,7 @@ for (const format of ['gif', 'webp'] as const) {
 }
 
 for (const orientation of [1, 2, 3, 4, 5, 6, 7, 8]) {
-  test(`EXIF orientation ${orientation} is turned upright`, async () => {
+  test(`an image with EXIF orientation ${orientation} is turned upright`, async () => {
     const bytes = await sharp(await drawShape(wide))
       .withMetadata({ orientation })
       .jpeg()
@@ -76,7 +76,7 @@ for (const orientation of [1, 2, 3, 4, 5, 6, 7, 8]) {
   });
 }
 
-test('what is transparent is seen on white, whatever color hides under it', async () => {
+test('transparent parts are shown on white, whatever color is stored there', async () => {
   const bytes = await sharp({
     create: { width: 8, height: 8, channels: 4, background: { r: 9, g: 9, b: 9, alpha: 0 } },
   })
@@ -86,7 +86,7 @@ test('what is transparent is seen on white, whatever color hides under it', asyn
   assert.deepEqual(pixels, Buffer.alloc(8 * 8 * 3, 255));
 });
 
-test('an opaque picture with an alpha channel is passed on', async () => {
+test('an opaque image with an alpha channel is passed on', async () => {
   const bytes = await sharp(await drawShape(wide))
     .ensureAlpha()
     .png()
@@ -94,7 +94,7 @@ test('an opaque picture with an alpha channel is passed on', async () => {
   assert.equal(String((await load(bytes)).dataUrl), toDataUrl(bytes, 'image/png'));
 });
 
-test('16-bit gray is brought to 8 bits: the runtime would cut it off at white', async () => {
+test('16-bit gray is converted to 8 bits, which the runtime would clip to white', async () => {
   const gray = new Uint16Array(100).fill(0x8000);
   const bytes = await sharp(gray, { raw: { width: 10, height: 10, channels: 1 } })
     .toColourspace('grey16')
@@ -143,7 +143,7 @@ const NO_PICTURES: [string, string | Buffer][] = [
   ['an unknown format', Buffer.from([1])],
 ];
 for (const [name, content] of NO_PICTURES) {
-  test(`${name} (${content.length} bytes) is refused by its name`, async () => {
+  test(`${name} (${content.length} bytes) is refused by name`, async () => {
     await assert.rejects(load(Buffer.from(content)), (error: Error) => {
       assert.match(error.message, new RegExp(`got ${name}\\.`));
       return imageError('image_unsupported_format')(error);
@@ -151,7 +151,7 @@ for (const [name, content] of NO_PICTURES) {
   });
 }
 
-test('a real AVIF is refused though sharp could read it', async () => {
+test('an AVIF is refused although sharp could read it', async () => {
   const bytes = await sharp(await drawShape(wide))
     .avif()
     .toBuffer();
@@ -171,7 +171,7 @@ for (const format of ['png', 'jpeg', 'webp', 'gif', 'tiff'] as const) {
     }
   });
 
-  test(`a ${format} with a header and then rubbish is unreadable`, async () => {
+  test(`a ${format} with a valid header and invalid data is unreadable`, async () => {
     const rubbish = Buffer.concat([bytes.subarray(0, 12), Buffer.alloc(500, 0x5a)]);
     await assert.rejects(load(rubbish), imageError('image_unreadable'));
   });

@@ -20,7 +20,7 @@ function heavyPng(side: number): Promise<Buffer> {
     .toBuffer();
 }
 
-test('one damaged large image does not spoil those that follow', async () => {
+test('a damaged large image does not affect the next ones', async () => {
   const loader = new ImageLoader({ maxPixels: 10_000 });
   const good = await sharp({
     create: { width: 4800, height: 4800, channels: 3, background: 'red' },
@@ -51,7 +51,7 @@ test('small images of one client do not wait for the large ones of another', asy
   assert.ok(loaded > 10, `${loaded} small images beside 3 large ones`); // in one lane, one for each
 });
 
-test('a decoder that does not stop by itself is given up a second after its time', async () => {
+test('a decoder that ignores its timeout is abandoned a second later', async () => {
   const loader = new ImageLoader({ decodeSeconds: 0 }); // sharp takes it for no limit
   const slow = toDataUrl(await heavyPng(6000), 'image/png');
   const start = performance.now();
@@ -71,7 +71,7 @@ test('a decoder that times out is stopped, and the next image is decoded', async
   await loader.close();
 });
 
-test('an image whose decoder would take too much memory is refused by its header', async () => {
+test('an image that needs too much memory to decode is refused by its header', async () => {
   const bytes = await heavyPng(200);
   bytes.writeUInt32BE(11_500, 16);
   bytes.writeUInt32BE(11_500, 20);
@@ -106,7 +106,7 @@ test('all requests share one limit on downloads', async (t) => {
   assert.equal(most, MAX_DOWNLOADS);
 });
 
-test('what is downloaded counts, until the memory for requests is used up', async (t) => {
+test('downloads count towards the memory for requests', async (t) => {
   const budget = new ByteBudget(150_000);
   const { url } = await serve(t, (_, response) => response.end(Buffer.alloc(200_000)));
   const loader = new ImageLoader({ allowPrivateUrls: true });
@@ -119,7 +119,7 @@ test('what is downloaded counts, until the memory for requests is used up', asyn
   assert.equal(budget.used, 0);
 });
 
-test('a loaded image counts with the bytes that are kept of it', async () => {
+test('a loaded image counts with the bytes that are kept', async () => {
   const budget = new ByteBudget(1e6);
   const memory = budget.reserve();
   const bytes = await circlePng('red', { size: 400 });
@@ -131,7 +131,7 @@ test('a loaded image counts with the bytes that are kept of it', async () => {
   assert.ok(Math.abs(budget.used - dataUrl.bytes.length) <= 20);
 });
 
-test('clients take turns, even if one queued many first', async () => {
+test('clients take turns, even if one queued many images first', async () => {
   const slots = new FairSlots(1);
   const order: string[] = [];
   const gate = Promise.withResolvers<void>();
@@ -146,7 +146,7 @@ test('clients take turns, even if one queued many first', async () => {
   assert.deepEqual(order, ['a1', 'a2', 'b1', 'a3', 'b2']);
 });
 
-test('work that is aborted or fails leaves its slot to the next', async () => {
+test('work that is aborted or fails frees its slot', async () => {
   const slots = new FairSlots(1);
   const gate = Promise.withResolvers<void>();
   const first = slots.run('a', signal, () => gate.promise);

@@ -66,7 +66,7 @@ for (const [what, make] of BOMBS) {
   });
 }
 
-test('a large picture is scaled down and says from what', async () => {
+test('a large image is scaled down, and its original size is reported', async () => {
   const bytes = await drawShape({ shape: 'heart', color: 'red', width: 400, height: 100 });
   const { dataUrl, ...rest } = await load(bytes);
   assert.deepEqual(rest, {
@@ -79,7 +79,7 @@ test('a large picture is scaled down and says from what', async () => {
   assert.deepEqual([sent.format, sent.width, sent.height], ['png', 200, 50]);
 });
 
-test('a picture turned by EXIF is scaled as it is shown', async () => {
+test('an image turned by EXIF is scaled by its displayed size', async () => {
   const bytes = await sharp(
     await drawShape({ shape: 'star', color: 'red', width: 400, height: 100 }),
   )
@@ -97,12 +97,12 @@ test('a picture turned by EXIF is scaled as it is shown', async () => {
   assert.deepEqual([sent.format, sent.width, sent.height], ['jpeg', 50, 200]);
 });
 
-test('a picture of just the pixels allowed is passed on', async () => {
+test('an image with exactly the allowed pixels is passed on', async () => {
   const bytes = await drawShape({ shape: 'heart', color: 'red', width: 100, height: 100 });
   assert.equal(String((await load(bytes)).dataUrl), toDataUrl(bytes, 'image/png'));
 });
 
-test('a strip 200 times as long as wide stays so when it is scaled down', async () => {
+test('an image with the maximum aspect ratio of 200 keeps it when scaled down', async () => {
   const bytes = await drawShape({ shape: 'heart', color: 'red', width: 13, height: 2600 });
   const { width, height } = await load(bytes);
   assert.deepEqual([width, height], [7, 1400]);
@@ -112,13 +112,13 @@ for (const [width, height] of [
   [201, 1],
   [2, 403],
 ] as const) {
-  test(`${width}x${height} is too oblong for the models`, async () => {
+  test(`${width}x${height} exceeds the maximum aspect ratio`, async () => {
     const bytes = await drawShape({ shape: 'star', color: 'red', width, height });
     await assert.rejects(load(bytes), imageError('image_aspect_ratio'));
   });
 }
 
-test('very large pictures wait for each other and all arrive', async () => {
+test('very large images are loaded one after another', async () => {
   const bytes = await sharp({
     create: { width: 4200, height: 4200, channels: 3, background: 'red' },
   })

@@ -19,7 +19,7 @@ before(async () => {
 
 const wanted = (urls: readonly string[]) => urls.map((url) => ({ url }));
 
-test('pictures come back in the order of their URLs, a repeated one fetched once', async (t) => {
+test('images are returned in the order of their URLs, and repeated ones are downloaded once', async (t) => {
   const asked: unknown[] = [];
   const { url } = await serve(t, (request, response) => {
     asked.push(request.url);
@@ -35,11 +35,11 @@ test('pictures come back in the order of their URLs, a repeated one fetched once
   assert.deepEqual(asked.sort(), ['/large', '/small']);
 });
 
-test('no URLs, no pictures', async () => {
+test('without URLs there are no images', async () => {
   assert.deepEqual(await loader.loadAll([], signal), []);
 });
 
-test('six pictures are downloaded at a time', async (t) => {
+test('six images are downloaded concurrently', async (t) => {
   let open = 0;
   let most = 0;
   const six = Promise.withResolvers<void>();
@@ -55,7 +55,7 @@ test('six pictures are downloaded at a time', async (t) => {
   assert.equal(most, 6);
 });
 
-test('the first failure names its place and ends the other downloads', async (t) => {
+test('the first failure reports its index and aborts the other downloads', async (t) => {
   const stuck = Promise.withResolvers<void>();
   const { url } = await serve(t, async (request, response) => {
     if (request.url === '/stuck') {
@@ -79,14 +79,14 @@ test('the first failure names its place and ends the other downloads', async (t)
   await stuckClosed.promise;
 });
 
-test('a failed URL that is named twice has its first place', async () => {
+test('a repeated URL that fails reports its first index', async () => {
   const good = toDataUrl(small, 'image/png');
   await assert.rejects(loader.loadAll(wanted([good, 'file:///a', 'file:///a']), signal), {
     index: 1,
   });
 });
 
-test('an abort ends every download with its reason', async (t) => {
+test('an abort ends all downloads with its reason', async (t) => {
   const abort = new AbortController();
   const { server, url } = await serve(t, () => {});
   const loading = loader.loadAll(wanted([`${url}/1`, `${url}/2`]), abort.signal);
@@ -95,14 +95,14 @@ test('an abort ends every download with its reason', async (t) => {
   await assert.rejects(loading, { message: 'the client has gone' });
 });
 
-test('nothing is loaded under an aborted signal', async () => {
+test('nothing is loaded if the signal is already aborted', async () => {
   await assert.rejects(
     loader.load(toDataUrl(small, 'image/png'), AbortSignal.abort(new Error('too late'))),
     { message: 'too late' },
   );
 });
 
-test('closing ends what is being loaded, and closing again is fine', async (t) => {
+test('closing aborts all loading and can be repeated', async (t) => {
   const closing = new ImageLoader({ allowPrivateUrls: true });
   const { server, url } = await serve(t, () => {});
   const closed = nextConnectionClosed(server);
@@ -113,7 +113,7 @@ test('closing ends what is being loaded, and closing again is fine', async (t) =
   await closed;
 });
 
-test('a picture of low detail is scaled down to 512 by 512 at most, beside itself in full', async () => {
+test('a low-detail image is scaled to at most 512 by 512, independent of the same image in full', async () => {
   const large = await sharp({
     create: { width: 1200, height: 800, channels: 3, background: 'red' },
   })
@@ -130,7 +130,7 @@ test('a picture of low detail is scaled down to 512 by 512 at most, beside itsel
   );
 });
 
-test('a text that is too long for a URL is neither parsed nor asked of a resolver', async () => {
+test('a string that is too long for a URL is neither parsed nor resolved', async () => {
   const lookup = () => assert.fail('it was looked up');
   const checked = new ImageLoader({}, { lookup });
   const host = Buffer.from(`http://${'a'.repeat(1e6)}`);

@@ -60,7 +60,7 @@ function readMemory(field: 'VmRSS' | 'VmHWM'): number {
 }
 
 const skip = process.platform === 'linux' ? false : 'only Linux can reset the peak of a process';
-test('no kind of image takes more memory than its header promises', { skip }, async (t) => {
+test('no image takes more memory than estimated from its header', { skip }, async (t) => {
   const loader = new ImageLoader(RULES);
   await loader.load(toDataUrl(await circlePng('red'), 'image/png'), signal);
   for (const [kind, image] of KINDS) {

@@ -91,7 +91,7 @@ test('an IPv4 address of a special-purpose block is refused in every spelling', 
   );
 });
 
-test('an IPv6 address of a special-purpose block is refused, short or long', () => {
+test('an IPv6 address of a special-purpose block is refused in short and long form', () => {
   fc.assert(
     fc.property(fc.oneof(...BLOCKED_V6.map(addressesIn)), fc.boolean(), (bytes, short) => {
       const ip = ipaddr.fromByteArray(bytes);
@@ -106,7 +106,7 @@ test('an IPv6 address of a special-purpose block is refused, short or long', () 
 });
 
 for (const host of ['localhost', 'LOCALHOST', 'localhost.', 'a.localhost', '169.254.169.254']) {
-  test(`${host} is refused without a look-up`, () => {
+  test(`${host} is refused without a lookup`, () => {
     assert.throws(
       () => parseImageUrl(`http://${host}/`, false),
       imageError('image_address_not_allowed'),
@@ -119,14 +119,14 @@ test('metadata services are not public', () => {
   assert.deepEqual(services.filter(isPublicAddress), []);
 });
 
-test('what is no address is not public', () => {
+test('invalid addresses are not public', () => {
   assert.deepEqual(
     ['', 'example.com', '1.2.3', 'fe80::1%en0', '::1%lo'].filter(isPublicAddress),
     [],
   );
 });
 
-test('addresses of the internet are public, through NAT64 too', () => {
+test('internet addresses are public, also through NAT64', () => {
   const some = [
     '1.1.1.1',
     '93.184.215.14',

@@ -60,7 +60,7 @@ const HIDDEN = [255, 0, 0, 0, 255, 0, 0, 0];
 
 for (const [what, tags, pixels, shown] of [
   ['three channels are colors', RGB, undefined, 'red'],
-  ['an unspecified fourth channel is no transparency', { ...FOUR, 338: 0 }, HIDDEN, 'red'],
+  ['an unspecified fourth channel is not transparency', { ...FOUR, 338: 0 }, HIDDEN, 'red'],
   ['a fourth channel called alpha is transparency', { ...FOUR, 338: 2 }, HIDDEN, 'white'],
   ['a fourth channel without a name is transparency', FOUR, HIDDEN, 'white'],
 ] as const) {
@@ -84,7 +84,7 @@ for (const [name, tags] of [
   ['8\\+8\\+4 bits per pixel', { 258: [8, 8, 4] }],
   ['tiles in separate color planes', { 284: 2, 322: 16, 323: 16 }],
 ] as const) {
-  test(`a TIFF with ${name} is refused by name, never called damaged`, async () => {
+  test(`a TIFF with ${name} is refused by name, not as damaged`, async () => {
     await assert.rejects(load(encode({ ...RGB, ...(tags as unknown as Tags) })), {
       code: 'image_unsupported_format',
       message: new RegExp(`a TIFF with ${name}`),

@@ -7,7 +7,7 @@ import { createQueue, Desk, turn } from './queue-fixture.ts';
 
 const gone = new Error('caller gone');
 
-test('a job whose caller goes while it waits leaves the line at once and never runs', async () => {
+test('a job aborted while waiting leaves the queue at once and never runs', async () => {
   const desk = new Desk(createQueue());
   const caller = new AbortController();
   desk.submit('a');
@@ -18,7 +18,7 @@ test('a job whose caller goes while it waits leaves the line at once and never r
   assert.deepEqual([desk.outcomes.get('b'), desk.started], [gone, ['a']]);
 });
 
-test('a job whose caller goes while it runs is told why, and holds its slot until it ends', async () => {
+test('a job aborted while running receives the reason and holds its slot until it ends', async () => {
   const desk = new Desk(createQueue());
   const caller = new AbortController();
   desk.submit('a', { signal: caller.signal });
@@ -31,14 +31,14 @@ test('a job whose caller goes while it runs is told why, and holds its slot unti
   assert.deepEqual(desk.running(), ['b']);
 });
 
-test('a job whose caller has gone before it came never runs, even if its slot is free', async () => {
+test('a job whose signal is already aborted never runs, even if a slot is free', async () => {
   const desk = new Desk(createQueue());
   desk.submit('a', { signal: AbortSignal.abort(gone) });
   await turn();
   assert.deepEqual([desk.outcomes.get('a'), desk.started], [gone, []]);
 });
 
-test('what work throws after its caller was told is swallowed', async () => {
+test('an error thrown after the caller was rejected is ignored', async () => {
   const desk = new Desk(createQueue());
   desk.submit('a');
   desk.cancel('a', gone);
@@ -46,7 +46,7 @@ test('what work throws after its caller was told is swallowed', async () => {
   assert.equal(desk.outcomes.get('a'), gone);
 });
 
-test('no listener stays on the caller’s signal, however the job ends', async () => {
+test('no listener is left on the caller’s signal, however the job ends', async () => {
   const callers = Array.from({ length: 3 }, () => new AbortController());
   const countListeners = () =>
     callers.map(({ signal }) => getEventListeners(signal, 'abort').length);
@@ -59,7 +59,7 @@ test('no listener stays on the caller’s signal, however the job ends', async (
   assert.deepEqual(countListeners(), [0, 0, 0]);
 });
 
-test('an ended job leaves nothing behind, though its `ready` never settles', async () => {
+test('an ended job can be garbage collected although its `ready` never settles', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const queue = createQueue();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { QueueTimeoutError } from '../../../server/queue/errors.ts';
 import { createQueue, Desk, stopClock, turn } from './queue-fixture.ts';
 
-test('a job past its deadline leaves the line and never runs', async (t) => {
+test('a job whose deadline passes while it waits never runs', async (t) => {
   stopClock(t);
   const desk = new Desk(createQueue({ timeoutMs: 1000 }));
   desk.submitAll('a', 'b');
@@ -14,7 +14,7 @@ test('a job past its deadline leaves the line and never runs', async (t) => {
   assert.deepEqual(desk.started, ['a']);
 });
 
-test('waiting and running count together, and the error says how long it waited', async (t) => {
+test('the deadline covers waiting and running, and the error says how long the job waited', async (t) => {
   stopClock(t);
   const desk = new Desk(createQueue({ timeoutMs: 1000 }));
   desk.submit('a');
@@ -26,7 +26,7 @@ test('waiting and running count together, and the error says how long it waited'
   assert.deepEqual(desk.outcomes.get('b'), new QueueTimeoutError(1000, 600));
 });
 
-test('past the deadline the job is told with the same error, and holds its slot until it ends', async (t) => {
+test('a running job is aborted with the timeout error and holds its slot until it ends', async (t) => {
   stopClock(t);
   const desk = new Desk(createQueue({ timeoutMs: 1000 }));
   desk.submit('slow');
@@ -40,7 +40,7 @@ test('past the deadline the job is told with the same error, and holds its slot 
   assert.deepEqual([desk.running(), desk.waiting()], [['next'], []]);
 });
 
-test('of an end and a deadline at the same moment, the first counts and the other is ignored', async (t) => {
+test('if a job ends and its deadline passes at the same time, the first event wins', async (t) => {
   stopClock(t);
   const desk = new Desk(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
   desk.submitAll('before', 'after');
@@ -51,7 +51,7 @@ test('of an end and a deadline at the same moment, the first counts and the othe
   assert.deepEqual([...desk.outcomes.values()], ['before done', new QueueTimeoutError(1000, 0)]);
 });
 
-test('a new timeout holds for the jobs that come after it', async (t) => {
+test('a new timeout applies to later jobs only', async (t) => {
   stopClock(t);
   const desk = new Desk(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
   desk.submit('old');
@@ -65,7 +65,7 @@ test('a new timeout holds for the jobs that come after it', async (t) => {
   assert.deepEqual([...desk.outcomes.keys()], ['new', 'old']);
 });
 
-test('a deadline beyond the longest timer of Node passes in its time', async (t) => {
+test('a deadline may be longer than Node’s longest timer', async (t) => {
   const timeoutMs = 2 ** 31 + 5000;
   stopClock(t);
   const desk = new Desk(createQueue({ timeoutMs }));
@@ -79,7 +79,7 @@ test('a deadline beyond the longest timer of Node passes in its time', async (t)
   assert.deepEqual(desk.outcomes.get('a'), new QueueTimeoutError(timeoutMs, 0));
 });
 
-test('a job submitted while a deadline passes has its own', async (t) => {
+test('a job submitted while a deadline expires has its own deadline', async (t) => {
   stopClock(t);
   const desk = new Desk(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
   desk.submit('a');
@@ -93,7 +93,7 @@ test('a job submitted while a deadline passes has its own', async (t) => {
   assert.deepEqual([...desk.outcomes.keys()], ['a', 'b']);
 });
 
-test('no timer is left when no job is', async () => {
+test('no timer is left when all jobs have ended', async () => {
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   const before = timers();
   const desk = new Desk(createQueue());

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 
-/** The promise of the fair policy: between two turns of a client that waits, no other has two. */
+/** Checks the fair policy: while a client waits for its turn, no other client gets two. */
 export class FairBound {
-  /** By client that waits: who had a turn since its own last one, or since it began to wait. */
+  /** By waiting client: who has had a turn since its last one, or since it started to wait. */
   readonly #overtakers = new Map<string, Set<string>>();
 
   takeTurn(client: string, waiting: ReadonlySet<string>): void {
@@ -15,7 +15,7 @@ export class FairBound {
     }
   }
 
-  /** A client that has stopped waiting begins anew. */
+  /** Forgets clients that no longer wait. */
   keepOnly(waiting: ReadonlySet<string>): void {
     for (const client of this.#overtakers.keys()) {
       if (!waiting.has(client)) this.#overtakers.delete(client);

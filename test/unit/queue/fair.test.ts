@@ -15,7 +15,7 @@ test('clients take turns, each in its own order of arrival', async () => {
   assert.deepEqual(desk.started, ['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
 });
 
-test('a client with 80 waiting delays another by one job', async () => {
+test('a client with 80 waiting jobs delays another client by one job', async () => {
   const desk = new Desk(createQueue({ policy: 'fair' }));
   submitFor(desk, 'agent', 81);
   desk.submit('person', { client: 'person' });
@@ -23,7 +23,7 @@ test('a client with 80 waiting delays another by one job', async () => {
   assert.deepEqual(desk.running(), ['person']);
 });
 
-test('a client with nothing ready has no turn to wait for', async () => {
+test('a client without a ready job does not get a turn', async () => {
   const desk = new Desk(createQueue({ policy: 'fair' }));
   submitFor(desk, 'a', 3);
   desk.submit('b1', { client: 'b', ready: new Promise(() => {}) });

@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import { QueueFullError } from '../../../server/queue/errors.ts';
 import { createQueue, Desk, turn } from './queue-fixture.ts';
 
-test('one more than may wait is refused at once', async () => {
+test('a job beyond the queue size is refused at once', async () => {
   const desk = new Desk(createQueue({ maxQueueSize: 1 }));
   desk.submitAll('runs', 'waits', 'refused');
   await turn();
   assert.deepEqual([...desk.outcomes], [['refused', new QueueFullError(1)]]);
 });
 
-test('with a queue size of 0 a job starts at once or is refused', async () => {
+test('with a queue size of 0, a job starts at once or is refused', async () => {
   const desk = new Desk(createQueue({ maxQueueSize: 0 }));
   desk.submitAll('runs', 'refused');
   await turn();
@@ -18,7 +18,7 @@ test('with a queue size of 0 a job starts at once or is refused', async () => {
   assert.deepEqual([...desk.outcomes.keys()], ['refused']);
 });
 
-test('an id in use is refused, and may be used again after its job has ended', async () => {
+test('an id that is in use is refused until its job has ended', async () => {
   const desk = new Desk(createQueue());
   desk.submit('a');
   await assert.rejects(
@@ -29,14 +29,14 @@ test('an id in use is refused, and may be used again after its job has ended', a
   await desk.queue.submit(async () => {}, { id: 'a' });
 });
 
-test('a raised concurrency starts waiting jobs at once', () => {
+test('raising the concurrency starts waiting jobs at once', () => {
   const desk = new Desk(createQueue());
   desk.submitAll('a', 'b', 'c', 'd');
   desk.queue.setLimits({ maxConcurrency: 3 });
   assert.deepEqual(desk.started, ['a', 'b', 'c']);
 });
 
-test('a lowered concurrency lets running jobs finish and starts none above it', async () => {
+test('lowering the concurrency lets running jobs finish', async () => {
   const desk = new Desk(createQueue({ maxConcurrency: 3 }));
   desk.submitAll('a', 'b', 'c', 'd');
   desk.queue.setLimits({ maxConcurrency: 1 });
@@ -46,7 +46,7 @@ test('a lowered concurrency lets running jobs finish and starts none above it', 
   assert.deepEqual(desk.started, ['a', 'b', 'c', 'd']);
 });
 
-test('a lowered queue size puts none out and refuses until the line is shorter', async () => {
+test('lowering the queue size removes no job, but refuses new ones until fewer wait', async () => {
   const desk = new Desk(createQueue());
   desk.submitAll('a', 'b', 'c');
   desk.queue.setLimits({ maxQueueSize: 1 });
@@ -65,7 +65,7 @@ const nonsense = [
 ] as const;
 
 for (const [limits, message] of nonsense) {
-  test(`${Object.entries(limits)} is a TypeError, and changes nothing`, () => {
+  test(`${Object.entries(limits)} throws a TypeError and changes nothing`, () => {
     assert.throws(() => createQueue(limits), new TypeError(message));
     const queue = createQueue();
     const before = queue.stats;

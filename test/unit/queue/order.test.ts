@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createQueue, Desk, turn } from './queue-fixture.ts';
 
-test('jobs start in order of arrival, as many at once as the concurrency allows', async () => {
+test('jobs start in order of arrival, up to the concurrency', async () => {
   const desk = new Desk(createQueue({ maxConcurrency: 2 }));
   desk.submitAll('a', 'b', 'c', 'd');
   assert.deepEqual(desk.started, ['a', 'b']);
@@ -10,7 +10,7 @@ test('jobs start in order of arrival, as many at once as the concurrency allows'
   assert.deepEqual(desk.started, ['a', 'b', 'c', 'd']);
 });
 
-test('a submitter gets what its job gave, or the very error it threw', async () => {
+test('the promise settles with the job’s value or error', async () => {
   const desk = new Desk(createQueue());
   const reason = new Error('no');
   desk.submitAll('a', 'b');
@@ -19,7 +19,7 @@ test('a submitter gets what its job gave, or the very error it threw', async () 
   assert.deepEqual([...desk.outcomes.values()], ['a done', reason]);
 });
 
-test('a job that throws at once is a rejection and frees its slot', async () => {
+test('a job that throws synchronously rejects and frees its slot', async () => {
   const queue = createQueue();
   const reason = new Error('thrown');
   const broken = () => {
@@ -29,14 +29,14 @@ test('a job that throws at once is a rejection and frees its slot', async () => 
   assert.equal(await queue.submit(async () => 'next', { id: 'b' }), 'next');
 });
 
-test('a slot is free by the time the submitter hears of the end', async () => {
+test('the slot is free by the time the promise settles', async () => {
   const queue = createQueue({ maxQueueSize: 0 });
   for (const id of ['a', 'b', 'c']) {
     assert.equal(await queue.submit(async () => id, { id }), id);
   }
 });
 
-test('a job that submits another while it starts does not get ahead of the line', async () => {
+test('a job submitted by a starting job does not overtake waiting ones', async () => {
   const queue = createQueue({ maxConcurrency: 3 });
   const started: string[] = [];
   const note = (id: string) => async () => void started.push(id);
@@ -51,7 +51,7 @@ test('a job that submits another while it starts does not get ahead of the line'
   assert.deepEqual(started, ['a', 'b', 'nested']);
 });
 
-test('a hundred thousand wait, and each leaves or starts in its turn', async () => {
+test('a hundred thousand waiting jobs start in order or leave', async () => {
   const queue = createQueue({ maxQueueSize: 100_000 });
   const ended: number[] = [];
   const callers = Array.from({ length: 100_000 }, () => new AbortController());

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { QueueClosedError } from '../../../server/queue/errors.ts';
 import { createQueue, Desk, turn } from './queue-fixture.ts';
 
-test('a paused line holds: running jobs go on, none starts, though a slot is free', async () => {
+test('while paused, running jobs continue but none starts, even if a slot is free', async () => {
   const desk = new Desk(createQueue({ maxConcurrency: 2 }));
   desk.submit('a');
   desk.queue.pause();
@@ -14,7 +14,7 @@ test('a paused line holds: running jobs go on, none starts, though a slot is fre
   assert.deepEqual(desk.running(), ['b']);
 });
 
-test('a drain refuses new jobs and resolves when those it has have ended', async () => {
+test('a drain refuses new jobs and resolves when the others have ended', async () => {
   const desk = new Desk(createQueue());
   desk.submitAll('a', 'b');
   let isDrained = false;
@@ -28,7 +28,7 @@ test('a drain refuses new jobs and resolves when those it has have ended', async
   assert.equal(isDrained, true);
 });
 
-test('a drain lifts a pause, so that waiting jobs can end', async () => {
+test('a drain resumes a paused queue, so that waiting jobs can end', async () => {
   const desk = new Desk(createQueue());
   desk.queue.pause();
   desk.submit('a');
@@ -38,7 +38,7 @@ test('a drain lifts a pause, so that waiting jobs can end', async () => {
   assert.equal(desk.outcomes.get('a'), 'a done');
 });
 
-test('a pause in the middle of a drain holds the line until it is resumed', async () => {
+test('a pause during a drain lasts until the queue is resumed', async () => {
   const desk = new Desk(createQueue());
   desk.submitAll('a', 'b');
   const drained = desk.queue.drain();
@@ -50,7 +50,7 @@ test('a pause in the middle of a drain holds the line until it is resumed', asyn
   await drained;
 });
 
-test('a drain waits for a job whose caller was told but which has not ended', async () => {
+test('a drain waits for an aborted job that has not ended', async () => {
   const desk = new Desk(createQueue());
   desk.submit('a');
   desk.cancel('a');
@@ -64,7 +64,7 @@ test('a drain waits for a job whose caller was told but which has not ended', as
   assert.equal(isDrained, true);
 });
 
-test('closing rejects all with its reason and resolves when the slots are really free', async () => {
+test('closing rejects all jobs with the reason and resolves when the slots are free', async () => {
   const desk = new Desk(createQueue());
   const reason = new Error('quit');
   desk.submitAll('a', 'b');
@@ -79,7 +79,7 @@ test('closing rejects all with its reason and resolves when the slots are really
   assert.deepEqual([isClosed, desk.started], [true, ['a']]);
 });
 
-test('draining and closing an empty queue, again and again, resolves', async () => {
+test('draining and closing an empty queue resolves, even repeatedly', async () => {
   const queue = createQueue();
   await queue.drain();
   await queue.drain();

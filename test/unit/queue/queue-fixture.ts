@@ -13,12 +13,12 @@ export function createQueue(limits: Partial<QueueLimits> = {}): RequestQueue {
   });
 }
 
-/** Lets every promise that can settle do so. */
+/** Lets all promises settle that can. */
 export async function turn(): Promise<void> {
   await setImmediate();
 }
 
-/** Makes all the queue's clocks stand still but for `t.mock.timers.tick`. */
+/** Stops the queue's clocks; they advance only with `t.mock.timers.tick`. */
 export function stopClock(t: TestContext): void {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   t.mock.method(performance, 'now', () => Date.now());
@@ -60,7 +60,7 @@ export class Desk {
     for (const id of ids) this.submit(id);
   }
 
-  /** Aborts the job's signal, unless it was submitted with one of its own. */
+  /** Aborts the job's signal, unless it was submitted with a signal. */
   cancel(id: string, reason: unknown = new Error('cancelled')): void {
     this.#callers.get(id)?.abort(reason);
   }

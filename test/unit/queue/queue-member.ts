@@ -1,16 +1,16 @@
-/** How a job ends for its caller: the value, or the name or message of the error. */
+/** How a job's promise settles: the value, or the name or message of the error. */
 export type Outcome = string;
 
-/** A job as the rules know it. */
+/** A job in the model of the queue. */
 export interface Member {
   readonly id: string;
   readonly client: string;
   readonly dueMs: number;
   state: 'loading' | 'ready' | 'running' | 'ended';
-  /** What the caller is to be told, once that is certain. */
+  /** How the promise must settle, once that is certain. */
   expected?: Outcome;
-  /** What the caller was told, which is to be one thing. */
-  readonly told: Outcome[];
+  /** How the promise has settled: one outcome at most. */
+  readonly outcomes: Outcome[];
   readonly loaded: PromiseWithResolvers<void>;
   readonly work: PromiseWithResolvers<string>;
   readonly caller: AbortController;
@@ -27,7 +27,7 @@ export function createMember(
     client,
     dueMs,
     state,
-    told: [],
+    outcomes: [],
     loaded: Promise.withResolvers(),
     work: Promise.withResolvers(),
     caller: new AbortController(),

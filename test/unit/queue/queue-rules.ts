@@ -6,16 +6,16 @@ import { createMember, type Member, type Outcome } from './queue-member.ts';
 import type { Step } from './queue-step.ts';
 
 /**
- * The rules of the queue, written for clarity only: plain arrays, searched whole. Every step is done
- * to the queue and to the model, then the two are compared. What promises bring about happens at the
- * next turn, all loads before all ends: a load takes one tick of the microtask queue, an end several.
+ * A simple model of the queue, with plain arrays. Every step is applied to the queue and to the model,
+ * and then the two are compared. Effects of promises happen at the next turn, all loads before all ends,
+ * because a load takes one microtask and an end several.
  */
 export class QueueRules {
   readonly queue = createQueue({ maxConcurrency: 2, maxQueueSize: 5, timeoutMs: 500 });
   readonly #tick: (ms: number) => void;
-  /** Every job ever admitted or refused, in order of arrival. */
+  /** All jobs so far, admitted or refused, in order of arrival. */
   readonly #members: Member[] = [];
-  /** The starts that the model has not yet found right. */
+  /** Starts that have not been checked yet. */
   readonly #starts: string[] = [];
   #limits: QueueLimits = { maxConcurrency: 2, maxQueueSize: 5, timeoutMs: 500, policy: 'fifo' };
   #bound = new FairBound();
@@ -29,7 +29,7 @@ export class QueueRules {
     this.#tick = tick;
   }
 
-  /** Only a turn lets promises settle, so the last step is one; the others follow in the same tick. */
+  /** Promises settle only at a turn, so the last step must be one. Other steps share a tick. */
   async take(steps: readonly Step[]): Promise<void> {
     for (const step of steps) {
       if (step.do === 'turn') await this.#turn();
@@ -38,7 +38,7 @@ export class QueueRules {
     }
   }
 
-  /** Brings every job to an end, and sees that each was told one thing and none was lost. */
+  /** Ends all jobs and checks that each has settled exactly once. */
   async takeToTheEnd(): Promise<void> {
     const round: Step[] = [
       { do: 'drain' },
@@ -46,10 +46,10 @@ export class QueueRules {
       ...this.#members.map((_, pick) => ({ do: 'finish', pick }) as const),
       { do: 'turn' },
     ];
-    const mostRounds = this.#members.length + 1; // one to load, then one or more end in each
-    for (let count = 0; count < mostRounds && !this.#isDrained; count += 1) await this.take(round);
+    const maxRounds = this.#members.length + 1; // one to load, then at least one job ends in each
+    for (let count = 0; count < maxRounds && !this.#isDrained; count += 1) await this.take(round);
     assert.equal(this.#isDrained, true, 'a job was lost');
-    for (const { told } of this.#members) assert.equal(told.length, 1);
+    for (const { outcomes } of this.#members) assert.equal(outcomes.length, 1);
   }
 
   #do(step: Exclude<Step, { do: 'turn' }>): void {
@@ -74,7 +74,7 @@ export class QueueRules {
   }
 
   #doToAll(what: 'pause' | 'resume' | 'drain' | 'close'): void {
-    const over = () => {
+    const onDrained = () => {
       this.#isDrained = true;
     };
     switch (what) {
@@ -89,11 +89,11 @@ export class QueueRules {
       case 'drain':
         this.#isPaused = false;
         this.#isClosed = true;
-        void this.queue.drain().then(over);
+        void this.queue.drain().then(onDrained);
         break;
       case 'close':
         this.#isClosed = true;
-        void this.queue.close(new Error('closed')).then(over);
+        void this.queue.close(new Error('closed')).then(onDrained);
         for (const member of this.#members) this.#end(member, 'closed');
         break;
       default:
@@ -114,15 +114,15 @@ export class QueueRules {
     if (this.#isClosed) this.#end(member, 'QueueClosedError');
     else if (isFull) this.#end(member, 'QueueFullError');
 
-    const { loaded, work, caller, told } = member;
+    const { loaded, work, caller, outcomes } = member;
     const run = () => {
       this.#starts.push(id);
       return work.promise;
     };
     const options = { id, client, signal: caller.signal };
     this.queue.submit(run, isLate ? { ...options, ready: loaded.promise } : options).then(
-      (value) => told.push(value),
-      (reason: Error) => told.push(reason.name === 'Error' ? reason.message : reason.name),
+      (value) => outcomes.push(value),
+      (reason: Error) => outcomes.push(reason.name === 'Error' ? reason.message : reason.name),
     );
   }
 
@@ -132,7 +132,7 @@ export class QueueRules {
     else member.work.reject(new Error('failed'));
     const outcome = isGood ? 'finished' : 'failed';
     this.#ends.push(() => {
-      if (member.state !== 'running') return; // the same was done before, in the same tick
+      if (member.state !== 'running') return; // it had already finished in this tick
       member.expected ??= outcome;
       member.state = 'ended';
     });
@@ -143,7 +143,7 @@ export class QueueRules {
     if (isGood) member.loaded.resolve();
     else member.loaded.reject(new Error('not loaded'));
     this.#loads.push(() => {
-      if (member.state !== 'loading') return; // the same, or it has left the line
+      if (member.state !== 'loading') return; // it had already loaded or ended
       if (isGood) member.state = 'ready';
       else this.#end(member, 'not loaded');
     });
@@ -175,21 +175,21 @@ export class QueueRules {
       happen();
       this.#fill();
     }
-    for (const { told, expected } of this.#members) {
-      assert.deepEqual(told, expected === undefined ? [] : [expected]);
+    for (const { outcomes, expected } of this.#members) {
+      assert.deepEqual(outcomes, expected === undefined ? [] : [expected]);
     }
     const isOver = this.#isClosed && this.#members.every(({ state }) => state === 'ended');
     assert.equal(this.#isDrained, isOver);
   }
 
-  /** The caller is told now; work that runs holds its slot until it ends. */
+  /** Settles the promise; a running job holds its slot until its work has ended. */
   #end(member: Member, outcome: Outcome): void {
     if (member.expected !== undefined || member.state === 'ended') return;
     member.expected = outcome;
     if (member.state !== 'running') member.state = 'ended';
   }
 
-  /** As long as a slot is free and a job could start, one must have started, and the right one. */
+  /** While a slot is free and a job is ready, the right job must have started. */
   #fill(): void {
     this.#bound.keepOnly(this.#waitingClients());
     while (this.#hasFreeSlot() && this.#in('ready').length > 0) {
@@ -205,7 +205,7 @@ export class QueueRules {
   #checkTurn({ id, client }: Member): void {
     const isFair = this.#limits.policy === 'fair';
     const rivals = this.#in('ready').filter((member) => !isFair || member.client === client);
-    assert.equal(id, rivals[0]?.id, 'the first to arrive is the first to start');
+    assert.equal(id, rivals[0]?.id, 'the first job to arrive must start first');
     if (isFair) this.#bound.takeTurn(client, this.#waitingClients());
   }
 
@@ -214,7 +214,7 @@ export class QueueRules {
   }
 
   #check(): void {
-    assert.deepEqual(this.#starts, [], 'a job started that had no slot or no turn');
+    assert.deepEqual(this.#starts, [], 'a job started without a slot or out of turn');
     const running = this.#in('running').length;
     assert.deepEqual(this.queue.stats, {
       running: !this.#isClosed && !this.#isPaused,

@@ -1,6 +1,6 @@
 import type { QueueLimits } from '../../../server/queue/request-queue.ts';
 
-/** Something that happens to a queue. `pick` says which job, modulo the jobs that it can happen to. */
+/** An event in the life of a queue. `pick` selects the job, modulo the number of candidates. */
 export type Step =
   | { do: 'submit'; client: string; ready: 'now' | 'later' }
   | { do: 'finish' | 'fail' | 'load' | 'failToLoad' | 'abort'; pick: number }

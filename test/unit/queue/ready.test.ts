@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { QueueFullError } from '../../../server/queue/errors.ts';
 import { createQueue, Desk, turn } from './queue-fixture.ts';
 
-test('a job that is not ready is passed over, and takes no slot', async () => {
+test('a job that is not ready is overtaken and takes no slot', async () => {
   const desk = new Desk(createQueue());
   const images = Promise.withResolvers<void>();
   desk.submit('loading', { ready: images.promise });
@@ -14,7 +14,7 @@ test('a job that is not ready is passed over, and takes no slot', async () => {
   assert.deepEqual(desk.started, ['quick', 'loading']);
 });
 
-test('a job that becomes ready starts at once when a slot is free', async () => {
+test('a job that becomes ready starts at once if a slot is free', async () => {
   const desk = new Desk(createQueue());
   const images = Promise.withResolvers<void>();
   desk.submit('a', { ready: images.promise });
@@ -25,7 +25,7 @@ test('a job that becomes ready starts at once when a slot is free', async () => 
   assert.deepEqual(desk.running(), ['a']);
 });
 
-test('jobs that become ready late start in order of arrival among the ready', async () => {
+test('ready jobs start in order of arrival, even if they became ready late', async () => {
   const desk = new Desk(createQueue());
   const images = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
   desk.submit('runs');
@@ -42,7 +42,7 @@ test('jobs that become ready late start in order of arrival among the ready', as
   assert.deepEqual(desk.started, expected);
 });
 
-test('a job whose `ready` fails leaves the line with that reason and never runs', async () => {
+test('a job whose `ready` rejects is rejected with that reason and never runs', async () => {
   const desk = new Desk(createQueue());
   const reason = new Error('no such image');
   desk.submit('a', { ready: Promise.reject(reason) });
@@ -53,7 +53,7 @@ test('a job whose `ready` fails leaves the line with that reason and never runs'
   );
 });
 
-test('as many jobs may load as there are free slots and places to wait', async () => {
+test('as many jobs may load as there are free slots and places in the queue', async () => {
   const desk = new Desk(createQueue({ maxConcurrency: 1, maxQueueSize: 1 }));
   const ready = new Promise(() => {});
   desk.submit('for the slot', { ready });
@@ -68,7 +68,7 @@ test('as many jobs may load as there are free slots and places to wait', async (
   );
 });
 
-test('with no place to wait a job may still load for a free slot', async () => {
+test('with a queue size of 0, a job may still load for a free slot', async () => {
   const desk = new Desk(createQueue({ maxConcurrency: 1, maxQueueSize: 0 }));
   const loaded = Promise.withResolvers<void>();
   desk.submit('first', { ready: loaded.promise });
@@ -79,7 +79,7 @@ test('with no place to wait a job may still load for a free slot', async () => {
   assert.deepEqual(desk.running(), ['first']);
 });
 
-test('a `ready` that settles after its job has gone changes nothing', async () => {
+test('a `ready` that settles after its job has ended changes nothing', async () => {
   const desk = new Desk(createQueue());
   const [good, bad] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   desk.submit('a', { ready: good.promise });
@@ -92,7 +92,7 @@ test('a `ready` that settles after its job has gone changes nothing', async () =
   assert.deepEqual([desk.started, desk.queue.stats.activeRequests], [[], 0]);
 });
 
-test('the failed `ready` of a refused job is no unhandled rejection', async () => {
+test('a refused job’s rejected `ready` is not an unhandled rejection', async () => {
   const queue = createQueue();
   await queue.drain();
   const ready = Promise.reject(new Error('aborted'));
@@ -100,15 +100,15 @@ test('the failed `ready` of a refused job is no unhandled rejection', async () =
   await turn();
 });
 
-test('what a job needs is begun once it is admitted, and never for one that is refused', async () => {
+test('`ready` is called only for admitted jobs', async () => {
   const queue = createQueue({ maxConcurrency: 1, maxQueueSize: 1 });
-  const begun: string[] = [];
+  const called: string[] = [];
   const gate = Promise.withResolvers<void>();
   const submit = (id: string) =>
     queue.submit(() => gate.promise, {
       id,
       ready: async () => {
-        begun.push(id);
+        called.push(id);
       },
     });
   const first = submit('runs');
@@ -117,5 +117,5 @@ test('what a job needs is begun once it is admitted, and never for one that is r
   await assert.rejects(submit('refused'), QueueFullError);
   gate.resolve();
   await Promise.all([first, second]);
-  assert.deepEqual(begun, ['runs', 'waits']);
+  assert.deepEqual(called, ['runs', 'waits']);
 });

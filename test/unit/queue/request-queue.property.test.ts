@@ -8,7 +8,7 @@ const pick = fc.nat({ max: 30 });
 const client = fc.constantFrom('a', 'b', 'c');
 const ready = fc.constantFrom('now', 'now', 'later');
 
-/** Which job a step is about is a number, taken modulo the jobs there are: so every step is possible. */
+/** A step picks its job by a number modulo the number of jobs, so that every step is possible. */
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant('submit'), client, ready }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('finish', 'fail'), pick }) },
@@ -38,7 +38,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 const lastStep = fc.record({ do: fc.constantFrom('drain', 'close') });
 
-test('whatever happens in whatever order, the queue keeps its rules', async (t) => {
+test('the queue follows its rules for any sequence of events', async (t) => {
   mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   t.after(() => mock.timers.reset());
   t.mock.method(performance, 'now', () => Date.now());

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createQueue, Desk, stopClock, turn } from './queue-fixture.ts';
 
-test('the statistics are those of the seed’s sample: 3 wait, 2 run', () => {
+test('the stats match the seed’s example with 3 waiting and 2 running jobs', () => {
   const desk = new Desk(createQueue({ maxConcurrency: 2 }));
   desk.submitAll('a', 'b', 'c', 'd', 'e');
   assert.deepEqual(desk.queue.stats, {
@@ -25,7 +25,7 @@ test('a paused or closed queue is not running', () => {
   assert.deepEqual([paused, resumed, queue.stats.running], [false, true, false]);
 });
 
-test('listeners hear once of all the changes made in one go, until they unsubscribe', async () => {
+test('listeners are called once per batch of changes until they unsubscribe', async () => {
   const desk = new Desk(createQueue());
   let calls = 0;
   const unsubscribe = desk.queue.onChange(() => {
@@ -40,7 +40,7 @@ test('listeners hear once of all the changes made in one go, until they unsubscr
   assert.equal(calls, 1);
 });
 
-test('a listener may change the queue, and hears of that too', async () => {
+test('a listener may change the queue and is called again', async () => {
   const desk = new Desk(createQueue());
   const seen: number[] = [];
   desk.queue.onChange(() => {
@@ -52,7 +52,7 @@ test('a listener may change the queue, and hears of that too', async () => {
   assert.deepEqual(seen, [2, 1]);
 });
 
-test('every change is told: a start, an end, new limits, a pause', async () => {
+test('listeners are called for a start, an end, new limits and a pause', async () => {
   const desk = new Desk(createQueue());
   let calls = 0;
   desk.queue.onChange(() => {
@@ -73,7 +73,7 @@ test('every change is told: a start, an end, new limits, a pause', async () => {
   assert.equal(calls, changes.length);
 });
 
-test('the wait is estimated from the pace of the latest jobs, the line and the concurrency', async (t) => {
+test('the wait is estimated from recent run times, waiting jobs and the concurrency', async (t) => {
   stopClock(t);
   const desk = new Desk(createQueue({ timeoutMs: 100_000 }));
   const estimates = [desk.queue.estimatedWaitMs()];

@@ -54,7 +54,7 @@ function createPendingProbe() {
   return { probe, answer: (progress: RuntimeProgress) => answers.shift()?.(progress) };
 }
 
-test('work without tokens and without steps for the whole time is a hang, reported once', async (t) => {
+test('work without tokens or steps for the whole timeout is a hang, reported once', async (t) => {
   const { watch, pass, hangs, probes } = createWatch(t, async () => at(42));
   watch.begin();
   await pass(4999);
@@ -69,7 +69,7 @@ test('work without tokens and without steps for the whole time is a hang, report
   assert.equal(hangs(), 1);
 });
 
-test('a long prefill, which makes steps but no tokens, is no hang', async (t) => {
+test('a long prefill with steps but no tokens is not a hang', async (t) => {
   let steps = 0;
   const { watch, pass, hangs, probes } = createWatch(t, async () => at(++steps));
   watch.begin();
@@ -151,7 +151,7 @@ test('a probe during which the machine slept is repeated', async (t) => {
   assert.equal(hangs(), 1);
 });
 
-test('a machine that slept has not waited for tokens', async (t) => {
+test('sleep does not count as waiting for tokens', async (t) => {
   const { watch, pass, probes } = createWatch(t, async () => at(42));
   watch.begin();
   await pass(5000, 3000);
@@ -160,7 +160,7 @@ test('a machine that slept has not waited for tokens', async (t) => {
   assert.equal(probes(), 1);
 });
 
-test('work that ends during a probe ends the watch, whatever the answer', async (t) => {
+test('work that ends during a probe ends the watch, regardless of the answer', async (t) => {
   for (const reply of ['an answer', 'silence']) {
     const { probe, answer } = createPendingProbe();
     const { watch, pass, settle, hangs, probes } = createWatch(t, probe);
@@ -194,7 +194,7 @@ test('work that starts during a probe for earlier work is timed from its own sta
   assert.equal(hangs(), 0, 'the steps of the earlier work are forgotten');
 });
 
-test('what the runtime answered about earlier work does not count', async (t) => {
+test('an answer to a probe for earlier work is ignored', async (t) => {
   const { watch, pass, hangs } = createWatch(t, async () => at(42));
   const end = watch.begin();
   await pass(5000);
@@ -206,7 +206,7 @@ test('what the runtime answered about earlier work does not count', async (t) =>
   assert.equal(hangs(), 1);
 });
 
-test('there is one timer while there is work, and none after', async (t) => {
+test('there is one timer while there is work, and none afterwards', async (t) => {
   const { watch, pass, timers } = createWatch(t, async () => at(42, 0));
   const [first, second] = [watch.begin(), watch.begin()];
   assert.equal(timers(), 1);
@@ -218,14 +218,14 @@ test('there is one timer while there is work, and none after', async (t) => {
   assert.equal(timers(), 0);
 });
 
-test('an idle runtime is not watched, and costs no timer', async (t) => {
+test('an idle runtime is not watched and needs no timer', async (t) => {
   const { watch, pass, hangs, probes } = createWatch(t, async () => at(42));
   watch.begin()();
   await pass(60_000);
   assert.deepEqual([hangs(), probes()], [0, 0]);
 });
 
-test('work is watched until all of it has ended, however often each end is called', async (t) => {
+test('the watch ends with the last work, even if an end is reported twice', async (t) => {
   const { watch, pass, probes } = createWatch(t, async () => at(42));
   const [first, second] = [watch.begin(), watch.begin()];
   first();
@@ -246,7 +246,7 @@ test('a second request does not count as progress of the first', async (t) => {
   assert.equal(probes(), 1);
 });
 
-test('a client that does not read what was generated long ago is no hang of the runtime', async (t) => {
+test('a client that does not read its answer is not a hang', async (t) => {
   const { watch, pass, hangs } = createWatch(t, async () => at(42, 0));
   watch.begin();
   for (let half = 0; half < 10; half += 1) await pass(5000);

@@ -18,7 +18,7 @@ const run = async (script: string) => {
   return lines;
 };
 
-test('lines are read however they arrive, and a last one without its end too', async () => {
+test('lines are read however they are chunked, even a last line without a line feed', async () => {
   const script = `
     const write = (bytes) => new Promise((done) => process.stdout.write(bytes, done));
     const text = Buffer.from('{"n":"é"}\\n{"n":"b"}\\r\\n\\nno JSON\\n{"n":"c"}');
@@ -26,7 +26,7 @@ test('lines are read however they arrive, and a last one without its end too', a
   assert.deepEqual(await run(script), [{ n: 'é' }, { n: 'b' }, { n: 'c' }]);
 });
 
-test('an endless line is cut, and the lines after it are read', async () => {
+test('a very long line is truncated, and the lines after it are read', async () => {
   const before = process.memoryUsage.rss();
   const script = `
     const { writeSync } = require('node:fs');

@@ -13,7 +13,7 @@ import { checkSupervisorSequences } from '../../support/supervisor-sequences.ts'
 const RUNS = 400;
 const RUNS_WITH_PROCESSES = 6;
 
-test('the supervisor keeps its rules in any sequence of events', async (t) => {
+test('the supervisor follows its rules for any sequence of events', async (t) => {
   const steps = await checkSupervisorSequences({ runs: RUNS });
   t.diagnostic(`${RUNS} sequences, ${steps} steps`);
 });
@@ -24,7 +24,7 @@ const deed = fc.constantFrom(
   ...(['work', 'work', 'work', 'work alone', 'wait'] as const),
 );
 
-test('with real processes that die, hang and stop, all work completes on the model that is then current', async () => {
+test('all work completes on the current model while real processes die, hang and stop', async () => {
   await fc.assert(fc.asyncProperty(fc.array(deed, { minLength: 6, maxLength: 12 }), goThrough), {
     numRuns: RUNS_WITH_PROCESSES,
     endOnFailure: true,

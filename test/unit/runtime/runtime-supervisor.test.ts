@@ -62,10 +62,10 @@ const body = { model: 'A', stream: true, messages: [] } as const;
 async function ask(
   connection: RuntimeConnection,
   signal: AbortSignal,
-  { id = 'ask', enough = () => false, onText = (_text: string) => {} } = {},
+  { id = 'ask', isComplete = () => false, onText = (_text: string) => {} } = {},
 ): Promise<string> {
   let text = '';
-  for await (const chunks of connection.chat(body, { id, signal, isComplete: enough })) {
+  for await (const chunks of connection.chat(body, { id, signal, isComplete })) {
     for (const { choices } of chunks) text += choices[0]?.delta.content ?? '';
     onText(text);
   }
@@ -101,7 +101,7 @@ test('starting a running runtime does not start a second one', async (t) => {
   assert.equal(stubs.count, 1);
 });
 
-test('a model change waits for running work, which completes whole', async (t) => {
+test('a model change waits for running work to complete', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -136,7 +136,7 @@ test('B and then C while A works: A completes, C is served, B never starts', asy
   );
 });
 
-test('work that pauses between two questions is not cut by a change of the model', async (t) => {
+test('work with a pause between two requests is not interrupted by a model change', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const paused = Promise.withResolvers<void>();
@@ -236,7 +236,7 @@ test('work that loses two runtimes fails', async (t) => {
   await refused;
 });
 
-test('work that must not be retried is not', async (t) => {
+test('work is not retried without mayRetry', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => false });
@@ -294,7 +294,7 @@ test('a request that fails in a shared batch is retried', async (t) => {
   assert.deepEqual(await Promise.all([answer, other]), ['whole', 'whole too']);
 });
 
-test('a refused request is not retried, and keeps the reason without payloads', async (t) => {
+test('a refused request is not retried, and its reason contains no payload', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const replies = [
@@ -353,14 +353,14 @@ test('aborted work ends once the runtime has released it', async (t) => {
   await refused;
 });
 
-test('an answer cut short by `enough` reports its usage once the runtime has released it', async (t) => {
+test('an answer ended by `isComplete` reports its usage once the runtime has released it', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const used: unknown[] = [];
   const answer = runtime.run(
     async (connection, signal) => {
       let text = '';
-      const options = { id: 'a/b', signal, enough: () => text.includes('stop') };
+      const options = { id: 'a/b', signal, isComplete: () => text.includes('stop') };
       for await (const chunks of connection.chat(body, options)) {
         for (const { choices, usage } of chunks) {
           text += choices[0]?.delta.content ?? '';
@@ -413,7 +413,7 @@ test('a process that ignores SIGTERM is killed before the next one starts', asyn
   assert.equal((await runtime.ensureReady(never)).model.model, 'A');
 });
 
-test('a runtime that hangs is killed, and the next one does its work', async (t) => {
+test('a runtime that hangs is killed, and its work is retried on the next one', async (t) => {
   const { runtime, stubs } = await setUp(t, { hangTimeoutMs: 200 });
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -495,7 +495,7 @@ test('seven crashes, ten minutes apart, are recovered from', async (t) => {
   assert.equal(stubs.count, 8);
 });
 
-test('each process’s socket folder is removed when it is gone', async (t) => {
+test('a process’s socket folder is removed after its exit', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   await runtime.ensureReady(never);
@@ -529,7 +529,7 @@ test('a model that cannot be loaded is rolled back, and onRollback is called', a
   );
 });
 
-test('a fallback is honoured from a runtime that was unloaded', async (t) => {
+test('a rollback also works after the runtime was unloaded', async (t) => {
   const { runtime } = await setUp(t, {}, broken('B'));
   runtime.start();
   await runtime.ensureReady(never);
@@ -548,7 +548,7 @@ test('two broken models in a row roll back to the one that was ready', async (t)
   assert.equal((await runtime.ensureReady(never)).model.model, 'A');
 });
 
-test('without a model that was ready, the second broken model’s reason is the failure', async (t) => {
+test('if no model was ever ready, a second broken model fails with its own reason', async (t) => {
   const { runtime, stubs } = await setUp(t, {}, broken('A', 'B'));
   runtime.start();
   await assert.rejects(runtime.ensureReady(never), /A is broken/);
@@ -576,7 +576,7 @@ test('work starts a runtime that was unloaded', async (t) => {
   assert.equal(await answer, 'again');
 });
 
-test('a wait that begins during an unload starts the runtime again', async (t) => {
+test('a wait that starts during an unload starts the runtime again', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   await runtime.ensureReady(never);
@@ -586,7 +586,7 @@ test('a wait that begins during an unload starts the runtime again', async (t) =
   assert.equal(stubs.count, 2);
 });
 
-test('a stop answers all waiters and ends work at once', async (t) => {
+test('a stop rejects all waiters and ends work at once', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const work = runtime.run(ask, { signal: never, mayRetry: () => true });
@@ -616,7 +616,7 @@ test('a start after a stop starts the model that was chosen last', async (t) => 
   assert.equal(stubs.processes.all.at(-1)?.model, 'B');
 });
 
-test('a shutdown is final, and twice is fine', async (t) => {
+test('a shutdown is final and can be repeated', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   await runtime.ensureReady(never);
@@ -628,7 +628,7 @@ test('a shutdown is final, and twice is fine', async (t) => {
   assert.deepEqual([runtime.state.phase, stubs.count], ['stopped', 1]);
 });
 
-test('a wait beyond its limit fails, a shorter one is answered', async (t) => {
+test('a wait beyond its limit fails, and a shorter one resolves', async (t) => {
   const { runtime, stubs } = await setUp(t, {}, (stub) => stub.loading());
   runtime.start();
   const patient = runtime.run(ask, { signal: never, maxWaitMs: 60_000 });
@@ -670,7 +670,7 @@ test('exclusive work waits for running work, and other work waits for it', async
   const alone = runtime.runAlone(work('alone'), { signal: never });
   const during = runtime.run(work('during'), { signal: never });
   const secondAlone = runtime.runAlone(work('second'), { signal: never });
-  await runtime.ensureReady(never); // to know that it is ready needs nobody's turn
+  await runtime.ensureReady(never); // waiting for readiness does not need a turn
   for (const [index, name] of ['before', 'alone', 'second', 'during'].entries()) {
     assert.equal((await stub.requests.at(index)).id, name);
     stub.answer(name, 'x');
@@ -721,7 +721,7 @@ test('late work of an earlier process does not end the drain of a later one', as
   await loaded;
 });
 
-test('memory in use is known while it is ready and drains', async (t) => {
+test('memory in use is known while the runtime is ready or draining', async (t) => {
   const { runtime, stubs } = await setUp(t);
   runtime.start();
   const work = runtime.run(ask, { signal: never });
@@ -741,7 +741,7 @@ test('memory in use is known while it is ready and drains', async (t) => {
   await work;
 });
 
-test('a program that cannot be started is a failure with a remedy', async (t) => {
+test('a program that cannot be started fails with a remedy', async (t) => {
   const command = { python: '/nowhere/python', args: [] };
   const { runtime } = await setUp(t, { command });
   runtime.start();
@@ -753,7 +753,7 @@ test('a program that cannot be started is a failure with a remedy', async (t) =>
   });
 });
 
-test('failing to create the socket folder is a failure with a remedy', async (t) => {
+test('a socket folder that cannot be created fails with a remedy', async (t) => {
   const { runtime } = await setUp(t, {
     launch: () => {
       throw new Error('The temporary folder /tmp cannot be used (ENOSPC).');
@@ -798,7 +798,7 @@ test('unknown lines of the launcher are logged and ignored', async (t) => {
   assert.equal(stubs.count, 1);
 });
 
-test('each phase is logged once, at a level that fits', async (t) => {
+test('each phase is logged once, at the right level', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const log = pino(
     { level: 'info', base: null, timestamp: false },
