@@ -202,7 +202,7 @@ async function generate(
   for await (const chunks of connection.chat(body, {
     id,
     signal,
-    enough: () => answer.isComplete,
+    isComplete: () => answer.isComplete,
   })) {
     record.firstTokenAt ??= Date.now();
     for (const chunk of chunks) {
