@@ -9,6 +9,7 @@ export interface MetricsParts {
   activity: Activity;
 }
 
+/** The upper bounds of the histograms' buckets. */
 const SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 /** Metrics for Prometheus. Gauges are read from the parts on request; ended requests are counted. */
@@ -17,77 +18,10 @@ export class Metrics {
   /** Stops counting requests. */
   readonly close: () => void;
 
-  constructor({ queue, runtime, activity }: MetricsParts) {
-    const registers = [this.#registry];
-    const gauge = (name: string, help: string, read: () => number) =>
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(read());
-        },
-      });
-    gauge(
-      'sightglass_queue_waiting',
-      'Requests waiting in the queue.',
-      () => queue.stats.queueSize,
-    );
-    gauge(
-      'sightglass_queue_running',
-      'Queued requests that are running.',
-      () => queue.stats.runningCount,
-    );
-    gauge(
-      'sightglass_streams_running',
-      'Streaming requests that are running; they do not queue.',
-      () => activity.streams,
-    );
-    gauge(
-      'sightglass_max_concurrency',
-      'Queued requests that may run concurrently.',
-      () => queue.stats.maxConcurrency,
-    );
-    gauge(
-      'sightglass_max_queue_size',
-      'Requests that may wait in the queue.',
-      () => queue.stats.maxQueueSize,
-    );
-    gauge('sightglass_runtime_ready', 'Whether the model is loaded.', () =>
-      Number(runtime.state.phase === 'ready'),
-    );
-    gauge('sightglass_runtime_memory_bytes', 'Memory used by the model and its caches.', () =>
-      'memoryBytes' in runtime.state ? runtime.state.memoryBytes : 0,
-    );
-    new Counter({
-      name: 'sightglass_tokens_total',
-      help: 'Tokens generated.',
-      registers,
-      collect() {
-        this.reset();
-        this.inc(activity.tokens);
-      },
-    });
-    const labelNames = ['kind', 'stream', 'outcome'] as const;
-    const ended = new Histogram({
-      name: 'sightglass_request_duration_seconds',
-      help: 'Duration of ended requests from arrival to end, waiting included.',
-      labelNames,
-      buckets: SECONDS,
-      registers,
-    });
-    const waited = new Histogram({
-      name: 'sightglass_request_wait_seconds',
-      help: 'How long requests waited before they started.',
-      buckets: SECONDS,
-      registers,
-    });
-    this.close = activity.onEnd(({ kind, stream, outcome, arrivedAt, startedAt, endedAt }) => {
-      const end = endedAt ?? arrivedAt;
-      const labels = { kind, stream: String(stream), outcome: outcome ?? '' };
-      ended.observe(labels, (end - arrivedAt) / 1000);
-      waited.observe(((startedAt ?? end) - arrivedAt) / 1000);
-    });
+  constructor(parts: MetricsParts) {
+    this.#addGauges(parts);
+    this.#addTokens(parts.activity);
+    this.close = this.#countRequests(parts.activity);
   }
 
   get contentType(): string {
@@ -97,5 +31,64 @@ export class Metrics {
   /** In Prometheus' text format. */
   render(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #addGauges({ queue, runtime, activity }: MetricsParts): void {
+    type Row = [name: string, help: string, read: () => number];
+    const isReady = () => Number(runtime.state.phase === 'ready');
+    const memoryBytes = () => ('memoryBytes' in runtime.state ? runtime.state.memoryBytes : 0);
+    const rows: Row[] = [
+      ['queue_waiting', 'Requests waiting in the queue.', () => queue.stats.queueSize],
+      ['queue_running', 'Queued requests that are running.', () => queue.stats.runningCount],
+      ['streams_running', 'Running streams, which do not queue.', () => activity.streams],
+      ['max_concurrency', 'Queued requests that may run.', () => queue.stats.maxConcurrency],
+      ['max_queue_size', 'Requests that may wait in the queue.', () => queue.stats.maxQueueSize],
+      ['runtime_ready', 'Whether the model is loaded.', isReady],
+      ['runtime_memory_bytes', 'Memory used by the model and its caches.', memoryBytes],
+    ];
+    for (const [name, help, read] of rows) {
+      new Gauge({
+        name: `sightglass_${name}`,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    }
+  }
+
+  #addTokens(activity: Activity): void {
+    new Counter({
+      name: 'sightglass_tokens_total',
+      help: 'Tokens generated.',
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(activity.tokens);
+      },
+    });
+  }
+
+  /** Observes each request that ends. Returns the unsubscribe. */
+  #countRequests(activity: Activity): () => void {
+    const shared = { buckets: SECONDS, registers: [this.#registry] };
+    const duration = new Histogram({
+      name: 'sightglass_request_duration_seconds',
+      help: 'Duration of ended requests from arrival to end, waiting included.',
+      labelNames: ['kind', 'stream', 'outcome'] as const,
+      ...shared,
+    });
+    const wait = new Histogram({
+      name: 'sightglass_request_wait_seconds',
+      help: 'How long requests waited before they started.',
+      ...shared,
+    });
+    return activity.onEnd(({ kind, stream, outcome, arrivedAt, startedAt, endedAt }) => {
+      const end = endedAt ?? arrivedAt;
+      const labels = { kind, stream: String(stream), outcome: outcome ?? '' };
+      duration.observe(labels, (end - arrivedAt) / 1000);
+      wait.observe(((startedAt ?? end) - arrivedAt) / 1000);
+    });
   }
 }
