@@ -18,22 +18,22 @@ import type { Settings } from './settings.ts';
 
 export interface Log {
   log: Logger;
-  /** The newest log file; older ones are beside it. */
+  /** The current log file. Older ones are in the same folder. */
   file: string;
-  /** Resolves when stderr has been read, or after a second. Its reader may have stopped reading. */
+  /** Resolves when everything on stderr has been read, or after a second. */
   flush: () => Promise<void>;
 }
 
-/** Takes lines of JSON, one a call. */
+/** Receives one line of JSON per call. */
 export type LogSink = pino.DestinationStream;
 
-/** What may wait for the reader of a stderr pipe. Beyond it, lines are dropped and counted. */
+/** Unread output to buffer if stderr is a pipe. Beyond it, lines are dropped and counted. */
 const MAX_UNREAD_BYTES = 1_000_000;
 const FLUSH_MS = 1000;
 
 /**
- * Logs to stderr, for people on a terminal and as JSON otherwise, and always as JSON to files of 10 MB,
- * the last five of which are kept. Neither a full disk nor an unread pipe fails or delays a request.
+ * Logs to stderr, formatted for people on a terminal and as JSON otherwise, and as JSON to files of
+ * 10 MB, keeping the last five. A full disk or an unread pipe neither fails nor delays a request.
  */
 export function createLog(
   { logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>,
@@ -50,8 +50,8 @@ export function createLog(
   const file = new LogFile(directory, {
     onFailure: (error) =>
       create(terminal, ...also).warn(
-        `The log file in ${directory} cannot be written (${error.message}). The server continues ` +
-          'without it, and keeps trying.',
+        `Cannot write the log file in ${directory} (${error.message}). The server continues without ` +
+          'it and keeps trying.',
       ),
   });
   return {
@@ -61,7 +61,7 @@ export function createLog(
   };
 }
 
-/** For a command that ends soon: only what the user should know, to stderr only. */
+/** For short-lived commands: logs only warnings and errors, and only to stderr. */
 export function createCommandLog(): Logger {
   return pino({ level: 'warn' }, forPeople(new StderrSink()));
 }
@@ -72,15 +72,15 @@ function forPeople(sink: LogSink): LogSink {
 }
 
 /**
- * stderr that never blocks and never throws. Node writes to a pipe asynchronously and keeps what its
- * reader has not read, so that is bounded here.
+ * Writes to stderr without ever blocking or throwing. Node writes to pipes asynchronously and buffers
+ * what has not been read, so the buffer is limited here.
  */
 class StderrSink implements LogSink {
   readonly #isFile = isRegularFile(2);
   #dropped = 0;
 
   constructor() {
-    // Each sink registers the same listener; without one, a reader that is gone would end the process.
+    // Every sink registers the same listener. Without it, the process would crash if the reader exits.
     process.stderr.off('error', ignore).on('error', ignore);
   }
 
@@ -109,12 +109,12 @@ class StderrSink implements LogSink {
     clearTimeout(timer);
   }
 
-  /** Not process.stderr: after one failed write to a file, on a full disk, it writes nothing more. */
+  /** Does not use process.stderr, which stops working after a failed write to a file. */
   #append(line: string): void {
     try {
       writeSync(2, line);
     } catch {
-      // The disk is full: the log file says how much was lost.
+      // The disk is full. The log file reports how many lines were lost.
     }
   }
 }
@@ -134,7 +134,7 @@ function isRegularFile(fd: number): boolean {
 
 function ignore(): void {}
 
-/** Where macOS keeps an app's logs; elsewhere the XDG state folder. */
+/** The folder for an app's logs on macOS, and the XDG state folder elsewhere. */
 export function logDirectory({
   platform = process.platform,
   env = process.env,
@@ -150,14 +150,14 @@ export function logDirectory({
 }
 
 const MAX_BYTES = 10_000_000;
-/** Rolled files that are kept beside the one in use. */
+/** Number of older files to keep. */
 const KEPT = 4;
 /** After a failed write, lines are dropped for this long before the next attempt. */
 const RETRY_MS = 1000;
 const NAME = /^sightglass\.(\d+)\.log$/;
 
 export interface LogFileOptions {
-  /** Called for the first failure only: a full disk would otherwise repeat it with every line. */
+  /** Called for the first failure only, since on a full disk every line fails. */
   onFailure: (error: Error) => void;
   maxBytes?: number;
   now?: () => number;
@@ -165,9 +165,9 @@ export interface LogFileOptions {
 
 /**
  * Appends lines to `sightglass.N.log` and starts a new file at 10 MB; `current.log` links to the newest.
- * Never throws: lines that cannot be written, because the disk is full, say, are dropped and counted,
- * and once writing works again a line says how many were lost. Not pino-roll: after a failed write it
- * throws, loses track of the size, or stops rolling.
+ * Never throws: lines that cannot be written, for example on a full disk, are dropped, and their number
+ * is logged once writing works again. We do not use pino-roll, which after a failed write throws, loses
+ * track of the size, or stops rolling.
  */
 export class LogFile {
   readonly #directory: string;
@@ -189,7 +189,7 @@ export class LogFile {
     });
   }
 
-  /** One line, with its line feed. */
+  /** Writes one line, which must end with a line feed. */
   write(line: string): void {
     if (!this.#attempt(() => this.#append(line))) this.#lost += 1;
   }
@@ -205,7 +205,7 @@ export class LogFile {
     this.#writeWhole(line);
   }
 
-  /** Leaves no half line behind: what fits of it on a full disk is removed again. */
+  /** Writes all or nothing: on a full disk, a partly written line is removed again. */
   #writeWhole(line: string): void {
     const fd = this.#fd;
     if (fd === undefined) throw new TypeError('The log file is not open.');
@@ -214,14 +214,14 @@ export class LogFile {
     try {
       while (done < data.length) done += writeSync(fd, data, done);
     } catch (error) {
-      // Another instance may append to the same file: then its end is not ours to cut off.
+      // If another instance has appended to the file meanwhile, truncating would remove its lines.
       if (done > 0 && fstatSync(fd).size === this.#size + done) ftruncateSync(fd, this.#size);
       throw error;
     }
     this.#size += data.length;
   }
 
-  /** Returns false, without trying, shortly after a failure. */
+  /** Returns whether it succeeded. Does not try again until some time after a failure. */
   #attempt(work: () => void): boolean {
     if (this.#now() < this.#retryAt) return false;
     try {
@@ -259,7 +259,7 @@ export class LogFile {
     return fd;
   }
 
-  /** A convenience only: a disk that cannot have links still has its log. */
+  /** For convenience only: logging also works on disks that do not support links. */
   #link(): void {
     const draft = join(this.#directory, `current.log.${process.pid}`);
     try {

@@ -47,7 +47,7 @@ interface Change {
 
 /** Builds the parts from the settings, connects them, and starts, changes and stops them together. */
 export class Service {
-  /** To be told when the machine goes to sleep and wakes up. */
+  /** The host must report to it when the machine goes to sleep and wakes up. */
   readonly clock = new AwakeClock();
   readonly queue: RequestQueue;
   readonly runtime: RuntimeSupervisor;
@@ -247,7 +247,7 @@ function toMemoryLimits({ idleUnloadMinutes, memoryCeilingGigabytes }: Settings)
   };
 }
 
-/** At least enough for one body of the maximum size beside what is reserved for ordinary bodies. */
+/** At least enough for one body of the maximum size, plus the part reserved for ordinary bodies. */
 function toRequestMemoryBytes(settings: Settings): number {
   const { requestMemoryMegabytes, maxBodyMegabytes } = settings;
   return Math.max(requestMemoryMegabytes, maxBodyMegabytes * 2) * 1_000_000;

@@ -77,7 +77,7 @@ export async function convertImage(
   }
 }
 
-/** The error for an image that is too slow to decode, probably on purpose. */
+/** The error for an image that takes too long to decode. */
 export function createSlowError(seconds: number): ImageError {
   return new ImageError(
     'image_timeout',

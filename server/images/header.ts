@@ -42,7 +42,7 @@ export interface ImageHeader {
   hasAlpha: boolean;
   /** Whether every decoder sees the same image: one 8-bit gray or sRGB frame, not turned. */
   isPlain: boolean;
-  /** The samples to which an embedded color profile applies; without one, or with sRGB, undefined. */
+  /** The type of samples, if there is an embedded color profile other than sRGB. */
   profiled?: 'rgb' | 'rgb16' | 'gray16';
   /** Upper limit for the memory to decode and convert it. */
   neededBytes: number;

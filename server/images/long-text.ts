@@ -7,7 +7,7 @@ const FIRST_BLOCK_BYTES = 1024;
 /** The longest escape of a character in JSON: a pair such as \ud83d\ude00. */
 const LONGEST_ESCAPE = 12;
 
-/** A text that is written to JSON piece by piece because it is too long for a single string. */
+/** Text that is written to JSON piece by piece because it is too long for a single string. */
 export interface JsonPieces {
   /** Total length of the pieces, in UTF-8 bytes. */
   readonly jsonBytes: number;

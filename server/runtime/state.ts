@@ -12,7 +12,7 @@ export interface Rollback {
 export interface RuntimeContext {
   /** The model to serve: a folder or a Hugging Face id. */
   readonly wanted: string;
-  /** What is known of the wanted model, loaded or not; undefined until its files have been read. */
+  /** What the wanted model's files say, whether or not it is loaded. Undefined until they are read. */
   readonly description: ModelDescription | undefined;
   /** The last model that became ready: the fallback if `wanted` cannot be loaded. */
   readonly lastReady: string | undefined;
@@ -31,7 +31,7 @@ export interface RuntimeContext {
 interface Serving {
   readonly model: ReadyLine;
   readonly pid: number;
-  /** Current use; `model` has the use right after loading. */
+  /** Memory in use now; `model` has that after loading. */
   readonly memoryBytes: number;
   readonly connection: RuntimeConnection;
 }
@@ -44,8 +44,8 @@ export type AfterExit =
 
 /**
  * The phases of the runtime. A process exists in starting, loading, ready, draining and stopping, and
- * in no other phase. "Busy" is not a phase: it is the queue's count. `since` is when the phase was
- * entered, or for loading, when its process was started.
+ * in no other phase. There is no "busy" phase; see the queue's stats for that. `since` is when the phase was
+ * entered or, for loading, when its process was started.
  */
 export type RuntimePhase =
   | { readonly phase: 'stopped' }

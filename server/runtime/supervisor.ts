@@ -128,24 +128,24 @@ export class RuntimeSupervisor {
   }
 
   /**
-   * Switches to another model. Running work may complete within the drain timeout; waiting work stays
-   * in line. If the model cannot be loaded, the one that was ready last is served again. Resolves once
-   * the previous model's process has exited.
+   * Switches to another model. Running work may complete within the drain timeout; waiting work waits
+   * for the new model. If it cannot be loaded, the last model that was ready is served again. Resolves
+   * once the previous model's process has exited.
    */
   async load(modelPath: string): Promise<void> {
     this.#apply({ type: 'load', model: modelPath });
     await this.#settled();
   }
 
-  /** Drains and restarts a ready runtime; waiting work stays in line. */
+  /** Drains and restarts a ready runtime. Waiting work waits for the restart. */
   async restart(): Promise<void> {
     this.#apply({ type: 'restart' });
     await this.#settled();
   }
 
   /**
-   * Resolves with a ready runtime, after any start or restart in progress. It may be gone a moment
-   * later, so use `run` for work.
+   * Resolves with a ready runtime, after any start or restart in progress. It may stop being ready at
+   * any time, so use `run` for work.
    * @throws RuntimeFailedError, RuntimeStoppedError, or the signal's reason
    */
   ensureReady(signal: AbortSignal): Promise<RuntimeConnection> {
@@ -155,8 +155,7 @@ export class RuntimeSupervisor {
   /**
    * Runs the work on a ready runtime. Retries it once if the runtime died, or if the batch that it
    * shared with other requests failed. Never twice: a request that crashes the runtime must not keep
-   * it in a crash loop. Work interrupted by a model change is run again on the next model, however
-   * often that happens.
+   * it in a crash loop. Work interrupted by a model change runs again on the next model, every time.
    * @throws what the work throws; RuntimeFailedError, RuntimeStoppedError or RuntimeWaitError when no
    *   runtime is available; RuntimeDrainedError when it was interrupted; the signal's reason
    */
