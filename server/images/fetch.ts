@@ -34,7 +34,7 @@ export async function fetchImage(
 ): Promise<Buffer> {
   const url = parseImageUrl(text, rules.allowPrivateUrls);
   const timeout = AbortSignal.timeout(rules.timeoutMs);
-  const within = AbortSignal.any([signal, timeout]);
+  const combined = AbortSignal.any([signal, timeout]);
   const lookup = createCheckedLookup(resolve, rules.allowPrivateUrls);
   let refused: unknown;
   const grow = (bytes: number) => {
@@ -52,10 +52,10 @@ export async function fetchImage(
     headersTimeout: 0,
     bodyTimeout: 0,
     // undici keeps connecting for an aborted request, so the socket needs the signal too.
-    connect: { timeout: 0, lookup, signal: within },
+    connect: { timeout: 0, lookup, signal: combined },
   });
   try {
-    const response = await follow(url, rules, { dispatcher: agent, signal: within });
+    const response = await follow(url, rules, { dispatcher: agent, signal: combined });
     return await readBody(response, rules, grow);
   } catch (error) {
     signal.throwIfAborted();

@@ -71,20 +71,22 @@ export class ImageLoader {
     url: string | LongText,
     signal: AbortSignal,
     isLowDetail = false,
-    who: ImageClient = UNLIMITED,
+    owner: ImageClient = UNLIMITED,
   ): Promise<LoadedImage> {
-    const within = AbortSignal.any([signal, this.#closing.signal]);
-    within.throwIfAborted();
-    const bytes = await this.#read(url, within, who);
+    const combined = AbortSignal.any([signal, this.#closing.signal]);
+    combined.throwIfAborted();
+    const bytes = await this.#read(url, combined, owner);
     const rules = this.#rules;
-    const { client } = who;
-    const header = await this.#decode(this.#small, client, within, () => readHeader(bytes, rules));
+    const { client } = owner;
+    const header = await this.#decode(this.#small, client, combined, () =>
+      readHeader(bytes, rules),
+    );
     const maxPixels = Math.min(rules.maxPixels, isLowDetail ? LOW_DETAIL_PIXELS : Infinity);
     const lane = header.neededBytes <= SMALL_IMAGE_BYTES ? this.#small : this.#large;
-    const image = await this.#decode(lane, client, within, () =>
+    const image = await this.#decode(lane, client, combined, () =>
       convertImage(bytes, header, { ...rules, maxPixels }),
     );
-    who.memory.grow(image.dataUrl.bytes.length - bytes.length);
+    owner.memory.grow(image.dataUrl.bytes.length - bytes.length);
     return image;
   }
 
@@ -95,10 +97,10 @@ export class ImageLoader {
   async loadAll(
     wanted: readonly WantedImage[],
     signal: AbortSignal,
-    who: ImageClient = UNLIMITED,
+    owner: ImageClient = UNLIMITED,
   ): Promise<LoadedImage[]> {
     const failed = new AbortController();
-    const within = AbortSignal.any([signal, failed.signal]);
+    const combined = AbortSignal.any([signal, failed.signal]);
     const loaded = new Map<string, LoadedImage>();
     const keys: string[] = [];
     for (const { url, isLowDetail } of wanted)
@@ -108,7 +110,7 @@ export class ImageLoader {
       for (const [key, image] of waiting) {
         if (image === undefined) continue;
         try {
-          loaded.set(key, await this.load(image.url, within, image.isLowDetail, who));
+          loaded.set(key, await this.load(image.url, combined, image.isLowDetail, owner));
         } catch (error) {
           // The others are aborted with the first error, and end up here with it.
           if (error instanceof ImageError) error.index ??= keys.indexOf(key);
@@ -119,7 +121,7 @@ export class ImageLoader {
     };
     await Promise.all(Array.from({ length: PARALLEL_LOADS }, work));
     // All are decoded, so their texts are no longer needed.
-    for (const { url } of wanted) if (url instanceof LongText) who.memory.shrink(url.release());
+    for (const { url } of wanted) if (url instanceof LongText) owner.memory.shrink(url.release());
     return keys.flatMap((key) => loaded.get(key) ?? []);
   }
 

@@ -215,9 +215,9 @@ export class RuntimeSupervisor {
     const isSettled = ({ phase }: RuntimeState) => phase !== 'draining' && phase !== 'stopping';
     if (!isSettled(this.#state)) {
       await new Promise<void>((resolve) => {
-        const forget = this.onChange((state) => {
+        const unsubscribe = this.onChange((state) => {
           if (!isSettled(state)) return;
-          forget();
+          unsubscribe();
           resolve();
         });
       });

@@ -4,7 +4,7 @@ import { AwakeClock, startTimer } from '../../server/awake-clock.ts';
 import { QueueTimeoutError } from '../../server/queue/errors.ts';
 import { RequestQueue } from '../../server/queue/request-queue.ts';
 
-import { Desk, stopClock, turn } from './queue/queue-fixture.ts';
+import { stopClock, TestJobs, turn } from './queue/queue-fixture.ts';
 
 test('the clock stops from sleep to wake, even if they are reported repeatedly', (t) => {
   stopClock(t);
@@ -27,18 +27,18 @@ test('a deadline does not expire during sleep or when its timer fires on waking'
   stopClock(t);
   const clock = new AwakeClock();
   const limits = { maxConcurrency: 1, maxQueueSize: 9, timeoutMs: 1000, policy: 'fifo' as const };
-  const desk = new Desk(new RequestQueue(limits, clock.now));
-  desk.submitAll('running', 'waiting');
+  const jobs = new TestJobs(new RequestQueue(limits, clock.now));
+  jobs.submitAll('running', 'waiting');
   t.mock.timers.tick(900);
   clock.sleep();
   t.mock.timers.tick(3_600_000); // the timer fires before the system reports that it woke up
   clock.wake();
   t.mock.timers.tick(99);
   await turn();
-  assert.equal(desk.outcomes.size, 0);
+  assert.equal(jobs.outcomes.size, 0);
   t.mock.timers.tick(101);
   await turn();
-  assert.ok(desk.outcomes.get('waiting') instanceof QueueTimeoutError);
+  assert.ok(jobs.outcomes.get('waiting') instanceof QueueTimeoutError);
 });
 
 test('a timer waits while its clock is stopped, and can be cancelled', (t) => {

@@ -3,59 +3,59 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { createQueue, Desk, turn } from './queue-fixture.ts';
+import { createQueue, TestJobs, turn } from './queue-fixture.ts';
 
 const gone = new Error('caller gone');
 
 test('a job aborted while waiting leaves the queue at once and never runs', async () => {
-  const desk = new Desk(createQueue());
+  const jobs = new TestJobs(createQueue());
   const caller = new AbortController();
-  desk.submit('a');
-  desk.submit('b', { signal: caller.signal });
+  jobs.submit('a');
+  jobs.submit('b', { signal: caller.signal });
   caller.abort(gone);
-  assert.equal(desk.queue.stats.queueSize, 0);
-  await desk.finish('a');
-  assert.deepEqual([desk.outcomes.get('b'), desk.started], [gone, ['a']]);
+  assert.equal(jobs.queue.stats.queueSize, 0);
+  await jobs.finish('a');
+  assert.deepEqual([jobs.outcomes.get('b'), jobs.started], [gone, ['a']]);
 });
 
 test('a job aborted while running receives the reason and holds its slot until it ends', async () => {
-  const desk = new Desk(createQueue());
+  const jobs = new TestJobs(createQueue());
   const caller = new AbortController();
-  desk.submit('a', { signal: caller.signal });
-  desk.submit('b');
+  jobs.submit('a', { signal: caller.signal });
+  jobs.submit('b');
   caller.abort(gone);
   await turn();
-  assert.deepEqual([desk.outcomes.get('a'), desk.signals.get('a')?.reason], [gone, gone]);
-  assert.deepEqual([desk.running(), desk.waiting()], [['a'], ['b']]);
-  await desk.finish('a');
-  assert.deepEqual(desk.running(), ['b']);
+  assert.deepEqual([jobs.outcomes.get('a'), jobs.signals.get('a')?.reason], [gone, gone]);
+  assert.deepEqual([jobs.running(), jobs.waiting()], [['a'], ['b']]);
+  await jobs.finish('a');
+  assert.deepEqual(jobs.running(), ['b']);
 });
 
 test('a job whose signal is already aborted never runs, even if a slot is free', async () => {
-  const desk = new Desk(createQueue());
-  desk.submit('a', { signal: AbortSignal.abort(gone) });
+  const jobs = new TestJobs(createQueue());
+  jobs.submit('a', { signal: AbortSignal.abort(gone) });
   await turn();
-  assert.deepEqual([desk.outcomes.get('a'), desk.started], [gone, []]);
+  assert.deepEqual([jobs.outcomes.get('a'), jobs.started], [gone, []]);
 });
 
 test('an error thrown after the caller was rejected is ignored', async () => {
-  const desk = new Desk(createQueue());
-  desk.submit('a');
-  desk.cancel('a', gone);
-  await desk.fail('a', new Error('aborted'));
-  assert.equal(desk.outcomes.get('a'), gone);
+  const jobs = new TestJobs(createQueue());
+  jobs.submit('a');
+  jobs.cancel('a', gone);
+  await jobs.fail('a', new Error('aborted'));
+  assert.equal(jobs.outcomes.get('a'), gone);
 });
 
 test('no listener is left on the caller’s signal, however the job ends', async () => {
   const callers = Array.from({ length: 3 }, () => new AbortController());
   const countListeners = () =>
     callers.map(({ signal }) => getEventListeners(signal, 'abort').length);
-  const desk = new Desk(createQueue());
-  for (const [index, { signal }] of callers.entries()) desk.submit(`${index}`, { signal });
+  const jobs = new TestJobs(createQueue());
+  for (const [index, { signal }] of callers.entries()) jobs.submit(`${index}`, { signal });
   assert.deepEqual(countListeners(), [1, 1, 1]);
   callers[2]?.abort(gone);
-  await desk.finish('0');
-  await desk.fail('1', gone);
+  await jobs.finish('0');
+  await jobs.fail('1', gone);
   assert.deepEqual(countListeners(), [0, 0, 0]);
 });
 

@@ -1,105 +1,105 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QueueTimeoutError } from '../../../server/queue/errors.ts';
-import { createQueue, Desk, stopClock, turn } from './queue-fixture.ts';
+import { createQueue, stopClock, TestJobs, turn } from './queue-fixture.ts';
 
 test('a job whose deadline passes while it waits never runs', async (t) => {
   stopClock(t);
-  const desk = new Desk(createQueue({ timeoutMs: 1000 }));
-  desk.submitAll('a', 'b');
+  const jobs = new TestJobs(createQueue({ timeoutMs: 1000 }));
+  jobs.submitAll('a', 'b');
   t.mock.timers.tick(1000);
   await turn();
-  assert.deepEqual(desk.outcomes.get('b'), new QueueTimeoutError(1000, 1000));
-  await desk.finish('a');
-  assert.deepEqual(desk.started, ['a']);
+  assert.deepEqual(jobs.outcomes.get('b'), new QueueTimeoutError(1000, 1000));
+  await jobs.finish('a');
+  assert.deepEqual(jobs.started, ['a']);
 });
 
 test('the deadline covers waiting and running, and the error says how long the job waited', async (t) => {
   stopClock(t);
-  const desk = new Desk(createQueue({ timeoutMs: 1000 }));
-  desk.submit('a');
-  desk.submit('b');
+  const jobs = new TestJobs(createQueue({ timeoutMs: 1000 }));
+  jobs.submit('a');
+  jobs.submit('b');
   t.mock.timers.tick(600);
-  await desk.finish('a');
+  await jobs.finish('a');
   t.mock.timers.tick(400);
   await turn();
-  assert.deepEqual(desk.outcomes.get('b'), new QueueTimeoutError(1000, 600));
+  assert.deepEqual(jobs.outcomes.get('b'), new QueueTimeoutError(1000, 600));
 });
 
 test('a running job is aborted with the timeout error and holds its slot until it ends', async (t) => {
   stopClock(t);
-  const desk = new Desk(createQueue({ timeoutMs: 1000 }));
-  desk.submit('slow');
+  const jobs = new TestJobs(createQueue({ timeoutMs: 1000 }));
+  jobs.submit('slow');
   t.mock.timers.tick(500);
-  desk.submit('next');
+  jobs.submit('next');
   t.mock.timers.tick(500);
   await turn();
-  assert.equal(desk.signals.get('slow')?.reason, desk.outcomes.get('slow'));
-  assert.deepEqual([desk.running(), desk.waiting()], [['slow'], ['next']]);
-  await desk.fail('slow', new Error('stopped'));
-  assert.deepEqual([desk.running(), desk.waiting()], [['next'], []]);
+  assert.equal(jobs.signals.get('slow')?.reason, jobs.outcomes.get('slow'));
+  assert.deepEqual([jobs.running(), jobs.waiting()], [['slow'], ['next']]);
+  await jobs.fail('slow', new Error('stopped'));
+  assert.deepEqual([jobs.running(), jobs.waiting()], [['next'], []]);
 });
 
 test('if a job ends and its deadline passes at the same time, the first event wins', async (t) => {
   stopClock(t);
-  const desk = new Desk(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
-  desk.submitAll('before', 'after');
+  const jobs = new TestJobs(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
+  jobs.submitAll('before', 'after');
   t.mock.timers.tick(999);
-  await desk.finish('before');
+  await jobs.finish('before');
   t.mock.timers.tick(1);
-  await desk.finish('after');
-  assert.deepEqual([...desk.outcomes.values()], ['before done', new QueueTimeoutError(1000, 0)]);
+  await jobs.finish('after');
+  assert.deepEqual([...jobs.outcomes.values()], ['before done', new QueueTimeoutError(1000, 0)]);
 });
 
 test('a new timeout applies to later jobs only', async (t) => {
   stopClock(t);
-  const desk = new Desk(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
-  desk.submit('old');
-  desk.queue.setLimits({ timeoutMs: 100 });
-  desk.submit('new');
+  const jobs = new TestJobs(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
+  jobs.submit('old');
+  jobs.queue.setLimits({ timeoutMs: 100 });
+  jobs.submit('new');
   t.mock.timers.tick(100);
   await turn();
-  assert.deepEqual([...desk.outcomes.keys()], ['new']);
+  assert.deepEqual([...jobs.outcomes.keys()], ['new']);
   t.mock.timers.tick(900);
   await turn();
-  assert.deepEqual([...desk.outcomes.keys()], ['new', 'old']);
+  assert.deepEqual([...jobs.outcomes.keys()], ['new', 'old']);
 });
 
 test('a deadline may be longer than Node’s longest timer', async (t) => {
   const timeoutMs = 2 ** 31 + 5000;
   stopClock(t);
-  const desk = new Desk(createQueue({ timeoutMs }));
-  desk.submit('a');
+  const jobs = new TestJobs(createQueue({ timeoutMs }));
+  jobs.submit('a');
   t.mock.timers.tick(2 ** 31 - 1);
   t.mock.timers.tick(5000);
   await turn();
-  assert.equal(desk.outcomes.size, 0);
+  assert.equal(jobs.outcomes.size, 0);
   t.mock.timers.tick(1);
   await turn();
-  assert.deepEqual(desk.outcomes.get('a'), new QueueTimeoutError(timeoutMs, 0));
+  assert.deepEqual(jobs.outcomes.get('a'), new QueueTimeoutError(timeoutMs, 0));
 });
 
 test('a job submitted while a deadline expires has its own deadline', async (t) => {
   stopClock(t);
-  const desk = new Desk(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
-  desk.submit('a');
-  desk.signals.get('a')?.addEventListener('abort', () => desk.submit('b'));
+  const jobs = new TestJobs(createQueue({ timeoutMs: 1000, maxConcurrency: 2 }));
+  jobs.submit('a');
+  jobs.signals.get('a')?.addEventListener('abort', () => jobs.submit('b'));
   t.mock.timers.tick(1000);
   t.mock.timers.tick(999);
   await turn();
-  assert.deepEqual([...desk.outcomes.keys()], ['a']);
+  assert.deepEqual([...jobs.outcomes.keys()], ['a']);
   t.mock.timers.tick(1);
   await turn();
-  assert.deepEqual([...desk.outcomes.keys()], ['a', 'b']);
+  assert.deepEqual([...jobs.outcomes.keys()], ['a', 'b']);
 });
 
 test('no timer is left when all jobs have ended', async () => {
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   const before = timers();
-  const desk = new Desk(createQueue());
-  desk.submitAll('a', 'b');
+  const jobs = new TestJobs(createQueue());
+  jobs.submitAll('a', 'b');
   assert.equal(timers(), before + 2);
-  desk.cancel('b');
-  await desk.finish('a');
+  jobs.cancel('b');
+  await jobs.finish('a');
   assert.equal(timers(), before);
 });

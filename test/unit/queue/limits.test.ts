@@ -1,59 +1,59 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QueueFullError } from '../../../server/queue/errors.ts';
-import { createQueue, Desk, turn } from './queue-fixture.ts';
+import { createQueue, TestJobs, turn } from './queue-fixture.ts';
 
 test('a job beyond the queue size is refused at once', async () => {
-  const desk = new Desk(createQueue({ maxQueueSize: 1 }));
-  desk.submitAll('runs', 'waits', 'refused');
+  const jobs = new TestJobs(createQueue({ maxQueueSize: 1 }));
+  jobs.submitAll('runs', 'waits', 'refused');
   await turn();
-  assert.deepEqual([...desk.outcomes], [['refused', new QueueFullError(1)]]);
+  assert.deepEqual([...jobs.outcomes], [['refused', new QueueFullError(1)]]);
 });
 
 test('with a queue size of 0, a job starts at once or is refused', async () => {
-  const desk = new Desk(createQueue({ maxQueueSize: 0 }));
-  desk.submitAll('runs', 'refused');
+  const jobs = new TestJobs(createQueue({ maxQueueSize: 0 }));
+  jobs.submitAll('runs', 'refused');
   await turn();
-  assert.deepEqual(desk.started, ['runs']);
-  assert.deepEqual([...desk.outcomes.keys()], ['refused']);
+  assert.deepEqual(jobs.started, ['runs']);
+  assert.deepEqual([...jobs.outcomes.keys()], ['refused']);
 });
 
 test('an id that is in use is refused until its job has ended', async () => {
-  const desk = new Desk(createQueue());
-  desk.submit('a');
+  const jobs = new TestJobs(createQueue());
+  jobs.submit('a');
   await assert.rejects(
-    desk.queue.submit(async () => {}, { id: 'a' }),
+    jobs.queue.submit(async () => {}, { id: 'a' }),
     new TypeError('A job with the id a is already in the queue.'),
   );
-  await desk.finish('a');
-  await desk.queue.submit(async () => {}, { id: 'a' });
+  await jobs.finish('a');
+  await jobs.queue.submit(async () => {}, { id: 'a' });
 });
 
 test('raising the concurrency starts waiting jobs at once', () => {
-  const desk = new Desk(createQueue());
-  desk.submitAll('a', 'b', 'c', 'd');
-  desk.queue.setLimits({ maxConcurrency: 3 });
-  assert.deepEqual(desk.started, ['a', 'b', 'c']);
+  const jobs = new TestJobs(createQueue());
+  jobs.submitAll('a', 'b', 'c', 'd');
+  jobs.queue.setLimits({ maxConcurrency: 3 });
+  assert.deepEqual(jobs.started, ['a', 'b', 'c']);
 });
 
 test('lowering the concurrency lets running jobs finish', async () => {
-  const desk = new Desk(createQueue({ maxConcurrency: 3 }));
-  desk.submitAll('a', 'b', 'c', 'd');
-  desk.queue.setLimits({ maxConcurrency: 1 });
-  await desk.finish('a', 'b');
-  assert.deepEqual(desk.started, ['a', 'b', 'c']);
-  await desk.finish('c');
-  assert.deepEqual(desk.started, ['a', 'b', 'c', 'd']);
+  const jobs = new TestJobs(createQueue({ maxConcurrency: 3 }));
+  jobs.submitAll('a', 'b', 'c', 'd');
+  jobs.queue.setLimits({ maxConcurrency: 1 });
+  await jobs.finish('a', 'b');
+  assert.deepEqual(jobs.started, ['a', 'b', 'c']);
+  await jobs.finish('c');
+  assert.deepEqual(jobs.started, ['a', 'b', 'c', 'd']);
 });
 
 test('lowering the queue size removes no job, but refuses new ones until fewer wait', async () => {
-  const desk = new Desk(createQueue());
-  desk.submitAll('a', 'b', 'c');
-  desk.queue.setLimits({ maxQueueSize: 1 });
-  desk.submit('refused');
-  await desk.finish('a', 'b');
-  desk.submit('waits');
-  assert.deepEqual([desk.running(), desk.waiting()], [['c'], ['waits']]);
+  const jobs = new TestJobs(createQueue());
+  jobs.submitAll('a', 'b', 'c');
+  jobs.queue.setLimits({ maxQueueSize: 1 });
+  jobs.submit('refused');
+  await jobs.finish('a', 'b');
+  jobs.submit('waits');
+  assert.deepEqual([jobs.running(), jobs.waiting()], [['c'], ['waits']]);
 });
 
 const nonsense = [

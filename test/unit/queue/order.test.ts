@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createQueue, Desk, turn } from './queue-fixture.ts';
+import { createQueue, TestJobs, turn } from './queue-fixture.ts';
 
 test('jobs start in order of arrival, up to the concurrency', async () => {
-  const desk = new Desk(createQueue({ maxConcurrency: 2 }));
-  desk.submitAll('a', 'b', 'c', 'd');
-  assert.deepEqual(desk.started, ['a', 'b']);
-  await desk.finish('b', 'a');
-  assert.deepEqual(desk.started, ['a', 'b', 'c', 'd']);
+  const jobs = new TestJobs(createQueue({ maxConcurrency: 2 }));
+  jobs.submitAll('a', 'b', 'c', 'd');
+  assert.deepEqual(jobs.started, ['a', 'b']);
+  await jobs.finish('b', 'a');
+  assert.deepEqual(jobs.started, ['a', 'b', 'c', 'd']);
 });
 
 test('the promise settles with the job’s value or error', async () => {
-  const desk = new Desk(createQueue());
+  const jobs = new TestJobs(createQueue());
   const reason = new Error('no');
-  desk.submitAll('a', 'b');
-  await desk.finish('a');
-  await desk.fail('b', reason);
-  assert.deepEqual([...desk.outcomes.values()], ['a done', reason]);
+  jobs.submitAll('a', 'b');
+  await jobs.finish('a');
+  await jobs.fail('b', reason);
+  assert.deepEqual([...jobs.outcomes.values()], ['a done', reason]);
 });
 
 test('a job that throws synchronously rejects and frees its slot', async () => {

@@ -25,7 +25,7 @@ export function stopClock(t: TestContext): void {
 }
 
 /** Submits jobs that end when the test says so, and records what happens to them. */
-export class Desk {
+export class TestJobs {
   readonly queue: RequestQueue;
   /** The ids in order of start. */
   readonly started: string[] = [];

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import fc from 'fast-check';
-import { QueueRules } from './queue-rules.ts';
-import type { Step } from './queue-step.ts';
+import { QueueModel, type Step } from './queue-model.ts';
 
 const pick = fc.nat({ max: 30 });
 const client = fc.constantFrom('a', 'b', 'c');
@@ -46,10 +45,10 @@ test('the queue follows its rules for any sequence of events', async (t) => {
   const before = fc.array(step, { maxLength: 80, size: 'max' });
   const after = fc.array(step, { maxLength: 15 });
   const runs = fc.asyncProperty(before, lastStep, after, async (early, last, late) => {
-    const rules = new QueueRules((ms) => mock.timers.tick(ms));
-    await rules.take([...early, last, ...late, { do: 'turn' }]);
-    await rules.takeToTheEnd();
-    assert.equal(rules.queue.stats.activeRequests, 0);
+    const model = new QueueModel((ms) => mock.timers.tick(ms));
+    await model.take([...early, last, ...late, { do: 'turn' }]);
+    await model.takeToTheEnd();
+    assert.equal(model.queue.stats.activeRequests, 0);
   });
   await fc.assert(runs, { numRuns: 2000 });
 });

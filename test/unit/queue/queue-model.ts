@@ -1,20 +1,44 @@
 import assert from 'node:assert/strict';
 import type { QueueLimits } from '../../../server/queue/request-queue.ts';
-import { FairBound } from './fair-bound.ts';
 import { createQueue, turn } from './queue-fixture.ts';
-import { createMember, type Member, type Outcome } from './queue-member.ts';
-import type { Step } from './queue-step.ts';
+
+/** An event in the life of a queue. `pick` selects the job, modulo the number of candidates. */
+export type Step =
+  | { do: 'submit'; client: string; ready: 'now' | 'later' }
+  | { do: 'finish' | 'fail' | 'load' | 'failToLoad' | 'abort'; pick: number }
+  | { do: 'turn' }
+  | { do: 'pause' | 'resume' | 'drain' | 'close' }
+  | { do: 'tick'; ms: number }
+  | { do: 'limit'; limits: Partial<QueueLimits> };
+
+/** How a job's promise settles: the value, or the name or message of the error. */
+type Outcome = string;
+
+/** A job in the model of the queue. */
+interface ModelJob {
+  readonly id: string;
+  readonly client: string;
+  readonly dueMs: number;
+  state: 'loading' | 'ready' | 'running' | 'ended';
+  /** How the promise must settle, once that is certain. */
+  expected?: Outcome;
+  /** How the promise has settled: one outcome at most. */
+  readonly outcomes: Outcome[];
+  readonly loaded: PromiseWithResolvers<void>;
+  readonly work: PromiseWithResolvers<string>;
+  readonly caller: AbortController;
+}
 
 /**
  * A simple model of the queue, with plain arrays. Every step is applied to the queue and to the model,
  * and then the two are compared. Effects of promises happen at the next turn, all loads before all ends,
  * because a load takes one microtask and an end several.
  */
-export class QueueRules {
+export class QueueModel {
   readonly queue = createQueue({ maxConcurrency: 2, maxQueueSize: 5, timeoutMs: 500 });
   readonly #tick: (ms: number) => void;
   /** All jobs so far, admitted or refused, in order of arrival. */
-  readonly #members: Member[] = [];
+  readonly #jobs: ModelJob[] = [];
   /** Starts that have not been checked yet. */
   readonly #starts: string[] = [];
   #limits: QueueLimits = { maxConcurrency: 2, maxQueueSize: 5, timeoutMs: 500, policy: 'fifo' };
@@ -42,14 +66,14 @@ export class QueueRules {
   async takeToTheEnd(): Promise<void> {
     const round: Step[] = [
       { do: 'drain' },
-      ...this.#members.map((_, pick) => ({ do: 'load', pick }) as const),
-      ...this.#members.map((_, pick) => ({ do: 'finish', pick }) as const),
+      ...this.#jobs.map((_, pick) => ({ do: 'load', pick }) as const),
+      ...this.#jobs.map((_, pick) => ({ do: 'finish', pick }) as const),
       { do: 'turn' },
     ];
-    const maxRounds = this.#members.length + 1; // one to load, then at least one job ends in each
+    const maxRounds = this.#jobs.length + 1; // one to load, then at least one job ends in each
     for (let count = 0; count < maxRounds && !this.#isDrained; count += 1) await this.take(round);
     assert.equal(this.#isDrained, true, 'a job was lost');
-    for (const { outcomes } of this.#members) assert.equal(outcomes.length, 1);
+    for (const { outcomes } of this.#jobs) assert.equal(outcomes.length, 1);
   }
 
   #do(step: Exclude<Step, { do: 'turn' }>): void {
@@ -62,7 +86,7 @@ export class QueueRules {
   }
 
   #doToOne(step: Extract<Step, { pick: number }>): void {
-    const pick = (...states: Member['state'][]) => {
+    const pick = (...states: ModelJob['state'][]) => {
       const candidates = this.#in(...states);
       return candidates[step.pick % candidates.length];
     };
@@ -94,7 +118,7 @@ export class QueueRules {
       case 'close':
         this.#isClosed = true;
         void this.queue.close(new Error('closed')).then(onDrained);
-        for (const member of this.#members) this.#end(member, 'closed');
+        for (const job of this.#jobs) this.#end(job, 'closed');
         break;
       default:
         what satisfies never;
@@ -102,19 +126,19 @@ export class QueueRules {
   }
 
   #submit(client: string, isLate: boolean): void {
-    const id = `${this.#members.length}`;
+    const id = `${this.#jobs.length}`;
     const dueMs = Date.now() + this.#limits.timeoutMs;
-    const member = createMember(id, client, dueMs, isLate ? 'loading' : 'ready');
+    const job = createModelJob(id, client, dueMs, isLate ? 'loading' : 'ready');
     const startsAtOnce = !isLate && this.#hasFreeSlot() && this.#in('ready').length === 0;
     const free = this.#isPaused
       ? 0
       : Math.max(0, this.#limits.maxConcurrency - this.#in('running').length);
     const isFull = !startsAtOnce && this.#waiting().length - free >= this.#limits.maxQueueSize;
-    this.#members.push(member);
-    if (this.#isClosed) this.#end(member, 'QueueClosedError');
-    else if (isFull) this.#end(member, 'QueueFullError');
+    this.#jobs.push(job);
+    if (this.#isClosed) this.#end(job, 'QueueClosedError');
+    else if (isFull) this.#end(job, 'QueueFullError');
 
-    const { loaded, work, caller, outcomes } = member;
+    const { loaded, work, caller, outcomes } = job;
     const run = () => {
       this.#starts.push(id);
       return work.promise;
@@ -126,39 +150,39 @@ export class QueueRules {
     );
   }
 
-  #finish(member: Member | undefined, isGood: boolean): void {
-    if (member === undefined) return;
-    if (isGood) member.work.resolve('finished');
-    else member.work.reject(new Error('failed'));
+  #finish(job: ModelJob | undefined, isGood: boolean): void {
+    if (job === undefined) return;
+    if (isGood) job.work.resolve('finished');
+    else job.work.reject(new Error('failed'));
     const outcome = isGood ? 'finished' : 'failed';
     this.#ends.push(() => {
-      if (member.state !== 'running') return; // it had already finished in this tick
-      member.expected ??= outcome;
-      member.state = 'ended';
+      if (job.state !== 'running') return; // it had already finished in this tick
+      job.expected ??= outcome;
+      job.state = 'ended';
     });
   }
 
-  #load(member: Member | undefined, isGood: boolean): void {
-    if (member === undefined) return;
-    if (isGood) member.loaded.resolve();
-    else member.loaded.reject(new Error('not loaded'));
+  #load(job: ModelJob | undefined, isGood: boolean): void {
+    if (job === undefined) return;
+    if (isGood) job.loaded.resolve();
+    else job.loaded.reject(new Error('not loaded'));
     this.#loads.push(() => {
-      if (member.state !== 'loading') return; // it had already loaded or ended
-      if (isGood) member.state = 'ready';
-      else this.#end(member, 'not loaded');
+      if (job.state !== 'loading') return; // it had already loaded or ended
+      if (isGood) job.state = 'ready';
+      else this.#end(job, 'not loaded');
     });
   }
 
-  #abort(member: Member | undefined): void {
-    if (member === undefined) return;
-    member.caller.abort(new Error('abort'));
-    this.#end(member, 'abort');
+  #abort(job: ModelJob | undefined): void {
+    if (job === undefined) return;
+    job.caller.abort(new Error('abort'));
+    this.#end(job, 'abort');
   }
 
   #pass(ms: number): void {
     this.#tick(ms);
-    for (const member of this.#members) {
-      if (member.dueMs <= Date.now()) this.#end(member, 'QueueTimeoutError');
+    for (const job of this.#jobs) {
+      if (job.dueMs <= Date.now()) this.#end(job, 'QueueTimeoutError');
     }
   }
 
@@ -175,18 +199,18 @@ export class QueueRules {
       happen();
       this.#fill();
     }
-    for (const { outcomes, expected } of this.#members) {
+    for (const { outcomes, expected } of this.#jobs) {
       assert.deepEqual(outcomes, expected === undefined ? [] : [expected]);
     }
-    const isOver = this.#isClosed && this.#members.every(({ state }) => state === 'ended');
+    const isOver = this.#isClosed && this.#jobs.every(({ state }) => state === 'ended');
     assert.equal(this.#isDrained, isOver);
   }
 
   /** Settles the promise; a running job holds its slot until its work has ended. */
-  #end(member: Member, outcome: Outcome): void {
-    if (member.expected !== undefined || member.state === 'ended') return;
-    member.expected = outcome;
-    if (member.state !== 'running') member.state = 'ended';
+  #end(job: ModelJob, outcome: Outcome): void {
+    if (job.expected !== undefined || job.state === 'ended') return;
+    job.expected = outcome;
+    if (job.state !== 'running') job.state = 'ended';
   }
 
   /** While a slot is free and a job is ready, the right job must have started. */
@@ -202,9 +226,9 @@ export class QueueRules {
     }
   }
 
-  #checkTurn({ id, client }: Member): void {
+  #checkTurn({ id, client }: ModelJob): void {
     const isFair = this.#limits.policy === 'fair';
-    const rivals = this.#in('ready').filter((member) => !isFair || member.client === client);
+    const rivals = this.#in('ready').filter((job) => !isFair || job.client === client);
     assert.equal(id, rivals[0]?.id, 'the first job to arrive must start first');
     if (isFair) this.#bound.takeTurn(client, this.#waitingClients());
   }
@@ -224,7 +248,7 @@ export class QueueRules {
       maxConcurrency: this.#limits.maxConcurrency,
       runningCount: running,
     });
-    const held = this.#members.filter(({ id }) => this.queue.has(id));
+    const held = this.#jobs.filter(({ id }) => this.queue.has(id));
     assert.deepEqual(held, this.#in('loading', 'ready', 'running'));
   }
 
@@ -232,11 +256,52 @@ export class QueueRules {
     return !this.#isPaused && this.#in('running').length < this.#limits.maxConcurrency;
   }
 
-  #waiting(): Member[] {
+  #waiting(): ModelJob[] {
     return this.#in('loading', 'ready');
   }
 
-  #in(...wanted: Member['state'][]): Member[] {
-    return this.#members.filter(({ state }) => wanted.includes(state));
+  #in(...wanted: ModelJob['state'][]): ModelJob[] {
+    return this.#jobs.filter(({ state }) => wanted.includes(state));
+  }
+}
+
+function createModelJob(
+  id: string,
+  client: string,
+  dueMs: number,
+  state: 'loading' | 'ready',
+): ModelJob {
+  return {
+    id,
+    client,
+    dueMs,
+    state,
+    outcomes: [],
+    loaded: Promise.withResolvers(),
+    work: Promise.withResolvers(),
+    caller: new AbortController(),
+  };
+}
+
+/** Checks the fair policy: while a client waits for its turn, no other client gets two. */
+class FairBound {
+  /** By waiting client: who has had a turn since its last one, or since it started to wait. */
+  readonly #overtakers = new Map<string, Set<string>>();
+
+  takeTurn(client: string, waiting: ReadonlySet<string>): void {
+    this.#overtakers.delete(client);
+    for (const other of waiting) {
+      if (other === client) continue;
+      const overtakers = this.#overtakers.get(other) ?? new Set();
+      assert.ok(!overtakers.has(client), `${client} had two turns while ${other} waited`);
+      this.#overtakers.set(other, overtakers.add(client));
+    }
+  }
+
+  /** Forgets clients that no longer wait. */
+  keepOnly(waiting: ReadonlySet<string>): void {
+    for (const client of this.#overtakers.keys()) {
+      if (!waiting.has(client)) this.#overtakers.delete(client);
+    }
   }
 }
