@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { LongText } from '../images/long-text.ts';
 import { MAX_FIELDS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_VALUES, MAX_TEXT_BYTES } from '../limits.ts';
+import { LongText } from '../long-text.ts';
 
 /** An object with any fields, up to a limit. */
 export function record<Key extends z.core.$ZodRecordKey, Value extends z.ZodType>(

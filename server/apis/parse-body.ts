@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import { InvalidRequestError } from '../errors.ts';
-import { LongText } from '../images/long-text.ts';
 import {
   MAX_HEADER_CHARACTERS,
   MAX_IGNORED_PATH_CHARACTERS,
   MAX_IGNORED_PATHS,
 } from '../limits.ts';
+import { LongText } from '../long-text.ts';
 import { measure } from './fields.ts';
 
 type Issue = z.core.$ZodIssue;

@@ -1,9 +1,9 @@
 import { InvalidRequestError } from '../errors.ts';
 import type { ImageLoader, ImageMemory, LoadedImage } from '../images/loader.ts';
-import type { LongText } from '../images/long-text.ts';
 import { ImageError } from '../images/rules.ts';
 import type { DataUrl } from '../images/url.ts';
 import { MAX_DEPTH, MAX_HEADER_CHARACTERS, MAX_IMAGES } from '../limits.ts';
+import type { LongText } from '../long-text.ts';
 import type { Tools } from './tools.ts';
 
 /** Text in the conversation. `param` is its path in the client's body. */

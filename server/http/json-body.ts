@@ -6,7 +6,6 @@ import type { Middleware } from 'koa';
 import bodyParser from 'koa-bodyparser';
 import type { ByteBudget, Reservation } from '../byte-budget.ts';
 import { ApiError, InvalidRequestError } from '../errors.ts';
-import { type LongText, readJsonString } from '../images/long-text.ts';
 import {
   BODY_IDLE_MS,
   BYTES_PER_VALUE,
@@ -14,6 +13,7 @@ import {
   MIN_BODY_BYTES_PER_SECOND,
   ORDINARY_BODY_BYTES,
 } from '../limits.ts';
+import { type LongText, readJsonString } from '../long-text.ts';
 import type { HttpContext, State } from './deps.ts';
 import { ClientGoneError } from './errors.ts';
 import { mediaTypesOf } from './guards.ts';

@@ -1,5 +1,4 @@
 import { InvalidRequestError } from '../errors.ts';
-import { Bytes, type LongText } from '../images/long-text.ts';
 import {
   LONG_STRING_BYTES,
   MAX_DEPTH,
@@ -9,6 +8,7 @@ import {
   MAX_TEXT_BYTES,
   MAX_VALUES,
 } from '../limits.ts';
+import { Bytes, type LongText } from '../long-text.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { ConversationItem } from '../apis/responses/request.ts';
 import type { ResponseStore } from '../apis/responses/store.ts';
-import { toJsonBody } from '../json-stream.ts';
+import { toJsonBody } from '../long-text.ts';
 import type { HttpContext, State } from './deps.ts';
 
 /** Routes to get a stored response or its input items, and to delete it. */

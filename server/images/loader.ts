@@ -8,11 +8,11 @@ import {
   SMALL_IMAGE_BYTES,
   SMALL_IMAGE_LANE,
 } from '../limits.ts';
+import { LongText } from '../long-text.ts';
 import { createResolve, type Resolve } from './address.ts';
 import { convertImage, createSlowError, type LoadedImage } from './conversion.ts';
 import { fetchImage, type ImageMemory } from './fetch.ts';
 import { readHeader } from './header.ts';
-import { LongText } from './long-text.ts';
 import { DEFAULT_RULES, ImageError, type ImageRules } from './rules.ts';
 import { isDataUrl, readDataUrl } from './url.ts';
 

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MAX_URL_CHARACTERS } from '../limits.ts';
+import { Bytes, decodeBase64, JsonPieces, LongText, SLICE_BYTES } from '../long-text.ts';
 import { toSize } from '../size.ts';
 import { createAddressError, isPublicAddress } from './address.ts';
-import { Bytes, decodeBase64, type JsonPieces, LongText, SLICE_BYTES } from './long-text.ts';
 import { ImageError } from './rules.ts';
 
 const ACCEPTED = 'an http(s) URL or a base64 data URL';
@@ -63,24 +63,25 @@ function isPrivateHost({ hostname }: URL): boolean {
 const LONGEST_HEAD = 1024;
 
 /** A file as a data URL that is encoded only when it is written. */
-export class DataUrl implements JsonPieces {
+export class DataUrl extends JsonPieces {
   readonly mediaType: string;
   readonly bytes: Buffer;
 
   constructor(mediaType: string, bytes: Buffer) {
+    super();
     this.mediaType = mediaType;
     this.bytes = bytes;
   }
 
-  get jsonBytes(): number {
+  override get jsonBytes(): number {
     return this.#head.length + Math.ceil(this.bytes.length / 3) * 4;
   }
 
-  toString(): string {
+  override toString(): string {
     return this.#head + this.bytes.toString('base64');
   }
 
-  *jsonPieces(): Generator<Buffer> {
+  override *jsonPieces(): Generator<Buffer> {
     yield Buffer.from(this.#head);
     for (let at = 0; at < this.bytes.length; at += SLICE_BYTES) {
       yield Buffer.from(this.bytes.toString('base64', at, at + SLICE_BYTES), 'latin1');

@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { type Dispatcher, Pool } from 'undici';
 import { z } from 'zod';
-import { type JsonBody, toJsonBody } from '../json-stream.ts';
+import { type JsonBody, toJsonBody } from '../long-text.ts';
 import { GenerationFailedError, RuntimeDiedError, RuntimeRefusedError } from './errors.ts';
 import { HangWatch, type HangWatchOptions, type RuntimeProgress } from './hang-watch.ts';
 import type { ChatChunk, ReadyLine, RuntimeChatRequest, RuntimeUsage } from './protocol.ts';

@@ -1,7 +1,7 @@
 import type { ImagePart, Message, TextPart } from '../../generation/conversation.ts';
 import type { GenerationRequest } from '../../generation/request.ts';
 import { ToolNames } from '../../generation/tools.ts';
-import type { LongText } from '../../images/long-text.ts';
+import type { LongText } from '../../long-text.ts';
 import { type GivenTool, type ToolChoice, toTools } from '../client-tool.ts';
 import type { Dialect } from '../dialect.ts';
 import { findIgnored, type IgnoredFields, parseBody } from '../parse-body.ts';

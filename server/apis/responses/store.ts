@@ -1,7 +1,7 @@
 import type { Response } from 'openai/resources/responses/responses';
 import { InvalidRequestError } from '../../errors.ts';
-import { LongText } from '../../images/long-text.ts';
 import { BYTES_PER_STORED_VALUE } from '../../limits.ts';
+import { LongText } from '../../long-text.ts';
 import type { ConversationItem } from './request.ts';
 
 /** Memory for each list entry. Every response has its own lists, but they share items. */

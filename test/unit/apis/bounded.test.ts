@@ -5,7 +5,7 @@ import { ChatCompletionRequest } from '../../../server/apis/chat/request.ts';
 import { MessagesRequest } from '../../../server/apis/messages/request.ts';
 import { parseBody } from '../../../server/apis/parse-body.ts';
 import { ResponsesRequest } from '../../../server/apis/responses/request.ts';
-import { Bytes, LongText } from '../../../server/images/long-text.ts';
+import { Bytes, LongText } from '../../../server/long-text.ts';
 
 const schemas = { ChatCompletionRequest, ResponsesRequest, MessagesRequest };
 

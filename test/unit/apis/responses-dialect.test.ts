@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createResponsesDialect } from '../../../server/apis/responses/dialect.ts';
 import { ResponseStore } from '../../../server/apis/responses/store.ts';
-import { Bytes, LongText } from '../../../server/images/long-text.ts';
+import { Bytes, LongText } from '../../../server/long-text.ts';
 
 const dialect = createResponsesDialect(new ResponseStore(1e6));
 

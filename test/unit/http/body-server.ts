@@ -7,7 +7,7 @@ import { ByteBudget } from '../../../server/byte-budget.ts';
 import { ApiError } from '../../../server/errors.ts';
 import type { State } from '../../../server/http/deps.ts';
 import { parseJsonBody } from '../../../server/http/json-body.ts';
-import { toJsonBody } from '../../../server/json-stream.ts';
+import { toJsonBody } from '../../../server/long-text.ts';
 
 interface BodyServerOptions {
   maxMegabytes?: number;

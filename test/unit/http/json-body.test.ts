@@ -7,8 +7,8 @@ import { type MessagePort, Worker } from 'node:worker_threads';
 import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { JsonScanner } from '../../../server/http/json-scanner.ts';
-import { Bytes, LongText, readJsonString, SLICE_BYTES } from '../../../server/images/long-text.ts';
 import { MAX_VALUES } from '../../../server/limits.ts';
+import { Bytes, LongText, readJsonString, SLICE_BYTES } from '../../../server/long-text.ts';
 import { serveBodies } from './body-server.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { before, test } from 'node:test';
 import sharp from 'sharp';
 import { ImageLoader } from '../../../server/images/loader.ts';
-import { Bytes, LongText } from '../../../server/images/long-text.ts';
+import { Bytes, LongText } from '../../../server/long-text.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
 import { imageError, nextConnectionClosed, serve } from './picture-server.ts';
 

@@ -1,4 +1,6 @@
 import { isAscii } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Small enough to process in a few milliseconds. Divisible by 3 and 4. */
@@ -7,12 +9,12 @@ const FIRST_BLOCK_BYTES = 1024;
 /** The longest escape of a character in JSON: a pair such as \ud83d\ude00. */
 const LONGEST_ESCAPE = 12;
 
-/** Text that is written to JSON piece by piece because it is too long for a single string. */
-export interface JsonPieces {
+/** A value that is written to JSON piece by piece because it is too long for a single string. */
+export abstract class JsonPieces {
   /** Total length of the pieces, in UTF-8 bytes. */
-  readonly jsonBytes: number;
+  abstract get jsonBytes(): number;
   /** The content of the JSON string, without its quotes. */
-  jsonPieces(): Iterable<Buffer>;
+  abstract jsonPieces(): Iterable<Buffer>;
 }
 
 /**
@@ -88,7 +90,7 @@ export class Bytes {
  * A long string of a request's body, such as an image's data URL. It is kept as the received bytes,
  * outside the JavaScript heap and without further copies.
  */
-export class LongText implements JsonPieces {
+export class LongText extends JsonPieces {
   readonly #bytes: Bytes;
   /** Whether the bytes are already valid inside a JSON string, without escaping. */
   readonly #isLiteral: boolean;
@@ -98,6 +100,7 @@ export class LongText implements JsonPieces {
   #isBase64 = false;
 
   constructor(bytes: Bytes, isLiteral: boolean, isWellFormed = true) {
+    super();
     this.#bytes = bytes;
     this.#isLiteral = isLiteral;
     this.isWellFormed = isWellFormed;
@@ -137,18 +140,18 @@ export class LongText implements JsonPieces {
     return this.#bytes.slices(SLICE_BYTES, from);
   }
 
-  toString(): string {
+  override toString(): string {
     return this.#bytes.toString();
   }
 
-  get jsonBytes(): number {
+  override get jsonBytes(): number {
     if (this.#isLiteral) return this.#bytes.length;
     let sum = 0;
     for (const piece of this.jsonPieces()) sum += piece.length;
     return sum;
   }
 
-  *jsonPieces(): Generator<Buffer> {
+  override *jsonPieces(): Generator<Buffer> {
     if (this.#isLiteral) {
       yield* this.slices();
       return;
@@ -226,4 +229,37 @@ export async function decodeBase64(
     if (read < length) await nextTurn();
   }
   return bytes.subarray(0, written);
+}
+
+/** JSON that is produced piece by piece, at the reader's pace. */
+export interface JsonBody {
+  /** Length of the whole JSON in UTF-8. */
+  readonly bytes: number;
+  stream(): Readable;
+}
+
+/**
+ * Converts a value to JSON in which long texts and images are encoded only when they are sent. A single
+ * string would be copied several times and block the event loop.
+ */
+export function toJsonBody(value: unknown): JsonBody {
+  const placeholder = randomUUID();
+  const long: JsonPieces[] = [];
+  const json = JSON.stringify(value, (_key, inner: unknown) => {
+    if (!(inner instanceof JsonPieces)) return inner;
+    long.push(inner);
+    return placeholder;
+  });
+  const texts = json.split(placeholder).map((text) => Buffer.from(text));
+  const lengths = [...texts.map(({ length }) => length), ...long.map(({ jsonBytes }) => jsonBytes)];
+  function* pieces() {
+    for (const [index, text] of texts.entries()) {
+      if (text.length > 0) yield text;
+      yield* long[index]?.jsonPieces() ?? [];
+    }
+  }
+  return {
+    bytes: lengths.reduce((sum, length) => sum + length, 0),
+    stream: () => Readable.from(pieces(), { objectMode: false }),
+  };
 }
