@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { banner, exposureWarning } from './cli/banner.ts';
 import { prepareModel } from './cli/fetch-model.ts';
 import { parseFlags } from './cli/flags.ts';
-import { drainOnSignals, goOnUnread, reportFailure } from './cli/interruption.ts';
+import { drainOnSignals, ignoreBrokenPipe, reportFailure } from './cli/interruption.ts';
 import { createModelsProgram } from './cli/models-command.ts';
 import { createCommandLog, createLog } from './log.ts';
 import { toModelName } from './models/names.ts';
@@ -67,7 +67,7 @@ function failureOf(service: Service): Promise<never> {
   });
 }
 
-process.stdout.on('error', goOnUnread);
+process.stdout.on('error', ignoreBrokenPipe);
 process.stderr.on('error', () => {}); // there is nowhere to report it
 const exitCode = await main(process.argv.slice(2)).catch(reportFailure);
 process.exitCode ||= exitCode;

@@ -3,7 +3,7 @@ import { modelIdOf } from '../http/models.ts';
 import { reachableUrl } from '../http/server.ts';
 import type { Settings } from '../settings.ts';
 
-/** What a person reads once the service answers: where it is, a request to paste, the logs. */
+/** What the terminal shows once the service is ready: its URL, a request to try, and the log file. */
 export function banner(settings: Settings, port: number, logFile: string): string {
   const url = reachableUrl(settings.host, port);
   return [
@@ -18,11 +18,11 @@ export function banner(settings: Settings, port: number, logFile: string): strin
   ].join('\n');
 }
 
-/** Said when others on the network can use the model, and there is no key; else nothing. */
+/** The warning if others on the network can use the model without a key. */
 export function exposureWarning({ host, apiKey }: Settings): string | undefined {
   if (isLoopback(host) || apiKey !== undefined) return undefined;
   return (
-    `Listening on ${host} without an API key: everybody on this network can use the model. ` +
+    `Listening on ${host} without an API key: anyone on this network can use the model. ` +
     'Use --host 127.0.0.1 to stay on this machine, or set SIGHTGLASS_API_KEY.'
   );
 }
@@ -31,7 +31,7 @@ export function exposureWarning({ host, apiKey }: Settings): string | undefined 
 const RED_CIRCLE_PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEX/////AADrWueTAAAACXBIWXMAAAsTAAALEwEAmpwYAAAAZ0lEQVQoz2NgGCDA/wHKqP8HoRn//28AM9j//38AUfL/P0SR/P//P8AM+////0A0/f8P0fYfCFAYjCBGAzKDGcQ4gJXBDmI8oJyBxwpM92C6GeEduAfhXoYHAjxY4AEFDzpEYNIdAAB2mY7DK3+25wAAAABJRU5ErkJggg==';
 
-/** A curl line that works as it is when pasted into a shell on this machine. */
+/** A curl command that can be pasted into a shell on this machine. */
 export function exampleRequest({ url, apiKey }: { url: string; apiKey?: string | undefined }) {
   const body = {
     messages: [

@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { z } from 'zod';
 import { type SettingMeta, Settings } from '../settings.ts';
 
-/** What was wrong with the command line, in one line; or nothing, when help was asked for. */
+/** The command line is invalid, for a reason of one line; or help was shown, with an empty message. */
 export class UsageError extends Error {
   override name = 'UsageError';
   readonly exitCode: number;
@@ -13,7 +13,7 @@ export class UsageError extends Error {
   }
 }
 
-/** Defaults that only the host of the service knows. */
+/** Defaults that depend on the host of the service. */
 export type FlagDefaults = Partial<Settings>;
 
 /**
@@ -32,8 +32,9 @@ export function parseFlags(
     .configureOutput({ writeErr: () => {} })
     .addHelpText(
       'after',
-      '\n`sightglass models --help` says how to find, judge and download models;\n' +
-        '`sightglass doctor` checks whether this machine can serve one.',
+      '\nCommands:\n' +
+        '  models    find, inspect, download and check models (see sightglass models --help)\n' +
+        '  doctor    check whether this machine can serve a model',
     )
     .allowExcessArguments(false);
   const names = Object.keys(Settings.shape) as (keyof Settings)[];
@@ -88,7 +89,7 @@ function toOption(schema: z.ZodType, shownDefault: unknown): Option {
   return option.argParser((text: string) => parseValue(schema, text, flag));
 }
 
-/** The value of a flag. Numbers come as text; anything else is judged as it is. */
+/** Parses the value of a flag. Converts numbers from text. */
 function parseValue(schema: z.ZodType, text: string, flag: string): unknown {
   const number = text.trim() === '' ? Number.NaN : Number(text);
   const parsed = schema.safeParse(isNumeric(schema) ? number : text);

@@ -8,20 +8,20 @@ import { UsageError } from './flags.ts';
 import { toPlain } from './model-text.ts';
 
 /**
- * The first SIGINT, SIGTERM or SIGHUP (its terminal was closed) lets running requests complete, the
- * second stops at once. Under `nohup` too: Node.js resets ignored signals when it starts, so that
- * cannot be detected. Resolves when no process is left.
+ * Drains the service on the first SIGINT, SIGTERM or SIGHUP (the terminal was closed), and stops it
+ * immediately on the second. Also under `nohup`, which cannot be detected because Node.js resets ignored
+ * signals when it starts. Resolves when the service has stopped.
  */
 export function drainOnSignals(service: Service, log: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
-    let asked = false;
+    let isDraining = false;
     const onSignal = () => {
-      const ending = asked ? service.stop() : service.drain();
-      if (!asked && service.activity.active().length > 0) {
+      const ending = isDraining ? service.stop() : service.drain();
+      if (!isDraining && service.activity.active().length > 0) {
         const count = service.activity.active().length;
         log.info(`finishing ${count} request(s) first; press Ctrl-C again to stop now`);
       }
-      asked = true;
+      isDraining = true;
       ending.then(resolve, reject);
     };
     process.on('SIGINT', onSignal);
@@ -30,15 +30,15 @@ export function drainOnSignals(service: Service, log: Logger): Promise<void> {
   });
 }
 
-/** The person stopped it, with Ctrl-C or the signal of a process manager; says what became of it. */
+/** The user or a process manager stopped the command. The message says what was left unfinished. */
 export class InterruptedError extends Error {
   override name = 'InterruptedError';
 }
 
 const MISUSED = 2;
 const INTERRUPTED = 130;
-/** What a person can mend, or try again. */
-const TOLD_IN_A_LINE = [
+/** Errors that the user can fix or retry. They are shown without a stack trace. */
+const EXPECTED = [
   ListenError,
   ProblemError,
   RuntimeDiedError,
@@ -46,7 +46,10 @@ const TOLD_IN_A_LINE = [
   GenerationFailedError,
 ];
 
-/** One line for what a person can mend. Gives the exit code. @throws the error if it is ours */
+/**
+ * Prints an expected error on one line and returns the exit code.
+ * @throws any other error
+ */
 export function reportFailure(error: unknown): number {
   if (error instanceof UsageError) {
     if (error.exitCode !== 0) process.stderr.write(`${error.message}\n`);
@@ -57,7 +60,7 @@ export function reportFailure(error: unknown): number {
     process.stderr.write(`${error.message} (see --help)\n`);
     return MISUSED;
   }
-  if (TOLD_IN_A_LINE.some((kind) => error instanceof kind)) {
+  if (EXPECTED.some((kind) => error instanceof kind)) {
     process.stderr.write(`error: ${toPlain((error as Error).message)}\n`);
     return 1;
   }
@@ -68,9 +71,9 @@ export function reportFailure(error: unknown): number {
   throw error;
 }
 
-/** Whoever read what we write has gone, and we go on; other troubles are told. */
-export function goOnUnread(error: NodeJS.ErrnoException): void {
+/** Continues without output if its reader has exited. Reports other errors. */
+export function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') return;
   process.exitCode = 1;
-  process.stderr.write(`error: the output could not be written: ${error.message}\n`);
+  process.stderr.write(`error: could not write the output: ${error.message}\n`);
 }

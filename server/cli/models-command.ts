@@ -46,7 +46,7 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
   };
 
   const models = new Command('sightglass models')
-    .description('Finds the models on this machine, judges them, and downloads others.')
+    .description('Finds the models on this machine, inspects them, and downloads others.')
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const add = (usage: string, description: string) =>
@@ -56,7 +56,7 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
       .option('--max-concurrency <count>', 'requests that are to run at once', toCount, 1)
       .option('--json', 'for programs', false);
 
-  add('list', 'the models on this machine: in the Hugging Face cache, of LM Studio and of omlx')
+  add('list', 'list the models on this machine: in the Hugging Face cache, LM Studio and omlx')
     .option('--folder <path>', 'look there too; may be given more than once', collectFolder, [])
     .allowExcessArguments() // the default command gets what is none
     .action(async ({ folder, maxConcurrency, json }: Options, { args: [unknown] }: Command) => {
@@ -80,13 +80,13 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
 
   add(
     'show <model>',
-    'one model, by its folder or its Hugging Face id: what it is, and whether it fits',
+    'show what a model is and whether it fits, by its folder or Hugging Face id',
   ).action(async (pasted: string, { maxConcurrency, json }: Options) => {
     const path = toModelName(pasted);
     tell(await inspectModel(path, { program, maxConcurrency }), json);
   });
 
-  add('suggest', 'good models to download, and whether they fit this machine').action(
+  add('suggest', 'list recommended models to download, and whether they fit this machine').action(
     async ({ maxConcurrency, json }: Options) => {
       const suggested = await suggestModels(
         resources,
@@ -98,7 +98,7 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
     },
   );
 
-  add('fetch <id>', 'download a model from the Hugging Face Hub, or go on with a download').action(
+  add('fetch <id>', 'download a model from the Hugging Face Hub, or continue a download').action(
     async (pasted: string, { maxConcurrency, json }: Options) => {
       const id = toModelName(pasted);
       const folder = await fetchModel(id, program);
@@ -109,25 +109,26 @@ export function createModelsProgram(resources: URL, log: Logger): Command {
 
   models
     .command('discard <id>')
-    .description('remove what has come of a download that was not finished')
+    .description('remove the files of an unfinished download')
     .action((pasted: string) => {
       const request = { id: toModelName(pasted) };
       return program.run({ task: 'discard', request, onLine: () => {} });
     });
 
-  add('check <model>', 'load a model and compare its answers alone and several at once').action(
-    async (pasted: string, { json, maxConcurrency }: Options) => {
-      const path = toModelName(pasted);
-      const { fit, problem } = await inspectModel(path, { program, maxConcurrency });
-      if (problem !== undefined) throw new ModelError(problem);
-      if (fit !== undefined && fit.verdict !== 'fits') {
-        log.warn(`${path} may not fit: ${explainFit(fit)}.`);
-      }
-      const result = await checkAlone(path, resources, log);
-      if (json) printJson(result);
-      else print(describeCheck(result));
-    },
-  );
+  add(
+    'check <model>',
+    'load a model and compare its answers to single and concurrent requests',
+  ).action(async (pasted: string, { json, maxConcurrency }: Options) => {
+    const path = toModelName(pasted);
+    const { fit, problem } = await inspectModel(path, { program, maxConcurrency });
+    if (problem !== undefined) throw new ModelError(problem);
+    if (fit !== undefined && fit.verdict !== 'fits') {
+      log.warn(`${path} may not fit: ${explainFit(fit)}.`);
+    }
+    const result = await checkAlone(path, resources, log);
+    if (json) printJson(result);
+    else print(describeCheck(result));
+  });
 
   return models;
 }

@@ -152,5 +152,5 @@ test('--help explains every flag', async (t) => {
 
 test('listening on every address without a key is warned about', async (t) => {
   const child = sightglass(t, ['--port', '0', '--host', '0.0.0.0', '--log-format', 'json']);
-  await readUntil(child.stderr, /without an API key: everybody on this network can use the model/);
+  await readUntil(child.stderr, /without an API key: anyone on this network can use the model/);
 });

@@ -111,7 +111,7 @@ test('output that cannot be written is told', { skip: noFullDevice }, async () =
     },
   );
   assert.equal(exitCode, 1);
-  assert.match(stderr, /^error: the output could not be written: ENOSPC/);
+  assert.match(stderr, /^error: could not write the output: ENOSPC/);
 });
 
 test('on a terminal the list is a table with a heading', async () => {
