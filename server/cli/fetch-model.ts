@@ -27,7 +27,7 @@ export async function fetchModel(
   const progress = new DownloadProgress(say);
   const downloads = new Downloads({
     program,
-    access: () => ({}), // HF_TOKEN and HF_ENDPOINT, or `hf auth login`, as huggingface_hub has it
+    access: () => ({}), // huggingface_hub reads HF_TOKEN, HF_ENDPOINT and the token of `hf auth login`
     onChange: () => {
       const [download] = downloads.list;
       if (download !== undefined) progress.update(download);
@@ -48,7 +48,7 @@ export async function fetchModel(
   }
 }
 
-/** How often a line is written when nobody watches a bar. */
+/** How often to print progress without a terminal. */
 const TENTHS = 10;
 
 const PHASES: Readonly<Record<Download['phase'], string>> = {
@@ -60,10 +60,10 @@ const PHASES: Readonly<Record<Download['phase'], string>> = {
   failed: 'failed',
 };
 
-/** Says a line where there is no terminal. */
+/** Prints a line if there is no terminal. */
 export type Say = (line: string) => void;
 
-/** Tells of a download: a bar on a terminal, else a plain line for every tenth of it. */
+/** Shows a download's progress: a bar on a terminal, otherwise a line for every tenth. */
 export class DownloadProgress {
   readonly #say: Say;
   readonly #bar: SingleBar | undefined;
@@ -127,12 +127,12 @@ function toDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** Below this share of the memory a model surely fits, and nobody needs to be asked. */
+/** Below this share of the memory, a model fits in any case. */
 const SURELY_FITS = 0.4;
 
 /**
- * Downloads the model to be served if it is a Hugging Face id that is not here yet. Of one that may be
- * too large the log says so, while it is loaded.
+ * Downloads the model to serve if it is a Hugging Face id and not on this machine. Logs a warning if it
+ * may be too large.
  * @throws ModelError, InterruptedError
  */
 export async function prepareModel(
@@ -161,7 +161,7 @@ async function weightsIn(folder: string): Promise<number> {
   const sizes = names
     .filter((name) => name.endsWith('.safetensors') && !name.startsWith('.'))
     .map((name) => stat(join(folder, name)).then(({ size }) => size));
-  // What cannot be read is the launcher's to name.
+  // The launcher reports models that cannot be read.
   return Promise.all(sizes).then(sum, () => 0);
 }
 

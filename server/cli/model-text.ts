@@ -21,7 +21,7 @@ export function explainFit(fit: Fit): string {
   return `${toSize(weightsBytes)} of weights${cache}; there are ${toSize(memoryBytes)} for models`;
 }
 
-/** What there is to say of one model, a fact a line. */
+/** Describes a model, one fact per line. */
 export function describeModel(model: FoundModel): string {
   const { path, type, quantization, bytes, seesPictures, fit, problem } = model;
   const facts: [string, string | undefined][] = [
@@ -41,7 +41,7 @@ export function describeModel(model: FoundModel): string {
     .join('');
 }
 
-/** The columns of the table of models: a heading, and what is in it. */
+/** The columns of the table of models: heading and content. */
 export const FOUND_COLUMNS: readonly [string, (model: FoundModel) => string][] = [
   ['Model', ({ path }) => path],
   ['Architecture', ({ type }) => type ?? ''],
@@ -60,7 +60,7 @@ export const SUGGESTED_COLUMNS: readonly [string, (model: SuggestedModel) => str
   ['Good for', ({ note }) => note],
 ];
 
-/** What a check has found, in sentences and numbers. */
+/** Describes the result of a check. */
 export function describeCheck(result: CheckResult): string {
   const { model, questions, differing, speeds, memoryBytes, recommended } = result;
   const [alone] = speeds;
@@ -92,7 +92,7 @@ function oneLine(text: string): string {
 
 type Columns<Row> = readonly [string, (row: Row) => string][];
 
-/** A table on a terminal; else a line each, its fields with tabs between them and no heading. */
+/** A table on a terminal; otherwise tab-separated lines without a heading. */
 export function printTable<Row>(
   rows: readonly Row[],
   columns: Columns<Row>,
@@ -112,7 +112,7 @@ export function printTable<Row>(
   out.write(`${table}\n`);
 }
 
-/** Without what a terminal would take for a command or another direction, or a pipe for another field. */
+/** Removes control, bidirectional and tab characters, which a terminal or pipe would interpret. */
 export function toPlain(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '?');
 }

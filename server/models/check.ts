@@ -4,15 +4,15 @@ import sharp from 'sharp';
 import type { RuntimeConnection } from '../runtime/connection.ts';
 import type { CheckResult } from './views.ts';
 
-/** How many questions are asked at once, round after round. The first round is what others are held to. */
+/** Concurrent questions in each round. The answers of the first round are the reference. */
 const STREAMS = [1, 2, 4] as const;
 const QUESTION = 'What is in this image?';
 const MAX_TOKENS = 64;
-/** What another stream must add to the speed to be worth its memory. */
+/** The gain in speed that makes another stream worth its memory. */
 const WORTH_IT = 1.1;
 
 export interface CheckOptions {
-  /** As the person calls it. */
+  /** The name to show. */
   model: string;
   signal: AbortSignal;
   onProgress: (done: number, of: number) => void;
@@ -24,8 +24,8 @@ interface Said {
 }
 
 /**
- * Asks a model that is ready about the same pictures alone and then several at once, at temperature
- * 0: on Apple GPUs concurrent generation has corrupted answers (Blaizzy/mlx-vlm#1668).
+ * Asks a ready model about the same images, first one at a time and then concurrently, at temperature 0:
+ * on Apple GPUs, concurrent generation has corrupted answers (Blaizzy/mlx-vlm#1668).
  * @throws RuntimeDiedError, RuntimeRefusedError, GenerationFailedError, or the signal's reason
  */
 export async function checkModel(
@@ -41,7 +41,7 @@ export async function checkModel(
     return said;
   };
   onProgress(0, of);
-  await ask(pictures[0] ?? ''); // kernels are compiled at their first use
+  await ask(pictures[0] ?? ''); // kernels are compiled on first use
   const rounds = [];
   for (const streams of STREAMS) {
     const startedAt = performance.now();
@@ -60,7 +60,7 @@ export interface Round {
   tokensPerSecond: number;
 }
 
-/** Which answers changed, and up to how many streams it is both right and worth it. */
+/** Finds the answers that changed, and the most streams that are both correct and worthwhile. */
 export function compare(
   rounds: readonly Round[],
 ): Pick<CheckResult, 'differing' | 'speeds' | 'recommended'> {
@@ -82,7 +82,7 @@ export function compare(
   return { differing, speeds, recommended };
 }
 
-/** Never out of the prefix cache: each round is to do the same work. */
+/** Avoids the prefix cache, so that each round does the same work. */
 async function askOnce(
   connection: RuntimeConnection,
   picture: string,
@@ -130,7 +130,7 @@ const SHAPES: readonly string[] = [
   '<polygon points="160,40 195,130 290,130 212,185 242,280 160,222 78,280 108,185 30,130 125,130" fill="gold"/>',
 ];
 
-/** Eight simple pictures, each unlike the others, as data URLs. */
+/** Eight simple, distinct images as data URLs. */
 export function drawPictures(): Promise<string[]> {
   return Promise.all(
     SHAPES.map(async (shape) => {

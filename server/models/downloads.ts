@@ -9,7 +9,7 @@ import type { Download } from './views.ts';
 
 export interface DownloadsOptions {
   program: ModelsProgram;
-  /** Read at every start: the person may give a token, or a mirror, in between. */
+  /** Read at every start, since the user may have entered a token or a mirror in the meantime. */
   access: () => { token?: string | undefined; endpoint?: string | undefined };
   onChange: () => void;
 }
@@ -34,8 +34,8 @@ function toRateLimit(seconds: number) {
 }
 
 /**
- * The models on their way here. A download may be paused, or its process killed, at any time: what has
- * come lies on the disk, and the next start goes on from there.
+ * Downloads of models. A download may be paused, or its process killed, at any time: what has been
+ * downloaded stays on disk, and the next start continues from there.
  */
 export class Downloads {
   readonly #options: DownloadsOptions;
@@ -46,12 +46,12 @@ export class Downloads {
     this.#options = options;
   }
 
-  /** The first begun first. */
+  /** In the order in which they were started. */
   get list(): readonly Download[] {
     return [...this.#downloads.values()];
   }
 
-  /** Lists those that were left unfinished, as paused. */
+  /** Lists unfinished downloads as paused. */
   async restore(env?: NodeJS.ProcessEnv): Promise<void> {
     for (const download of await findUnfinished(env)) {
       if (!this.#downloads.has(download.id)) this.#downloads.set(download.id, download);
@@ -60,8 +60,8 @@ export class Downloads {
   }
 
   /**
-   * Begins, or goes on. Resolves with the folder of the whole model.
-   * @throws ModelError with what it failed of, or an AbortError when it was paused
+   * Starts or continues a download. Resolves with the folder of the complete model.
+   * @throws ModelError with the reason of a failure, or an AbortError if it is paused
    */
   start(id: string): Promise<string> {
     const running = this.#running.get(id);
@@ -72,21 +72,21 @@ export class Downloads {
     return arriving;
   }
 
-  /** Stops it; what has come stays. */
+  /** Stops the download and keeps what has been downloaded. */
   async pause(id: string): Promise<void> {
     const running = this.#running.get(id);
     running?.controller.abort();
-    await running?.arriving.catch(() => {}); // whoever started it is told
+    await running?.arriving.catch(() => {}); // reported to the caller that started it
   }
 
-  /** Stops it, and removes what has come. */
+  /** Stops the download and removes what has been downloaded. */
   async cancel(id: string): Promise<void> {
     await this.pause(id);
     await this.#options.program.run({ task: 'discard', request: { id }, onLine: () => {} });
     this.#remove(id);
   }
 
-  /** Pauses all. */
+  /** Pauses all downloads. */
   async close(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((id) => this.pause(id)));
   }
@@ -152,7 +152,7 @@ export class Downloads {
         });
         break;
       case 'verifying': {
-        // While other files still come, that is what a person wants to see.
+        // While other files are still being downloaded, show that instead.
         const { doneBytes = 0, totalBytes } = this.#downloads.get(id) ?? {};
         if (totalBytes === undefined || doneBytes === totalBytes)
           this.#set(id, { phase: 'verifying' });
@@ -162,7 +162,7 @@ export class Downloads {
     }
   }
 
-  /** What is known of its bytes stays. */
+  /** Keeps the numbers of bytes unless they change. */
   #set(id: string, change: Partial<Download> & Pick<Download, 'phase'>): void {
     const { doneBytes = 0, totalBytes } = this.#downloads.get(id) ?? {};
     const bytes = { doneBytes, ...(totalBytes === undefined ? {} : { totalBytes }) };
@@ -184,11 +184,11 @@ function toFailure(error: unknown): Pick<Download, 'phase' | 'problem'> {
   return { phase: 'failed', problem };
 }
 
-/** What `resources/runtime/hub/download.py` keeps beside the files that have come. */
+/** The file that `resources/runtime/hub/download.py` keeps beside the downloaded files. */
 const Marker = z.object({ id: z.string(), total_bytes: z.number().min(0) });
 const FOLDER = 'sightglass-download';
 
-/** Downloads that were paused, or whose process was killed, as they lie on the disk. */
+/** Finds downloads on disk that were paused or whose process was killed. */
 export async function findUnfinished(
   env: NodeJS.ProcessEnv = process.env,
   home = homedir(),
@@ -211,11 +211,11 @@ function parse(text: string): z.infer<typeof Marker> | undefined {
   try {
     return Marker.parse(JSON.parse(text));
   } catch {
-    return undefined; // cut off while it was written: the download begins anew
+    return undefined; // truncated: the download starts over
   }
 }
 
-/** Another program may be at work on it: what goes while it is counted is none. */
+/** Ignores files that another program removes in the meantime. */
 async function bytesIn(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   const parts = names.filter((name) => /^[0-9a-f]{40}/.test(name));
@@ -232,7 +232,7 @@ async function bytesIn(folder: string): Promise<number> {
 
 const WINDOW_MS = 10_000;
 
-/** How fast bytes come, by what came in the last seconds. Bytes that are there at first are not counted. */
+/** Measures the speed of a download over the last seconds. Bytes that existed at first do not count. */
 export class TransferRate {
   readonly #now: () => number;
   #samples: { at: number; bytes: number }[] = [];
@@ -241,16 +241,16 @@ export class TransferRate {
     this.#now = now;
   }
 
-  /** `bytes` is all there is by now. */
+  /** `bytes` is the total so far. */
   add(bytes: number): void {
     const at = this.#now();
     this.#samples.push({ at, bytes });
-    // The last one before the window stays, so that a slow transfer has two to compare.
+    // Keep the last sample before the window, so that a slow transfer has two to compare.
     const first = this.#samples.findIndex((sample) => at - sample.at <= WINDOW_MS);
     if (first > 1) this.#samples = this.#samples.slice(first - 1);
   }
 
-  /** Undefined until there is something to compare. */
+  /** Undefined until there are two samples to compare. */
   get bytesPerSecond(): number | undefined {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (first === undefined || last === undefined || last.at - first.at < 200) return undefined;

@@ -4,19 +4,19 @@ import { type FoundModel, judgeFit } from './views.ts';
 
 export interface FindOptions {
   program: ModelsProgram;
-  /** Where to look beside the places of other apps. */
+  /** Folders to search besides those of other apps. */
   places: readonly Place[];
-  /** Requests that are to run at once. */
+  /** Requests that may run concurrently. */
   maxConcurrency: number;
   signal?: AbortSignal;
 }
 
-/** The models on this machine by name, each judged. Reads only; loads none. */
+/** Finds and inspects the models on this machine, sorted by name. Does not load any. */
 export async function findModels({ places, ...options }: FindOptions): Promise<FoundModel[]> {
   return judge(await listCandidates(places), options);
 }
 
-/** What there is to say of one model, by its folder or its id. */
+/** Inspects a model by its folder or id. */
 export async function inspectModel(
   path: string,
   options: Omit<FindOptions, 'places'>,
@@ -26,7 +26,7 @@ export async function inspectModel(
   return model;
 }
 
-/** What this machine has for models. */
+/** The memory that this machine has for models. */
 export async function measureMachine(program: ModelsProgram): Promise<MachineLine> {
   return (await inspect([], program)).machine;
 }

@@ -7,8 +7,8 @@ const HUB_URL =
 const QUOTED = /^(["'`])(.*)\1$|^[“‘](.*)[”’]$/s;
 
 /**
- * A model folder or Hugging Face id as people paste it: in quotes, with a final slash, as a `file:` or
- * Hub URL, or with `hf:` or `~` before it. Anything else is returned as it is, without outer spaces.
+ * Normalizes a model folder or Hugging Face id as people paste it: in quotes, with a trailing slash, as
+ * a `file:` or Hub URL, or with a leading `hf:` or `~`. Anything else is only trimmed.
  */
 export function toModelName(pasted: string, home = homedir()): string {
   const trimmed = pasted.trim();
@@ -21,7 +21,7 @@ export function toModelName(pasted: string, home = homedir()): string {
     try {
       return withoutFinalSlash(fileURLToPath(text));
     } catch {
-      return text; // of another machine
+      return text; // on another machine
     }
   }
   return withoutFinalSlash(text.replace(/^~(?=\/|$)/, () => home));
@@ -31,10 +31,10 @@ function withoutFinalSlash(path: string): string {
   return path.replace(/(?<=[^/])\/+$/, '');
 }
 
-/** An id of a model on the Hugging Face Hub, `owner/name`. The launcher has the same rule. */
+/** The id of a model on the Hugging Face Hub, `owner/name`. The launcher has the same rule. */
 export const HUB_NAME = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
-/** Whether it is such an id, and no folder here. */
+/** Whether it is such an id and not a folder on this machine. */
 export function isHubName(model: string): boolean {
   return HUB_NAME.test(model) && !existsSync(model);
 }

@@ -4,15 +4,15 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { HUB_NAME } from './names.ts';
 
-/** A folder that may be a model's, and where it was found, as a person says it. */
+/** A folder that may contain a model, and the name of the place where it was found. */
 export interface Candidate {
-  /** What `modelPath` would be: the folder, or the id of one in the Hugging Face cache. */
+  /** The `modelPath` to serve it: the folder, or the id of a model in the Hugging Face cache. */
   path: string;
   name: string;
   place: string;
 }
 
-/** A folder to look in, as a person says it. */
+/** A folder to search, with a name for people. */
 export interface Place {
   name: string;
   folder: string;
@@ -21,7 +21,7 @@ export interface Place {
 /** Folders below a place: `owner/name`. */
 const DEPTH = 2;
 
-/** Where huggingface_hub keeps what it downloads. Source: huggingface_hub/constants.py. */
+/** The cache of huggingface_hub. Source: huggingface_hub/constants.py. */
 export function hubCache(env: NodeJS.ProcessEnv = process.env, home = homedir()): string {
   const given = (name: string) => {
     const path = env[name];
@@ -46,7 +46,7 @@ export async function listPlaces(
   ];
 }
 
-/** What may be models in the places that other apps use, and in more. */
+/** Finds folders that may contain models: in the folders of other apps, and in `more`. */
 export async function listCandidates(
   more: readonly Place[],
   env: NodeJS.ProcessEnv = process.env,
@@ -64,7 +64,7 @@ export async function listCandidates(
 async function listCached(cache: string): Promise<Candidate[]> {
   const models = await listCachedModels(cache);
   return models
-    .filter(({ id }) => HUB_NAME.test(id)) // one without an owner cannot be chosen by its id
+    .filter(({ id }) => HUB_NAME.test(id)) // without an owner it cannot be selected by its id
     .map(({ id }) => ({ path: id, name: id, place: 'Hugging Face cache' }));
 }
 
@@ -90,8 +90,8 @@ export async function listCachedModels(cache: string): Promise<CachedModel[]> {
 }
 
 /**
- * The folder itself, models side by side in it, or `owner/name`. Broken ones too: a person is told
- * what is wrong with them.
+ * The folder itself, its subfolders, or `owner/name` below it. Includes broken models, to report what is
+ * wrong with them.
  */
 async function listOwned(
   { name: place, folder }: Place,
@@ -104,11 +104,11 @@ async function listOwned(
   const deeper = within.length < DEPTH ? names : [];
   const listed = deeper.map((each) => listOwned({ name: place, folder }, [...within, each]));
   const found = (await Promise.all(listed)).flat();
-  // A loose GGUF file beside models hides none of them.
+  // A loose GGUF file beside the models must not hide them.
   return found.length === 0 && names.some((each) => each.endsWith('.gguf')) ? itself : found;
 }
 
-/** Without dot files, which macOS writes on exFAT and SMB disks; empty if it cannot be read. */
+/** Omits dot files, which macOS writes on exFAT and SMB disks. Empty if the folder cannot be read. */
 async function namesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => !name.startsWith('.'));
@@ -123,8 +123,8 @@ const OmlxSettings = z.object({
 });
 
 /**
- * Where LM Studio keeps its models: where its settings say, else where it does by itself.
- * `~/.lmstudio-home-pointer` names its folder when that was moved.
+ * LM Studio's folder of models, from its settings or by default. `~/.lmstudio-home-pointer` contains the
+ * path of its home folder if that was moved.
  */
 export async function lmStudioFolders(home: string): Promise<string[]> {
   const own = (await readLine(join(home, '.lmstudio-home-pointer'))) ?? join(home, '.lmstudio');
@@ -138,8 +138,8 @@ export async function lmStudioFolders(home: string): Promise<string[]> {
 }
 
 /**
- * Where omlx keeps its models: where its environment or its settings say, else where it does by
- * itself. Source: omlx/settings.py (`resolve_default_base_path`, `get_model_dirs`).
+ * omlx's folders of models, from the environment, its settings or by default. Source: omlx/settings.py
+ * (`resolve_default_base_path`, `get_model_dirs`).
  */
 export async function omlxFolders(env: NodeJS.ProcessEnv, home: string): Promise<string[]> {
   const inHome = (path: string) => expandPath(path, env, home);
@@ -152,7 +152,7 @@ export async function omlxFolders(env: NodeJS.ProcessEnv, home: string): Promise
   return [model?.model_dir ? inHome(model.model_dir) : join(base, 'models')];
 }
 
-/** Undefined when there is none, or it is not ours to understand. */
+/** Undefined if it does not exist or has an unknown format. */
 async function readSettings<Settings>(
   file: string,
   schema: z.ZodType<Settings>,
@@ -164,13 +164,13 @@ async function readSettings<Settings>(
   }
 }
 
-/** Undefined when there is no such file, or nothing in it. */
+/** Undefined if the file does not exist or is empty. */
 async function readLine(file: string): Promise<string | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '');
   return text.trim() || undefined;
 }
 
-/** A path as a shell, and huggingface_hub, read it: `~` is the home folder, `$NAME` a variable. */
+/** Expands `~` and `$NAME` in a path, like a shell and huggingface_hub. */
 export function expandPath(
   path: string,
   env: NodeJS.ProcessEnv = process.env,

@@ -6,16 +6,16 @@ import { FatalLine } from '../runtime/protocol.ts';
 
 const Bytes = z.number().min(0);
 
-/** What a model is, read from its folder. What could not be read is null. */
+/** The description of a model, read from its folder. Null means that it could not be read. */
 export const ModelLine = z.object({
   event: z.literal('model'),
-  /** As it was asked about. */
+  /** As in the request. */
   model: z.string(),
   /** Its folder. */
   path: z.string(),
   bytes: Bytes,
   weights_bytes: Bytes,
-  /** Of one request that runs, beside the weights. */
+  /** Memory for one running request, in addition to the weights. */
   request_bytes: Bytes.nullable(),
   model_type: z.string().nullable(),
   quantization: z.string().nullable(),
@@ -24,7 +24,7 @@ export const ModelLine = z.object({
 });
 export type ModelLine = z.infer<typeof ModelLine>;
 
-/** What this machine has for models. */
+/** The memory that this machine has for models. */
 export const MachineLine = z.object({
   event: z.literal('machine'),
   memory_bytes: Bytes,
@@ -32,7 +32,7 @@ export const MachineLine = z.object({
 });
 export type MachineLine = z.infer<typeof MachineLine>;
 
-/** One line of the stdout of `resources/runtime/hub`: its whole protocol. */
+/** A line on the stdout of `resources/runtime/hub`. */
 export const ModelsLine = z.discriminatedUnion('event', [
   MachineLine,
   ModelLine,
@@ -52,14 +52,14 @@ export type ModelsLine = z.infer<typeof ModelsLine>;
 
 export interface ModelsTask {
   task: 'inspect' | 'fetch' | 'discard';
-  /** Sent on its stdin, where nobody else can read a token. */
+  /** Sent on its stdin, so that no other process can read a token. */
   request: Readonly<Record<string, unknown>>;
   signal?: AbortSignal | undefined;
   env?: Readonly<Record<string, string>> | undefined;
   onLine: (line: ModelsLine) => void;
 }
 
-/** `resources/runtime/hub`, the program that judges models and downloads them. */
+/** `resources/runtime/hub`, the program that inspects and downloads models. */
 export class ModelsProgram {
   readonly #command: RuntimeCommand;
   readonly #log: Logger;
@@ -70,8 +70,8 @@ export class ModelsProgram {
   }
 
   /**
-   * Has it do one thing, in a process of its own.
-   * @throws ModelError with its reason, or the signal's reason once the process is gone
+   * Runs one task in a separate process.
+   * @throws ModelError, or the signal's reason once the process has exited
    */
   async run({ task, request, signal, env, onLine }: ModelsTask): Promise<void> {
     signal?.throwIfAborted();
@@ -96,8 +96,8 @@ export class ModelsProgram {
     signal?.throwIfAborted();
     throw new ModelError({
       reason: 'ended',
-      message: `Its process ended early (${killedBy ?? shortMessage ?? `exit code ${exitCode}`}).`,
-      remedy: 'Try again; nothing that was done is lost.',
+      message: `The process ended early (${killedBy ?? shortMessage ?? `exit code ${exitCode}`}).`,
+      remedy: 'Try again. What has been done so far is kept.',
     });
   }
 }

@@ -4,51 +4,51 @@ import { Problem } from '../problem.ts';
 import { HUB_NAME } from './names.ts';
 import type { MachineLine } from './program.ts';
 
-// What the app and the command line tell of models: those found, those being downloaded, those
-// that are suggested, and what a check of one found. A part of the contract with the panel.
+// Models as the app and the command line show them: found, being downloaded or recommended, and the
+// result of a check. Part of the contract with the panel.
 
 const Bytes = z.number().min(0);
 const Count = z.int().min(0);
 
-/** Whether there is room for a model: its weights, and the tokens of all requests that run at once. */
+/** Whether there is enough memory for a model: its weights, and the tokens of concurrent requests. */
 export const Fit = z.object({
   verdict: z.enum(['fits', 'tight', 'too_large']),
   weightsBytes: Bytes,
-  /** Of all requests together; 0 when the model does not tell. */
+  /** For all requests together; 0 if unknown. */
   cacheBytes: Bytes,
   requests: Count,
   tokensPerRequest: Count,
-  /** What models may take: on Apple silicon the working set that the GPU recommends. */
+  /** Memory available for models: on Apple silicon, the GPU's recommended working set. */
   memoryBytes: Bytes,
 });
 export type Fit = z.infer<typeof Fit>;
 
 /** A model on this Mac. */
 export const FoundModel = z.object({
-  /** What `modelPath` is to be to serve it: a folder, or the id of one in the Hugging Face cache. */
+  /** The `modelPath` to serve it: a folder, or the id of a model in the Hugging Face cache. */
   path: z.string(),
   name: z.string(),
-  /** Where it was found, as a person says it: `Hugging Face cache`, `LM Studio`, … */
+  /** Where it was found, for people: `Hugging Face cache`, `LM Studio`, … */
   place: z.string(),
-  /** On disk. */
+  /** Size on disk. */
   bytes: Bytes,
-  /** Its `model_type`, as mlx_vlm names architectures. */
+  /** Its architecture: `model_type` in mlx_vlm. */
   type: z.string().optional(),
   /** `4-bit`, `mxfp4`, `bfloat16`, … */
   quantization: z.string().optional(),
   seesPictures: z.boolean().optional(),
   fit: Fit.optional(),
-  /** It cannot be served, and why. */
+  /** Why it cannot be served. */
   problem: Problem.optional(),
 });
 export type FoundModel = z.infer<typeof FoundModel>;
 
-/** A good model that can be downloaded. */
+/** A recommended model. */
 export const SuggestedModel = z.object({
-  /** On the Hugging Face Hub. */
+  /** Its id on the Hugging Face Hub. */
   id: z.string(),
   name: z.string(),
-  /** To download; about as much as it takes in memory. */
+  /** Size of the download, and about that of its memory. */
   bytes: Bytes,
   licence: z.string(),
   /** What it is good for, in a few words. */
@@ -57,37 +57,37 @@ export const SuggestedModel = z.object({
 });
 export type SuggestedModel = z.infer<typeof SuggestedModel>;
 
-/** A model on its way here, or stopped half-way. */
+/** A download that is in progress or unfinished. */
 export const Download = z.object({
   id: z.string(),
-  /** `waiting`: for the network to come back; it goes on by itself. */
+  /** `waiting`: until the network is available again; it then continues automatically. */
   phase: z.enum(['starting', 'downloading', 'waiting', 'verifying', 'paused', 'failed']),
   doneBytes: Bytes,
-  /** Not known before the Hub has told. */
+  /** Undefined until the Hub has reported it. */
   totalBytes: Bytes.optional(),
   bytesPerSecond: z.number().min(0).optional(),
   secondsLeft: z.number().min(0).optional(),
-  /** What it failed of, or what it waits for. */
+  /** Why it failed, or what it is waiting for. */
   problem: Problem.optional(),
 });
 export type Download = z.infer<typeof Download>;
 
-/** What a check of the served model found. Questions are asked at temperature 0. */
+/** The result of a check of the served model. Questions are asked at temperature 0. */
 export const CheckResult = z.object({
   model: z.string(),
-  /** Pictures asked about, alone and then together. */
+  /** Number of images, each asked about alone and then concurrently with others. */
   questions: Count,
-  /** Those whose answer was another one when several were asked at once. */
+  /** Answers that differed when several questions were asked concurrently. */
   differing: z.array(z.object({ streams: Count, alone: z.string(), together: z.string() })),
   speeds: z.array(z.object({ streams: Count, tokensPerSecond: z.number().min(0) })),
-  /** The most that was in use. */
+  /** The maximum memory in use. */
   memoryBytes: Bytes,
-  /** The `maxConcurrency` to set. */
+  /** The recommended `maxConcurrency`. */
   recommended: Count,
 });
 export type CheckResult = z.infer<typeof CheckResult>;
 
-/** The check of the served model, while it runs and after. */
+/** The check of the served model, while it is running and afterwards. */
 export const Check = z.discriminatedUnion('phase', [
   z.object({ phase: z.literal('running'), done: Count, of: Count }),
   z.object({ phase: z.literal('done'), result: CheckResult }),
@@ -95,10 +95,10 @@ export const Check = z.discriminatedUnion('phase', [
 ]);
 export type Check = z.infer<typeof Check>;
 
-/** Above this share of the memory there is little left for pictures and MLX's own buffers. */
+/** Above this share of the memory, little is left for images and MLX's own buffers. */
 const COMFORTABLE = 0.8;
 
-/** Whether weights and the tokens of so many requests at once have room in this machine. */
+/** Whether this machine has enough memory for the weights and the tokens of concurrent requests. */
 export function judgeFit(
   { weightsBytes, requestBytes }: { weightsBytes: number; requestBytes: number },
   { memory_bytes, tokens_per_request }: Omit<MachineLine, 'event'>,
@@ -116,7 +116,7 @@ export function judgeFit(
   };
 }
 
-/** `resources/models/suggested.json`, which anyone may edit. */
+/** `resources/models/suggested.json`. Parsed, since people edit it. */
 const SuggestedFile = z.object({
   models: z.array(
     z.object({
@@ -130,7 +130,7 @@ const SuggestedFile = z.object({
   ),
 });
 
-/** Good models to download, the smallest first, judged for this machine. */
+/** Recommended models to download, smallest first, with whether they fit this machine. */
 export async function suggestModels(
   resources: URL,
   machine: MachineLine,
