@@ -112,7 +112,7 @@ export function printTable<Row>(
   out.write(`${table}\n`);
 }
 
-/** Removes control, bidirectional and tab characters, which a terminal or pipe would interpret. */
+/** Replaces control and bidirectional characters, which a terminal or a reader of fields would interpret. */
 export function toPlain(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '?');
 }
