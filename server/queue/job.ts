@@ -1,4 +1,4 @@
-import { startTimer } from '../awake-clock.ts';
+import type { Deadlines } from './deadlines.ts';
 
 /** A job's work. It must stop soon after the signal fires; the job keeps its slot until it has. */
 export type Work<T> = (signal: AbortSignal) => Promise<T>;
@@ -56,7 +56,7 @@ export class Job<T = unknown> {
   /** Passes the outcome of the work to the caller. */
   #deliver = nothing;
   #controller: AbortController | undefined;
-  #stopTimer = nothing;
+  #deadlines: Deadlines<Job> | undefined;
   #unwatchCaller = nothing;
 
   constructor(work: Work<T>, { id, client = '' }: JobOptions, arrival: number) {
@@ -83,9 +83,10 @@ export class Job<T = unknown> {
     return this.#startedMs === undefined ? 0 : performance.now() - this.#startedMs;
   }
 
-  /** Calls `onExpired` if the job has not ended after `timeoutMs` on the clock `now`. */
-  startDeadline(timeoutMs: number, now: () => number, onExpired: () => void): void {
-    this.#stopTimer = startTimer(timeoutMs, now, onExpired);
+  /** Starts the job's deadline, which is cleared when the job ends. */
+  startDeadline(deadlines: Deadlines<Job>): void {
+    this.#deadlines = deadlines;
+    deadlines.start(this);
   }
 
   /** Calls `onAbort` with the signal's reason if it fires before the job has ended. */
@@ -129,9 +130,9 @@ export class Job<T = unknown> {
   /** Drops all references, since a `ready` promise that never settles keeps the job in memory. */
   #release(phase: 'stopping' | 'ended'): void {
     this.#phase = phase;
-    this.#stopTimer();
+    this.#deadlines?.clear(this);
     this.#unwatchCaller();
-    this.#stopTimer = nothing;
+    this.#deadlines = undefined;
     this.#unwatchCaller = nothing;
     this.#deliver = nothing;
     this.#work = noWork;

@@ -1,3 +1,4 @@
+import { Deadlines } from './deadlines.ts';
 import { QueueClosedError, QueueFullError, QueueTimeoutError } from './errors.ts';
 import { Job, type JobOptions, type Work } from './job.ts';
 import { createLine, type Line, type QueuePolicy } from './lines.ts';
@@ -47,6 +48,8 @@ export class RequestQueue {
   #meanRunMs: number | undefined;
   readonly #changes = new ChangeNotifier();
   readonly #now: () => number;
+  /** The deadlines of new jobs. */
+  #deadlines: Deadlines<Job>;
 
   /** `now` is the clock for deadlines, in ms. Throws a TypeError if a limit is invalid. */
   constructor(limits: QueueLimits, now = () => performance.now()) {
@@ -54,6 +57,7 @@ export class RequestQueue {
     this.#limits = { ...limits };
     this.#line = createLine(limits.policy);
     this.#now = now;
+    this.#deadlines = this.#createDeadlines(limits.timeoutMs);
   }
 
   /** Always exact. */
@@ -107,8 +111,7 @@ export class RequestQueue {
     const job = new Job(work, options, this.#arrivals++);
     this.#jobs.set(job.id, job);
     this.#changes.announce();
-    const { timeoutMs } = this.#limits;
-    job.startDeadline(timeoutMs, this.#now, () => this.#expire(job, timeoutMs));
+    job.startDeadline(this.#deadlines);
     if (signal !== undefined) job.watchCaller(signal, (reason) => this.#end(job, reason));
     if (ready === undefined) this.#enter(job);
     else this.#enterWhen(typeof ready === 'function' ? ready() : ready, job);
@@ -122,8 +125,9 @@ export class RequestQueue {
   setLimits(limits: Partial<QueueLimits>): void {
     const changed = { ...this.#limits, ...limits };
     checkLimits(changed);
-    const { policy } = this.#limits;
+    const { policy, timeoutMs } = this.#limits;
     this.#limits = changed;
+    if (changed.timeoutMs !== timeoutMs) this.#deadlines = this.#createDeadlines(changed.timeoutMs);
     if (changed.policy !== policy) this.#rebuildLine();
     this.#fill();
     this.#changes.announce();
@@ -228,8 +232,10 @@ export class RequestQueue {
     job.fail(reason);
   }
 
-  #expire(job: Job, timeoutMs: number): void {
-    this.#end(job, new QueueTimeoutError(timeoutMs, Math.round(job.waitedMs)));
+  #createDeadlines(timeoutMs: number): Deadlines<Job> {
+    return new Deadlines(timeoutMs, this.#now, (job) =>
+      this.#end(job, new QueueTimeoutError(timeoutMs, Math.round(job.waitedMs))),
+    );
   }
 
   #forget(job: Job): void {
