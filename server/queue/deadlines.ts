@@ -1,15 +1,21 @@
 import { startTimer } from '../awake-clock.ts';
+import { type Link, LinkedList } from './linked-list.ts';
+
+/** A deadline that has started and can be cleared. */
+export interface Deadline<Item> extends Link<Deadline<Item>> {
+  readonly item: Item;
+  readonly dueMs: number;
+}
 
 /**
- * Deadlines with the same timeout. They expire in the order in which they started, so one timer is
- * enough; a timer for each job would make the queue a third slower (`npm run bench`).
+ * Deadlines with the same timeout. They expire in the order in which they started, so a list and one
+ * timer are enough; a timer for each job would make the queue a third slower (`npm run bench`).
  */
 export class Deadlines<Item> {
   readonly #timeoutMs: number;
   readonly #now: () => number;
   readonly #onExpired: (item: Item) => void;
-  /** When each item is due, in order. */
-  readonly #pending = new Map<Item, number>();
+  readonly #pending = new LinkedList<Deadline<Item>>();
   #stopTimer: (() => void) | undefined;
 
   /** `now` is a clock in ms, which may pause. */
@@ -19,14 +25,17 @@ export class Deadlines<Item> {
     this.#onExpired = onExpired;
   }
 
-  start(item: Item): void {
-    this.#pending.set(item, this.#now() + this.#timeoutMs);
+  start(item: Item): Deadline<Item> {
+    const dueMs = this.#now() + this.#timeoutMs;
+    const deadline = { item, dueMs, previous: undefined, next: undefined };
+    this.#pending.append(deadline);
     if (this.#stopTimer === undefined) this.#wait(this.#timeoutMs);
+    return deadline;
   }
 
-  clear(item: Item): void {
-    this.#pending.delete(item);
-    if (this.#pending.size === 0) this.#stop();
+  clear(deadline: Deadline<Item>): void {
+    this.#pending.remove(deadline);
+    if (this.#pending.first === undefined) this.#stop();
   }
 
   #wait(ms: number): void {
@@ -40,14 +49,14 @@ export class Deadlines<Item> {
 
   /** `onExpired` may start and clear other deadlines. */
   #expire(): void {
-    let leftMs = 0;
-    for (const [item, dueMs] of this.#pending) {
-      leftMs = dueMs - this.#now();
-      if (leftMs > 0) break;
-      this.#pending.delete(item);
-      this.#onExpired(item);
+    const nowMs = this.#now();
+    let next = this.#pending.first;
+    while (next !== undefined && next.dueMs <= nowMs) {
+      this.#pending.remove(next);
+      this.#onExpired(next.item);
+      next = this.#pending.first;
     }
     this.#stop();
-    if (this.#pending.size > 0) this.#wait(leftMs);
+    if (next !== undefined) this.#wait(next.dueMs - nowMs);
   }
 }

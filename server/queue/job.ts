@@ -1,4 +1,4 @@
-import type { Deadlines } from './deadlines.ts';
+import type { Deadline, Deadlines } from './deadlines.ts';
 
 /** A job's work. It must stop soon after the signal fires; the job keeps its slot until it has. */
 export type Work<T> = (signal: AbortSignal) => Promise<T>;
@@ -57,6 +57,7 @@ export class Job<T = unknown> {
   #deliver = nothing;
   #controller: AbortController | undefined;
   #deadlines: Deadlines<Job> | undefined;
+  #deadline: Deadline<Job> | undefined;
   #unwatchCaller = nothing;
 
   constructor(work: Work<T>, { id, client = '' }: JobOptions, arrival: number) {
@@ -86,7 +87,7 @@ export class Job<T = unknown> {
   /** Starts the job's deadline, which is cleared when the job ends. */
   startDeadline(deadlines: Deadlines<Job>): void {
     this.#deadlines = deadlines;
-    deadlines.start(this);
+    this.#deadline = deadlines.start(this);
   }
 
   /** Calls `onAbort` with the signal's reason if it fires before the job has ended. */
@@ -130,9 +131,9 @@ export class Job<T = unknown> {
   /** Drops all references, since a `ready` promise that never settles keeps the job in memory. */
   #release(phase: 'stopping' | 'ended'): void {
     this.#phase = phase;
-    this.#deadlines?.clear(this);
+    if (this.#deadline !== undefined) this.#deadlines?.clear(this.#deadline);
     this.#unwatchCaller();
-    this.#deadlines = undefined;
+    this.#deadline = undefined;
     this.#unwatchCaller = nothing;
     this.#deliver = nothing;
     this.#work = noWork;
