@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 import fc from 'fast-check';
-import { question } from './chat.ts';
+import pMap from 'p-map';
+import { post, question, textOf } from './chat.ts';
 import { drawShape, toDataUrl } from './pictures.ts';
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
@@ -142,4 +145,20 @@ export async function outcomeOf(url: string, sent: unknown): Promise<string> {
     return `${response.status} ${answer.slice(0, 500)}`;
   }
   return 'refused';
+}
+
+/** Sends this many generated bodies, 8 at a time: each is answered or refused, and the server goes on. */
+export async function fuzz(t: TestContext, url: string, count: number): Promise<void> {
+  const seen = { answered: 0, refused: 0 };
+  const wrong: string[] = [];
+  const send = async (sent: unknown) => {
+    const outcome = await outcomeOf(url, sent);
+    if (outcome === 'answered' || outcome === 'refused') seen[outcome] += 1;
+    else wrong.push(`${outcome}\n  for ${JSON.stringify(sent).slice(0, 1000)}`);
+  };
+  await pMap(hostileBodies(count, 2026), send, { concurrency: 8 });
+  t.diagnostic(`${seen.answered} answered, ${seen.refused} refused`);
+  assert.deepEqual(wrong.slice(0, 5), []);
+  assert.ok(seen.answered > count / 20, 'too few bodies reached the model to mean much');
+  assert.equal(textOf(await post(url, question(redCircle))), 'A red circle on a white background.');
 }

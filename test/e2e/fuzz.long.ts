@@ -1,0 +1,12 @@
+import { after, before, test } from 'node:test';
+import { fuzz } from '../support/hostile-bodies.ts';
+import { type RunningService, startService } from '../support/service.ts';
+
+let running: RunningService;
+before(async () => {
+  running = await startService({ maxConcurrency: 8, allowTextOnly: true });
+});
+after(() => running.stop());
+
+test('3000 generated bodies are each answered or refused with 4xx, and the server goes on', (t) =>
+  fuzz(t, running.url, 3000));
