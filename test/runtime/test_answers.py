@@ -63,7 +63,11 @@ def test_long_arguments_are_told_as_they_come(endpoint, form: CallFormat):
 
 
 @every_format
-@pytest.mark.parametrize("arguments", [ROME, {"city": LONG, "days": 3}], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "arguments",
+    [ROME, pytest.param({"city": LONG, "days": 3}, marks=pytest.mark.long)],
+    ids=["short", "long"],
+)
 def test_a_call_that_the_limit_cuts_is_never_complete(endpoint, form: CallFormat, arguments):
     pieces = tokens("Let me look.\n" + form.call("get_weather", arguments))
     step = 1 if arguments is ROME else 29

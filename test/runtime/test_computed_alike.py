@@ -13,6 +13,7 @@ from launcher import deepstack, prefill_padding, prefix_cache
 from tiny_models import ALL_CONFIGS, make_model, make_prompt
 
 IN_ONE_PIECE = 512
+long = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +76,10 @@ def test_beside_others_and_in_chunks(model, step):
     np.testing.assert_allclose([say(model, [each], step)[0] for each in prompts], alone, atol=1e-3)
 
 
-@pytest.mark.parametrize("after", range(1, 5))
-@pytest.mark.parametrize("kept", [(0,), (1,), (2,), (0, 1)])
+@pytest.mark.parametrize("after", [2, *(pytest.param(after, marks=long) for after in (1, 3, 4))])
+@pytest.mark.parametrize(
+    "kept", [(1,), (0, 1), *(pytest.param(kept, marks=long) for kept in ((0,), (2,)))]
+)
 @pytest.mark.parametrize("is_cached", [False, True], ids=["new", "cached"])
 def test_whoever_is_cancelled_beside_it(model, is_cached, kept, after):
     # With one prompt left, mlx_vlm counted the padding of its cache as tokens.
@@ -89,7 +92,9 @@ def test_whoever_is_cancelled_beside_it(model, is_cached, kept, after):
     np.testing.assert_allclose([said[place] for place in kept], alone, atol=1e-3)
 
 
-@pytest.mark.parametrize("cached", [(0,), (1,), (2,), (0, 1), (0, 2)])
+@pytest.mark.parametrize(
+    "cached", [(0,), (0, 2), *(pytest.param(cached, marks=long) for cached in ((1,), (2,), (0, 1)))]
+)
 def test_whichever_of_them_the_prefix_cache_knows(model, cached):
     prompts = [make_prompt(model, seed) for seed in (1, 4, 9)]
     alone = [say(model, [prompt])[0] for prompt in prompts]

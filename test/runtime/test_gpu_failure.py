@@ -35,7 +35,7 @@ def start_failing(start):
     return start_one
 
 
-@pytest.mark.parametrize("place", [IN_A_STEP, IN_A_PICTURE])
+@pytest.mark.parametrize("place", [IN_A_STEP, pytest.param(IN_A_PICTURE, marks=pytest.mark.long)])
 def test_a_gpu_that_fails_ends_the_process(start_failing, place):
     process = start_failing(place, OUT_OF_MEMORY)
     connection = process.send("doomed", max_tokens=5)

@@ -27,6 +27,8 @@ SUGGESTED = {
     r"/gemma-4-\d+b-a\db-it": "gemma4 with experts",
 }
 """The architecture of each model in suggested.json."""
+TRIED_BY_NPM_TEST = ("qwen3_vl", "gemma4")
+"""The others take `npm run test:long`."""
 
 
 def test_the_list_matches_pyproject():
@@ -58,6 +60,7 @@ def test_no_lock_names_any_of_the_packages():
         assert set(locked) & set(LEFT_OUT.values()) == set()
 
 
+@pytest.mark.long
 def test_every_other_architecture_can_be_imported():
     program = """
 import importlib, json, pkgutil
@@ -86,7 +89,13 @@ def test_every_suggested_model_has_an_architecture_tried_here():
     assert {found[0] for found in kinds.values()} == set(FOLDERS)
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in TRIED_BY_NPM_TEST else pytest.param(name, marks=pytest.mark.long)
+        for name in FOLDERS
+    ],
+)
 def test_a_suggested_architecture_describes_a_picture(start, tmp_path, name):
     model = write_folder(name, tmp_path / "model")
     runtime = start(model=model)
