@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { eventsOf, postTo } from '../support/api.ts';
+import type { ChangedModel } from '../support/changed-model.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService } from '../support/service.ts';
+import { applySettings, type RunningService, startService } from '../support/service.ts';
 import { createTemplateModel, templates } from '../support/template-model.ts';
 
 // The real runtime with the chat templates of other models: strict ones, ones without tools or
@@ -11,11 +12,36 @@ import { createTemplateModel, templates } from '../support/template-model.ts';
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const png = image.slice(image.indexOf(',') + 1);
 
-async function start(t: TestContext, name: keyof typeof templates): Promise<RunningService> {
-  const model = await createTemplateModel(templates[name]);
-  t.after(() => model.remove());
-  const running = await startService({ modelPath: model.path, allowTextOnly: true });
-  t.after(() => running.stop());
+type Template = keyof typeof templates;
+let running: RunningService;
+let current: Template = 'strict';
+const models = new Map<Template, ChangedModel>();
+
+/** The demo model's folder with this template. */
+async function modelPathOf(name: Template): Promise<string> {
+  const model = models.get(name) ?? (await createTemplateModel(templates[name]));
+  models.set(name, model);
+  return model.folder;
+}
+
+const settingsFor = async (name: Template) => ({
+  ...{ modelPath: await modelPathOf(name), allowTextOnly: true },
+});
+before(async () => {
+  running = await startService(await settingsFor(current));
+});
+after(async () => {
+  await running.stop();
+  await Promise.all([...models.values()].map((model) => model[Symbol.asyncDispose]()));
+});
+
+/** The service once it serves the model with this template. */
+async function serve(name: Template): Promise<RunningService> {
+  if (name !== current) {
+    current = name;
+    await applySettings(running, await settingsFor(name));
+    await running.runtime();
+  }
   return running;
 }
 
@@ -149,8 +175,8 @@ const conversations: Record<string, Record<Api, object>> = {
   },
 };
 
-test('a strict template answers what agents send, and counts it alike', async (t) => {
-  const { url } = await start(t, 'strict');
+test('a strict template answers what agents send, and counts it alike', async () => {
+  const { url } = await serve('strict');
   for (const [name, bodies] of Object.entries(conversations)) {
     for (const api of apis) {
       const { status, body } = await postTo(url, paths[api], {
@@ -169,8 +195,8 @@ test('a strict template answers what agents send, and counts it alike', async (t
   assert.equal(await count(user('Look.'), user('Why?')), await count(user('Look.\n\nWhy?')));
 });
 
-test('a conversation that fits no strict template is refused in the template’s words', async (t) => {
-  const { url } = await start(t, 'strict');
+test('a conversation that fits no strict template is refused in the template’s words', async () => {
+  const { url } = await serve('strict');
   const turns = [assistant('Hello.'), user('Hi.')];
   for (const api of apis) {
     const body = api === 'responses' ? { input: turns } : { messages: turns };
@@ -191,85 +217,8 @@ test('a conversation that fits no strict template is refused in the template’s
   assert.equal(status, 400);
 });
 
-for (const name of ['undefinedValue', 'endless'] as const) {
-  test(`a template that fails (${name}) is no fault of the request, and not worth a retry`, async (t) => {
-    const { url } = await start(t, name);
-    const { status, headers, body } = await postTo(url, paths.chat, { messages: [user('Hi.')] });
-    assert.deepEqual(
-      [status, headers.get('x-should-retry'), body.error.code],
-      [500, 'false', 'template_failed'],
-    );
-    assert.equal((await fetch(`${url}/health`)).status, 200);
-  });
-}
-
-test('calls that a model writes as they were described are calls', async (t) => {
-  const { url } = await start(t, 'plain');
-  const written = '<tool_call>\n{"name": "look", "arguments": {"at": 1}}\n</tool_call>';
-  const asked = (api: Api) => ({
-    ...(api === 'responses' ? { input: 'Look.' } : { messages: [user('Look.')] }),
-    ...limited(api, 100),
-    tools: [tool(api)],
-    guided_choice: [written],
-  });
-  const chat = (await postTo(url, paths.chat, asked('chat'))).body.choices[0];
-  assert.deepEqual(
-    [chat.finish_reason, chat.message.tool_calls[0].function.name],
-    ['tool_calls', 'look'],
-  );
-  assert.deepEqual(JSON.parse(chat.message.tool_calls[0].function.arguments), { at: 1 });
-  const message = (await postTo(url, paths.messages, asked('messages'))).body;
-  assert.deepEqual(message.content.at(-1).input, { at: 1 });
-  const response = (await postTo(url, paths.responses, asked('responses'))).body;
-  assert.deepEqual(JSON.parse(response.output.at(-1).arguments), { at: 1 });
-});
-
-test('thinking that a model cannot do, or cannot leave, is reported as ignored', async (t) => {
-  const ignoredBy = async (name: keyof typeof templates) => {
-    const { url, stop } = await start(t, name);
-    const ask = async (api: Api, fields: object) => {
-      const body = api === 'responses' ? { input: 'Hi.' } : { messages: [user('Hi.')] };
-      const answer = await postTo(url, paths[api], { ...body, ...limited(api, 2), ...fields });
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
-      return answer.headers.get('x-sightglass-ignored');
-    };
-    const on = [
-      await ask('chat', { reasoning_effort: 'low' }),
-      await ask('chat', { chat_template_kwargs: { enable_thinking: true } }),
-      await ask('responses', { reasoning: { effort: 'high' } }),
-      await ask('messages', { thinking: { type: 'enabled', budget_tokens: 1024 } }),
-      await ask('messages', { think: true, output_config: { effort: 'low' } }),
-    ];
-    const off = [
-      await ask('chat', { reasoning_effort: 'none' }),
-      await ask('chat', { enable_thinking: false }),
-      await ask('messages', { thinking: { type: 'disabled' } }),
-    ];
-    await stop();
-    return { on, off };
-  };
-  assert.deepEqual(await ignoredBy('plain'), {
-    on: [
-      'reasoning_effort',
-      'chat_template_kwargs.enable_thinking',
-      'reasoning.effort',
-      'thinking',
-      'think, output_config.effort',
-    ],
-    off: [null, null, null],
-  });
-  assert.deepEqual(await ignoredBy('alwaysThinks'), {
-    on: ['reasoning_effort', null, 'reasoning.effort', null, 'output_config.effort'],
-    off: ['reasoning_effort', 'enable_thinking', 'thinking'],
-  });
-  assert.deepEqual(await ignoredBy('mayThink'), {
-    on: [null, null, null, null, null],
-    off: [null, null, null],
-  });
-});
-
-test('the last message of the assistant is continued, and the answer is what follows', async (t) => {
-  const { url } = await start(t, 'strict');
+test('the last message of the assistant is continued, and the answer is what follows', async () => {
+  const { url } = await serve('strict');
   const turns = [user('What is it?'), assistant('{"shape":')];
   const more = { max_tokens: 8 };
   const asChat = { messages: turns, ...more, continue_final_message: true };
@@ -294,8 +243,86 @@ test('the last message of the assistant is continued, and the answer is what fol
   assert.ok(own > prefilled, 'without continue_final_message, the model begins its own message');
 });
 
-test('what cannot be continued is refused by name', async (t) => {
-  const { url } = await start(t, 'lastQuestion');
+for (const failure of ['undefined', 'endless']) {
+  test(`a template that fails (${failure}) is not the request’s fault, and a retry would not help`, async () => {
+    const { url } = await serve('plain');
+    const { status, headers, body } = await postTo(url, paths.chat, {
+      messages: [user(`fail: ${failure}`)],
+    });
+    assert.deepEqual(
+      [status, headers.get('x-should-retry'), body.error.code],
+      [500, 'false', 'template_failed'],
+    );
+    assert.equal((await fetch(`${url}/health`)).status, 200);
+  });
+}
+
+test('calls that a model writes as they were described are calls', async () => {
+  const { url } = await serve('plain');
+  const written = '<tool_call>\n{"name": "look", "arguments": {"at": 1}}\n</tool_call>';
+  const asked = (api: Api) => ({
+    ...(api === 'responses' ? { input: 'Look.' } : { messages: [user('Look.')] }),
+    ...limited(api, 100),
+    tools: [tool(api)],
+    guided_choice: [written],
+  });
+  const chat = (await postTo(url, paths.chat, asked('chat'))).body.choices[0];
+  assert.deepEqual(
+    [chat.finish_reason, chat.message.tool_calls[0].function.name],
+    ['tool_calls', 'look'],
+  );
+  assert.deepEqual(JSON.parse(chat.message.tool_calls[0].function.arguments), { at: 1 });
+  const message = (await postTo(url, paths.messages, asked('messages'))).body;
+  assert.deepEqual(message.content.at(-1).input, { at: 1 });
+  const response = (await postTo(url, paths.responses, asked('responses'))).body;
+  assert.deepEqual(JSON.parse(response.output.at(-1).arguments), { at: 1 });
+});
+
+test('thinking that a model cannot do, or cannot leave, is reported as ignored', async () => {
+  const ignoredBy = async (name: Template) => {
+    const { url } = await serve(name);
+    const ask = async (api: Api, fields: object) => {
+      const body = api === 'responses' ? { input: 'Hi.' } : { messages: [user('Hi.')] };
+      const answer = await postTo(url, paths[api], { ...body, ...limited(api, 2), ...fields });
+      assert.equal(answer.status, 200, JSON.stringify(answer.body));
+      return answer.headers.get('x-sightglass-ignored');
+    };
+    const on = [
+      await ask('chat', { reasoning_effort: 'low' }),
+      await ask('chat', { chat_template_kwargs: { enable_thinking: true } }),
+      await ask('responses', { reasoning: { effort: 'high' } }),
+      await ask('messages', { thinking: { type: 'enabled', budget_tokens: 1024 } }),
+      await ask('messages', { think: true, output_config: { effort: 'low' } }),
+    ];
+    const off = [
+      await ask('chat', { reasoning_effort: 'none' }),
+      await ask('chat', { enable_thinking: false }),
+      await ask('messages', { thinking: { type: 'disabled' } }),
+    ];
+    return { on, off };
+  };
+  assert.deepEqual(await ignoredBy('plain'), {
+    on: [
+      'reasoning_effort',
+      'chat_template_kwargs.enable_thinking',
+      'reasoning.effort',
+      'thinking',
+      'think, output_config.effort',
+    ],
+    off: [null, null, null],
+  });
+  assert.deepEqual(await ignoredBy('alwaysThinks'), {
+    on: ['reasoning_effort', null, 'reasoning.effort', null, 'output_config.effort'],
+    off: ['reasoning_effort', 'enable_thinking', 'thinking'],
+  });
+  assert.deepEqual(await ignoredBy('mayThink'), {
+    on: [null, null, null, null, null],
+    off: [null, null, null],
+  });
+});
+
+test('what cannot be continued is refused by name', async () => {
+  const { url } = await serve('lastQuestion');
   const turns = [user('What is it?'), assistant('It')];
   const schema = { type: 'object', properties: {}, additionalProperties: false };
   const asked = { continue_final_message: true };

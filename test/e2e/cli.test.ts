@@ -5,12 +5,14 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { execa } from 'execa';
 import { endless, post, question, statsOf, textOf } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+const answer = 'A red circle on a white background.';
 
 /** Runs the command line as `npm start` does, with its logs in a folder of the test's own. */
 function sightglass(t: TestContext, args: string[]) {
@@ -27,75 +29,70 @@ function sightglass(t: TestContext, args: string[]) {
 /** What it prints once the model answers. */
 const bannerOf = (child: ReturnType<typeof sightglass>) => readUntil(child.stdout, /Logs: .*\n/);
 
-test('it prints its address, a curl line that works when pasted, and where the logs are', async (t) => {
-  const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
+const urlIn = (banner: string) => /http:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
+const LOCAL = ['--port', '0', '--host', '127.0.0.1'];
+
+test('a service from its start to SIGTERM', async (t) => {
+  const child = sightglass(t, [...LOCAL, '--log-format', 'json']);
   const banner = await bannerOf(child);
-  assert.match(banner, /Sightglass serves demo on http:\/\/127\.0\.0\.1:\d+\/v1\n/);
-  assert.match(banner, /\nLogs: .*current\.log\n/);
-  const line = /^ {2}(curl .*)$/m.exec(banner)?.[1] ?? '';
-  const { stdout } = await execa('sh', ['-c', `${line} --silent`]);
-  assert.equal(
-    JSON.parse(stdout).choices[0].message.content,
-    'A red circle on a white background.',
-  );
+  const url = urlIn(banner);
+
+  await t.test('it prints its address, a curl command, and where the logs are', async () => {
+    assert.match(banner, /Sightglass serves demo on http:\/\/127\.0\.0\.1:\d+\/v1\n/);
+    assert.match(banner, /\nLogs: .*current\.log\n/);
+    const line = /^ {2}(curl .*)$/m.exec(banner)?.[1] ?? '';
+    const { stdout } = await execa('sh', ['-c', `${line} --silent`]);
+    assert.equal(JSON.parse(stdout).choices[0].message.content, answer);
+  });
+
+  await post(url, question(redCircle), { headers: { 'x-request-id': 'asked' } });
+  await post(url, { messages: [] }, { headers: { 'x-request-id': 'refused' } });
+
+  await t.test('an open connection without a request does not delay the end', async () => {
+    const silent = connect(Number(new URL(url).port), '127.0.0.1');
+    await once(silent, 'connect');
+    child.kill('SIGTERM');
+    assert.equal((await child).exitCode, 0);
+  });
+
+  await t.test('every request has one line in the log, with its outcome', async () => {
+    const { stderr } = await child;
+    const lines = stderr.split('\n').map((line) => JSON.parse(line));
+    const [asked, ...others] = lines.filter(({ id }) => id === 'asked');
+    assert.deepEqual(
+      [asked.kind, asked.stream, asked.outcome, others.length],
+      ['vision', false, 'ok', 0],
+    );
+    for (const name of ['queueWaitMs', 'firstTokenMs', 'durationMs', 'tokens', 'tokensPerSecond']) {
+      assert.equal(typeof asked[name], 'number', name);
+    }
+    assert.deepEqual(
+      lines.filter(({ id }) => id === 'refused').map(({ status, outcome }) => [status, outcome]),
+      [[400, 'invalid_request_error']],
+    );
+  });
 });
 
-test('Ctrl-C lets what runs and waits come to its end, then the process, with exit code 0', async (t) => {
-  const args = ['--port', '0', '--host', '127.0.0.1', '--log-format', 'json'];
-  const child = sightglass(t, args);
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await bannerOf(child))?.[0] ?? '';
+test('Ctrl-C lets running and waiting requests complete, then exits with code 0', async (t) => {
+  const child = sightglass(t, LOCAL);
+  const url = urlIn(await bannerOf(child));
   const answers = [1, 2, 3].map(() => post(url, question(redCircle)));
   await Promise.race(answers);
   child.kill('SIGINT');
-  const expected = 'A red circle on a white background.';
-  assert.deepEqual((await Promise.all(answers)).map(textOf), [expected, expected, expected]);
+  assert.deepEqual((await Promise.all(answers)).map(textOf), [answer, answer, answer]);
   assert.equal((await child).exitCode, 0);
 });
 
-test('every request has one line in the log, with what became of it', async (t) => {
-  const args = ['--port', '0', '--host', '127.0.0.1', '--log-format', 'json'];
-  const child = sightglass(t, args);
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await bannerOf(child))?.[0] ?? '';
-  await post(url, question(redCircle), { headers: { 'x-request-id': 'asked' } });
-  await post(url, { messages: [] }, { headers: { 'x-request-id': 'refused' } });
-  child.kill('SIGTERM');
-  const { stderr } = await child;
-  const lines = stderr.split('\n').map((line) => JSON.parse(line));
-  const [asked, ...others] = lines.filter(({ id }) => id === 'asked');
-  assert.deepEqual(
-    [asked.kind, asked.stream, asked.outcome, others.length],
-    ['vision', false, 'ok', 0],
-  );
-  for (const name of ['queueWaitMs', 'firstTokenMs', 'durationMs', 'tokens', 'tokensPerSecond']) {
-    assert.equal(typeof asked[name], 'number', name);
-  }
-  assert.deepEqual(
-    lines.filter(({ id }) => id === 'refused').map(({ status, outcome }) => [status, outcome]),
-    [[400, 'invalid_request_error']],
-  );
-});
-
-test('a second Ctrl-C ends it now, and says so to the client that waits', async (t) => {
-  const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await bannerOf(child))?.[0] ?? '';
+test('a second Ctrl-C stops at once, and the waiting client gets an error', async (t) => {
+  const child = sightglass(t, LOCAL);
+  const url = urlIn(await bannerOf(child));
   const answer = post(url, endless(redCircle));
-  while ((await statsOf(url)).active_requests === 0);
+  while ((await statsOf(url)).active_requests === 0) await setTimeout(20); // nothing to await
   child.kill('SIGINT');
   await readUntil(child.stderr, /press Ctrl-C again/);
   child.kill('SIGINT');
-  assert.deepEqual(
-    [(await answer).status, (await answer).body.error.code],
-    [503, 'request_cancelled'],
-  );
-  assert.equal((await child).exitCode, 0);
-});
-
-test('a connection that says nothing does not hold up the end', async (t) => {
-  const child = sightglass(t, ['--port', '0', '--host', '127.0.0.1']);
-  const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(await bannerOf(child))?.[1];
-  const silent = connect(Number(port), '127.0.0.1');
-  await once(silent, 'connect');
-  child.kill('SIGTERM');
+  const { status, body } = await answer;
+  assert.deepEqual([status, body.error.code], [503, 'request_cancelled']);
   assert.equal((await child).exitCode, 0);
 });
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
-import { test } from 'node:test';
+import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { createParser } from 'eventsource-parser';
 import { execa } from 'execa';
+import { eventsOf, type NamedEvent } from '../support/api.ts';
 import { endless, post, question, stream, textOf } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
@@ -11,96 +11,92 @@ import { type RunningService, startService, until } from '../support/service.ts'
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
-
 const forever = endless(redCircle);
 
-/** What an event of a stream says of a failure. */
-interface Told {
-  type: string;
-  error?: { type: string };
-  response?: { error: { code: string } | null };
-}
+let running: RunningService;
+before(async () => {
+  running = await startService();
+});
+beforeEach(async () => {
+  const { runtime } = running.service;
+  // A start after a stop forgets earlier crashes, of which too many would fail the runtime.
+  if (runtime.state.context.crashes.length > 1) await runtime.stop();
+  runtime.start();
+  await running.runtime();
+});
+after(() => running.stop());
 
-function pidOf({ service }: RunningService): number {
-  const { state } = service.runtime;
+function pid(): number {
+  const { state } = running.service.runtime;
   if (state.phase !== 'ready') throw new Error(`The runtime is ${state.phase}.`);
   return state.pid;
 }
 
-test('after kill -9 of the runtime the waiting and the running request are answered by the next', async (t) => {
-  const running = await startService();
-  t.after(() => running.stop());
-  const first = post(running.url, { ...forever, max_tokens: 800 });
+test('after kill -9 of the runtime, the next one answers the waiting and the running request', async () => {
+  const first = post(running.url, { ...forever, max_tokens: 400 });
   await until(running, () => running.service.queue.stats.runningCount === 1);
   const waiting = [1, 2, 3].map(() => post(running.url, question(redCircle)));
   await until(running, () => running.service.queue.stats.queueSize === 3);
-  const killed = pidOf(running);
+  const killed = pid();
   process.kill(killed, 'SIGKILL');
   assert.equal((await first).status, 200);
   assert.deepEqual((await Promise.all(waiting)).map(textOf), [answer, answer, answer]);
-  assert.notEqual(pidOf(running), killed);
+  assert.notEqual(pid(), killed);
 });
 
-test('a stream that has begun when the runtime is killed ends with an error event', async (t) => {
-  const running = await startService();
-  t.after(() => running.stop());
-  const events: string[] = [];
-  for await (const event of stream(running.url, forever)) {
-    if (events.length === 3) process.kill(pidOf(running), 'SIGKILL');
-    events.push(event);
+const text = 'Count to one hundred.';
+const source = { type: 'url', url: redCircle };
+const input = [
+  { type: 'input_image', image_url: redCircle },
+  { type: 'input_text', text },
+];
+const content = [
+  { type: 'image', source },
+  { type: 'text', text },
+];
+/** An endless stream of each API, and what its events must end with. */
+const streams: [path: string, body: object, isFailure: (last: NamedEvent) => boolean][] = [
+  [
+    '/v1/chat/completions',
+    forever,
+    ({ data }) => data.error?.type === 'server_error' && data.error.code === 'runtime_crashed',
+  ],
+  [
+    '/v1/responses',
+    { input: [{ role: 'user', content: input }] },
+    ({ data }) => data.type === 'response.failed' && data.response.error.code === 'server_error',
+  ],
+  [
+    '/v1/messages',
+    { messages: [{ role: 'user', content }], max_tokens: 2000 },
+    ({ data }) => data.type === 'error' && data.error.type === 'api_error',
+  ],
+];
+
+test('streams that have begun when the runtime is killed end with the error event of their API', async () => {
+  const killed = pid();
+  let begun = 0;
+  const ended = await Promise.all(
+    streams.map(async ([path, body]) => {
+      let events = 0;
+      return eventsOf(running.url, path, body, () => {
+        events += 1;
+        if (events === 8) begun += 1;
+        if (events === 8 && begun === streams.length) process.kill(killed, 'SIGKILL');
+      });
+    }),
+  );
+  for (const [index, [path, , isFailure]] of streams.entries()) {
+    const last = ended[index]?.slice(-2) ?? [];
+    assert.ok(last.some(isFailure), `${path}: ${JSON.stringify(last)}`);
   }
-  const { error } = JSON.parse(events.at(-1) ?? '');
-  assert.deepEqual([error.type, error.code], ['server_error', 'runtime_crashed']);
   await running.runtime();
   assert.equal(textOf(await post(running.url, question(redCircle))), answer);
 });
 
-for (const [path, isOver] of [
-  [
-    '/v1/responses',
-    (event: Told) =>
-      event.type === 'response.failed' && event.response?.error?.code === 'server_error',
-  ],
-  ['/v1/messages', (event: Told) => event.type === 'error' && event.error?.type === 'api_error'],
-] as const) {
-  test(`a stream of ${path} that has begun when the runtime is killed ends as its clients know`, async (t) => {
-    const running = await startService();
-    t.after(() => running.stop());
-    const content = [
-      path === '/v1/messages'
-        ? { type: 'image', source: { type: 'url', url: redCircle } }
-        : { type: 'input_image', image_url: redCircle },
-      {
-        type: path === '/v1/messages' ? 'text' : 'input_text',
-        text: 'Count to one hundred.',
-      },
-    ];
-    const turns = [{ role: 'user', content }];
-    const body = path === '/v1/messages' ? { messages: turns, max_tokens: 2000 } : { input: turns };
-    const events: Told[] = [];
-    const response = await fetch(`${running.url}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...body, stream: true }),
-    });
-    const parser = createParser({
-      onEvent: ({ data }) => {
-        if (events.push(JSON.parse(data)) === 8) process.kill(pidOf(running), 'SIGKILL');
-      },
-    });
-    const decoder = new TextDecoder();
-    for await (const bytes of response.body ?? []) parser.feed(decoder.decode(bytes));
-    assert.ok(events.slice(-2).some(isOver), JSON.stringify(events.slice(-2)));
-    await running.runtime();
-    assert.equal(textOf(await post(running.url, question(redCircle))), answer);
-  });
-}
-
-test('a stream that has not begun when the runtime is killed is served by the next', async (t) => {
-  const running = await startService();
-  t.after(() => running.stop());
-  const killed = pidOf(running);
-  process.kill(killed, 'SIGSTOP'); // nothing is answered from now on
+test('a stream that has not begun when the runtime is killed is served by the next one', async () => {
+  const killed = pid();
+  process.kill(killed, 'SIGSTOP'); // it answers nothing from now on
   const events: string[] = [];
   const streaming = (async () => {
     for await (const event of stream(running.url, question(redCircle))) events.push(event);
@@ -111,25 +107,23 @@ test('a stream that has not begun when the runtime is killed is served by the ne
   assert.equal(events.at(-1), '[DONE]');
 });
 
-test('a runtime that stands still under a request is killed and the request answered by the next', async (t) => {
-  const running = await startService({ hangTimeoutSeconds: 2 });
-  t.after(() => running.stop());
-  const stopped = pidOf(running);
-  process.kill(stopped, 'SIGSTOP');
+test('a runtime that stands still during a request is killed, and the next one answers it', async () => {
+  const stopped = pid();
   const { runtime } = running.service;
-  // The next one is new, and may be slow for that.
-  runtime.onChange(
-    ({ phase }) => phase === 'crashed' && runtime.setLimits({ hangTimeoutMs: 60_000 }),
-  );
+  runtime.setLimits({ hangTimeoutMs: 2000 });
+  process.kill(stopped, 'SIGSTOP');
+  // A new process may be slow at first.
+  const forget = runtime.onChange(({ phase }) => {
+    if (phase === 'crashed') runtime.setLimits({ hangTimeoutMs: 60_000 });
+  });
   assert.equal(textOf(await post(running.url, question(redCircle))), answer);
-  assert.notEqual(pidOf(running), stopped);
+  forget();
+  assert.notEqual(pid(), stopped);
 });
 
-test('a crash and another while the next one loads are recovered from', async (t) => {
-  const running = await startService();
-  t.after(() => running.stop());
+test('the service recovers from a crash, and from another one while the next runtime loads', async () => {
   const { runtime } = running.service;
-  process.kill(pidOf(running), 'SIGKILL');
+  process.kill(pid(), 'SIGKILL');
   await until(running, () => runtime.state.phase === 'loading');
   if (runtime.state.phase === 'loading') process.kill(runtime.state.pid, 'SIGKILL');
   await until(running, () => runtime.state.phase === 'crashed');

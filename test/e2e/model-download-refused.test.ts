@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
 import pino from 'pino';
+import { changeConfig, changedModel } from '../support/changed-model.ts';
 import { HubClient } from '../support/hub/hub-client.ts';
 import { HubServer } from '../support/hub/hub-server.ts';
-import { changedModel, hubTest, ID, reasonOf, WEIGHTS } from '../support/hub/hub-test.ts';
-import { changeConfig } from '../support/model-zoo.ts';
+import { hubTest, ID, reasonOf, WEIGHTS } from '../support/hub/hub-test.ts';
 import { demoModel } from '../support/service.ts';
 
 // What is not downloaded, and what is said of it.

@@ -1,24 +1,17 @@
 import assert from 'node:assert/strict';
-import { readdir, truncate, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { findUnfinished } from '../../server/models/downloads.ts';
 import { inspectModel } from '../../server/models/find-models.ts';
+import { changeConfig, changedModel } from '../support/changed-model.ts';
 import { post, question } from '../support/chat.ts';
-import {
-  changedModel,
-  hubTest,
-  ID,
-  reasonOf,
-  SLOW,
-  WEIGHTS,
-  WEIGHTS_BYTES,
-} from '../support/hub/hub-test.ts';
-import { changeConfig } from '../support/model-zoo.ts';
+import { hubTest, ID, reasonOf, SLOW, WEIGHTS, WEIGHTS_BYTES } from '../support/hub/hub-test.ts';
 import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel } from '../support/service.ts';
 import { runOnTerminal } from '../support/terminal.ts';
+import { testPartialFile, testRepair } from './damaged-downloads.ts';
 
 // The real huggingface_hub downloads the demo model from a stand-in for the Hub.
 
@@ -166,25 +159,7 @@ hubTest(
   },
 );
 
-for (const [what, bytes] of [
-  ['longer than it should be', WEIGHTS_BYTES + 1],
-  ['as long as it should be, and wrong', WEIGHTS_BYTES],
-  ['shorter, and wrong', 1_000_000],
-] as const) {
-  hubTest(`what lies half-way on the disk, ${what}, does no harm`, async ({ hub, client }) => {
-    hub.pace.hold(WEIGHTS, 1_000_000);
-    const arriving = client.downloads.start(ID).catch(() => {});
-    await client.until(({ doneBytes }) => doneBytes > 500_000);
-    await client.downloads.pause(ID);
-    await arriving;
-    hub.pace.release();
-    const folder = join(client.home, 'hub/models--owner--demo/sightglass-download');
-    const part = (await readdir(folder)).find((name) => name.endsWith('.part')) ?? '';
-    await writeFile(join(folder, part), Buffer.alloc(bytes));
-    await client.downloads.start(ID);
-    assert.deepEqual(await client.offered(), [ID]);
-  });
-}
+testPartialFile('the same size, but wrong', WEIGHTS_BYTES);
 
 hubTest('a connection that is cut is made again, for the rest', async ({ hub, client }) => {
   hub.breakNext(WEIGHTS, 1_048_576);
@@ -209,12 +184,12 @@ hubTest(
   'a rate limit in the middle of a download is reported with its duration (C11)',
   async ({ hub, client }) => {
     hub.breakNext(WEIGHTS, 1_048_576);
-    hub.limitRest(WEIGHTS, '2');
+    hub.limitRest(WEIGHTS, '1');
     await client.downloads.start(ID);
     const problems = client.told.flatMap(({ problem }) => (problem ? [problem.message] : []));
     assert.deepEqual(
       [...new Set(problems)],
-      ['The Hugging Face Hub has rate-limited this computer for 2 s.'],
+      ['The Hugging Face Hub has rate-limited this computer for 1 s.'],
     );
     assert.deepEqual(await client.offered(), [ID]);
   },
@@ -258,21 +233,7 @@ hubTest('of a newer revision only what has changed comes', async ({ hub, client 
   assert.equal(hub.pace.total(WEIGHTS), WEIGHTS_BYTES);
 });
 
-for (const [what, damage] of [
-  ['cut short', (file: string) => truncate(file, 10)],
-  ['as long as it was, and wrong', (file: string) => writeFile(file, Buffer.alloc(WEIGHTS_BYTES))],
-] as const) {
-  hubTest(`a model that is here and damaged (${what}) is mended`, async ({ hub, client }) => {
-    const folder = await client.downloads.start(ID);
-    await damage(join(folder, WEIGHTS));
-    assert.equal(await client.downloads.start(ID), folder);
-    assert.equal(hub.pace.total(WEIGHTS), 2 * WEIGHTS_BYTES);
-    const { problem } = await inspectModel(ID, { program: client.program, maxConcurrency: 1 });
-    assert.equal(problem, undefined);
-    await client.downloads.start(ID);
-    assert.equal(hub.pace.total(WEIGHTS), 2 * WEIGHTS_BYTES);
-  });
-}
+testRepair('has other bytes', (file) => writeFile(file, Buffer.alloc(WEIGHTS_BYTES)));
 
 hubTest('what the Hub says is no command to the terminal', async ({ hub, client }) => {
   await using evil = await changedModel((folder) =>

@@ -9,13 +9,15 @@ import pino from 'pino';
 import type { FoundModel } from '../../server/contract.ts';
 import { findModels, inspectModel } from '../../server/models/find-models.ts';
 import { ModelsProgram } from '../../server/models/program.ts';
-import { createModelsCommand } from '../../server/runtime/process.ts';
-
-import { changeConfig, makeZoo, SPECIMENS } from '../support/model-zoo.ts';
+import { createModelsCommand, createRuntimeCommand } from '../../server/runtime/process.ts';
+import { RuntimeSupervisor } from '../../server/runtime/supervisor.ts';
+import { changeConfig } from '../support/changed-model.ts';
+import { makeZoo, SPECIMENS } from '../support/model-zoo.ts';
 import { demoModel, resources } from '../support/service.ts';
 import { runOnTerminal } from '../support/terminal.ts';
 
-const program = new ModelsProgram(createModelsCommand(resources), pino({ level: 'silent' }));
+const silent = pino({ level: 'silent' });
+const program = new ModelsProgram(createModelsCommand(resources), silent);
 let zoo: string;
 let found: Map<string, FoundModel>;
 before(async () => {
@@ -34,7 +36,7 @@ const cli = (args: string[]) =>
     env: { HF_HOME: zoo, HOME: zoo },
   });
 
-test('a good model is told with all that a person wants to know', () => {
+test('a good model is listed with its size, type, quantization and memory', () => {
   const { fit, ...facts } = found.get('good') ?? {};
   assert.deepEqual(facts, {
     path: join(zoo, 'good'),
@@ -52,23 +54,35 @@ test('a good model is told with all that a person wants to know', () => {
 });
 
 for (const [name, { reason, words }] of Object.entries(SPECIMENS)) {
-  test(`a model that is broken (${name}) says so, with a remedy`, () => {
+  test(`a broken model (${name}) is listed with its problem and a remedy`, () => {
     const { problem } = found.get(name) ?? {};
     assert.equal(problem?.reason, reason);
     assert.match(problem?.message ?? '', words);
     assert.notEqual(problem?.remedy, '');
   });
-
-  test(`the launcher refuses it for the same reason (${name})`, async () => {
-    const { stderr, exitCode } = await execa(
-      process.execPath,
-      ['server/cli.ts', '--port', '0', '--host', '127.0.0.1', '--model-path', join(zoo, name)],
-      { reject: false, env: { HF_HOME: zoo, HOME: zoo, XDG_STATE_HOME: zoo } },
-    );
-    assert.equal(exitCode, 1);
-    assert.match(stderr.split('\n').find((line) => line.startsWith('error: ')) ?? '', words);
-  });
 }
+
+test('the launcher refuses each broken model for the same reason', async (t) => {
+  const runtime = new RuntimeSupervisor({
+    ...{ command: createRuntimeCommand(resources), modelPath: join(zoo, 'gguf'), log: silent },
+  });
+  t.after(() => runtime.shutdown());
+  runtime.start();
+  for (const [name, { words }] of Object.entries(SPECIMENS)) {
+    await runtime.load(join(zoo, name));
+    await assert.rejects(runtime.ensureReady(t.signal), words);
+  }
+});
+
+test('serving a broken model is one line on stderr and exit code 1', async () => {
+  const { stderr, exitCode } = await execa(
+    process.execPath,
+    ['server/cli.ts', '--port', '0', '--host', '127.0.0.1', '--model-path', join(zoo, 'gguf')],
+    { reject: false, env: { HF_HOME: zoo, HOME: zoo, XDG_STATE_HOME: zoo } },
+  );
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^error: .*contains a GGUF model/m);
+});
 
 test('the command line lists the good ones on stdout and the broken ones, each with its reason, on stderr', async () => {
   const { stdout, stderr, exitCode } = await cli(['list', '--folder', zoo]);
@@ -86,20 +100,20 @@ test('the command line lists the good ones on stdout and the broken ones, each w
   }
 });
 
-test('a folder that is not there is named', async () => {
+test('a missing folder is named', async () => {
   const { stderr, exitCode } = await cli(['list', '--folder', join(zoo, 'nowhere')]);
   assert.equal(exitCode, 2);
   assert.match(stderr, /nowhere.*there is no such folder/);
 });
 
-test('what is no command is named, with what may have been meant', async () => {
+test('an unknown command is named, with a suggestion', async () => {
   const { stderr, exitCode } = await cli(['bogus/model']);
   assert.equal(exitCode, 2);
   assert.match(stderr, /^error: unknown command 'bogus\/model'.*: sightglass models show bogus\/m/);
 });
 
 const noFullDevice = !existsSync('/dev/full') && 'there is no /dev/full here';
-test('output that cannot be written is told', { skip: noFullDevice }, async () => {
+test('output that cannot be written is reported', { skip: noFullDevice }, async () => {
   const command = 'exec "$0" server/cli.ts models show "$1" > /dev/full';
   const env = { HF_HOME: zoo, HOME: zoo };
   const { stderr, exitCode } = await execa(
@@ -128,7 +142,7 @@ test('one model is shown with its problem and remedy, and the exit code says tha
   assert.match(stdout, /^Problem +.*contains a GGUF model\.\nRemedy +Choose an MLX version/m);
 });
 
-test('a model of words alone sees no pictures', async () => {
+test('a text-only model is listed as one without pictures', async () => {
   const blind = join(zoo, 'good');
   await changeConfig(blind, { model_type: 'llama', vision_config: undefined });
   const model = await inspectModel(blind, { program, maxConcurrency: 1 });

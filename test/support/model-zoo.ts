@@ -1,5 +1,6 @@
-import { cp, mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { changeConfig } from './changed-model.ts';
 import { demoModel } from './service.ts';
 
 const LFS_POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3596416\n';
@@ -103,13 +104,6 @@ export async function makeZoo(folder: string): Promise<void> {
     await cp(demoModel, specimen, { recursive: true });
     await make(specimen);
   }
-}
-
-/** Changes the configuration of a model in a folder. */
-export async function changeConfig(folder: string, changes: object): Promise<void> {
-  const file = join(folder, 'config.json');
-  const config = JSON.parse(await readFile(file, 'utf8'));
-  await writeFile(file, JSON.stringify({ ...config, ...changes }));
 }
 
 async function remove(folder: string, ...names: string[]): Promise<void> {

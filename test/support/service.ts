@@ -54,6 +54,15 @@ export async function runtimeMetrics({ socketPath }: RuntimeConnection): Promise
   }
 }
 
+/** Changes the settings of a running service: these, and the defaults of a test for all others. */
+export function applySettings(
+  { service }: Pick<RunningService, 'service'>,
+  overrides: Partial<Settings> = {},
+): ReturnType<Service['apply']> {
+  const base = { modelPath: demoModel, port: 0, logLevel: 'silent' };
+  return service.apply(Settings.parse({ ...base, ...overrides }));
+}
+
 /** Resolves when `condition` holds, checked after every change of the service's state. */
 export async function until(
   { service }: Pick<RunningService, 'service'>,

@@ -1,17 +1,10 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { demoModel } from './service.ts';
+import { type ChangedModel, changedModel } from './changed-model.ts';
 
 /** A copy of the demo model with another chat template. */
-export async function createTemplateModel(
-  template: string,
-): Promise<{ path: string; remove: () => Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'sightglass-template-model-'));
-  await cp(demoModel, path, { recursive: true });
-  await writeFile(join(path, 'chat_template.jinja'), template);
-  return { path, remove: () => rm(path, { recursive: true }) };
-}
+export const createTemplateModel = (template: string): Promise<ChangedModel> =>
+  changedModel((folder) => writeFile(join(folder, 'chat_template.jinja'), template));
 
 const turn = `<|im_start|>{{ m.role }}
 {% if m.content is string %}{{ m.content | trim }}{% else %}{% for c in m.content %}{% if c.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif c.type == 'text' %}{{ c.text | trim }}{% endif %}{% endfor %}{% endif %}<|im_end|>
@@ -20,14 +13,15 @@ const begin = `{% if add_generation_prompt %}<|im_start|>assistant
 {% endif %}`;
 const refusesSystem = `{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}`;
 const alternates = `{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}`;
+const fails = `{% if 'fail: undefined' in messages | string %}{{ messages[0].there.is.none }}{% elif 'fail: endless' in messages | string %}{% for i in range(99999) %}{% for j in range(99999) %}{% set x = 1 %}{% endfor %}{% endfor %}{% endif %}`;
 const eachTurn = `{% for m in messages %}${turn}{% endfor %}`;
 
 /** Templates with the manners of models that people use. */
 export const templates = {
   /** Gemma 2: no system, no tools, roles alternate. */
   strict: `${refusesSystem}{% for m in messages %}${alternates}${turn}{% endfor %}${begin}`,
-  /** SmolVLM2: shows every role, knows no tools. */
-  plain: `${eachTurn}${begin}`,
+  /** SmolVLM2: shows every role, knows no tools. Fails if a message says how. */
+  plain: `${fails}${eachTurn}${begin}`,
   /** Mistral: tools of its own form, ids of nine characters. */
   mistral:
     `{% if tools %}[AVAILABLE_TOOLS]{{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}{% for m in messages %}` +
@@ -37,8 +31,6 @@ export const templates = {
   alwaysThinks: `${eachTurn}${begin}<think>\n`,
   /** Qwen3.5: thinks unless it is told not to. */
   mayThink: `${eachTurn}${begin}{% if enable_thinking %}<think>\n{% else %}<think>\n\n</think>\n\n{% endif %}`,
-  undefinedValue: `{{ messages[0].there.is.none }}`,
-  endless: `{% for i in range(99999) %}{% for j in range(99999) %}{% set x = 1 %}{% endfor %}{% endfor %}`,
   /** Shows only the question: a text after which nothing can go on. */
   lastQuestion: `{{ (messages | selectattr('role', 'equalto', 'user') | list | last).content }}${begin}`,
 } as const;

@@ -1,6 +1,3 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { demoModel } from '../service.ts';
 import { HubClient } from './hub-client.ts';
@@ -24,14 +21,6 @@ export function hubTest(
     await using client = await HubClient.start(hub.url);
     await scenario({ hub, client });
   });
-}
-
-/** A copy of the demo model, changed, in a folder that the test cleans up. */
-export async function changedModel(change: (folder: string) => Promise<unknown>) {
-  const folder = await mkdtemp(join(tmpdir(), 'sightglass-model-'));
-  await cp(demoModel, folder, { recursive: true });
-  await change(folder);
-  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }
 
 /** What a download failed of, for programs. */
