@@ -8,12 +8,13 @@ import sharp from 'sharp';
 import { request } from 'undici';
 import { post, question, userMessage } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService, until } from '../support/service.ts';
+import { applySettings, type RunningService, startService, until } from '../support/service.ts';
 
 let running: RunningService;
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+const settings = { apiKey: 'secret', maxBodyMegabytes: 1, maxImageMegabytes: 0.5 };
 before(async () => {
-  running = await startService({ apiKey: 'secret', maxBodyMegabytes: 1, maxImageMegabytes: 0.5 });
+  running = await startService(settings);
 });
 after(() => running.stop());
 
@@ -250,12 +251,12 @@ test('a small body that names a large image many times gets 413; a foreign Host 
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   const images = Array.from({ length: 5 }, () => `http://127.0.0.1:${port}/`);
-  const open = await startService({ maxBodyMegabytes: 1, allowPrivateImageUrls: true });
-  const { status, body } = await post(open.url, { messages: [userMessage('What?', ...images)] });
-  // fetch does not let its caller say another Host.
-  const rebound = await request(`${open.url}/v1/models`, { headers: { host: 'evil.example' } });
+  await applySettings(running, { ...settings, apiKey: undefined, allowPrivateImageUrls: true });
+  const { status, body } = await ask({ messages: [userMessage('What?', ...images)] });
+  // fetch does not let its caller set another Host.
+  const rebound = await request(`${running.url}/v1/models`, { headers: { host: 'evil.example' } });
+  await applySettings(running, settings);
   server.close();
-  await open.stop();
   assert.deepEqual([status, body.error.code], [413, 'image_too_large']);
   const { error } = (await rebound.body.json()) as { error: { code: string } };
   assert.deepEqual([rebound.statusCode, error.code], [403, 'host_not_allowed']);

@@ -6,21 +6,23 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
 import { Agent, request } from 'undici';
+import type { Settings } from '../../server/settings.ts';
 import { endless, question } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService } from '../support/service.ts';
+import { applySettings, type RunningService, startService } from '../support/service.ts';
 
 let running: RunningService;
 const png = await drawShape({ shape: 'circle', color: 'red' });
 const image = toDataUrl(png, 'image/png');
 const page = 'https://app.example';
+const settings: Partial<Settings> = {
+  apiKey: 'secret',
+  corsOrigins: [page],
+  keepAliveSeconds: 0.05,
+  allowPrivateImageUrls: true,
+};
 before(async () => {
-  running = await startService({
-    apiKey: 'secret',
-    corsOrigins: [page],
-    keepAliveSeconds: 0.05,
-    allowPrivateImageUrls: true,
-  });
+  running = await startService(settings);
 });
 after(() => running.stop());
 
@@ -108,13 +110,10 @@ test('a page of another origin is told nothing, and never may send cookies', asy
 });
 
 test('no page may call unless its origin is listed: none is, by default', async () => {
-  const closed = await startService();
-  try {
-    const response = await fetch(`${closed.url}/v1/models`, { headers: { origin: page } });
-    assert.deepEqual(corsOf(response), {});
-  } finally {
-    await closed.stop();
-  }
+  await applySettings(running, { apiKey: 'secret' });
+  const response = await call('/v1/models', { headers: { origin: page } });
+  assert.deepEqual(corsOf(response), {});
+  await applySettings(running, settings);
 });
 
 test('a sane x-request-id is taken from the client, another replaced', async () => {

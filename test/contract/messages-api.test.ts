@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { eventsOf, postTo } from '../support/api.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService } from '../support/service.ts';
+import { applySettings, type RunningService, startService } from '../support/service.ts';
 
 let running: RunningService;
 const png = await drawShape({ shape: 'circle', color: 'red' });
@@ -147,21 +147,18 @@ for (const [what, extra, messages, status, type, message] of refusals) {
 }
 
 test('a wrong key is refused in Anthropic’s form; x-api-key is the right one', async () => {
-  const guarded = await startService({ apiKey: 'secret' });
-  try {
-    const ask = (key: string) =>
-      fetch(`${guarded.url}/v1/messages`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-api-key': key },
-        body: JSON.stringify({ max_tokens: 5, messages: asked }),
-      });
-    const refused = await ask('wrong');
-    const { error } = (await refused.json()) as { error: { type: string } };
-    assert.deepEqual([refused.status, error.type], [401, 'authentication_error']);
-    assert.equal((await ask('secret')).status, 200);
-  } finally {
-    await guarded.stop();
-  }
+  const ask = (key: string) =>
+    fetch(`${running.url}/v1/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': key },
+      body: JSON.stringify({ max_tokens: 5, messages: asked }),
+    });
+  await applySettings(running, { apiKey: 'secret' });
+  const refused = await ask('wrong');
+  const { error } = (await refused.json()) as { error: { type: string } };
+  assert.deepEqual([refused.status, error.type], [401, 'authentication_error']);
+  assert.equal((await ask('secret')).status, 200);
+  await applySettings(running);
 });
 
 test('message_start tells the tokens of the prompt, as message_delta does', async () => {

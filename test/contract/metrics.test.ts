@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endless, post, question } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { startService, until } from '../support/service.ts';
+import { startService, startStubService, until } from '../support/service.ts';
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 
@@ -48,14 +48,10 @@ test('Prometheus is told what runs and waits, and what became of what has ended'
   }
 });
 
-test('the metrics have the content type of Prometheus, and need the key when there is one', async () => {
-  const running = await startService({ apiKey: 'secret' });
-  try {
-    assert.equal((await fetch(`${running.url}/metrics`)).status, 401);
-    const headers = { authorization: 'Bearer secret' };
-    const response = await fetch(`${running.url}/v1/metrics`, { headers });
-    assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
-  } finally {
-    await running.stop();
-  }
+test('the metrics have the content type of Prometheus, and need the key when there is one', async (t) => {
+  const { url } = await startStubService(t, { apiKey: 'secret' });
+  assert.equal((await fetch(`${url}/metrics`)).status, 401);
+  const headers = { authorization: 'Bearer secret' };
+  const response = await fetch(`${url}/v1/metrics`, { headers });
+  assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
 });

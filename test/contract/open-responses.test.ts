@@ -32,6 +32,8 @@ const schema = { type: 'object', properties: { color: { enum: ['red', 'blue'] } 
 const called = { type: 'function_call', call_id: 'call_1', name: 'get_weather', arguments: '{}' };
 const result = { type: 'function_call_output', call_id: 'call_1', output: 'Rain.', status: null };
 
+const short = { max_output_tokens: 60 };
+
 /** What the specification's own runner asks, and what else a response may contain. */
 const requests: Record<string, { input: string | object[]; [option: string]: unknown }> = {
   'a text': { input: [ask('Say hello.')], max_output_tokens: 20 },
@@ -40,7 +42,7 @@ const requests: Record<string, { input: string | object[]; [option: string]: unk
   instructions: { input: [seen], instructions: 'Be brief.' },
   'an image': { input: [seen] },
   'several turns': { input: [seen, ask('A red heart.', 'assistant'), ask('What color is it?')] },
-  'a call of a tool': { input: [seen], tools: [weather], tool_choice: 'required' },
+  'a call of a tool': { input: [seen], tools: [weather], tool_choice: 'required', ...short },
   'a call by name': {
     input: [seen],
     tools: [
@@ -48,11 +50,13 @@ const requests: Record<string, { input: string | object[]; [option: string]: unk
       { type: 'function', name: 'other' },
     ],
     tool_choice: named,
+    ...short,
   },
   'allowed tools': {
     input: [seen],
     tools: [weather],
     tool_choice: { type: 'allowed_tools', tools: [named] },
+    ...short,
   },
   'allowed tools that may not be called': {
     input: [seen],
@@ -60,7 +64,7 @@ const requests: Record<string, { input: string | object[]; [option: string]: unk
     tool_choice: { type: 'allowed_tools', mode: 'none', tools: [named] },
   },
   'the result of a call': { input: [seen, called, result], tools: [weather] },
-  'a JSON object': { input: [seen], text: { format: { type: 'json_object' } } },
+  'a JSON object': { input: [seen], text: { format: { type: 'json_object' } }, ...short },
   'a JSON schema': {
     input: [seen],
     text: { format: { type: 'json_schema', name: 'color', schema, strict: true } },

@@ -9,7 +9,7 @@ import sys
 from openai import BadRequestError, OpenAI
 
 base_url, image = sys.argv[1:]
-client = OpenAI(base_url=base_url, api_key="not needed", max_retries=0)
+client = OpenAI(base_url=base_url, api_key="sk-local", max_retries=0)
 content = [
     {"type": "text", "text": "What is in this image?"},
     {"type": "image_url", "image_url": {"url": image}},

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { execa } from 'execa';
 import { post, question, textOf } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { demoModel, startService, until } from '../support/service.ts';
+import {
+  applySettings,
+  demoModel,
+  type RunningService,
+  startService,
+  until,
+} from '../support/service.ts';
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const EXPECTED = 'A red circle on a white background.';
 
-test('the command line checks a model, and says what it found as JSON', async () => {
+test('models check --json reports what it found', async () => {
   const args = ['server/cli.ts', 'models', 'check', demoModel, '--json'];
   const { stdout } = await execa(process.execPath, args);
   const { model, questions, differing, speeds, memoryBytes, recommended } = JSON.parse(stdout);
@@ -22,28 +28,28 @@ test('the command line checks a model, and says what it found as JSON', async ()
   assert.ok([1, 2, 4].includes(recommended));
 });
 
-test('a model that cannot be loaded is not checked, and says why', async () => {
+test('models check reports why a model cannot be loaded', async () => {
   const args = ['server/cli.ts', 'models', 'check', '/nowhere'];
   const { stderr, exitCode } = await execa(process.execPath, args, { reject: false });
   assert.equal(exitCode, 1);
   assert.match(stderr, /^error: The model folder \/nowhere does not exist\./m);
 });
 
-test('Ctrl-C ends a check in one line', async () => {
+test('Ctrl-C ends models check with one line', async () => {
   const child = execa(process.execPath, ['server/cli.ts', 'models', 'check', demoModel], {
     reject: false,
   });
-  await readUntil(child.stderr, /^5 of 25 answers$/m);
+  await readUntil(child.stderr, /^2 of 25 answers$/m);
   child.kill('SIGINT');
   const { stderr, exitCode } = await child;
   assert.deepEqual([exitCode, stderr.split('\n').at(-1)], [130, 'Stopped.']);
 });
 
-test('a runtime that dies under the command is told in one line', async () => {
+test('models check reports a runtime that dies in one line', async () => {
   const child = execa(process.execPath, ['server/cli.ts', 'models', 'check', demoModel], {
     reject: false,
   });
-  await readUntil(child.stderr, /^5 of 25 answers$/m);
+  await readUntil(child.stderr, /^2 of 25 answers$/m);
   const { stdout } = await execa('pgrep', ['-P', `${child.pid}`]);
   for (const pid of stdout.split('\n')) process.kill(Number(pid), 'SIGKILL');
   const { stderr, exitCode } = await child;
@@ -51,68 +57,55 @@ test('a runtime that dies under the command is told in one line', async () => {
   assert.match(stderr.split('\n').at(-1) ?? '', /^error: .*runtime/);
 });
 
-test('while a model is checked the line is held, and what waits is answered after', async () => {
-  const running = await startService();
-  try {
-    const { service, url } = running;
-    const ended: string[] = [];
-    const started = Promise.withResolvers<void>();
-    const check = service
-      .check({ signal: new AbortController().signal, onProgress: () => started.resolve() })
-      .then(() => ended.push('check'));
-    await started.promise;
-    const answer = post(url, question(image)).then((response) => {
-      ended.push('answer');
-      return response;
-    });
-    assert.equal(textOf(await answer), EXPECTED);
-    await check;
-    assert.deepEqual(ended, ['check', 'answer']);
-  } finally {
-    await running.stop();
-  }
+let running: RunningService;
+before(async () => {
+  running = await startService();
+});
+after(() => running.stop());
+const never = new AbortController().signal;
+
+test('requests that arrive during a check are answered after it, even if it is cancelled', async () => {
+  const { service, url } = running;
+  const ended: string[] = [];
+  const controller = new AbortController();
+  const started = Promise.withResolvers<void>();
+  const onProgress = (done: number) => {
+    started.resolve();
+    if (done === 4) controller.abort();
+  };
+  const check = service.check({ signal: controller.signal, onProgress });
+  const cancelled = assert.rejects(check, { name: 'AbortError' }).then(() => ended.push('check'));
+  await started.promise;
+  const response = await post(url, question(image));
+  ended.push('answer');
+  await cancelled;
+  assert.equal(textOf(response), EXPECTED);
+  assert.deepEqual(ended, ['check', 'answer']);
 });
 
-test('a check that is stopped lets the line go', async () => {
-  const running = await startService();
-  try {
-    const controller = new AbortController();
-    const onProgress = (done: number) => done === 2 && controller.abort();
-    const check = running.service.check({ signal: controller.signal, onProgress });
-    await assert.rejects(check, { name: 'AbortError' });
-    assert.equal(textOf(await post(running.url, question(image))), EXPECTED);
-  } finally {
-    await running.stop();
-  }
+test('a runtime that dies during a check ends it, and the next one answers waiting requests', async () => {
+  const { service } = running;
+  const waiting: Promise<unknown>[] = [];
+  const onProgress = (done: number) => {
+    if (done !== 2) return;
+    waiting.push(post(running.url, question(image)).then(textOf));
+    const { state } = service.runtime;
+    if (state.phase === 'ready') process.kill(state.pid, 'SIGKILL');
+  };
+  await assert.rejects(service.check({ signal: never, onProgress }), { name: 'RuntimeDiedError' });
+  assert.deepEqual(await Promise.all(waiting), [EXPECTED]);
 });
 
-test('a check is no idleness: the model is not unloaded under it', async () => {
-  const running = await startService({ idleUnloadMinutes: 0.0001 });
-  try {
-    const { service } = running;
-    const options = { signal: new AbortController().signal, onProgress: () => {} };
-    assert.deepEqual((await service.check(options)).differing, []);
-    await until(running, () => service.runtime.state.phase === 'unloaded');
-  } finally {
-    await running.stop();
-  }
-});
-
-test('a runtime that dies under a check ends it, and the next one answers what waits', async () => {
-  const running = await startService();
-  try {
-    const { service } = running;
-    const waiting: Promise<unknown>[] = [];
-    const onProgress = (done: number) => {
-      if (done !== 2) return;
-      waiting.push(post(running.url, question(image)).then(textOf));
-      const { state } = service.runtime;
-      if (state.phase === 'ready') process.kill(state.pid, 'SIGKILL');
-    };
-    const check = service.check({ signal: new AbortController().signal, onProgress });
-    await assert.rejects(check, { name: 'RuntimeDiedError' });
-    assert.deepEqual(await Promise.all(waiting), [EXPECTED]);
-  } finally {
-    await running.stop();
-  }
+test('an idle model is not unloaded during a check', async () => {
+  const { service } = running;
+  const controller = new AbortController();
+  const phases: string[] = [];
+  service.runtime.onChange(({ phase }) => phases.push(phase));
+  const onProgress = (done: number) => done === 5 && controller.abort();
+  const check = service.check({ signal: controller.signal, onProgress });
+  await applySettings(running, { idleUnloadMinutes: 0.0001 });
+  await assert.rejects(check, { name: 'AbortError' });
+  const during = phases.filter((phase) => phase !== 'ready');
+  await until(running, () => service.runtime.state.phase === 'unloaded');
+  assert.deepEqual(during, []);
 });

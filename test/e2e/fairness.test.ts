@@ -4,12 +4,12 @@ import { post } from '../support/chat.ts';
 import { type RunningService, startService, until } from '../support/service.ts';
 
 /** Without a picture, so that it is in line as soon as it is counted: one whose picture loads is not. */
-const greeting = { messages: [{ role: 'user', content: 'Ahoy' }], max_tokens: 8 };
-const BUSY_REQUESTS = 80;
+const greeting = { messages: [{ role: 'user', content: 'Ahoy' }], max_tokens: 2 };
+const BUSY_REQUESTS = 30;
 const PERSON_REQUESTS = 5;
 
 /**
- * One client keeps 80 requests waiting while another asks five times. Gives, for each of the
+ * One client keeps 30 requests waiting while another asks five times. Gives, for each of the
  * other's requests, how many of the first client's were started while it waited.
  */
 async function overtakenBy(running: RunningService): Promise<number[]> {

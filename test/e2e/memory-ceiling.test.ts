@@ -1,17 +1,28 @@
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import pino from 'pino';
+import type { Settings } from '../../server/settings.ts';
 import { post, question, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService, until } from '../support/service.ts';
+import { applySettings, type RunningService, startService, until } from '../support/service.ts';
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const EXPECTED = 'A red circle on a white background.';
 /** The demo model takes 3.6 MB, and after its first answer 4. */
 const ABOVE_THE_MODEL = { memoryCeilingGigabytes: 0.0039 };
 const BELOW_THE_MODEL = { memoryCeilingGigabytes: 0.001 };
+const lines: { msg: string }[] = [];
+const log = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line)) });
 let running: RunningService;
-afterEach(() => running.stop());
+before(async () => {
+  running = await startService({}, log);
+});
+after(() => running.stop());
+
+const use = (limits: Partial<Settings>) => applySettings(running, { logLevel: 'warn', ...limits });
+/** Resolves once another process than this one serves. */
+const untilRestarted = (first: number | undefined) =>
+  until(running, () => ![first, undefined].includes(pidOf(running)));
 
 const pidOf = ({ service }: RunningService) => {
   const { state } = service.runtime;
@@ -20,34 +31,7 @@ const pidOf = ({ service }: RunningService) => {
 
 const ask = async () => textOf(await post(running.url, question(image)));
 
-test('a runtime above its memory ceiling is restarted, and waiting requests are answered', async () => {
-  running = await startService(ABOVE_THE_MODEL);
-  const first = pidOf(running);
-  assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [EXPECTED, EXPECTED, EXPECTED]);
-  await until(running, () => ![first, undefined].includes(pidOf(running)));
-});
-
-test('a model that is above the ceiling from the start stays, and that is told once', async () => {
-  const lines: { msg: string }[] = [];
-  const log = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line)) });
-  running = await startService(BELOW_THE_MODEL, log);
-  const first = pidOf(running);
-  assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [EXPECTED, EXPECTED, EXPECTED]);
-  assert.equal(pidOf(running), first);
-  const words = /^the model alone needs more memory than --memory-ceiling allows/;
-  assert.equal(lines.filter(({ msg }) => words.test(msg)).length, 1);
-});
-
-test('a check of the model comes to its end first', async () => {
-  running = await startService(ABOVE_THE_MODEL);
-  const first = pidOf(running);
-  const options = { signal: new AbortController().signal, onProgress: () => {} };
-  assert.deepEqual((await running.service.check(options)).differing, []);
-  await until(running, () => ![first, undefined].includes(pidOf(running)));
-});
-
-test('the memory in use is told as requests change it', async () => {
-  running = await startService();
+test('the memory in use is reported as requests change it', async () => {
   const { state } = running.service.runtime;
   await ask();
   await until(running, () => running.service.runtime.state !== state);
@@ -55,4 +39,40 @@ test('the memory in use is told as requests change it', async () => {
   assert.ok(now.phase === 'ready' && now.memoryBytes > now.model.memory_bytes);
   const metrics = await (await fetch(`${running.url}/metrics`)).text();
   assert.match(metrics, new RegExp(`^sightglass_runtime_memory_bytes ${now.memoryBytes}$`, 'm'));
+});
+
+test('a model that alone is above the ceiling is kept, with one warning', async () => {
+  const first = pidOf(running);
+  await use(BELOW_THE_MODEL);
+  assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [EXPECTED, EXPECTED, EXPECTED]);
+  assert.equal(pidOf(running), first);
+  const words = /^the model alone takes more memory than its ceiling/;
+  assert.equal(lines.filter(({ msg }) => words.test(msg)).length, 1);
+});
+
+test('a runtime above its memory ceiling is restarted, and waiting requests are answered', async () => {
+  const first = pidOf(running);
+  const { queue } = running.service;
+  const answers = [ask(), ask(), ask()];
+  await until(running, () => queue.stats.activeRequests === answers.length);
+  await use(ABOVE_THE_MODEL);
+  assert.deepEqual(await Promise.all(answers), [EXPECTED, EXPECTED, EXPECTED]);
+  await untilRestarted(first);
+});
+
+test('the runtime is not restarted during a check', async () => {
+  await use({});
+  await running.runtime();
+  const first = pidOf(running);
+  const controller = new AbortController();
+  const pids = new Set<number | undefined>();
+  const onProgress = (done: number) => {
+    pids.add(pidOf(running));
+    if (done === 1) void use(ABOVE_THE_MODEL);
+    if (done === 5) controller.abort();
+  };
+  const check = running.service.check({ signal: controller.signal, onProgress });
+  await assert.rejects(check, { name: 'AbortError' });
+  assert.deepEqual([...pids], [first]);
+  await untilRestarted(first);
 });

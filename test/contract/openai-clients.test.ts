@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import OpenAI from 'openai';
+import { createRuntimeCommand } from '../../server/runtime/process.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService } from '../support/service.ts';
+import { type RunningService, resources, startService } from '../support/service.ts';
 
 let running: RunningService;
 let client: OpenAI;
@@ -82,4 +85,22 @@ test('the Node client lists and finds the model', async () => {
   );
   assert.equal((await client.models.retrieve('demo')).id, 'demo');
   await assert.rejects(client.models.retrieve('somebody/else'), OpenAI.NotFoundError);
+});
+
+test('the Python client reads answers, streams, follow-ups and errors', async () => {
+  const square = toDataUrl(await drawShape({ shape: 'square', color: 'blue' }), 'image/png');
+  const script = fileURLToPath(new URL('openai_client.py', import.meta.url));
+  const { python } = createRuntimeCommand(resources);
+  const { stdout } = await execa(python, [script, `${running.url}/v1`, square]);
+  const described = 'A blue square on a white background.';
+  assert.deepEqual(JSON.parse(stdout), {
+    whole: described,
+    finish_reason: 'stop',
+    streamed: described,
+    follow_up: 'Blue.',
+    error: {
+      param: 'temperature',
+      message: 'Expected `temperature` to be at most 2, got 3.',
+    },
+  });
 });
