@@ -100,7 +100,7 @@ test('the Python client reads answers, streams, follow-ups and errors', async ()
     follow_up: 'Blue.',
     error: {
       param: 'temperature',
-      message: 'Expected `temperature` to be at most 2, got 3.',
+      message: '`temperature` must be at most 2 (got 3).',
     },
   });
 });

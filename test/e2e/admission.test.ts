@@ -3,7 +3,13 @@ import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { endless, post, question, statsOf, stream, streamedText, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { applySettings, type RunningService, runtimeMetrics, startService, until } from '../support/service.ts';
+import {
+  applySettings,
+  type RunningService,
+  runtimeMetrics,
+  startService,
+  until,
+} from '../support/service.ts';
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
