@@ -46,7 +46,7 @@ test('a model that alone is above the ceiling is kept, with one warning', async 
   await use(BELOW_THE_MODEL);
   assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [EXPECTED, EXPECTED, EXPECTED]);
   assert.equal(pidOf(running), first);
-  const words = /^the model alone takes more memory than its ceiling/;
+  const words = /^the model alone needs more memory than --memory-ceiling allows/;
   assert.equal(lines.filter(({ msg }) => words.test(msg)).length, 1);
 });
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import type { TestContext } from 'node:test';
 import Koa from 'koa';
 import { ByteBudget } from '../../../server/byte-budget.ts';
@@ -49,4 +49,36 @@ export async function serveBodies(t: TestContext, options: BodyServerOptions = {
   });
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}`, port, budget };
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+/** Posts a body, and reads the JSON answer. */
+export async function post(url: string, body: RequestInit['body'], headers = {}) {
+  const init = { method: 'POST', headers: { ...JSON_TYPE, ...headers }, body, duplex: 'half' };
+  const response = await fetch(url, init as RequestInit);
+  // biome-ignore lint/suspicious/noExplicitAny: tests read any response
+  const answer = (await response.json()) as any;
+  return { status: response.status, headers: response.headers, answer };
+}
+
+/** The bytes in pieces of these lengths, repeated, without a content-length. */
+export async function* inPieces(bytes: Buffer, lengths: readonly number[]) {
+  for (let at = 0, index = 0; at < bytes.length; index += 1) {
+    const length = lengths[index % lengths.length] ?? 1;
+    yield bytes.subarray(at, at + length);
+    at += length;
+  }
+}
+
+/** Sends headers and the start of a body, and waits for the response. */
+export function sendUnfinished(port: number, length: number, bytes: Buffer) {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(
+    'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n' +
+      `content-length: ${length}\r\n\r\n`,
+  );
+  socket.write(bytes);
+  return socket;
 }
