@@ -1,63 +1,12 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { compatibilityOf } from '../../scripts/compatibility-table.ts';
 import { ChatCompletionRequest } from '../../server/apis/chat/request.ts';
 import { MessagesRequest } from '../../server/apis/messages/request.ts';
 import { ResponsesRequest } from '../../server/apis/responses/request.ts';
-
-import type { Settings } from '../../server/settings.ts';
-import { postTo } from '../support/api.ts';
-import { startStubService } from '../support/service.ts';
-
 // Fields that vLLM, SGLang, llama.cpp, LM Studio, Ollama and OpenRouter document, on all three APIs. A
 // stub runtime shows what reaches mlx_vlm.
-
-const content = 'Hello';
-const apis = {
-  chat: { path: '/v1/chat/completions', body: { messages: [{ role: 'user', content }] } },
-  responses: { path: '/v1/responses', body: { input: content } },
-  messages: {
-    path: '/v1/messages',
-    body: { messages: [{ role: 'user', content }], max_tokens: 100 },
-  },
-};
-type Api = keyof typeof apis;
-const names = Object.keys(apis) as Api[];
-
-async function start(t: TestContext, overrides: Partial<Settings> = {}) {
-  const running = await startStubService(t, overrides, (stub) =>
-    stub.ready({
-      template_names: ['messages', 'range', 'add_vision_id', 'enable_thinking', 'style'],
-    }),
-  );
-  const stub = await running.stubs.at(0);
-  await running.service.runtime.ensureReady(AbortSignal.timeout(10_000));
-  let seen = 0;
-  return {
-    ...running,
-    /** Posts the fields and answers; gives what the runtime was sent, unless it was refused. */
-    async ask(api: Api, fields: object | string) {
-      const { path, body } = apis[api];
-      const text = typeof fields === 'string' ? fields : JSON.stringify({ ...body, ...fields });
-      const headers = { 'content-type': 'application/json' };
-      const pending = fetch(running.url + path, { method: 'POST', headers, body: text });
-      const sent = stub.requests.at(seen);
-      const first = await Promise.race([pending, sent]);
-      if (!(first instanceof Response)) {
-        seen += 1;
-        stub.answer(first.id, 'Hi');
-      }
-      const response = await pending;
-      return {
-        status: response.status,
-        ignored: response.headers.get('x-sightglass-ignored'),
-        // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the server said
-        answer: JSON.parse(await response.text()) as any,
-        runtime: first instanceof Response ? undefined : first.body,
-      };
-    },
-  };
-}
+import { names, startReady } from '../support/minimal-requests.ts';
 
 /** What mlx_vlm gets of every request. */
 const ALWAYS = [
@@ -180,7 +129,7 @@ const limits: [fields: Record<string, unknown>, maxTokens: number][] = [
 ];
 
 test('other spellings reach the runtime as its own parameters', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await startReady(t);
   for (const api of names) {
     for (const [fields, expected] of honoured) {
       const { status, ignored, runtime = {} } = await ask(api, fields);
@@ -193,7 +142,7 @@ test('other spellings reach the runtime as its own parameters', async (t) => {
 });
 
 test('every spelling of the limit is honoured, and none means the rest of the context', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await startReady(t);
   for (const api of names) {
     for (const [fields, expected] of limits) {
       if (api === 'messages' && !('max_tokens' in fields)) continue; // it has its own
@@ -204,7 +153,7 @@ test('every spelling of the limit is honoured, and none means the rest of the co
 });
 
 test('--max-answer-tokens caps every answer', async (t) => {
-  const { ask } = await start(t, { maxAnswerTokens: 50 });
+  const { ask } = await startReady(t, { maxAnswerTokens: 50 });
   for (const api of names) {
     for (const fields of [{}, { max_tokens: -1 }, { max_tokens: 1000 }]) {
       assert.equal((await ask(api, fields)).runtime?.['max_tokens'], 50);
@@ -214,7 +163,7 @@ test('--max-answer-tokens caps every answer', async (t) => {
 });
 
 test('hints are ignored and reported, whatever their value, and never reach the runtime', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await startReady(t);
   for (const api of names) {
     for (const [name, value] of Object.entries(hints)) {
       for (const given of [value, { un: ['expected'] }]) {
@@ -229,7 +178,7 @@ test('hints are ignored and reported, whatever their value, and never reach the 
 });
 
 test('what would change the answer is refused by name', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await startReady(t);
   for (const api of names) {
     for (const [name, value] of Object.entries(refused)) {
       const { status, answer } = await ask(api, { [name]: value });
@@ -240,7 +189,7 @@ test('what would change the answer is refused by name', async (t) => {
 });
 
 test('values that ask for nothing are accepted', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await startReady(t);
   for (const fields of [
     ...[
       { echo: false },
@@ -274,251 +223,6 @@ test('the table in the code and this test name the same parameters', () => {
       .sort();
   assert.deepEqual(Object.keys(hints).sort(), tested(['ignored']));
   assert.deepEqual(Object.keys(refused).sort(), tested(['refused']));
-});
-
-test('unlisted fields are ignored at any depth and reported by path', async (t) => {
-  const { ask } = await start(t);
-  const tool = { name: 'look', parameters: { type: 'object' }, cost: 3 };
-  const chat = await ask('chat', {
-    messages: [
-      { role: 'user', content: [{ type: 'text', text: 'Hi', lang: 'en' }], opts: { a: 1 } },
-    ],
-    tools: [{ type: 'function', function: tool }, { type: 'web_search' }],
-    stream_options: { include_usage: true, fast: true },
-    temprature: 1,
-    nothing: null,
-  });
-  assert.equal(chat.status, 200);
-  assert.equal(
-    chat.ignored,
-    'messages.0.content.0.lang, messages.0.opts, tools.0.function.cost, tools.1, ' +
-      'stream_options.fast, temprature',
-  );
-  const sent = JSON.stringify(chat.runtime);
-  for (const text of ['lang', 'opts', 'cost', 'web_search', 'fast', 'temprature']) {
-    assert.ok(!sent.includes(text), text);
-  }
-});
-
-test('Codex’s and Claude Code’s own fields and tools do not fail a request', async (t) => {
-  const { ask } = await start(t);
-  const codex = await ask('responses', {
-    input: [
-      { type: 'message', role: 'user', content: 'Hi', id: 'msg_1', status: 'completed' },
-      { type: 'local_shell_call', call_id: 'c', action: { command: ['ls'] } },
-    ],
-    tools: [
-      { type: 'namespace', name: 'n', tools: [{ type: 'web_search' }] },
-      { type: 'web_search', external_web_access: true },
-    ],
-    include: ['reasoning.encrypted_content', 'file_search_call.results'],
-    text: { verbosity: 'low' },
-    truncation: 'auto',
-    client_metadata: { a: 'b' },
-  });
-  assert.equal(codex.status, 200);
-  assert.equal(
-    codex.ignored,
-    'input.1, tools.0.tools.0, tools.1, include.1, text.verbosity, client_metadata',
-  );
-  assert.equal(codex.runtime?.['tools'], undefined);
-  const system = [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }];
-  const claude = await ask('messages', {
-    system,
-    context_management: { edits: [] },
-    tools: [
-      { type: 'bash_20250124', name: 'bash', cache_control: { type: 'ephemeral' } },
-      { type: 'text_editor_20250728', name: 'str_replace_based_edit_tool' },
-      { type: 'memory_20250818', name: 'memory' },
-      { type: 'web_search_20250305', name: 'web_search' },
-      { type: 'computer_toolset_20260801' },
-      {
-        type: 'computer_20250124',
-        name: 'computer',
-        display_width_px: 1024,
-        display_height_px: 768,
-      },
-    ],
-  });
-  assert.deepEqual(
-    [claude.status, claude.ignored],
-    [200, 'context_management, tools.3, tools.4'],
-    JSON.stringify(claude.answer),
-  );
-  const offered = claude.runtime?.['tools'] as { function: { name: string; parameters: object } }[];
-  assert.deepEqual(
-    offered.map((tool) => [tool.function.name, Object.keys(tool.function.parameters)]),
-    ['bash', 'str_replace_based_edit_tool', 'memory', 'computer'].map((name) => [
-      name,
-      ['type', 'properties', 'required', 'additionalProperties'],
-    ]),
-  );
-  const forced = { tools: [{ type: 'web_search' }], tool_choice: { type: 'web_search' } };
-  const { status, answer } = await ask('responses', forced);
-  assert.deepEqual([status, answer.error.param.split('.')[0]], [400, 'tool_choice']);
-});
-
-test('fields with names that every JavaScript object has are ignored and reported', async (t) => {
-  const { ask } = await start(t);
-  const names = ['constructor', 'toString', 'hasOwnProperty'];
-  const fields = Object.fromEntries(names.map((name) => [name, 'x']));
-  for (const api of ['chat', 'responses', 'messages'] as const) {
-    const { status, ignored } = await ask(api, { ...fields, chat_template_kwargs: fields });
-    const paths = [...names, ...names.map((name) => `chat_template_kwargs.${name}`)];
-    assert.deepEqual([status, ignored?.split(', ')], [200, paths]);
-  }
-});
-
-test('an input that asks for compaction is refused by its item', async (t) => {
-  const { ask } = await start(t);
-  const input = [{ role: 'user', content: 'Hi' }, { type: 'compaction_trigger' }];
-  const { status, answer } = await ask('responses', { input });
-  assert.deepEqual(
-    [status, answer.error.param, answer.error.code],
-    [400, 'input.1', 'compaction_not_supported'],
-  );
-});
-
-test('the conversation cannot be replaced through chat_template_kwargs', async (t) => {
-  const { ask } = await start(t);
-  const kwargs = {
-    ...{ chat_template: 'x', messages: 'x', tools: 'x', add_generation_prompt: false },
-    ...{
-      return_dict: true,
-      tokenizer_kwargs: 'x',
-      bos_token: 'x',
-      range: 1,
-      style: { deep: 1 },
-      unused: 1,
-    },
-  };
-  const { status, ignored, runtime } = await ask('chat', { chat_template_kwargs: kwargs });
-  assert.equal(status, 200);
-  const paths = Object.keys(kwargs).map((name) => `chat_template_kwargs.${name}`);
-  assert.deepEqual(ignored?.split(', '), paths);
-  assert.equal(runtime?.['sightglass_template_kwargs'], undefined);
-  const wrong = await ask('chat', { chat_template_kwargs: 'x' });
-  assert.deepEqual([wrong.status, wrong.answer.error.param], [400, 'chat_template_kwargs']);
-});
-
-test('no name of a field breaks the response or its header', async (t) => {
-  const { ask, service } = await start(t);
-  for (const [name, expected] of [
-    ['a\r\nset-cookie: b=c', 'a%0D%0Aset-cookie%3A%20b%3Dc'],
-    ['日本', '%E6%97%A5%E6%9C%AC'],
-    ['a.b, c', 'a%2Eb%2C%20c'],
-    ['x'.repeat(1e6), `${'x'.repeat(200)}...`],
-  ] as const) {
-    const { status, ignored } = await ask('chat', { [name]: 1 });
-    assert.deepEqual([status, ignored], [200, expected]);
-  }
-  const many = Object.fromEntries(Array.from({ length: 3000 }, (_, at) => [`field_${at}`, at]));
-  const { ignored = '' } = await ask('chat', many);
-  assert.ok((ignored?.length ?? 0) <= 1024);
-  const listed = ignored?.split(' +')[0]?.split(', ').length ?? 0;
-  assert.ok(ignored?.endsWith(` +${3000 - listed} more`));
-  assert.equal(service.activity.recent()[0]?.ignored?.length, 200);
-});
-
-test('streams and errors report ignored fields too', async (t) => {
-  const { url, stubs } = await start(t);
-  const send = (fields: object) =>
-    fetch(`${url}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...apis.chat.body, foo: 1, ...fields }),
-    });
-  const stub = await stubs.at(0);
-  const streaming = send({ stream: true });
-  stub.answer((await stub.requests.at(0)).id, 'Hi');
-  const response = await streaming;
-  assert.equal(response.headers.get('x-sightglass-ignored'), 'foo');
-  await response.text();
-  const failing = send({});
-  stub.fail((await stub.requests.at(1)).id, 'it failed');
-  const failed = await failing;
-  assert.deepEqual([failed.status, failed.headers.get('x-sightglass-ignored')], [500, 'foo']);
-});
-
-test('--strict-parameters refuses what would be ignored, by its path', async (t) => {
-  const { ask, url } = await start(t, { strictParameters: true });
-  for (const [path, body] of [
-    ['/v1/messages/count_tokens', { messages: [{ role: 'user', content }], foo: 1 }],
-    ['/v1/responses/input_tokens', { input: content, foo: 1 }],
-  ] as const) {
-    const { status, body: answer } = await postTo(url, path, body);
-    assert.deepEqual(
-      [status, answer.error.message.split('.')[0]],
-      [400, 'Unrecognized request argument supplied: foo'],
-    );
-  }
-  for (const [fields, param] of [
-    [{ foo: 1 }, 'foo'],
-    [{ verbosity: 'low' }, 'verbosity'],
-    [{ chat_template_kwargs: { unused: 1 } }, 'chat_template_kwargs.unused'],
-  ] as const) {
-    const { status, answer } = await ask('chat', fields);
-    assert.deepEqual([status, answer.error.param], [400, param]);
-    assert.match(answer.error.message, /^Unrecognized request argument supplied: /);
-  }
-  const { status } = await ask('chat', { user: 'me', store: false, prompt_cache_key: 'k' });
-  assert.equal(status, 200);
-});
-
-test('extra slashes in a path do not matter', async (t) => {
-  const { url } = await start(t);
-  for (const path of ['//v1/models', '/v1//models', '/v1/models']) {
-    assert.equal((await fetch(url + path)).status, 200, path);
-  }
-});
-
-test('keywords of a schema that are not enforced are reported, and refused with strict', async (t) => {
-  const { ask } = await start(t);
-  const schema = (property: object) => ({
-    type: 'object',
-    properties: { a: { type: 'string', ...property } },
-  });
-  const parameters = schema({ not: { const: 'b' } });
-  const tools = [{ type: 'function', function: { name: 'f', parameters } }];
-  const asked = await ask('chat', { tools, guided_json: schema({ if: {}, format: 'unheard' }) });
-  assert.deepEqual(
-    [asked.status, asked.ignored?.split(', ').sort()],
-    [
-      200,
-      [
-        'guided_json.properties.a.format',
-        'guided_json.properties.a.if',
-        'tools.0.function.parameters.properties.a.not',
-      ],
-    ],
-  );
-  const strict = [{ type: 'function', function: { name: 'f', parameters, strict: true } }];
-  const { status, answer } = await ask('chat', { tools: strict });
-  assert.equal(status, 400);
-  assert.match(answer.error.message, /properties\.a\.not/);
-});
-
-test('an empty conversation is refused in our words', async (t) => {
-  const { ask } = await start(t);
-  const { status, answer } = await ask('responses', { input: '', max_output_tokens: 1 });
-  assert.deepEqual([status, answer.error.param, answer.error.code], [400, 'input', 'empty_input']);
-});
-
-test('a refused text-only request names the flag, and the hosts learn who sent it', async (t) => {
-  const { ask, service } = await start(t, { allowTextOnly: false });
-  const told: string[] = [];
-  t.after(
-    service.activity.onTextOnlyRefused(({ client, count }) => told.push(`${client} ${count}`)),
-  );
-  for (const _ of [1, 2]) {
-    const { status, answer } = await ask('chat', {});
-    assert.equal(status, 400);
-    assert.match(
-      answer.error.message,
-      /--allow-text-only \(in the app: Answer without a picture\)/,
-    );
-  }
-  assert.deepEqual(told, ['node 1', 'node 2']);
 });
 
 test('a listed parameter has the same outcome in all three APIs', () => {

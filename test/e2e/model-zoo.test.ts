@@ -9,15 +9,14 @@ import pino from 'pino';
 import type { FoundModel } from '../../server/contract.ts';
 import { findModels, inspectModel } from '../../server/models/find-models.ts';
 import { ModelsProgram } from '../../server/models/program.ts';
-import { createModelsCommand, createRuntimeCommand } from '../../server/runtime/process.ts';
-import { RuntimeSupervisor } from '../../server/runtime/supervisor.ts';
+import { createModelsCommand } from '../../server/runtime/process.ts';
 import { changeConfig } from '../support/changed-model.ts';
 import { makeZoo, SPECIMENS } from '../support/model-zoo.ts';
 import { demoModel, resources } from '../support/service.ts';
 import { runOnTerminal } from '../support/terminal.ts';
+import { testRefusals } from './refused-models.ts';
 
-const silent = pino({ level: 'silent' });
-const program = new ModelsProgram(createModelsCommand(resources), silent);
+const program = new ModelsProgram(createModelsCommand(resources), pino({ level: 'silent' }));
 let zoo: string;
 let found: Map<string, FoundModel>;
 before(async () => {
@@ -62,17 +61,7 @@ for (const [name, { reason, words }] of Object.entries(SPECIMENS)) {
   });
 }
 
-test('the launcher refuses each broken model for the same reason', async (t) => {
-  const runtime = new RuntimeSupervisor({
-    ...{ command: createRuntimeCommand(resources), modelPath: join(zoo, 'gguf'), log: silent },
-  });
-  t.after(() => runtime.shutdown());
-  runtime.start();
-  for (const [name, { words }] of Object.entries(SPECIMENS)) {
-    await runtime.load(join(zoo, name));
-    await assert.rejects(runtime.ensureReady(t.signal), words);
-  }
-});
+testRefusals(() => zoo, ['missing-shard', 'gguf', 'unknown-type']);
 
 test('serving a broken model is one line on stderr and exit code 1', async () => {
   const { stderr, exitCode } = await execa(
