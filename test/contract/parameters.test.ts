@@ -5,7 +5,6 @@ import { ChatCompletionRequest } from '../../server/apis/chat/request.ts';
 import { MessagesRequest } from '../../server/apis/messages/request.ts';
 import { ResponsesRequest } from '../../server/apis/responses/request.ts';
 
-import { eventsOf, postTo } from '../support/api.ts';
 import { type ChangedModel, changeConfig, changedModel } from '../support/changed-model.ts';
 import {
   type Answer,
@@ -302,49 +301,6 @@ test('logprobs and top_logprobs tell of every token of the answer', async () => 
     assert.ok(logprob <= 0);
     assert.equal(top_logprobs.length, 2);
     assert.ok(Array.isArray(bytes));
-  }
-});
-
-test('the joined bytes of logprobs are the text, also where a character spans several tokens', async () => {
-  const text = 'naïve 日本 🦊👩‍👧';
-  const choice = { structured_outputs: { choice: [text] }, max_tokens: 100 };
-  const chat = { ...question(image, { ...choice, logprobs: true, top_logprobs: 2 }) };
-  const input = [
-    {
-      role: 'user',
-      content: [
-        { type: 'input_text', text: 'What is in this image?' },
-        { type: 'input_image', image_url: image },
-      ],
-    },
-  ];
-  const response = { input, ...choice, top_logprobs: 2 };
-  const chunks = await eventsOf(running.url, '/v1/chat/completions', chat);
-  const events = await eventsOf(running.url, '/v1/responses', response);
-  const { body: completion } = await postTo(running.url, '/v1/chat/completions', chat);
-  const { body: whole } = await postTo(running.url, '/v1/responses', response);
-  const of = (type: string) => events.filter(({ event }) => event === type);
-  const told = {
-    'a chat completion': completion.choices[0].logprobs.content,
-    'a streamed chat completion': chunks.flatMap(
-      ({ data }) => data.choices?.[0]?.logprobs?.content ?? [],
-    ),
-    'a response': whole.output[0].content[0].logprobs,
-    'the deltas of a response': of('response.output_text.delta').flatMap(
-      ({ data }) => data.logprobs,
-    ),
-    'the end of its text': of('response.output_text.done')[0]?.data.logprobs,
-    'the end of a response':
-      of('response.completed')[0]?.data.response.output[0].content[0].logprobs,
-  };
-  const joined = (entries: { bytes: number[] }[]) =>
-    Buffer.from(entries.flatMap(({ bytes }) => bytes)).toString();
-  for (const [where, entries] of Object.entries(told)) {
-    assert.equal(joined(entries), text, where);
-    assert.ok(entries.length > [...text].length, 'a character spans several tokens');
-    // The likeliest allowed token is the one that was chosen.
-    const [fox] = entries.filter(({ bytes }: { bytes: number[] }) => bytes[0] === 0xf0);
-    assert.ok(fox.bytes.length < 4 && fox.top_logprobs[0].bytes.length > 0, where);
   }
 });
 

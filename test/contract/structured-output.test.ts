@@ -203,54 +203,45 @@ test('Responses and Messages take a schema in their own words', async () => {
   assert.ok(['red', 'blue'].includes(JSON.parse(message.body.content[0].text).color));
 });
 
-for (const [api, path, ask] of [
-  [
-    'chat completions',
-    '/v1/chat/completions',
-    (schema: unknown) => ({
-      ...question(image, { logprobs: true, top_logprobs: 1 }),
-      response_format: { type: 'json_schema', json_schema: { name: 'word', schema } },
-    }),
-  ],
-  [
-    'Responses',
-    '/v1/responses',
-    (schema: unknown) => ({
-      input: [{ role: 'user', content: [{ type: 'input_image', image_url: image }] }],
-      include: ['message.output_text.logprobs'],
-      text: { format: { type: 'json_schema', name: 'word', schema } },
-    }),
-  ],
-] as const) {
-  test(`the bytes of logprobs on ${api} are the text’s UTF-8, also within a character`, async () => {
-    const word = {
-      type: 'object',
-      properties: { word: { enum: ['日本é🙂'] } },
-      required: ['word'],
-    };
-    const body = ask(word);
-    const whole = await postTo(running.url, path, body);
-    const chat = whole.body.choices?.[0];
-    const part = whole.body.output?.[0].content[0];
-    const entries = chat?.logprobs.content ?? part.logprobs;
-    const events = await eventsOf(running.url, path, { ...body, stream: true });
-    const streamed = events.flatMap(({ data }) =>
-      data.type === 'response.output_text.done'
-        ? []
-        : (data.choices?.[0]?.logprobs?.content ?? data.logprobs ?? []),
-    );
-    const text = JSON.stringify({ word: '日本é🙂' });
-    assert.deepEqual(
-      [chat?.message.content ?? part.text, joinBytes(entries), joinBytes(streamed)].map(compact),
-      [text, text, text],
-    );
-  });
-}
-
-function joinBytes(entries: readonly { bytes: number[] }[]): string {
-  return Buffer.from(entries.flatMap(({ bytes }) => bytes)).toString();
-}
-
-function compact(json: string): string {
-  return JSON.stringify(JSON.parse(json));
-}
+test('the joined bytes of logprobs are the text, also where a character spans several tokens', async () => {
+  const text = 'naïve 日本 🦊👩‍👧';
+  const choice = { structured_outputs: { choice: [text] }, max_tokens: 100 };
+  const chat = { ...question(image, { ...choice, logprobs: true, top_logprobs: 2 }) };
+  const input = [
+    {
+      role: 'user',
+      content: [
+        { type: 'input_text', text: 'What is in this image?' },
+        { type: 'input_image', image_url: image },
+      ],
+    },
+  ];
+  const response = { input, ...choice, top_logprobs: 2 };
+  const chunks = await eventsOf(running.url, '/v1/chat/completions', chat);
+  const events = await eventsOf(running.url, '/v1/responses', response);
+  const { body: completion } = await postTo(running.url, '/v1/chat/completions', chat);
+  const { body: whole } = await postTo(running.url, '/v1/responses', response);
+  const of = (type: string) => events.filter(({ event }) => event === type);
+  const told = {
+    'a chat completion': completion.choices[0].logprobs.content,
+    'a streamed chat completion': chunks.flatMap(
+      ({ data }) => data.choices?.[0]?.logprobs?.content ?? [],
+    ),
+    'a response': whole.output[0].content[0].logprobs,
+    'the deltas of a response': of('response.output_text.delta').flatMap(
+      ({ data }) => data.logprobs,
+    ),
+    'the end of its text': of('response.output_text.done')[0]?.data.logprobs,
+    'the end of a response':
+      of('response.completed')[0]?.data.response.output[0].content[0].logprobs,
+  };
+  const joined = (entries: { bytes: number[] }[]) =>
+    Buffer.from(entries.flatMap(({ bytes }) => bytes)).toString();
+  for (const [where, entries] of Object.entries(told)) {
+    assert.equal(joined(entries), text, where);
+    assert.ok(entries.length > [...text].length, 'a character spans several tokens');
+    // The likeliest allowed token is the one that was chosen.
+    const [fox] = entries.filter(({ bytes }: { bytes: number[] }) => bytes[0] === 0xf0);
+    assert.ok(fox.bytes.length < 4 && fox.top_logprobs[0].bytes.length > 0, where);
+  }
+});
