@@ -9,6 +9,12 @@ testPartialFile('longer than the whole file', WEIGHTS_BYTES + 1);
 testPartialFile('shorter, but wrong', 1_000_000);
 testRepair('was cut short', (file) => truncate(file, 10));
 
+hubTest('after a lost connection, only the rest is downloaded', async ({ hub, client }) => {
+  hub.breakNext(WEIGHTS, 1_048_576);
+  await client.downloads.start(ID);
+  assert.ok(hub.pace.total(WEIGHTS) < WEIGHTS_BYTES + 600_000);
+});
+
 hubTest('a downloaded model is served without another download', async ({ hub, client }) => {
   await client.downloads.start(ID);
   const before = hub.pace.total(WEIGHTS);

@@ -1,4 +1,5 @@
 import { test } from 'node:test';
+import { ModelError } from '../../../server/problem.ts';
 import { demoModel } from '../service.ts';
 import { HubClient } from './hub-client.ts';
 import { HubServer } from './hub-server.ts';
@@ -23,7 +24,7 @@ export function hubTest(
   });
 }
 
-/** What a download failed of, for programs. */
+/** The reason of a failed download, for programs. */
 export function reasonOf(error: unknown): string | undefined {
-  return (error as { reason?: string }).reason;
+  return error instanceof ModelError ? error.problem.reason : undefined;
 }
