@@ -45,7 +45,9 @@ test('a service from its start to SIGTERM', async (t) => {
     assert.equal(JSON.parse(stdout).choices[0].message.content, answer);
   });
 
-  await post(url, question(redCircle), { headers: { 'x-request-id': 'asked' } });
+  // Long enough that its tokens have a rate, even if the first ones arrive late.
+  const long = { ...endless(redCircle), max_tokens: 40 };
+  await post(url, long, { headers: { 'x-request-id': 'asked' } });
   await post(url, { messages: [] }, { headers: { 'x-request-id': 'refused' } });
 
   await t.test('an open connection without a request does not delay the end', async () => {

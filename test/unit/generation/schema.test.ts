@@ -7,6 +7,12 @@ import {
   withoutLookAround,
 } from '../../../server/generation/schema-pattern.ts';
 
+/** Of this process: how busy the machine is does not matter. */
+function cpuSecondsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
 const options = { path: 's', param: 's', strict: false };
 const prepare = (schema: unknown) => prepareSchema(schema, options).schema;
 const closed = { additionalProperties: false };
@@ -96,9 +102,9 @@ for (const [what, schema] of [
   ],
 ] as const) {
   test(`a schema that multiplies ${what} is refused instead of taking a long time`, () => {
-    const start = performance.now();
+    const before = process.cpuUsage();
     assert.throws(() => prepare(schema), { code: 'schema_too_complex' });
-    assert.ok(performance.now() - start < 3000);
+    assert.ok(cpuSecondsSince(before) < 3);
   });
 }
 
@@ -120,10 +126,10 @@ for (const [what, schema] of [
   ['a long broken reference', oneTarget({ $ref: `#/${'/'.repeat(1e6)}` })],
   ['a target with many other fields', oneTarget({ ...a, allOf: [{}], ...fields(4900, 1) })],
 ] as const) {
-  test(`${what} take less than three seconds to prepare`, () => {
-    const start = performance.now();
+  test(`${what} take less than three CPU seconds to prepare`, () => {
+    const before = process.cpuUsage();
     prepareSchema(schema, { ...options, toleratesMissingRefs: true });
-    assert.ok(performance.now() - start < 3000);
+    assert.ok(cpuSecondsSince(before) < 3);
   });
 }
 

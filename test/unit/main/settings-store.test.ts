@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,11 +48,13 @@ test('the last five models are remembered, most recent first, without duplicates
 
 test('concurrent changes are all saved, even if the keychain is slow and one fails', async () => {
   const asked: PromiseWithResolvers<void>[] = [];
+  const calls = new EventEmitter();
   const slow: Cipher = {
     ...cipher,
     encrypt: async (text) => {
       const answer = Promise.withResolvers<void>();
       asked.push(answer);
+      calls.emit('encrypt');
       await answer.promise;
       return turned(text);
     },
@@ -64,7 +67,7 @@ test('concurrent changes are all saved, even if the keychain is slow and one fai
     store.update((settings) => ({ ...settings, port: 9000 })),
   ];
   const answerNext = async (answer: (asked: PromiseWithResolvers<void>) => void) => {
-    while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (asked.length === 0) await once(calls, 'encrypt');
     const next = asked.shift();
     if (next !== undefined) answer(next);
   };

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { withSetupLock } from '../../../scripts/setup-lock.mjs';
 import { processStart, runStep } from '../../../scripts/setup-step.mjs';
 
@@ -28,7 +29,7 @@ async function startSetup(t: TestContext, root: string, trap = '') {
   t.after(() => child.kill('SIGKILL'));
   await until(child, /Sleeping/);
   const file = join(root, 'resources/runtime/.setup/step');
-  while (!existsSync(file) || !existsSync(join(root, 'pid'))) await new Promise(setImmediate);
+  while (!existsSync(file) || !existsSync(join(root, 'pid'))) await setTimeout(5);
   return { child, step: Number(readFileSync(file, 'utf8').split('\n')[0]) };
 }
 
