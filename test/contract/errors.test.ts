@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { request } from 'undici';
 import { post, question, userMessage } from '../support/chat.ts';
+import { serve } from '../support/local-server.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { applySettings, type RunningService, startService, until } from '../support/service.ts';
 
@@ -243,20 +243,17 @@ test('an image that Pillow cannot read gets 400 without a word of its payload', 
   assert.doesNotMatch(JSON.stringify(body), /base64|0x[0-9a-f]{6}/);
 });
 
-test('a small body that names a large image many times gets 413; a foreign Host gets 403', async () => {
+test('a small body that names a large image many times gets 413; a foreign Host gets 403', async (t) => {
   const noise = Buffer.from(Array.from({ length: 480 * 320 * 3 }, (_, at) => (at * 7919) % 251));
   const raw = { width: 480, height: 320, channels: 3 } as const;
   const png = await sharp(noise, { raw }).png({ compressionLevel: 0 }).toBuffer();
-  const server = createServer((_request, response) => response.end(png)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  const images = Array.from({ length: 5 }, () => `http://127.0.0.1:${port}/`);
+  const { url } = await serve(t, (_request, response) => response.end(png));
+  const images = Array.from({ length: 5 }, () => url);
   await applySettings(running, { ...settings, apiKey: undefined, allowPrivateImageUrls: true });
   const { status, body } = await ask({ messages: [userMessage('What?', ...images)] });
   // fetch does not let its caller set another Host.
   const rebound = await request(`${running.url}/v1/models`, { headers: { host: 'evil.example' } });
   await applySettings(running, settings);
-  server.close();
   assert.deepEqual([status, body.error.code], [413, 'image_too_large']);
   const { error } = (await rebound.body.json()) as { error: { code: string } };
   assert.deepEqual([rebound.statusCode, error.code], [403, 'host_not_allowed']);

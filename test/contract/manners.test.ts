@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -8,6 +7,7 @@ import OpenAI from 'openai';
 import { Agent, request } from 'undici';
 import type { Settings } from '../../server/settings.ts';
 import { endless, question } from '../support/chat.ts';
+import { serve } from '../support/local-server.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { applySettings, type RunningService, startService } from '../support/service.ts';
 
@@ -143,16 +143,13 @@ test('a stream is never compressed, and its first event comes while the model go
   abort.abort();
 });
 
-/** A web server that gives its picture only when it is told to. */
+/** A web server that sends its picture, or a 404, only when the test says so. */
 async function slowPicture(t: { after: (clean: () => void) => void }) {
   const asked = Promise.withResolvers<ServerResponse>();
-  const server = createServer((_request, response) => asked.resolve(response));
-  server.listen(0, '127.0.0.1');
-  t.after(() => server.close());
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
+  const { url } = await serve(t, (_request, response) => asked.resolve(response));
   const give = async () => (await asked.promise).setHeader('content-type', 'image/png').end(png);
-  return { url: `http://127.0.0.1:${port}/`, give };
+  const refuse = async () => (await asked.promise).writeHead(404).end();
+  return { url, give, refuse };
 }
 
 test('comments keep a stream alive while nothing is to be said', async (t) => {
@@ -192,13 +189,8 @@ test('comments disturb no client, and an error after them still reaches it', asy
   };
   const good = await slowPicture(t);
   assert.equal(await streamed(good.url, good.give), 'A red circle on a white background.');
-  const broken = createServer();
-  const waiting = once(broken, 'request') as Promise<[unknown, ServerResponse]>;
-  await once(broken.listen(0, '127.0.0.1'), 'listening');
-  t.after(() => broken.close());
-  const { port } = broken.address() as { port: number };
-  const refuse = async () => (await waiting)[1].writeHead(404).end();
-  await assert.rejects(streamed(`http://127.0.0.1:${port}/`, refuse), /404/);
+  const broken = await slowPicture(t);
+  await assert.rejects(streamed(broken.url, broken.refuse), /404/);
 });
 
 test('what is no HTTP is answered in OpenAI’s form', async () => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { execa } from 'execa';
 import { post, stream, textOf } from '../support/chat.ts';
+import { serve } from '../support/local-server.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService } from '../support/service.ts';
 
@@ -64,14 +63,11 @@ test('the vision request example is answered in the seed’s response format', a
 
 test('an image is fetched from a web server', async (t) => {
   const paths: string[] = [];
-  const server = createServer((request, response) => {
+  const { url } = await serve(t, (request, response) => {
     paths.push(request.url ?? '');
     response.setHeader('content-type', 'image/png').end(redCircle);
-  }).listen(0, '127.0.0.1');
-  t.after(() => server.close());
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  const body = JSON.parse(await curl(visionRequest(`http://127.0.0.1:${port}/boardwalk.png`)));
+  });
+  const body = JSON.parse(await curl(visionRequest(`${url}/boardwalk.png`)));
   assert.equal(body.choices[0].message.content, answer);
   assert.deepEqual(paths, ['/boardwalk.png']);
 });

@@ -4,8 +4,9 @@ import { createServer } from 'node:net';
 import { before, test } from 'node:test';
 import { ImageLoader } from '../../../server/images/loader.ts';
 import { sightglassVersion } from '../../../server/version.ts';
+import { serve } from '../../support/local-server.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
-import { imageError, nextConnectionClosed, routeInternetTo, serve } from './picture-server.ts';
+import { imageError, nextConnectionClosed, routeInternetTo } from './picture-server.ts';
 
 const loader = new ImageLoader({ allowPrivateUrls: true, maxBytes: 50_000, maxRedirects: 3 });
 const { signal } = new AbortController();

@@ -7,8 +7,9 @@ import { ByteBudget } from '../../../server/byte-budget.ts';
 import { FairSlots, ImageLoader } from '../../../server/images/loader.ts';
 
 import { MAX_DOWNLOADS } from '../../../server/limits.ts';
+import { serve } from '../../support/local-server.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
-import { imageError, serve } from './picture-server.ts';
+import { imageError } from './picture-server.ts';
 
 const { signal } = new AbortController();
 

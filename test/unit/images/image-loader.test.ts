@@ -4,8 +4,9 @@ import { before, test } from 'node:test';
 import sharp from 'sharp';
 import { ImageLoader } from '../../../server/images/loader.ts';
 import { Bytes, LongText } from '../../../server/long-text.ts';
+import { serve } from '../../support/local-server.ts';
 import { circlePng, toDataUrl } from '../../support/pictures.ts';
-import { imageError, nextConnectionClosed, serve } from './picture-server.ts';
+import { imageError, nextConnectionClosed } from './picture-server.ts';
 
 const loader = new ImageLoader({ allowPrivateUrls: true });
 const { signal } = new AbortController();

@@ -1,21 +1,7 @@
-import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import net, { type AddressInfo, type NetConnectOpts } from 'node:net';
+import type { Server } from 'node:http';
+import net, { type NetConnectOpts } from 'node:net';
 import type { TestContext } from 'node:test';
 import { ImageError, type ImageErrorCode } from '../../../server/images/rules.ts';
-
-/** Serves on loopback until the test ends. */
-export async function serve(t: TestContext, listener: RequestListener) {
-  const server: Server = createServer(listener);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { server, port, url: `http://127.0.0.1:${port}` };
-}
 
 /** When the next connection to a server has ended, by an error too. */
 export function nextConnectionClosed(server: Server): Promise<void> {
