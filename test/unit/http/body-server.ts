@@ -62,7 +62,7 @@ export async function post(url: string, body: RequestInit['body'], headers = {})
   return { status: response.status, headers: response.headers, answer };
 }
 
-/** The bytes in pieces of these lengths, repeated, without a content-length. */
+/** Sends pieces of these lengths repeatedly, without a content-length. */
 export async function* inPieces(bytes: Buffer, lengths: readonly number[]) {
   for (let at = 0, index = 0; at < bytes.length; index += 1) {
     const length = lengths[index % lengths.length] ?? 1;

@@ -36,7 +36,7 @@ async function askOften(url: string, port: MessagePort) {
   return Math.round(slowest);
 }
 
-/** Posts `head`, `unit` over and over, and `tail`; reads the answer as soon as it is there. */
+/** Posts `head`, `unit` repeatedly, and `tail`. Reads the response as soon as it arrives. */
 function postRepeated(
   url: string,
   _: MessagePort,
@@ -66,8 +66,8 @@ function postRepeated(
 }
 
 /**
- * The longest stretch that this thread computed between two turns of a timer. In CPU time, since
- * wall time also counts what other processes do.
+ * The longest time that this thread was busy between two timer ticks. Measured in CPU time, since
+ * wall time includes other processes.
  */
 function startStallWatch() {
   let [longest, before] = [0, process.threadCpuUsage()];

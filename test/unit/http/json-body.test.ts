@@ -122,7 +122,7 @@ for (const [what, json] of [
     const { url } = await serveBodies(t);
     const padded = Buffer.concat([Buffer.from(json), Buffer.alloc(300_000, ' ')]);
     const [small, large] = [await post(url, json), await post(url, padded)];
-    // A long text is measured in bytes.
+    // The length of long text is in bytes.
     const answer = JSON.parse(JSON.stringify(large.answer).replace(/20\d\d\d char/g, '20008 char'));
     const expected = JSON.parse(
       JSON.stringify(small.answer).replace(/20\d\d\d char/g, '20008 char'),
