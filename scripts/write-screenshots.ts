@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { endless, post, question, stream } from '../test/support/chat.ts';
+import { closeChromium, display } from '../test/support/chromium.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { HubServer } from '../test/support/hub/hub-server.ts';
 import { makeZoo } from '../test/support/model-zoo.ts';
@@ -20,12 +21,14 @@ const png = await drawShape({ shape: 'heart', color: 'green' });
 const image = toDataUrl(png, 'image/png');
 const long = { ...endless(image), max_tokens: 900 };
 
+display.scale = 2;
 await rm(FOLDER, { recursive: true, force: true });
 await mkdir(FOLDER, { recursive: true });
 await photographFirstStart();
 await photographModels();
 await photographViews();
 await photographTrouble();
+await closeChromium();
 for (const name of await readdir(FOLDER)) await shrink(join(FOLDER, name));
 
 async function photographFirstStart(): Promise<void> {

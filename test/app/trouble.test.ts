@@ -2,44 +2,58 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { buildApp, noChromium } from '../support/built-panel.ts';
-import { post, question } from '../support/chat.ts';
-import { freePort } from '../support/free-port.ts';
-import { drawShape, toDataUrl } from '../support/pictures.ts';
+import { type TestContext, test } from 'node:test';
+import { buildApp } from '../support/built-panel.ts';
+import { post } from '../support/chat.ts';
+import { noChromium } from '../support/chromium.ts';
+import { startStubbed, textQuestion } from '../support/packaged-app.ts';
 import { demoModel } from '../support/service.ts';
-import { appTest, onStandIn, showState } from '../support/sightglass-app.ts';
+import { hasIcon, onStandIn, showState, showView } from '../support/sightglass-app.ts';
+import type { StubProcess } from '../support/stub-runtimes.ts';
 
-const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+// Stub runtimes, which fail when a test wants them to. `e2e` has the same failures of the real one.
 
-/** The runtime's process, as the log tells it. */
-function pidOf(output: string): number {
-  const line = output.split('\n').findLast((each) => each.includes('"msg":"runtime loading"'));
-  return JSON.parse(line ?? '{}').runtimePid;
+const skip = noChromium;
+
+const isEmpty = (model: string) => model.includes('sightglass-empty-');
+/** Loads any model but one in an empty folder, as the real launcher does. */
+const onStart = (stub: StubProcess) => (isEmpty(stub.model) ? stub.fatal() : stub.ready());
+
+async function makeEmptyFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
+  t.after(() => rm(folder, { recursive: true }));
+  return folder;
 }
 
-appTest('a crash of the runtime is seen in the panel, and recovered from', async (start) => {
-  await using running = await start();
-  const { app, page, url } = running;
+test('the panel shows a crash of the runtime and the recovery', { skip }, async () => {
+  await using running = await startStubbed({}, { onStart: () => {} });
+  const { page, stubs, url } = running;
+  const first = await stubs.at(0);
+  first.ready();
   await showState(running, 'Ready');
-  process.kill(pidOf(app.output()), 'SIGKILL');
+  first.kill();
   const alert = page.getByRole('alert');
   await alert.getByText(/process ended unexpectedly \(killed by SIGKILL\)/).waitFor();
+  const second = await stubs.at(1);
+  second.ready();
   await alert.getByText('It was restarted').waitFor();
   await showState(running, 'Ready');
-  assert.equal((await post(url, question(image))).status, 200);
+  const answer = post(url, textQuestion);
+  second.answer((await second.requests.at(0)).id, 'Hello.');
+  assert.equal((await answer).status, 200);
   await alert.getByRole('button', { name: 'Dismiss' }).click();
   await alert.waitFor({ state: 'detached' });
 });
 
-appTest('a port that is taken is said, and the next free one used', async (start) => {
-  const port = await freePort();
-  const other = createServer().listen(port, '127.0.0.1');
+test('if its port is taken, the app offers the next free one', { skip }, async () => {
+  const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
   try {
-    await using running = await start({ port });
+    await using running = await startStubbed({ port });
     const { page } = running;
     await showState(running, 'Failed');
     await page.getByRole('alert').getByText(`Port ${port} is already in use.`).waitFor();
@@ -53,73 +67,53 @@ appTest('a port that is taken is said, and the next free one used', async (start
   }
 });
 
-appTest(
-  'a folder without a model is named for what it is, and another one chosen',
-  async (start) => {
-    const empty = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
-    try {
-      await using running = await start({ modelPath: empty });
-      const { app, page } = running;
-      await showState(running, 'Failed');
-      await page
-        .getByRole('alert')
-        .getByText(/config\.json/)
-        .first()
-        .waitFor();
-      await app.until(({ tray }) => /failedTemplate/.test(tray?.image ?? ''));
-      await page.getByRole('tab', { name: 'Models' }).click();
-      await app.answerDialog({ paths: [demoModel] });
-      await page.getByRole('button', { name: 'Choose a Folder…' }).click();
-      await page.getByText('Chosen. The model is being loaded.').waitFor();
-      await showState(running, 'Ready');
-      await page.getByRole('alert').waitFor({ state: 'detached' });
-    } finally {
-      await rm(empty, { recursive: true });
-    }
-  },
-);
+test('a folder without a model is reported, and another one can be chosen', { skip }, async (t) => {
+  const empty = await makeEmptyFolder(t);
+  await using running = await startStubbed({ modelPath: empty }, { onStart });
+  const { app, page } = running;
+  await showState(running, 'Failed');
+  const alert = page.getByRole('alert');
+  await alert
+    .getByText(/is broken/)
+    .first()
+    .waitFor();
+  await app.until(hasIcon('failed'));
+  await showView(running, 'Models');
+  await app.answerDialog({ paths: [demoModel] });
+  await page.getByRole('button', { name: 'Choose a Folder…' }).click();
+  await page.getByText('Chosen. The model is being loaded.').waitFor();
+  await showState(running, 'Ready');
+  await alert.waitFor({ state: 'detached' });
+});
 
-appTest(
-  'a model that cannot be loaded is given up for the one before, and why is said',
-  async (start) => {
-    const empty = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
-    try {
-      await using running = await start();
-      const { app, page, url } = running;
-      await showState(running, 'Ready');
-      await page.getByRole('tab', { name: 'Models' }).click();
-      await app.answerDialog({ paths: [empty] });
-      await page.getByRole('button', { name: 'Choose a Folder…' }).click();
-      await page
-        .getByRole('alert')
-        .getByText(/could not be loaded, so demo is used again/)
-        .waitFor();
-      await showState(running, 'Ready');
-      assert.match((await page.locator('header .model').textContent()) ?? '', /^demo/);
-      assert.equal((await post(url, question(image))).status, 200);
-      assert.equal((await running.storedSettings())['modelPath'], 'demo');
-    } finally {
-      await rm(empty, { recursive: true });
-    }
-  },
-);
+test('if a model cannot be loaded, the app returns to the previous one', { skip }, async (t) => {
+  const empty = await makeEmptyFolder(t);
+  await using running = await startStubbed({}, { onStart });
+  const { app, page } = running;
+  await showState(running, 'Ready');
+  await showView(running, 'Models');
+  await app.answerDialog({ paths: [empty] });
+  await page.getByRole('button', { name: 'Choose a Folder…' }).click();
+  await page
+    .getByRole('alert')
+    .getByText(/could not be loaded, so demo is used again/)
+    .waitFor();
+  await showState(running, 'Ready');
+  assert.match((await page.locator('header .model').textContent()) ?? '', /^demo/);
+  assert.equal((await running.storedSettings())['modelPath'], demoModel);
+});
 
-test('an app that cannot read its settings says so and ends, instead of running unseen', {
-  skip: noChromium,
-}, async (t) => {
+test('an app that cannot read its settings says so and quits', { skip }, async (t) => {
   await buildApp();
   const home = await mkdtemp(join(tmpdir(), 'sightglass-home-'));
   t.after(() => rm(home, { recursive: true }));
-  // A loop of links fails as a file of another user does, for root too.
+  // A link to itself cannot be read, like a file of another user, but by root neither.
   await symlink('settings.json', join(home, 'settings.json'));
   const app = await onStandIn()(home, { HOME: home, XDG_STATE_HOME: home });
   t.after(() => app.stop());
   const { dialogs } = await app.until((state) => state.dialogs.length > 0);
   assert.equal(dialogs[0]?.options['message'], 'Sightglass cannot start.');
-  assert.match(
-    String(dialogs[0]?.options['detail']),
-    /ELOOP.*settings\.json.*check that it is yours/s,
-  );
+  assert.match(String(dialogs[0]?.options['detail']), /ELOOP.*settings\.json.*check/s);
   await app.answerDialog({ button: 'Quit' });
   assert.equal(await app.exitCode, 1);
 });

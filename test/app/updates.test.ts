@@ -1,52 +1,57 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { noChromium } from '../support/built-panel.ts';
-import { endless, post } from '../support/chat.ts';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { post } from '../support/chat.ts';
+import { noChromium } from '../support/chromium.ts';
 import type { AppState } from '../support/electron/app-under-test.ts';
-import type { AppOptions } from '../support/electron/start-app.ts';
-import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type SightglassApp, showState, startSightglass } from '../support/sightglass-app.ts';
-import { packagedApp, UpdateFeed } from '../support/update-feed.ts';
+import type { StandInApp } from '../support/electron/start-app.ts';
+import {
+  type PackagedOptions,
+  packageApp,
+  startStubbed,
+  textQuestion,
+} from '../support/packaged-app.ts';
+import {
+  hasIcon,
+  type SightglassApp,
+  showState,
+  startSightglass,
+} from '../support/sightglass-app.ts';
+import { UpdateFeed } from '../support/update-feed.ts';
 
-// electron-updater's own MacUpdater against a server on this machine. Only the part that is macOS's,
+// electron-updater's own MacUpdater against a server on this machine. Only macOS's part,
 // Squirrel.Mac, is the stand-in's.
 
 const skip = noChromium;
+const genericFeed = ({ port }: UpdateFeed) => ({
+  provider: 'generic',
+  url: `http://127.0.0.1:${port}`,
+});
 
-interface Options {
-  /** Beside the feed's address; or instead of it. */
-  config?: (feed: UpdateFeed) => object;
-  app?: Partial<AppOptions>;
-  isServing?: boolean;
-}
-
-async function start(t: TestContext, { config, app = {}, isServing = false }: Options = {}) {
+async function start(
+  t: TestContext,
+  toUpdate: (feed: UpdateFeed) => object = genericFeed,
+  options: PackagedOptions = {},
+) {
   const feed = await UpdateFeed.start();
-  const home = await mkdtemp(join(tmpdir(), 'sightglass-update-'));
+  const packaged = await packageApp({ update: toUpdate(feed), isOnMac: true, ...options });
+  const { launch, installed } = packaged;
+  const running = await startSightglass({ startServerAtLaunch: false }, { launch });
   t.after(async () => {
+    await running[Symbol.asyncDispose]();
+    await packaged[Symbol.asyncDispose]();
     await feed[Symbol.asyncDispose]();
-    await rm(home, { recursive: true, force: true });
   });
-  const generic = { provider: 'generic', url: `http://127.0.0.1:${feed.port}` };
-  const { launch, installed } = packagedApp(home, config?.(feed) ?? generic, app);
-  const running = await startSightglass({ startServerAtLaunch: isServing }, { launch });
-  t.after(() => running[Symbol.asyncDispose]());
-  return { running, feed, installed };
+  return { running, app: running.app, feed, installed };
 }
 
-async function check({ app }: SightglassApp, ...buttons: string[]): Promise<void> {
+/** Answers the dialogs to come, then chooses Check for Updates. */
+async function check(app: StandInApp, ...buttons: string[]): Promise<void> {
   for (const button of buttons) await app.answerDialog({ button });
   await app.openTrayMenu();
   await app.clickMenuItem('Check for Updates…');
 }
 
-/** The message boxes so far: what they say, and what there is to do. */
+/** The text of the message boxes so far. */
 function messages({ calls }: AppState): string[] {
   const shown = calls.filter(({ name }) => name === 'dialog message');
   return shown.map(({ args }) => {
@@ -55,56 +60,92 @@ function messages({ calls }: AppState): string[] {
   });
 }
 
-const says = async ({ app }: SightglassApp, pattern: RegExp): Promise<string> => {
-  const state = await app.until((each) => messages(each).some((text) => pattern.test(text)));
-  return messages(state).find((text) => pattern.test(text)) ?? '';
-};
+/** Checks for updates, and waits until the last message box shows this text. */
+async function checkAndRead(app: StandInApp, pattern: RegExp, ...buttons: string[]): Promise<void> {
+  const before = messages(await app.state()).length;
+  await check(app, ...buttons);
+  const state = await app.until(
+    (each) => each.dialogs.length === 0 && messages(each).length === before + buttons.length,
+  );
+  assert.match(messages(state).at(-1) ?? '', pattern);
+  // The menu offers the next check once the app has handled the answer.
+  for (;;) {
+    const menu = await app.openTrayMenu();
+    if (menu.some(({ label, enabled }) => label === 'Check for Updates…' && enabled)) return;
+  }
+}
 
-test('a downloaded update is installed when the app quits', { skip }, async (t) => {
-  const { running, feed, installed } = await start(t);
-  const { app, page } = running;
-  await check(running, 'Download', 'Later');
-  await says(running, /9\.8\.7 will be installed when you quit/);
-  await showState(running, 'Stopped');
-  await page.getByText('Sightglass 9.8.7 will be installed when you quit.').waitFor();
-  assert.equal(await installed(), undefined, 'not while it runs');
-  const menu = await app.openTrayMenu();
-  assert.ok(menu.some(({ label }) => label === 'Quit and Install 9.8.7'));
-  await app.quit();
-  assert.equal(await app.exitCode, 0);
-  assert.ok((await installed())?.equals(feed.zip), 'macOS got the whole of it');
+describe('checks that install nothing', { skip }, () => {
+  let feed: UpdateFeed;
+  let running: SightglassApp<StandInApp>;
+  let packaged: Awaited<ReturnType<typeof packageApp>>;
+  before(async () => {
+    feed = await UpdateFeed.start();
+    packaged = await packageApp({ update: genericFeed(feed), isOnMac: true });
+    const { launch } = packaged;
+    running = await startSightglass({ startServerAtLaunch: false }, { launch });
+  });
+  after(async () => {
+    await running?.[Symbol.asyncDispose]();
+    await packaged?.[Symbol.asyncDispose]();
+    await feed?.[Symbol.asyncDispose]();
+  });
+
+  test('an update that the user declines is not downloaded', async () => {
+    await checkAndRead(running.app, /9\.8\.7 is available.*You have 0\.1\.0/, 'Later');
+    assert.deepEqual(feed.asked, ['/latest-mac.yml']);
+  });
+
+  test('an app that is up to date says so', async () => {
+    feed.answers.set('/latest-mac.yml', (_request, response) => {
+      response.end(feed.channelFile.replaceAll(feed.version, '0.1.0'));
+    });
+    await checkAndRead(running.app, /up to date.*version 0\.1\.0/, 'OK');
+  });
+
+  test('a server without a release is reported', async () => {
+    feed.answers.set('/latest-mac.yml', (_request, response) => response.writeHead(404).end());
+    const pattern = /No release of Sightglass was found\. .*Check again later/;
+    await checkAndRead(running.app, pattern, 'OK');
+  });
+
+  test('a server that cannot be reached is reported', async () => {
+    await feed.pause();
+    const pattern = /could not check for updates\..*Check your internet connection/;
+    await checkAndRead(running.app, pattern, 'OK');
+    await feed.resume();
+    feed.answers.clear();
+  });
+
+  test('a download that is cut off is reported', async () => {
+    feed.answers.set(feed.zipPath, (_request, response) => {
+      response.writeHead(200, { 'content-length': feed.zip.length });
+      response.write(feed.zip.subarray(0, 1000), () => response.destroy());
+    });
+    await checkAndRead(running.app, /could not be downloaded/, 'Download', 'OK');
+  });
+
+  test('a damaged download is reported and not installed; the next one is', async () => {
+    const { app } = running;
+    feed.answers.set(feed.zipPath, (_request, response) => {
+      const damaged = Buffer.from(feed.zip);
+      damaged.fill(0, 1000, 2000);
+      response.writeHead(200, { 'content-length': damaged.length }).end(damaged);
+    });
+    const pattern = /damaged during the download.*nothing was installed.*download it once more/i;
+    await checkAndRead(app, pattern, 'Download', 'OK');
+    feed.answers.clear();
+    await check(app, 'Download', 'Quit and Install');
+    assert.equal(await app.exitCode, 0);
+    assert.ok((await packaged.installed())?.equals(feed.zip));
+  });
 });
 
-test('running requests are answered before the app quits for an update', { skip }, async (t) => {
-  const { running, feed, installed } = await start(t, { isServing: true });
-  const { app, url } = running;
-  await app.until(({ tray }) => /readyTemplate/.test(tray?.image ?? ''));
-  await check(running, 'Download', 'Later');
-  await says(running, /will be installed when you quit/);
-  const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
-  const answer = post(url, { ...endless(image), max_tokens: 600 });
-  await app.until(({ blockers }) => blockers.length === 1);
-  await app.answerDialog({ button: 'Let Them Finish' });
-  await app.openTrayMenu();
-  await app.clickMenuItem('Quit and Install 9.8.7');
-  assert.equal((await answer).status, 200);
-  assert.equal(await app.exitCode, 0);
-  assert.ok((await installed())?.equals(feed.zip));
-  assert.ok(!app.output().includes('quitAndInstall'));
-});
-
-test('an update that the user declines is not downloaded', { skip }, async (t) => {
-  const { running, feed, installed } = await start(t);
-  await check(running, 'Later');
-  await says(running, /9\.8\.7 is available.*You have 0\.1\.0/);
-  await running.app.quit();
-  assert.equal(await running.app.exitCode, 0);
-  assert.deepEqual([feed.asked, await installed()], [['/latest-mac.yml'], undefined]);
-});
-
-test('the menu and the panel show the progress of a download', { skip }, async (t) => {
-  const { running, feed } = await start(t);
-  const { app, page } = running;
+test('an update is downloaded with its progress shown, and installed at quit', {
+  skip,
+}, async (t) => {
+  const { running, app, feed, installed } = await start(t);
+  const { page } = running;
   const rest = Promise.withResolvers<void>();
   feed.answers.set(feed.zipPath, async (_request, response) => {
     response.writeHead(200, { 'content-length': feed.zip.length });
@@ -113,99 +154,63 @@ test('the menu and the panel show the progress of a download', { skip }, async (
     response.end(feed.zip.subarray(feed.zip.length / 2));
   });
   await showState(running, 'Stopped');
-  await check(running, 'Download', 'Later');
+  await check(app, 'Download', 'Later');
   await page.getByText(/^Downloading Sightglass 9\.8\.7: \d+%$/).waitFor();
   const menu = await app.openTrayMenu();
   const item = menu.find(({ label }) => /^Downloading 9\.8\.7: \d+%$/.test(label));
-  assert.equal(item?.enabled, false, 'there is no second check meanwhile');
+  assert.equal(item?.enabled, false, 'no second check can be started meanwhile');
   rest.resolve();
   await page.getByText('Sightglass 9.8.7 will be installed when you quit.').waitFor();
+  assert.equal(await installed(), undefined, 'not while it runs');
+  const after = await app.openTrayMenu();
+  assert.ok(after.some(({ label }) => label === 'Quit and Install 9.8.7'));
+  await app.quit();
+  assert.equal(await app.exitCode, 0);
+  assert.ok((await installed())?.equals(feed.zip), 'macOS has received all of it');
 });
 
-test('an app that is up to date says so', { skip }, async (t) => {
-  const { running, feed } = await start(t);
-  feed.answers.set('/latest-mac.yml', (_request, response) => {
-    response.end(feed.channelFile.replaceAll(feed.version, '0.1.0'));
-  });
-  await check(running, 'OK');
-  await says(running, /up to date.*version 0\.1\.0/);
-});
-
-test('a server without a release is reported', { skip }, async (t) => {
-  const { running, feed } = await start(t);
-  feed.answers.set('/latest-mac.yml', (_request, response) => response.writeHead(404).end());
-  await check(running, 'OK');
-  await says(running, /No release of Sightglass was found\. .*Check again later/);
-});
-
-test('a repository of GitHub that has no release yet is reported', { skip }, async (t) => {
-  const config = ({ port }: UpdateFeed) => {
-    const host = `127.0.0.1:${port}`;
-    return { provider: 'github', owner: 'someone', repo: 'sightglass', host, protocol: 'http' };
-  };
-  const { running, feed } = await start(t, { config });
-  feed.answers.set('/someone/sightglass/releases.atom', (_request, response) => {
-    response.end('<feed xmlns="http://www.w3.org/2005/Atom"><title>Release notes</title></feed>');
-  });
-  await check(running, 'OK');
-  await says(running, /No release of Sightglass was found/);
-});
-
-test('a server that cannot be reached is reported, and can be asked again', { skip }, async (t) => {
-  const closed = createServer().listen(0, '127.0.0.1');
-  await once(closed, 'listening');
-  const { port } = closed.address() as AddressInfo;
-  closed.close();
-  await once(closed, 'close');
-  const config = () => ({ provider: 'generic', url: `http://127.0.0.1:${port}` });
-  const { running } = await start(t, { config });
-  await check(running, 'OK');
-  await says(running, /could not check for updates\..*Check your internet connection/);
-  await running.app.until(({ dialogs }) => dialogs.length === 0);
-  await check(running, 'OK');
-  await running.app.until((state) => messages(state).length === 2);
-});
-
-test('a damaged download is reported and not installed; the next one is', { skip }, async (t) => {
-  const { running, feed, installed } = await start(t);
-  const { app } = running;
-  feed.answers.set(feed.zipPath, (_request, response) => {
-    const damaged = Buffer.from(feed.zip);
-    damaged.fill(0, 1000, 2000);
-    response.writeHead(200, { 'content-length': damaged.length }).end(damaged);
-  });
-  await check(running, 'Download', 'OK');
-  await says(running, /damaged during the download.*nothing was installed.*download it once more/i);
-  feed.answers.clear();
-  await check(running, 'Download', 'Quit and Install');
+test('running requests are answered before the app quits for an update', { skip }, async () => {
+  await using feed = await UpdateFeed.start();
+  const update = genericFeed(feed);
+  await using running = await startStubbed({}, { update, isOnMac: true });
+  const { app, stubs, url, installed } = running;
+  await app.until(hasIcon('ready'));
+  const stub = await stubs.at(0);
+  const answer = post(url, textQuestion);
+  answer.catch(() => {}); // so that another failure is reported first
+  const { id } = await stub.requests.at(0);
+  await check(app, 'Download', 'Later');
+  await app.until((state) => messages(state).some((text) => /9\.8\.7 will be/.test(text)));
+  await app.answerDialog({ button: 'Let Them Finish' });
+  await app.openTrayMenu();
+  await app.clickMenuItem('Quit and Install 9.8.7');
+  stub.answer(id, 'Done.');
+  assert.equal((await answer).status, 200);
   assert.equal(await app.exitCode, 0);
   assert.ok((await installed())?.equals(feed.zip));
 });
 
-test('a download that is cut off is reported', { skip }, async (t) => {
-  const { running, feed } = await start(t);
-  feed.answers.set(feed.zipPath, (_request, response) => {
-    response.writeHead(200, { 'content-length': feed.zip.length });
-    response.write(feed.zip.subarray(0, 1000), () => response.destroy());
+test('a GitHub repository without a release is reported', { skip }, async (t) => {
+  const { app, feed } = await start(t, ({ port }) => {
+    const host = `127.0.0.1:${port}`;
+    return { provider: 'github', owner: 'someone', repo: 'sightglass', host, protocol: 'http' };
   });
-  await check(running, 'Download', 'OK');
-  await says(running, /could not be downloaded/);
+  feed.answers.set('/someone/sightglass/releases.atom', (_request, response) => {
+    response.end('<feed xmlns="http://www.w3.org/2005/Atom"><title>Release notes</title></feed>');
+  });
+  await checkAndRead(app, /No release of Sightglass was found/, 'OK');
 });
 
-for (const [signature, reason] of [
+for (const [signature, pattern] of [
   ['none', /cannot be installed\. macOS updates only apps that are signed/],
   ['adhoc', /cannot be installed\. It is not signed by the developer of this copy/],
 ] as const) {
-  test(`what macOS says of an app signed "${signature}" is reported`, { skip }, async (t) => {
-    const { running, installed } = await start(t, { app: { signature } });
-    await check(running, 'Download', 'OK');
-    await says(running, reason);
-    await check(running, 'Download', 'OK'); // the first attempt has left nothing behind
-    await running.app.until(
-      (state) => messages(state).filter((each) => reason.test(each)).length === 2,
-    );
-    await running.app.quit();
-    assert.equal(await running.app.exitCode, 0);
+  test(`what macOS says about an app signed "${signature}" is reported`, { skip }, async (t) => {
+    const { app, installed } = await start(t, genericFeed, { signature });
+    await checkAndRead(app, pattern, 'Download', 'OK');
+    await checkAndRead(app, pattern, 'Download', 'OK'); // the first attempt has left nothing behind
+    await app.quit();
+    assert.equal(await app.exitCode, 0);
     assert.equal(await installed(), undefined);
   });
 }

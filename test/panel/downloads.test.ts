@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Download } from '../../server/contract.ts';
 import { press, show } from '../renderer/panel-fixture.ts';
-import { asked, noChromium } from '../support/built-panel.ts';
+import { asked } from '../support/built-panel.ts';
+import { noChromium } from '../support/chromium.ts';
 import { downloads, suggested } from '../support/models.ts';
 import { STATES, snapshot } from '../support/snapshots.ts';
 import { hasAsked, useModels } from './models-fixture.ts';
@@ -19,13 +20,13 @@ for (const [phase, words] of [
   ['paused', 'Paused · 1.2 of 3.1 GB'],
   ['failed', 'Failed · 1.2 of 3.1 GB'],
 ] as const) {
-  test(`a download tells how far it is: ${phase}`, { skip }, async () => {
+  test(`a download shows its progress: ${phase}`, { skip }, async () => {
     const page = await open(withDownload(downloads[phase]));
     assert.equal(await page.locator('.download .model-facts').textContent(), words);
   });
 }
 
-test('a download has a bar for those who see it and those who do not', { skip }, async () => {
+test('a download has an accessible progress bar', { skip }, async () => {
   const page = await open(withDownload(downloads.downloading));
   const bar = page.getByRole('progressbar', { name: `Download of ${downloads.downloading.id}` });
   const part = () => bar.evaluate((each) => (each as unknown as { position: number }).position);
@@ -39,7 +40,7 @@ for (const [phase, label, expected] of [
   ['paused', 'Resume', ['download', { use: false }]],
   ['failed', 'Try Again', ['download', { use: false }]],
 ] as const) {
-  test(`a download that is ${phase} has the button ${label}`, { skip }, async () => {
+  test(`a ${phase} download has the button ${label}`, { skip }, async () => {
     const { id } = downloads[phase];
     const page = await open(withDownload(downloads[phase]));
     await press(page, `${label} the download of ${id}`);
@@ -47,7 +48,7 @@ for (const [phase, label, expected] of [
   });
 }
 
-test('a download is cancelled only after a second answer, as that deletes what has come', {
+test('cancelling a download asks for confirmation, since it deletes the files', {
   skip,
 }, async () => {
   const { id } = downloads.downloading;
@@ -60,7 +61,7 @@ test('a download is cancelled only after a second answer, as that deletes what h
   assert.deepEqual(await asked(page), [['cancelDownload', { id }]]);
 });
 
-test('a failed download says why, and what to do', { skip }, async () => {
+test('a failed download shows the reason and a remedy', { skip }, async () => {
   const page = await open(withDownload(downloads.failed));
   assert.equal(
     await page.locator('.failure').textContent(),
@@ -68,7 +69,7 @@ test('a failed download says why, and what to do', { skip }, async () => {
   );
 });
 
-test('for a gated model a token is taken, tried, and not shown again', { skip }, async () => {
+test('a token for a gated model is saved, used, and not shown again', { skip }, async () => {
   const page = await open(withDownload(downloads.gated));
   const field = page.getByLabel('Hugging Face token', { exact: true }).and(page.locator('input'));
   await field.fill(' hf_secret ');
@@ -82,7 +83,7 @@ test('for a gated model a token is taken, tried, and not shown again', { skip },
   assert.equal(await field.inputValue(), '');
 });
 
-test('a token that the keychain refuses is told, and nothing downloaded', { skip }, async () => {
+test('if a token cannot be saved, the panel says so and downloads nothing', { skip }, async () => {
   const page = await open(withDownload(downloads.gated), {
     setHubToken: { refused: 'The keychain is locked.' },
   });
@@ -92,13 +93,13 @@ test('a token that the keychain refuses is told, and nothing downloaded', { skip
   assert.equal((await asked(page)).length, 1);
 });
 
-test('a token that is kept can be removed', { skip }, async () => {
+test('a saved token can be removed', { skip }, async () => {
   const page = await open(snapshot({ hasHubToken: true }));
   await press(page, 'Remove the Hugging Face token');
   assert.deepEqual(await asked(page), [['setHubToken', {}]]);
 });
 
-test('no progress moves anything', { skip }, async () => {
+test('progress does not shift the layout', { skip }, async () => {
   const page = await open(withDownload(downloads.downloading));
   const places = async () => {
     const all = await page.locator('.download :is(p, progress, button), .found').all();
@@ -117,7 +118,7 @@ test('no progress moves anything', { skip }, async () => {
   }
 });
 
-test('a download that begins does not push away what is looked at', { skip }, async () => {
+test('a new download does not scroll away what the user is looking at', { skip }, async () => {
   const page = await open();
   await page.locator('.found .models[aria-busy="false"]').waitFor();
   await page.locator('.suggested-row').first().waitFor();
@@ -129,7 +130,7 @@ test('a download that begins does not push away what is looked at', { skip }, as
   assert.ok(Math.abs((await place()) - before) <= 1, `from ${before} to ${await place()}`);
 });
 
-test('without a model, one that is downloaded is to be used', { skip }, async () => {
+test('without a model, a downloaded one is used', { skip }, async () => {
   const page = await panel.open({ ...snapshot(STATES['no model']), downloads: [downloads.paused] });
   await press(page, `Resume the download of ${downloads.paused.id}`);
   await press(page, 'Download SmolVLM2 500M');

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { Download } from '../../server/contract.ts';
 import { press, show } from '../renderer/panel-fixture.ts';
-import { asked, noChromium } from '../support/built-panel.ts';
-import { downloads, found, suggested } from '../support/models.ts';
-import { snapshot } from '../support/snapshots.ts';
+import { asked } from '../support/built-panel.ts';
+import { noChromium } from '../support/chromium.ts';
+import { checks, downloads, found, suggested } from '../support/models.ts';
+import { STATES, snapshot } from '../support/snapshots.ts';
 import { hasAsked, useModels } from './models-fixture.ts';
 
 const skip = noChromium;
@@ -26,13 +27,13 @@ const asksNothing = async (page: Page) => {
   assert.deepEqual(await asked(page), []);
 };
 
-test('a model that is pressed is served', { skip }, async () => {
+test('clicking a model serves it', { skip }, async () => {
   const page = await open(snapshot(), applied);
   await model(page, 'gemma-3-4b').click();
   assert.deepEqual(await asked(page), [['changeSettings', { modelPath: found[1]?.path }]]);
 });
 
-test('the served one is marked, and not served again', { skip }, async () => {
+test('the served model is marked, and clicking it does nothing', { skip }, async () => {
   const page = await open(snapshot(), applied);
   const pressed = page.locator('.model-button[aria-pressed="true"]');
   assert.match(
@@ -43,7 +44,7 @@ test('the served one is marked, and not served again', { skip }, async () => {
   await asksNothing(page);
 });
 
-test('a model is told what it is, where it is, and that it sees no pictures', {
+test('a model is listed with its facts, its place, and whether it sees no pictures', {
   skip,
 }, async () => {
   const page = await open();
@@ -53,7 +54,9 @@ test('a model is told what it is, where it is, and that it sees no pictures', {
   );
 });
 
-test('whether it fits is a word, and the numbers when it is pressed', { skip }, async () => {
+test('a badge says whether a model fits in memory, and a click shows the numbers', {
+  skip,
+}, async () => {
   const page = await open();
   await page.locator('.found .fit').first().waitFor();
   assert.deepEqual(await page.locator('.found .fit').allTextContents(), [
@@ -70,7 +73,7 @@ test('whether it fits is a word, and the numbers when it is pressed', { skip }, 
   );
 });
 
-test('one that does not fit is asked about once more', { skip }, async () => {
+test('serving a model that does not fit asks for confirmation', { skip }, async () => {
   const page = await open(snapshot(), applied);
   await model(page, '72B').click();
   assert.match(
@@ -85,7 +88,7 @@ test('one that does not fit is asked about once more', { skip }, async () => {
   assert.deepEqual(await asked(page), [['changeSettings', { modelPath: found[3]?.path }]]);
 });
 
-test('those that cannot be used say why and what to do, and are no buttons', { skip }, async () => {
+test('unusable models show a reason and a remedy, and cannot be clicked', { skip }, async () => {
   const page = await open();
   await page.getByText('Cannot be used (3)').click();
   const row = page.locator('.unusable li').first();
@@ -96,14 +99,14 @@ test('those that cannot be used say why and what to do, and are no buttons', { s
   assert.equal(await page.locator('.unusable button').count(), 0);
 });
 
-test('a model that is refused is told under it', { skip }, async () => {
+test('an error of a model is shown under it', { skip }, async () => {
   const page = await open(snapshot(), refused('There is no such folder.'));
   await model(page, 'gemma-3-4b').click();
   const row = page.locator('.model-row').filter({ hasText: 'gemma-3-4b' });
   await row.getByText('There is no such folder.').waitFor();
 });
 
-test('a folder that is chosen is served at once', { skip }, async () => {
+test('a chosen folder is served at once', { skip }, async () => {
   const page = await open(snapshot(), { ...applied, chooseModelFolder: '/chosen' });
   await press(page, 'Choose a Folder…');
   await page.getByText('Chosen. The model is being loaded.').waitFor();
@@ -113,7 +116,7 @@ test('a folder that is chosen is served at once', { skip }, async () => {
   ]);
 });
 
-test('a folder that is not chosen after all changes nothing', { skip }, async () => {
+test('cancelling the folder dialog changes nothing', { skip }, async () => {
   const page = await open();
   await press(page, 'Add a Folder…');
   await press(page, 'Choose a Folder…');
@@ -123,7 +126,7 @@ test('a folder that is not chosen after all changes nothing', { skip }, async ()
   ]);
 });
 
-test('a folder that is added is searched, and can be removed', { skip }, async () => {
+test('an added folder is searched and can be removed', { skip }, async () => {
   const page = await open(snapshot({ settings: { ...settings, modelFolders: ['/old'] } }), {
     changeSettings: { applied: 'now' },
     chooseModelFolder: '/new',
@@ -140,7 +143,7 @@ test('a folder that is added is searched, and can be removed', { skip }, async (
   ]);
 });
 
-test('it is searched again when that is pressed, and when a download has ended', {
+test('models are searched for again on request and after a download', {
   skip,
 }, async () => {
   const page = await open(withDownload(downloads.downloading));
@@ -153,19 +156,21 @@ test('it is searched again when that is pressed, and when a download has ended',
   await searches(page, 3);
 });
 
-test('a search that fails is told, and ends', { skip }, async () => {
+test('a failed search is reported and ends', { skip }, async () => {
   const page = await open(snapshot(), { findModels: { refused: 'Not allowed.' } });
   await page.locator('.found').getByText('Not allowed.').waitFor();
   await page.locator('.found .models[aria-busy="false"]').waitFor();
 });
 
-test('a suggested model is downloaded', { skip }, async () => {
+test('a suggested model can be downloaded', { skip }, async () => {
   const page = await open();
   await press(page, 'Download SmolVLM2 500M');
   assert.deepEqual(await asked(page), [['download', { id: suggested[0]?.id, use: false }]]);
 });
 
-test('one that is here or on its way cannot be downloaded', { skip }, async () => {
+test('a suggested model that is present or being downloaded cannot be downloaded again', {
+  skip,
+}, async () => {
   const page = await open(withDownload(downloads.downloading));
   const rows = page.locator('.suggested-row');
   await rows.getByText('Downloaded', { exact: true }).waitFor();
@@ -174,7 +179,7 @@ test('one that is here or on its way cannot be downloaded', { skip }, async () =
   assert.equal(await rows.getByRole('button', { name: /^Download/ }).count(), 2);
 });
 
-test('any model of the Hub is downloaded by its id, and that is said', { skip }, async () => {
+test('any model of the Hub can be downloaded by its id', { skip }, async () => {
   const page = await open();
   await page.getByLabel('or a Hugging Face id').fill(' owner/name ');
   await page.keyboard.press('Enter');
@@ -182,7 +187,7 @@ test('any model of the Hub is downloaded by its id, and that is said', { skip },
   assert.deepEqual(await asked(page), [['download', { id: 'owner/name', use: false }]]);
 });
 
-test('a download that is refused is told where it was asked for', { skip }, async () => {
+test('a rejected download is reported in its form', { skip }, async () => {
   const page = await open(snapshot(), { download: { refused: 'There is no model x/y.' } });
   const field = page.getByLabel('or a Hugging Face id');
   await field.fill('x/y');
@@ -204,4 +209,71 @@ test('the searched folders are shown on request, with a note about HF_HOME', {
     'Your folder/models',
   ]);
   await page.getByText(/opened from Finder does not see HF_HOME/).waitFor();
+});
+
+for (const [state, reason] of [
+  ['off', 'Start the server to check it.'],
+  ['loading', 'The model can be checked once it is loaded.'],
+  ['unloaded', 'The model is unloaded. Send a request to load it, then check it.'],
+] as const) {
+  test(`the model cannot be checked, and the panel says why: ${state}`, { skip }, async () => {
+    const page = await open(STATES[state]);
+    await page.getByText(reason).waitFor();
+    await page.getByRole('button', { name: 'Check This Model' }).press('Enter');
+    assert.deepEqual(await asked(page), []);
+  });
+}
+
+test('a check of the served model can be started and stopped', { skip }, async () => {
+  const page = await open();
+  await press(page, 'Check This Model');
+  await show(page, snapshot({ check: checks.running }));
+  await page.getByText('Asking about pictures: 7 of 18 answered.').waitFor();
+  await press(page, 'Stop the check');
+  assert.deepEqual(await asked(page), [
+    ['checkModel', undefined],
+    ['stopCheck', undefined],
+  ]);
+});
+
+test('a check shows its findings, and its recommendation can be applied', {
+  skip,
+}, async () => {
+  const one = { ...settings, maxConcurrency: 1 };
+  const page = await open(snapshot({ check: checks.agreed, settings: one }), {
+    changeSettings: { applied: 'now' },
+  });
+  const serving = page.locator('.serving');
+  await serving.getByText('All 6 answers were the same alone and concurrently.').waitFor();
+  assert.deepEqual(await page.locator('.speeds tbody tr').allTextContents(), [
+    '1411.0×',
+    '2671.6×',
+    '4882.1×',
+  ]);
+  await press(page, 'Use 2');
+  assert.deepEqual(await asked(page), [['changeSettings', { maxConcurrency: 2 }]]);
+  const two = { ...settings, maxConcurrency: 2 };
+  await show(page, snapshot({ check: checks.agreed, settings: two }));
+  await serving.getByText('In Use', { exact: true }).waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Use 2' }).count(), 0);
+});
+
+test('answers that differ are shown side by side', { skip }, async () => {
+  const page = await open(snapshot({ check: checks.differed }));
+  await page.getByText('2 of 12 answers changed when requests ran concurrently.').waitFor();
+  await page.getByText('Compare the Answers').click();
+  assert.deepEqual(
+    await page.locator('.differing dl').first().locator('dt, dd').allTextContents(),
+    [
+      'Alone',
+      'A red circle on a white background.',
+      'With 2 concurrent requests',
+      'A red circle on a on a on a',
+    ],
+  );
+});
+
+test('a failed check shows its reason', { skip }, async () => {
+  const page = await open(snapshot({ check: checks.failed }));
+  await page.locator('.serving').getByText(checks.failed.message).waitFor();
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asked, noChromium, tell } from '../support/built-panel.ts';
+import { asked, tell } from '../support/built-panel.ts';
+import { noChromium } from '../support/chromium.ts';
 import { STATES, snapshot, trouble } from '../support/snapshots.ts';
 import { focused, go, press, usePanel } from './panel-fixture.ts';
 
@@ -14,7 +15,7 @@ const refused = (...problems: [setting: string, message: string][]) => ({
   },
 });
 
-test('what was begun in a view is there after a look at another', { skip }, async () => {
+test('unfinished input is kept while another view is shown', { skip }, async () => {
   const page = await panel.open(STATES['ready']);
   await go(page, 'Try It');
   await page.getByLabel('Question').fill('How many?');
@@ -30,7 +31,7 @@ test('what was begun in a view is there after a look at another', { skip }, asyn
   assert.equal(await page.getByLabel('or a Hugging Face id').inputValue(), 'owner/name');
 });
 
-test('an answer goes on while another view is looked at', { skip }, async () => {
+test('an answer continues while another view is shown', { skip }, async () => {
   const settings = { ...snapshot().settings, allowTextOnly: true };
   const page = await panel.open(snapshot({ settings }), { ask: 'ask-1' });
   await go(page, 'Try It');
@@ -45,7 +46,7 @@ test('an answer goes on while another view is looked at', { skip }, async () => 
   assert.deepEqual(await asked(page), [['ask', { question: 'What is in this image?', image: '' }]]);
 });
 
-test('a model that is chosen leaves alone what else was changed', { skip }, async () => {
+test('choosing a model keeps the other unsaved settings', { skip }, async () => {
   const page = await panel.open(STATES['ready'], {
     ...applied('model_reloading'),
     chooseModelFolder: '/chosen',
@@ -59,7 +60,7 @@ test('a model that is chosen leaves alone what else was changed', { skip }, asyn
   assert.equal(await page.getByLabel('Port').inputValue(), '9123');
 });
 
-test('a problem under Advanced is unfolded and has the focus', { skip }, async () => {
+test('an error under Advanced is expanded and focused', { skip }, async () => {
   const page = await panel.open(
     STATES['ready'],
     refused(['maxImagePixels', 'Must be at least 1024.']),
@@ -73,7 +74,7 @@ test('a problem under Advanced is unfolded and has the focus', { skip }, async (
   assert.equal(await page.evaluate('document.activeElement.id'), 'maxImagePixels');
 });
 
-test('the network switch and the key have each their own problem', { skip }, async () => {
+test('the network switch and the API key show their own errors', { skip }, async () => {
   const problems = refused(['host', 'No such address.'], ['apiKey', 'No spaces.']);
   const page = await panel.open(STATES['ready'], problems);
   await go(page, 'Settings');
@@ -88,7 +89,7 @@ test('the network switch and the key have each their own problem', { skip }, asy
   );
 });
 
-test('the keyboard stays where it was after Apply and after Start', { skip }, async () => {
+test('the focus stays in place after Apply and after Start', { skip }, async () => {
   const page = await panel.open(STATES['ready'], applied('now'));
   await go(page, 'Settings');
   await page.getByLabel('Port').fill('9123');
@@ -102,7 +103,7 @@ test('the keyboard stays where it was after Apply and after Start', { skip }, as
   assert.equal(await page.evaluate('document.activeElement.className'), 'large ');
 });
 
-test('what main cannot do is told, whatever was pressed', { skip }, async () => {
+test('an error of main is shown for every button', { skip }, async () => {
   const page = await panel.open(STATES['off'], { start: { refused: 'The disk is full.' } });
   await press(page, 'Start');
   assert.match((await page.getByRole('alert').textContent()) ?? '', /The disk is full\./);
@@ -110,18 +111,18 @@ test('what main cannot do is told, whatever was pressed', { skip }, async () => 
   assert.equal(await page.getByRole('alert').count(), 0);
 });
 
-test('a panel that main cannot tell anything says so', { skip }, async () => {
+test('the panel shows an error if main has no snapshot', { skip }, async () => {
   const page = await panel.open(undefined, { snapshot: { refused: 'Main has no snapshot.' } });
   await page.getByRole('alert').getByText('Main has no snapshot.').waitFor();
 });
 
-test('a search for models that fails ends all the same', { skip }, async () => {
+test('a failed search for models ends', { skip }, async () => {
   const page = await panel.open(STATES['no model'], { findModels: { refused: 'Not allowed.' } });
   await page.getByText('Not allowed.').waitFor();
   await page.locator('.models[aria-busy="false"]').waitFor();
 });
 
-test('a failure that lasts is told until it is mended', { skip }, async () => {
+test('a lasting failure is shown until it is fixed', { skip }, async () => {
   const page = await panel.open(snapshot({ runtime: { phase: 'failed', trouble } }));
   const alert = page.getByRole('alert');
   assert.match((await alert.textContent()) ?? '', /killed by SIGKILL/);
@@ -134,14 +135,16 @@ test('a failure that lasts is told until it is mended', { skip }, async () => {
   ]);
 });
 
-test('a free port that is refused too is told, and nothing is started', { skip }, async () => {
+test('if the free port is rejected too, the panel says so and starts nothing', {
+  skip,
+}, async () => {
   const page = await panel.open(STATES['port taken'], refused(['port', 'Port 8001 is taken.']));
   await press(page, 'Use Port 8001');
   await page.getByText('Port 8001 is taken.').waitFor();
   assert.deepEqual(await asked(page), [['changeSettings', { port: 8001 }]]);
 });
 
-test('a picture is taken from the clipboard where it is asked for, and nowhere else', {
+test('a picture is pasted only in Try It', {
   skip,
 }, async () => {
   const page = await panel.open(STATES['ready']);
@@ -163,7 +166,7 @@ test('a picture is taken from the clipboard where it is asked for, and nowhere e
   await page.locator('.well img').waitFor();
 });
 
-test('a picture that Chromium cannot draw is refused in words', { skip }, async () => {
+test('a picture that Chromium cannot draw is rejected with a reason', { skip }, async () => {
   const page = await panel.open(STATES['ready']);
   await go(page, 'Try It');
   const file = { name: 'a.heic', mimeType: 'image/heic', buffer: Buffer.from('not drawn') };
@@ -172,7 +175,7 @@ test('a picture that Chromium cannot draw is refused in words', { skip }, async 
   assert.equal(await page.locator('.well img').count(), 0);
 });
 
-test('Home and End go to the first and the last view', { skip }, async () => {
+test('Home and End select the first and the last view', { skip }, async () => {
   const page = await panel.open(STATES['ready']);
   await page.getByRole('tab', { name: 'Connect' }).click();
   await page.keyboard.press('End');

@@ -2,31 +2,27 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { Snapshot } from '../../server/contract.ts';
-import {
-  type Answers,
-  BuiltPanel,
-  noChromium,
-  type PanelOptions,
-  tell,
-} from '../support/built-panel.ts';
+import { type Answers, BuiltPanel, type PanelOptions, tell } from '../support/built-panel.ts';
+import { noChromium } from '../support/chromium.ts';
 import { found, modelPlaces, suggested } from '../support/models.ts';
 import { history, logLines } from '../support/snapshots.ts';
+
+/** The tabs of the panel, in order. */
+export const TABS = ['Overview', 'Models', 'Try It', 'Connect', 'Logs', 'Settings'] as const;
 
 export interface PanelFixture {
   open: (shown: Snapshot | undefined, answers?: Answers, look?: Look) => Promise<Page>;
 }
 export type Look = Omit<PanelOptions, 'answers'>;
 
-/** One browser for the tests of a file, and a page for each; no page may complain. */
+/** The panel for the tests of a file, loaded again for each; none may cause an error in it. */
 export function usePanel(): PanelFixture {
   let panel: BuiltPanel | undefined;
-  let page: Page | undefined;
   before(async () => {
     if (noChromium === false) panel = await BuiltPanel.start();
   });
   after(() => panel?.stop());
-  afterEach(async () => {
-    await page?.close();
+  afterEach(() => {
     assert.deepEqual(panel?.complaints ?? [], []);
   });
   return {
@@ -34,7 +30,7 @@ export function usePanel(): PanelFixture {
       if (panel === undefined) throw new Error('There is no panel.');
       const models = { findModels: found, suggestModels: suggested, modelPlaces };
       const known = { history, ...models, watchLog: logLines, snapshot: shown };
-      page = await panel.open({ answers: { ...known, ...answers }, ...look });
+      const page = await panel.open({ answers: { ...known, ...answers }, ...look });
       if (shown !== undefined) await page.getByRole('tab', { name: 'Overview' }).waitFor();
       return page;
     },

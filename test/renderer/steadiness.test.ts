@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { noChromium, tell } from '../support/built-panel.ts';
+import { tell } from '../support/built-panel.ts';
+import { noChromium } from '../support/chromium.ts';
 import { inFlight, STATES, snapshot, trouble } from '../support/snapshots.ts';
 import { focused, go, press, show, usePanel } from './panel-fixture.ts';
 
@@ -8,7 +9,7 @@ const skip = noChromium;
 const panel = usePanel();
 const MINUTE = 60_000;
 
-test('the chart stands still, without a timer, once the last load has left it', {
+test('the chart stops its timer once it shows no load', {
   skip,
 }, async () => {
   const at = Date.now();
@@ -30,9 +31,10 @@ test('the chart stands still, without a timer, once the last load has left it', 
   const ticks = await page.evaluate<number>('window.ticks');
   await page.clock.runFor(30 * MINUTE);
   assert.equal(await page.evaluate<number>('window.ticks'), ticks);
+  await page.close(); // with its clock
 });
 
-test('the header is as high off as on, and starting as draining', { skip }, async () => {
+test('the header has the same height in every state', { skip }, async () => {
   const page = await panel.open(STATES['off']);
   const tops: (number | undefined)[] = [];
   for (const state of ['off', 'starting', 'loading', 'ready', 'draining', 'off']) {
@@ -42,7 +44,7 @@ test('the header is as high off as on, and starting as draining', { skip }, asyn
   assert.equal(new Set(tops).size, 1, tops.join());
 });
 
-test('no age and no count moves the columns of the requests', { skip }, async () => {
+test('ages and counts do not shift the columns of the requests', { skip }, async () => {
   const at = Date.now();
   const [request] = inFlight(1, 1);
   assert.ok(request);
@@ -67,7 +69,7 @@ function lefts(cells: { getBoundingClientRect: () => { x: number } }[]): number[
   return cells.map((cell) => cell.getBoundingClientRect().x);
 }
 
-test('the question before a stop stays until it is answered, and Escape answers it', {
+test('the question before a stop stays until it is answered; Escape cancels', {
   skip,
 }, async () => {
   const busy = snapshot({ active: inFlight(1, 1) }, { running: 1 });
@@ -82,7 +84,9 @@ test('the question before a stop stays until it is answered, and Escape answers 
   assert.equal(await question.count(), 0, 'not asked again by itself');
 });
 
-test('a snapshot that was told is shown though an older one was asked for', { skip }, async () => {
+test('a pushed snapshot is not replaced by the response to an earlier request', {
+  skip,
+}, async () => {
   const page = await panel.open(snapshot()); // what main answers from now on, too
   await show(page, snapshot({ at: snapshot().at + MINUTE }, { running: 7 }));
   await page.waitForFunction('asked.filter(([name]) => name === "history").length === 2');
@@ -90,7 +94,7 @@ test('a snapshot that was told is shown though an older one was asked for', { sk
   assert.equal(await page.locator('.number').first().textContent(), '7');
 });
 
-test('a view begins at its top, wherever the last one was scrolled to', { skip }, async () => {
+test('a view starts at its top, wherever the previous one was scrolled to', { skip }, async () => {
   const page = await panel.open(STATES['busy']);
   await go(page, 'Settings');
   await page.getByLabel('Open Sightglass at login').scrollIntoViewIfNeeded();
@@ -104,7 +108,7 @@ for (const [name, shown, height] of [
   ['under a banner', snapshot({ trouble }), 640],
   ['in a low window', snapshot(), 500],
 ] as const) {
-  test(`the log scrolls in itself, and its end is to be seen: ${name}`, { skip }, async () => {
+  test(`the log scrolls inside its view and shows its end: ${name}`, { skip }, async () => {
     const page = await panel.open(shown, {}, { size: { width: 420, height } });
     await go(page, 'Logs');
     const lines = page.locator('.lines');
@@ -116,7 +120,7 @@ for (const [name, shown, height] of [
   });
 }
 
-test('the log stands still while it is scrolled up, and is taken back to its end', {
+test('the log stays in place while it is scrolled up, and can return to its end', {
   skip,
 }, async () => {
   const page = await panel.open(STATES['ready']);

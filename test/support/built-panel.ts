@@ -1,32 +1,24 @@
 import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { CONTENT_SECURITY_POLICY } from '../../main/panel.ts';
-import { findChromium } from '../../scripts/setup-chromium.mjs';
 import { withSetupLock } from '../../scripts/setup-lock.mjs';
 import type { CommandName } from '../../server/contract.ts';
+import { openContext } from './chromium.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--disable-background-networking',
-];
+const BRIDGE = '/test-bridge.js';
+const DEFAULT_SIZE = { width: 420, height: 640 };
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html',
   css: 'text/css',
   js: 'text/javascript',
 };
-
-/** Why the panel cannot be tried here, or false. */
-export const noChromium =
-  findChromium() === undefined ? 'there is no Chromium on this machine' : false;
 
 /**
  * Builds the app into `dist`, as `npm run app` does, unless it is newer than its sources: many tests
@@ -57,7 +49,7 @@ async function newestOf(names: readonly string[]): Promise<number> {
   return Math.max(...(await Promise.all(times)));
 }
 
-/** What a panel without a main process is answered; what it asked is in `window.asked`. */
+/** What a panel without a main process is answered; its questions are in `window.asked`. */
 export type Answers = Partial<Record<CommandName, unknown>>;
 
 export interface PanelOptions {
@@ -66,55 +58,73 @@ export interface PanelOptions {
   size?: { width: number; height: number };
 }
 
-/** The built panel in Chromium, under the app's own policy, with a bridge that the test holds. */
+/**
+ * The built panel in Chromium, under the app's own policy, with a bridge that the test controls. All
+ * tests of a file share its page, which `open` loads again.
+ */
 export class BuiltPanel {
-  readonly #browser: Browser;
-  readonly #server: ReturnType<typeof createServer>;
-  /** What went wrong in the pages: errors, and breaches of the policy. */
+  readonly #context: BrowserContext;
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+  #answers: Answers = {};
+  #page: Page | undefined;
+  /** What went wrong in the page: errors, and violations of the policy. */
   readonly complaints: string[] = [];
 
-  private constructor(browser: Browser, server: ReturnType<typeof createServer>) {
-    this.#browser = browser;
-    this.#server = server;
+  private constructor(context: BrowserContext) {
+    this.#context = context;
   }
 
   static async start(): Promise<BuiltPanel> {
     await buildApp();
-    const server = createServer(async ({ url = '/' }, response) => {
-      const { pathname } = new URL(url, 'http://panel');
-      const file = new URL(`../../dist/renderer${pathname}`, import.meta.url);
-      const body = await readFile(file).catch(() => undefined);
-      const headers = {
-        'content-type': TYPES[pathname.split('.').at(-1) ?? ''] ?? 'text/plain',
-        'content-security-policy': CONTENT_SECURITY_POLICY,
-      };
-      response.writeHead(body === undefined ? 404 : 200, headers).end(body);
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const executablePath = findChromium() ?? '';
-    return new BuiltPanel(await chromium.launch({ executablePath, args: FLAGS }), server);
+    const panel = new BuiltPanel(await openContext({ viewport: DEFAULT_SIZE }));
+    await once(panel.#server.listen(0, '127.0.0.1'), 'listening');
+    return panel;
   }
 
   async open({ answers, colorScheme = 'light', size }: PanelOptions): Promise<Page> {
-    const viewport = size ?? { width: 420, height: 640 };
-    const page = await this.#browser.newPage({ viewport, colorScheme, deviceScaleFactor: 2 });
-    page.on('pageerror', ({ message }) => this.complaints.push(message));
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') {
-        this.complaints.push(message.text());
-      }
-    });
-    await page.route('**/favicon.ico', (route) => route.fulfill({ status: 204 }));
-    await page.addInitScript(fakeBridge, answers);
+    this.#answers = answers;
+    const page = this.#page?.isClosed() === false ? this.#page : await this.#create();
+    await page.emulateMedia({ colorScheme, reducedMotion: null });
+    await page.setViewportSize(size ?? DEFAULT_SIZE);
+    await page.mouse.move(0, 0);
     const { port } = this.#server.address() as AddressInfo;
     await page.goto(`http://127.0.0.1:${port}/index.html`);
     return page;
   }
 
   async stop(): Promise<void> {
-    await this.#browser.close();
+    await this.#context.close();
     this.#server.close();
+  }
+
+  async #create(): Promise<Page> {
+    const page = await this.#context.newPage();
+    this.#page = page;
+    page.on('pageerror', ({ message }) => this.complaints.push(message));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') {
+        this.complaints.push(message.text());
+      }
+    });
+    return page;
+  }
+
+  /** Serves the panel's files, and the bridge before the panel's own script. */
+  async #serve({ url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(url, 'http://panel');
+    if (pathname === '/favicon.ico') return void response.writeHead(204).end();
+    const file = new URL(`../../dist/renderer${pathname}`, import.meta.url);
+    const read = () => readFile(file).catch(() => undefined);
+    const bridge = () => `(${fakeBridge})(${JSON.stringify(this.#answers)})`;
+    let body: Buffer | string | undefined = pathname === BRIDGE ? bridge() : await read();
+    if (pathname === '/index.html') {
+      body = String(body).replace('<head>', `<head><script src="${BRIDGE}"></script>`);
+    }
+    response.writeHead(body === undefined ? 404 : 200, {
+      'content-type': TYPES[pathname.split('.').at(-1) ?? ''] ?? 'text/plain',
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+    });
+    response.end(body);
   }
 }
 

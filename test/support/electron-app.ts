@@ -23,6 +23,8 @@ export type ElectronActions = Pick<
   | 'state'
   | 'until'
   | 'clickTray'
+  | 'pressTray'
+  | 'releaseTray'
   | 'openTrayMenu'
   | 'clickMenuItem'
   | 'answerDialog'
@@ -41,7 +43,6 @@ interface Kept {
   tray: { emit: (event: string) => void } | undefined;
   image: string;
   title: string;
-  toolTip: string;
   answers: unknown[];
   blockers: Map<number, string>;
   describe: () => MenuItemState[] | undefined;
@@ -88,24 +89,19 @@ export class ElectronApp implements ElectronActions {
 
   state(): Promise<AppState> {
     return this.#electron.evaluate(async ({ app, BrowserWindow, clipboard }) => {
-      const { image, title, toolTip, blockers, describe } = sightglassTest;
+      const { image, title, blockers, describe } = sightglassTest;
       const menu = describe();
       return {
-        isReady: app.isReady(),
         isInDock: app.dock?.isVisible() ?? false,
         opensAtLogin: app.getLoginItemSettings().openAtLogin,
-        tray: { image, title, toolTip, isTemplate: true, hasRetina: true },
+        tray: { image, title, isTemplate: true, hasRetina: true },
         ...(menu === undefined ? {} : { menu }),
         windows: BrowserWindow.getAllWindows().map((window) => ({
-          id: window.id,
           url: window.webContents.getURL(),
-          title: window.getTitle(),
           isVisible: window.isVisible(),
-          isFocused: window.isFocused(),
           bounds: window.getBounds(),
         })),
         dialogs: [],
-        notifications: [],
         blockers: [...blockers.values()],
         clipboard: await clipboard.readText(),
         calls: [],
@@ -133,6 +129,18 @@ export class ElectronApp implements ElectronActions {
       const events = event === 'click' ? ['mouse-down', 'mouse-up', 'click'] : [event];
       for (const each of events) sightglassTest.tray?.emit(each);
     }, button);
+
+  /** On a Mac, the press takes the focus from the panel before the icon gets its event. */
+  pressTray = () =>
+    this.#electron.evaluate(({ BrowserWindow }) => {
+      BrowserWindow.getAllWindows()[0]?.emit('blur');
+      sightglassTest.tray?.emit('mouse-down');
+    });
+
+  releaseTray = () =>
+    this.#electron.evaluate(() => {
+      for (const event of ['mouse-up', 'click']) sightglassTest.tray?.emit(event);
+    });
 
   async openTrayMenu(): Promise<MenuItemState[]> {
     await this.clickTray('right-click');

@@ -7,7 +7,6 @@ const kept = {
   tray: undefined,
   image: '',
   title: '',
-  toolTip: '',
   menu: undefined,
   answers: [],
   blockers: new Map(),
@@ -36,9 +35,6 @@ watch('setImage', (image) => {
 });
 watch('setTitle', (title) => {
   kept.title = title;
-});
-watch('setToolTip', (toolTip) => {
-  kept.toolTip = toolTip;
 });
 Tray.prototype.popUpContextMenu = (menu) => {
   kept.menu = menu; // a menu that is shown holds the process until it is closed

@@ -1,12 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { root } from './built-panel.ts';
-import type { AppOptions } from './electron/start-app.ts';
-import { onStandIn } from './sightglass-app.ts';
 
 /** The end record of an empty zip. */
 const ZIP_END = Buffer.concat([Buffer.from('PK\x05\x06', 'latin1'), Buffer.alloc(18)]);
@@ -20,6 +15,7 @@ export class UpdateFeed {
   /** Responses that replace those of the release, by path. */
   readonly answers = new Map<string, Answer>();
   readonly asked: string[] = [];
+  #port = 0;
   readonly #server = createServer((request, response) => this.#answer(request, response));
 
   static async start(): Promise<UpdateFeed> {
@@ -54,10 +50,21 @@ export class UpdateFeed {
     ].join('\n');
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Refuses connections until `resume`. */
+  async pause(): Promise<void> {
+    this.#port = this.port;
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, 'close');
+  }
+
+  async resume(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.pause();
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
@@ -70,27 +77,4 @@ export class UpdateFeed {
       response.writeHead(200, { 'content-length': this.zip.length }).end(this.zip);
     } else response.writeHead(404).end();
   }
-}
-
-/**
- * How to launch the app as a packaged one whose `app-update.yml` names its feed, and how to read the
- * update that it installs at exit.
- */
-export function packagedApp(home: string, config: object, options: Partial<AppOptions> = {}) {
-  const installFolder = join(home, 'installed');
-  const resourcesPath = join(home, 'Resources');
-  return {
-    installed: () => readFile(join(installFolder, 'update.zip')).catch(() => undefined),
-    launch: async (userData: string, env: Record<string, string>) => {
-      await mkdir(resourcesPath, { recursive: true });
-      for (const name of ['runtime', 'models', 'icons']) {
-        await symlink(join(root, 'resources', name), join(resourcesPath, name));
-      }
-      // JSON is valid YAML.
-      const content = JSON.stringify({ ...config, updaterCacheDirName: 'sightglass-updater' });
-      await writeFile(join(resourcesPath, 'app-update.yml'), content);
-      const packaged = { isPackaged: true, isOnMac: true, resourcesPath };
-      return await onStandIn({ ...packaged, installFolder, ...options })(userData, env);
-    },
-  };
 }

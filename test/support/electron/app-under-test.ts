@@ -1,9 +1,7 @@
 import type { Rectangle } from 'electron';
 import type { Page } from 'playwright-core';
-import type { DialogAnswer } from './module/dialog.ts';
-import type { PowerEvent } from './module/power-monitor.ts';
-import type { DisplayPlace } from './module/screen.ts';
-import type { Call } from './record.ts';
+import type { Call } from './shared.ts';
+import type { DialogAnswer } from './system.ts';
 
 export interface MenuItemState {
   /** Empty for a separator. */
@@ -14,86 +12,59 @@ export interface MenuItemState {
   submenu?: MenuItemState[];
 }
 
-export interface TrayState {
-  /** The image's file, whether macOS tints it, and whether there is one for Retina beside it. */
-  image: string;
-  isTemplate: boolean;
-  hasRetina: boolean;
-  title: string;
-  toolTip: string;
-}
-
-export interface WindowState {
-  id: number;
-  url: string;
-  title: string;
-  isVisible: boolean;
-  isFocused: boolean;
-  bounds: Rectangle;
-}
-
-/** All that can be seen of an app from outside its pages. */
+/** What can be seen of an app from outside its page. */
 export interface AppState {
-  isReady: boolean;
   isInDock: boolean;
   opensAtLogin: boolean;
-  tray?: TrayState;
-  /** The menu on the screen. */
+  /** Its icon: the file, whether macOS tints it, and whether there is one for Retina beside it. */
+  tray?: { image: string; isTemplate: boolean; hasRetina: boolean; title: string };
+  /** The open menu of the icon. */
   menu?: MenuItemState[];
-  windows: WindowState[];
-  /** The labels of the app's own menu and of what is in each; undefined for Electron's default one. */
+  /** The app's own menu; undefined for Electron's default one. */
   appMenu?: MenuItemState[];
-  /** Those on the screen, not answered. */
-  dialogs: { kind: 'open' | 'save' | 'message'; options: Record<string, unknown> }[];
-  notifications: { title?: string; body?: string }[];
+  /** None or one. */
+  windows: { url: string; isVisible: boolean; bounds: Rectangle }[];
+  /** The open dialogs. */
+  dialogs: { kind: 'open' | 'message'; options: Record<string, unknown> }[];
   /** The kinds of the power save blockers that are on. */
   blockers: string[];
   clipboard: string;
-  /** What was only noted down, and what happened in pages: errors, requests refused, permissions. */
+  /** The calls that have no effect but to be recorded here. */
   calls: readonly Call[];
 }
 
 /**
- * What a person, the system or another process does to a running app. Each is over when the app has
- * been told, and its pages have been told what it told them.
+ * What a user, the system or another process does to a running app. Each call ends when the app has
+ * handled it and its page has received what the app sent.
  */
 export interface AppActions {
-  clickTray(button?: 'click' | 'right-click' | 'double-click'): void;
-  /** Presses the mouse button on the icon. */
+  clickTray(button?: 'click' | 'right-click'): void;
+  /** Presses the mouse button on the icon, which takes the focus from the panel. */
   pressTray(): void;
-  /** Releases it. */
+  /** Releases the mouse button. */
   releaseTray(): void;
   pressTrayByVoiceOver(): void;
-  /** Invokes a channel of main from a frame with this address; the result is recorded. */
+  /** Invokes an IPC channel from a frame with this address; the outcome is in `calls`. */
   invokeFrom(
     frame: { url: string; isSubframe?: boolean },
     channel: string,
     ...args: unknown[]
   ): void;
-  /** Clicks an item of the menu on the screen: its label, or those that lead to it. */
+  /** Clicks an item of the open menu: its label, or the labels that lead to it. */
   clickMenuItem(...labels: string[]): void;
-  /** Answers the dialog on the screen, or the next one that is shown. */
+  /** Answers the open dialog, or else the next one. */
   answerDialog(answer: DialogAnswer): void;
-  /** Of `thermal-state-change`, also the state. */
-  emitPower(event: PowerEvent, thermalState?: string): void;
+  emitPower(event: 'suspend' | 'resume' | 'shutdown'): void;
   /** The app is opened while it runs: macOS activates it. */
   activate(): void;
-  openSecondInstance(argv?: string[]): void;
-  /** The window with the focus loses it to another app. */
+  openSecondInstance(): void;
+  /** The window loses the focus to another app. */
   blur(): void;
-  /** The window with the focus is closed, as by Cmd-W. */
+  /** As with ⌘W. */
   closeWindow(): void;
-  clickNotification(): void;
-  setDark(isDark: boolean): void;
-  /** Where the icon is, and the displays, the one with the menu bar first. */
   placeTray(bounds: Rectangle): void;
-  plugDisplays(displays: DisplayPlace[]): void;
   setKeychain(isOpen: boolean): void;
-  setLoginItemStatus(status: 'enabled' | 'requires-approval' | 'not-found'): void;
-  setOpenPathError(message: string): void;
-  /** The page's process ends. */
-  crashPage(): void;
-  /** Asks it to quit, as by Cmd-Q. Whether it does is in `exitCode`. */
+  /** As with ⌘Q. Whether the app quits shows in `exitCode`. */
   quit(): void;
 }
 
@@ -103,24 +74,19 @@ type Remote<Actions> = {
     : never;
 };
 
-/** A running app, on the stand-in or on Electron: what a test does with it and sees of it. */
-export interface AppUnderTest extends Remote<AppActions>, AsyncDisposable {
-  /** The first window's page. */
+/** A running app, as a test sees it. */
+export interface AppUnderTest extends Remote<AppActions> {
+  /** The page of its window. */
   page(): Promise<Page>;
   state(): Promise<AppState>;
-  /** Resolves with the first state that is so. Rejects when none is in time, and tells the last. */
+  /** Resolves with the first state that meets the condition; rejects with the last one on timeout. */
   until(condition: (state: AppState) => boolean, timeoutMs?: number): Promise<AppState>;
-  /** Right-clicks the icon: the menu that it shows. */
+  /** Right-clicks the icon and returns the menu that it shows. */
   openTrayMenu(): Promise<MenuItemState[]>;
-  /** The page in light and in dark, as `<name>-light.png` and `<name>-dark.png` of a folder. */
-  takeScreenshots(folder: string, name: string): Promise<void>;
   /** What it has written to stdout and stderr. */
   output(): string;
-  readonly userData: string;
-  /** Resolves when it has ended; null when a signal ended it. */
+  /** Resolves when it has ended; null if a signal ended it. */
   readonly exitCode: Promise<number | null>;
-  /** As by `kill -9`; resolves when it has ended. */
-  kill(): Promise<void>;
-  /** Ends it, however it is, with all that it has started in Chromium. Twice is fine. */
+  /** Ends it in any state. Can be called twice. */
   stop(): Promise<void>;
 }

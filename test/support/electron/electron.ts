@@ -1,19 +1,14 @@
-// What `import 'electron'` gives an app under test. A name that is missing here is a SyntaxError
-// that tells it.
-export { app } from './module/app.ts';
-export { autoUpdater } from './module/auto-updater.ts';
-export { BrowserWindow } from './module/browser-window.ts';
-export { dialog } from './module/dialog.ts';
-export { ipcMain } from './module/ipc-main.ts';
-export { Menu, MenuItem } from './module/menu.ts';
-export { nativeImage } from './module/native-image.ts';
-export { nativeTheme } from './module/native-theme.ts';
-export { Notification } from './module/notification.ts';
-export { powerMonitor } from './module/power-monitor.ts';
-export { powerSaveBlocker } from './module/power-save-blocker.ts';
-export { protocol } from './module/protocol.ts';
-export { safeStorage } from './module/safe-storage.ts';
-export { screen } from './module/screen.ts';
-export { session } from './module/session.ts';
-export { clipboard, net, shell } from './module/system.ts';
-export { Tray } from './module/tray.ts';
+// What `import 'electron'` gives an app on the stand-in. Importing a missing name is a SyntaxError.
+export { app } from './app.ts';
+export { Menu, nativeImage, Tray } from './menu-bar.ts';
+export {
+  clipboard,
+  dialog,
+  powerMonitor,
+  powerSaveBlocker,
+  safeStorage,
+  screen,
+  shell,
+} from './system.ts';
+export { autoUpdater, net } from './updater.ts';
+export { BrowserWindow, ipcMain, protocol, session } from './window.ts';

@@ -1,15 +1,13 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
-/** How an app is started; the test writes it, the app's process reads it. */
+/** How an app is launched: the test writes it, the app's process reads it. */
 export interface Launch {
   /** The app's entry file. */
   main: string;
-  /** For everything it writes, the browser's profile included. */
+  /** Where the app may write. */
   folder: string;
-  userData: string;
   isPackaged: boolean;
   /** The command line, after the name of the app. */
   args: string[];
@@ -28,38 +26,19 @@ export interface Launch {
   wasOpenedAtLogin: boolean;
   /** Whether the user allows the app to use the keychain. */
   isKeychainOpen: boolean;
-  /** False when another instance holds the lock. */
+  /** False if another instance holds the lock. */
   isFirstInstance: boolean;
-  isDark: boolean;
 }
 
 export const LAUNCH_VARIABLE = 'SIGHTGLASS_STAND_IN';
 
-/** How this process was started, with defaults for one that was started by hand. */
-export function readLaunch(): Launch {
-  const given: Partial<Launch> = JSON.parse(process.env[LAUNCH_VARIABLE] ?? '{}');
-  const folder = given.folder ?? mkdtempSync(join(tmpdir(), 'sightglass-app-'));
-  return {
-    main: process.argv[1] ?? process.cwd(),
-    userData: join(folder, 'user-data'),
-    isPackaged: false,
-    args: [],
-    isOnMac: false,
-    signature: 'identity',
-    installFolder: join(folder, 'installed'),
-    wasOpenedAtLogin: false,
-    isKeychainOpen: true,
-    isFirstInstance: true,
-    isDark: false,
-    ...given,
-    folder,
-  };
-}
+/** How this process was launched. */
+export const launch: Launch = JSON.parse(process.env[LAUNCH_VARIABLE] ?? '{}');
 
-/** The folder and the package.json of an app, found from its entry file. */
-export function readPackage(main: string): { folder: string; name: string; version: string } {
-  const file = findPackageJSON('.', main);
-  if (file === undefined) throw new Error(`${main} belongs to no package.`);
-  const { productName, name, version } = JSON.parse(readFileSync(file, 'utf8'));
-  return { folder: dirname(file), name: productName ?? name, version };
+/** The folder, name and version of the app, from its package.json. */
+export function readPackage(): { folder: string; name: string; version: string } {
+  const file = findPackageJSON('.', launch.main);
+  if (file === undefined) throw new Error(`${launch.main} belongs to no package.`);
+  const { name, version } = JSON.parse(readFileSync(file, 'utf8'));
+  return { folder: dirname(file), name, version };
 }
