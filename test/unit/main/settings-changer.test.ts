@@ -19,7 +19,11 @@ const wrong: [changes: Record<string, unknown>, setting: string, message: string
   [{ maxConcurrency: 'many' }, 'maxConcurrency', 'Must be a number.'],
   [{ port: 70_000 }, 'port', 'Must be at most 65535.'],
   [{ queueTimeoutSeconds: 0 }, 'queueTimeoutSeconds', 'Must be more than 0.'],
-  [{ apiKey: 'two words' }, 'apiKey', 'Must be letters, digits and punctuation in ASCII, without spaces.'],
+  [
+    { apiKey: 'two words' },
+    'apiKey',
+    'Must be letters, digits and punctuation in ASCII, without spaces.',
+  ],
   [{ host: ' ' }, 'host', 'Must have at least one character.'],
   [{ hubEndpoint: 'hub' }, 'hubEndpoint', 'Must be an address such as https://hub.example.'],
   [{ banana: 1 }, 'banana', 'Unknown setting.'],
