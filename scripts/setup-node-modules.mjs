@@ -3,13 +3,13 @@ import path from 'node:path';
 import { hashFiles, readJson, writeStamp } from './setup-stamp.mjs';
 import { runStep, SetupError } from './setup-step.mjs';
 
-/** The oldest Node.js that setup itself runs on; older ones come with an npm that we don't test. */
+/** The oldest Node.js major version that setup supports. Older ones come with an untested npm. */
 export const OLDEST_SETUP_NODE = 20;
 
 /**
- * Makes `npm ci`, regardless of the user's configuration, install everything in the lock into this
- * folder, with links, and run no package's script. None of our packages needs one, and npm 12 blocks
- * them. Registries, proxies and certificates stay as configured.
+ * Options that override the user's npm configuration: install every package in the lock file into this
+ * folder, link the executables, and run no install scripts. Our packages don't need install scripts, and
+ * npm 12 blocks them. Registries, proxies and certificates stay as configured.
  */
 const NPM_CI = [
   'ci',
@@ -26,21 +26,21 @@ const NPM_CI = [
   '--no-workspaces',
   '--no-legacy-peer-deps',
   '--no-strict-peer-deps',
-  // The app runs on a newer Node.js than setup may be running on.
+  // Sightglass may run on a newer Node.js than setup does.
   '--no-engine-strict',
   `--os=${process.platform}`,
   `--cpu=${process.arch}`,
   '--no-audit',
   '--no-fund',
-  '--loglevel=warn', // shows FILE_NOT_WRITTEN
+  '--loglevel=warn', // for FILE_NOT_WRITTEN
 ];
 
-/** A file of a package that npm could not write, on a full disk say: only a warning to it. */
+/** npm only prints a warning when it cannot write a file, for example because the disk is full. */
 const FILE_NOT_WRITTEN = /\bTAR_ENTRY_ERROR\b/;
 
 const REMEDY = 'Check the network connection and the free disk space, then run this again.';
 
-/** True when node_modules matches package-lock.json. Reads files only. */
+/** Returns true if node_modules matches package-lock.json. Only reads files. */
 export function hasNodeModules(root) {
   const stamp = readJson(stampPath(root));
   return (
@@ -52,18 +52,19 @@ export function hasNodeModules(root) {
 }
 
 /**
- * Runs `npm ci` unless node_modules matches the lock, as it does after an `npm install` by hand.
+ * Runs `npm ci` unless node_modules already matches the lock file, for example after a manual
+ * `npm install`.
  * @throws SetupError
  */
 export async function ensureNodeModules(root, { env } = process) {
   if (hasNodeModules(root)) return;
   if (!isInstalled(root)) {
-    const title = 'Installing the packages of package-lock.json';
+    const title = 'Installing the npm packages';
     await npmCi(root, { folder: root, title, env });
   }
   if (!isInstalled(root)) {
     throw new SetupError(
-      'npm reported success but did not install every package of package-lock.json. Check your npm ' +
+      'npm reported success but did not install every package in package-lock.json. Check your npm ' +
         'configuration (`npm config list`), remove node_modules, then run this again.',
     );
   }
@@ -73,7 +74,7 @@ export async function ensureNodeModules(root, { env } = process) {
   });
 }
 
-/** Installs the packages of the lock file in `folder`, after removing what is there. */
+/** Runs `npm ci` in `folder`, which replaces its node_modules. */
 export async function npmCi(root, { folder, title, remedy = REMEDY, env: own = process.env }) {
   const env = environmentForNpm(root, own);
   const hasNpm = env.PATH.split(path.delimiter).some((dir) => existsSync(path.join(dir, 'npm')));
@@ -96,12 +97,12 @@ export async function npmCi(root, { folder, title, remedy = REMEDY, env: own = p
       failure: FILE_NOT_WRITTEN,
     });
   } catch (error) {
-    rmSync(hiddenLock, { force: true }); // it says that everything is there
+    rmSync(hiddenLock, { force: true }); // it would claim that every package is installed
     throw error;
   }
 }
 
-/** The folders of PATH without those inside node_modules, which npm puts there for its scripts. */
+/** The folders in PATH, without those inside node_modules that npm adds when it runs a script. */
 export function pathOutsideNodeModules(root, env = process.env) {
   const inside = path.join(root, 'node_modules');
   return (env.PATH ?? '')
@@ -113,7 +114,7 @@ function stampPath(root) {
   return path.join(root, 'node_modules/.sightglass-setup.json');
 }
 
-/** npm writes here what it has installed, as its last step. */
+/** npm's record of what it has installed, which it writes last. */
 function hiddenLockPath(root) {
   return path.join(root, 'node_modules/.package-lock.json');
 }
@@ -131,8 +132,8 @@ function isInstalled(root) {
 }
 
 /**
- * Optional packages are native parts, each for one platform. setup-node.mjs checks those that also depend
- * on the C library, by loading the service.
+ * Optional packages are native binaries for one platform each. Those that also depend on the C library
+ * are checked by setup-node.mjs, which loads the service.
  */
 function isForThisMachine({ optional, os, cpu, libc }) {
   if (optional !== true) return true;
@@ -144,7 +145,7 @@ function everyPackageExists(root) {
   return Object.keys(installed).every((name) => existsSync(path.join(root, name, 'package.json')));
 }
 
-/** `npm ci` removes node_modules, and with it the Node.js that an npm script may be running on. */
+/** Keeps npm off the Node.js in node_modules, which `npm ci` removes. */
 function environmentForNpm(root, { NODE_ENV: _, ...env }) {
   return { ...env, PATH: pathOutsideNodeModules(root, env).join(path.delimiter) };
 }

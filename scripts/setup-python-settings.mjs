@@ -1,11 +1,12 @@
-// The environment in which setup runs Python, pip and uv. The user's settings decide where packages come
-// from (indexes, proxies, certificates, caches), but not what is installed, where, or for which Python.
+// The environment variables with which setup runs Python, pip and uv. The user's settings decide where
+// packages come from (indexes, proxies, certificates, caches), but not which packages are installed,
+// where, or for which Python.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { parseLastLine } from './setup-stamp.mjs';
 
-/** pip's settings that are kept, each with uv's variable for it. */
+/** The pip settings that are kept, with the corresponding uv variable. */
 const PIP_SETTINGS = {
   'index-url': 'UV_DEFAULT_INDEX',
   'extra-index-url': 'UV_INDEX',
@@ -23,20 +24,20 @@ const PIP_SETTINGS = {
   'use-feature': undefined,
   'use-deprecated': undefined,
 };
-/** Other names that pip has for them. */
+/** pip's aliases for some of them. */
 const SYNONYMS = { 'default-timeout': 'timeout', 'pypi-url': 'index-url' };
-/** The values of `use-feature` that choose certificates. */
+/** The values of `use-feature` that select certificates. */
 const CERTIFICATE_FEATURES = ['truststore', 'legacy-certs'];
 
 const UV_KEPT =
   /^UV_((DEFAULT_|EXTRA_)?INDEX(_URL|_STRATEGY)?|INDEX_.+_(USERNAME|PASSWORD)|FIND_LINKS|KEYRING_PROVIDER|CREDENTIALS_DIR|INSECURE_HOST|SYSTEM_CERTS|NATIVE_TLS|HTTP_.+|REQUEST_TIMEOUT|CONCURRENT_.+|OFFLINE|CACHE_DIR|NO_CACHE|PYTHON_DOWNLOADS|PYTHON_DOWNLOADS_JSON_URL|PYTHON_INSTALL_MIRROR|GITHUB_TOKEN)$/;
-/** What points Python or uv at another environment or other packages. */
+/** Variables that point Python or uv at another environment or other packages. */
 const DROPPED =
   /^(PIP_.*|UV_.*|PYTHON.*|VIRTUAL_ENV(_PROMPT)?|CONDA_PREFIX|CONDA_DEFAULT_ENV|__PYVENV_LAUNCHER__)$/;
 
 /**
- * Prints the [global] and [install] sections of pip's settings files, in pip's order. Not `pip config
- * list`, which fails when any setting has a value that this pip does not know.
+ * Prints the [global] and [install] sections of pip's configuration files, in pip's order. `pip config
+ * list` cannot be used: it fails if any setting has a value that this version of pip does not know.
  */
 const READ_PIP_FILES = `
 import configparser, json, os
@@ -56,14 +57,14 @@ for path in paths:
         pass
 print(json.dumps([dict(parser.items(name)) if parser.has_section(name) else {} for name in ("global", "install")]))`;
 
-/** For Python itself, without the settings that point it elsewhere. */
+/** The environment for Python, without the variables in DROPPED. */
 export function toPythonEnvironment(env = process.env) {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !DROPPED.test(name) || UV_KEPT.test(name)),
   );
 }
 
-/** For the pip of `python`: only where to get packages from, and no settings file. */
+/** The environment for the pip of `python`: only the kept settings, and no configuration files. */
 export function toPipEnvironment(python, env = process.env) {
   const settings = readPipSettings(python, env);
   const variables = Object.entries(settings).map(([name, value]) => [
@@ -80,8 +81,8 @@ export function toPipEnvironment(python, env = process.env) {
 }
 
 /**
- * For uv, which does not read pip's settings: those of `python`'s pip, unless uv's own variables say
- * otherwise. A uv.toml is ignored: it can change what gets installed.
+ * The environment for uv, which does not read pip's configuration: the settings of `python`'s pip,
+ * unless uv's own variables override them. uv.toml is ignored: it can change what gets installed.
  */
 export function toUvEnvironment(python, env = process.env) {
   const own = toPythonEnvironment(env);
@@ -90,19 +91,19 @@ export function toUvEnvironment(python, env = process.env) {
     .filter(([name]) => PIP_SETTINGS[name] !== undefined)
     .map(([name, value]) => [
       PIP_SETTINGS[name],
-      name === 'find-links' ? toWords(value).filter(isThere).join(',') : value,
+      name === 'find-links' ? toWords(value).filter(isUrlOrExists).join(',') : value,
     ]);
   const merged = { ...Object.fromEntries(translated.filter(([, value]) => value !== '')), ...own };
   if (own.UV_INDEX_URL !== undefined) delete merged.UV_DEFAULT_INDEX;
   const requests = env.REQUESTS_CA_BUNDLE ?? env.CURL_CA_BUNDLE;
   if (requests !== undefined) merged.SSL_CERT_FILE ??= requests;
-  // As pip does since 24.2: the certificates of the keychain, where companies put their own.
+  // Like pip 24.2 and newer, use the keychain, where companies install their own certificates.
   if (process.platform === 'darwin') merged.UV_SYSTEM_CERTS ??= '1';
   if (['1', 'true', 'yes', 'on'].includes(settings['no-index'])) merged.UV_OFFLINE ??= '1';
   return { ...merged, UV_NO_CONFIG: '1', UV_NO_PROGRESS: '1' };
 }
 
-/** The kept settings; variables win over the [install] section, which wins over [global]. */
+/** The kept settings. Variables override the [install] section, which overrides [global]. */
 function readPipSettings(python, env) {
   const { stdout } = spawnSync(python, ['-I', '-c', READ_PIP_FILES], { encoding: 'utf8', env });
   const variables = Object.entries(env).flatMap(([name, value]) =>
@@ -127,8 +128,8 @@ function readPipSettings(python, env) {
   return settings;
 }
 
-/** uv stops at a folder that does not exist; pip only warns. */
-function isThere(link) {
+/** uv fails if a folder does not exist; pip only warns. */
+function isUrlOrExists(link) {
   return link.includes('://') || existsSync(link);
 }
 

@@ -10,19 +10,19 @@ import {
 import { parseLastLine } from './setup-stamp.mjs';
 import { runStep, SetupError, setupFolder } from './setup-step.mjs';
 
-/** The versions that the runtime's lock covers, the most used one first. */
+/** Minor versions of Python 3 that the runtime's lock file supports, in order of preference. */
 export const MINORS = [11, 12, 13];
-/** Versions that can install uv, which then downloads one of those. */
+/** Versions that can install uv, which then downloads a supported one. */
 const OTHER_MINORS = [14, 15, 10, 9, 8];
 const OLDEST_FOR_UV = 8;
-/** What uv downloads when none of them is installed. */
+/** The version that uv downloads if no supported one is installed. */
 export const DOWNLOADED = '3.12';
 /** MLX's wheels need macOS 14, whose kernel is Darwin 23. */
 const OLDEST_MACOS = 14;
 const OLDEST_DARWIN = 23;
 const RANGE = `Python 3.${MINORS.at(0)} to 3.${MINORS.at(-1)}`;
 const PROBE_TIMEOUT_MS = 20_000;
-/** For pip and uv: checks every package's hash and runs no package's code. */
+/** Options for pip and uv: verify every package's hash, and do not run package code. */
 export const AS_LOCKED = ['--require-hashes', '--only-binary', ':all:'];
 
 const PROBE = `
@@ -42,13 +42,13 @@ print(json.dumps({
 }))`;
 
 /**
- * The path of a native Python that the runtime's lock covers: one that is installed, or one that uv
- * downloads for this folder.
- * @throws SetupError that says how to get one
+ * Returns the path of a native Python that the runtime's lock file supports: an installed one, or one
+ * that uv downloads into this folder.
+ * @throws SetupError that says how to install Python
  */
 export async function ensurePython(root, { env = process.env, disk = '/' } = {}) {
   checkMacos({ platform: process.platform, release: os.release() });
-  const search = { env, disk, own: toOwnFolder(root) };
+  const search = { env, disk, downloads: downloadFolder(root) };
   const choice = choosePython(search);
   if (choice.path !== undefined) return choice.path;
   let failure = '';
@@ -56,7 +56,7 @@ export async function ensurePython(root, { env = process.env, disk = '/' } = {})
     await downloadPython(root, choice, env);
     const downloaded = choosePython(search);
     if (downloaded.path !== undefined) return downloaded.path;
-    failure = 'uv installed no Python that runs here.';
+    failure = 'uv reported success, but the Python it downloaded does not run on this machine.';
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     failure = error.message;
@@ -65,9 +65,9 @@ export async function ensurePython(root, { env = process.env, disk = '/' } = {})
 }
 
 /**
- * Looks at the Pythons of PATH and of the usual places, in order of preference.
- * @param search `own` is the folder that setup downloads one to, `disk` the root of the usual places
- * @returns the `path` of the first usable one, and every Python `seen` until then
+ * Checks the Pythons in PATH and in the usual folders, in order of preference.
+ * @param search `downloads` is where setup downloads Python, `disk` the root of the usual folders
+ * @returns the `path` of the first usable one, and all Pythons `seen` before it
  */
 export function choosePython(search) {
   const { env, arch = process.arch } = search;
@@ -83,8 +83,7 @@ export function choosePython(search) {
 }
 
 /**
- * What to tell a person without a usable Python, from what choosePython saw.
- * @returns one paragraph with the reason and the remedy
+ * Explains to the user why none of the Pythons that choosePython saw is usable, and what to do.
  */
 export function explain({ seen, machine, platform = process.platform }) {
   const get =
@@ -94,22 +93,22 @@ export function explain({ seen, machine, platform = process.platform }) {
   const covered = seen.filter(isCovered);
   const incomplete = covered.find(({ native }) => native);
   if (incomplete !== undefined) {
-    return `${incomplete.path} cannot create virtual environments. Install the missing part (\`sudo apt install python3-venv\`), or another ${RANGE}, then run this again.`;
+    return `${incomplete.path} cannot create virtual environments. Install its venv module (\`sudo apt install python3-venv\`) or another ${RANGE}, then run this again.`;
   }
   const [foreign] = covered;
   if (foreign !== undefined) {
-    return `${foreign.path} is not a native Python: it is built for ${foreign.machine}, this machine is ${machine}. ${get}, or use a Conda environment for ${machine} (see *If setup fails* in docs/setup.md), then run this again.`;
+    return `${foreign.path} is not a native Python: it is built for ${foreign.machine}, but this machine is ${machine}. ${get}, or use a Conda environment for ${machine} (see *If setup fails* in docs/setup.md), then run this again.`;
   }
   const found = new Map(seen.map((python) => [path.dirname(python.path), describe(python)]));
   const others = found.size === 0 ? 'none' : `only ${[...found.values()].join(', ')}`;
-  return `Sightglass needs ${RANGE} and found ${others}. ${get}, then run this again.`;
+  return `Sightglass needs ${RANGE}, but found ${others}. ${get}, then run this again.`;
 }
 
-/** @throws SetupError on a macOS that MLX has no wheels for */
+/** @throws SetupError on a macOS version that MLX does not support */
 export function checkMacos({ platform, release }) {
   if (platform !== 'darwin' || Number.parseInt(release, 10) >= OLDEST_DARWIN) return;
   throw new SetupError(
-    `Sightglass needs macOS ${OLDEST_MACOS} or newer, because MLX does. Update macOS first.`,
+    `Sightglass needs macOS ${OLDEST_MACOS} or newer, because MLX does. Update macOS, then run this again.`,
   );
 }
 
@@ -125,10 +124,10 @@ function describe({ path: file, version, standard }) {
   return `${version.join('.')}${standard ? '' : ' (not the standard build of CPython)'} at ${file}`;
 }
 
-/** Every file that may be a Python, best first. */
-function listPythons({ env, own, platform = process.platform, disk = '/' }) {
+/** All files that may be a Python, in order of preference. */
+function listPythons({ env, downloads, platform = process.platform, disk = '/' }) {
   const onPath = (env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
-  const folders = [...onPath, ...listUsualFolders({ env, own, platform, disk })];
+  const folders = [...onPath, ...listUsualFolders({ env, downloads, platform, disk })];
   const names = [...MINORS.map((minor) => `python3.${minor}`), 'python3', 'python'];
   const others = OTHER_MINORS.map((minor) => `python3.${minor}`);
   const files = [...names, ...others].flatMap((name) =>
@@ -139,12 +138,12 @@ function listPythons({ env, own, platform = process.platform, disk = '/' }) {
   return [...new Set(files)].filter((file) => !opensDialog(file) && existsSync(file));
 }
 
-/** Where Pythons are that are not on PATH: version managers, Homebrew kegs, python.org, uv. */
-function listUsualFolders({ env, own, platform, disk }) {
+/** Where Pythons that are not in PATH are installed: version managers, Homebrew, python.org, uv. */
+function listUsualFolders({ env, downloads, platform, disk }) {
   const home = env.HOME ?? os.homedir();
   const data = env.XDG_DATA_HOME || path.join(home, '.local/share');
   const inVersions = [
-    own,
+    downloads,
     path.join(env.PYENV_ROOT || path.join(home, '.pyenv'), 'versions'),
     env.UV_PYTHON_INSTALL_DIR || path.join(data, 'uv/python'),
     path.join(env.ASDF_DATA_DIR || path.join(home, '.asdf'), 'installs/python'),
@@ -175,7 +174,7 @@ function listUsualFolders({ env, own, platform, disk }) {
   ];
 }
 
-/** The `bin` folders of installed versions, the newest first: `3.12.1/bin`, `cpython-3.12.7-…/bin`. */
+/** The `bin` folders of installed versions, newest first: `3.12.1/bin`, `cpython-3.12.7-…/bin`. */
 function listVersions(folder) {
   const newestFirst = new Intl.Collator('en', { numeric: true });
   return namesIn(folder)
@@ -183,7 +182,7 @@ function listVersions(folder) {
     .map((name) => path.join(folder, name, 'bin'));
 }
 
-/** None where there is no folder, or one that is not ours to read: that of another user's uv, say. */
+/** The names in a folder; none if it does not exist or is not readable, like another user's. */
 function namesIn(folder) {
   try {
     return readdirSync(folder);
@@ -199,14 +198,14 @@ function probe(file, env) {
     env: toPythonEnvironment(env),
   });
   const reported = status === 0 ? parseLastLine(stdout) : undefined;
-  return Array.isArray(reported?.version) ? reported : undefined; // a shim may print something else
+  return Array.isArray(reported?.version) ? reported : undefined; // a shim may print other JSON
 }
 
-function toOwnFolder(root) {
+function downloadFolder(root) {
   return path.join(root, 'resources/runtime/.setup/python');
 }
 
-/** With the uv of PATH, or with the pinned one, which any native Python can install. */
+/** Downloads Python with the uv in PATH, or else with the pinned uv, which any native Python can install. */
 async function downloadPython(root, { seen, machine }, env) {
   const onPath = (env.PATH ?? '')
     .split(path.delimiter)
@@ -218,25 +217,25 @@ async function downloadPython(root, { seen, machine }, env) {
   );
   if (onPath === undefined && base === undefined) {
     throw new SetupError(
-      `There is neither uv nor a native (${machine}) Python with pip to download one with.`,
+      `Python cannot be downloaded: neither uv nor a native (${machine}) Python with pip is installed.`,
     );
   }
   const uv = onPath ?? (await installUv(root, base, env));
   await runStep(root, {
-    title: `Downloading Python ${DOWNLOADED} for this folder`,
+    title: `Downloading Python ${DOWNLOADED} into this folder`,
     command: uv,
     args: ['python', 'install', DOWNLOADED],
     env: {
       ...(base === undefined ? toPythonEnvironment(env) : toUvEnvironment(base.path, env)),
       UV_NO_CONFIG: '1',
-      UV_PYTHON_INSTALL_DIR: toOwnFolder(root),
+      UV_PYTHON_INSTALL_DIR: downloadFolder(root),
       UV_PYTHON_INSTALL_BIN: '0',
     },
-    remedy: 'uv downloads Python from GitHub; set `UV_PYTHON_INSTALL_MIRROR` to use a mirror.',
+    remedy: 'uv downloads Python from GitHub. To use a mirror, set `UV_PYTHON_INSTALL_MIRROR`.',
   });
 }
 
-/** Installs the pinned uv into a private folder; the Python may be one that MLX does not support. */
+/** Installs the pinned uv in its own folder. MLX need not support the Python that installs it. */
 async function installUv(root, base, env) {
   const folder = path.join(setupFolder(root), 'uv');
   const lock = path.join(root, 'resources/runtime/requirements-setup.txt');
@@ -247,7 +246,7 @@ async function installUv(root, base, env) {
       command: base.path,
       args: ['-I', '-m', 'venv', folder],
       env: toPythonEnvironment(env),
-      remedy: 'Check that this Python is complete.',
+      remedy: 'Check that this Python installation is complete.',
     });
   }
   const python = base.venv ? path.join(folder, 'bin/python') : base.path;

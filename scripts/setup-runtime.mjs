@@ -10,16 +10,16 @@ import {
 import { fingerprint, hashFiles, readJson, writeStamp } from './setup-stamp.mjs';
 import { runStep } from './setup-step.mjs';
 
-/** True when the runtime's virtual environment matches its locks. Reads files only. */
+/** Returns true if the runtime's virtual environment matches its lock files. Only reads files. */
 export function hasRuntime(root, { dev }) {
   const paths = toPaths(root);
   const stamp = readJson(paths.stamp);
-  return isOurs(stamp, paths) && stamp.locks === hashFiles(paths.locks) && (stamp.dev || !dev);
+  return isUnchanged(stamp, paths) && stamp.locks === hashFiles(paths.locks) && (stamp.dev || !dev);
 }
 
 /**
- * Creates or updates the environment. The stamp is removed first and written last: an environment
- * without one was interrupted and is created again.
+ * Creates or updates the environment. The stamp is removed first and written last, so an environment
+ * without a stamp was interrupted and is rebuilt.
  * @throws SetupError
  */
 export async function ensureRuntime(root, { dev: wanted, env = process.env, disk }) {
@@ -27,11 +27,11 @@ export async function ensureRuntime(root, { dev: wanted, env = process.env, disk
   const paths = { ...toPaths(root), env, disk };
   const stamp = readJson(paths.stamp);
   const dev = wanted || stamp?.dev === true;
-  const isWhole = isComplete(stamp, paths) && runs(paths);
+  const isUsable = isComplete(stamp, paths) && canImportMlx(paths);
   rmSync(paths.stamp, { force: true });
-  if (!isWhole) await createEnvironment(root, paths);
+  if (!isUsable) await createEnvironment(root, paths);
   await sync(root, paths, { dev });
-  await tryOut(root, paths);
+  await checkImport(root, paths);
   writeStamp(paths.stamp, {
     locks: hashFiles(paths.locks),
     folder: paths.venv,
@@ -57,28 +57,28 @@ function toPaths(root) {
   };
 }
 
-/** True when the environment is complete, on the very Python that it was created with. */
-function isOurs(stamp, paths) {
+/** True if the environment is complete and still uses the Python that it was created with. */
+function isUnchanged(stamp, paths) {
   const current = identify(paths.python);
   return current !== undefined && stamp?.python === current && isComplete(stamp, paths);
 }
 
-/** True when setup finished the environment in this folder, and it has lost no package since. */
+/** True if setup completed the environment in this folder and no package is missing. */
 function isComplete(stamp, { venv, uv }) {
   if (stamp?.folder !== venv || !Array.isArray(stamp.packages) || !existsSync(uv)) return false;
   const packages = new Set(listPackages(venv));
   return stamp.packages.every((name) => packages.has(name));
 }
 
-/** False when the base Python has been removed or replaced by another version. */
-function runs({ python, env }) {
+/** False if the base Python has been removed or replaced by another version. */
+function canImportMlx({ python, env }) {
   return (
     spawnSync(python, ['-I', '-c', 'import mlx.core'], { env: toPythonEnvironment(env) }).status ===
     0
   );
 }
 
-/** Identifies the base Python behind the environment without running it; changes when it is upgraded. */
+/** Identifies the environment's base Python without running it; changes when Python is upgraded. */
 function identify(python) {
   const current = fingerprint(python);
   return current === undefined ? undefined : `${realpathSync(python)} ${current}`;
@@ -103,7 +103,7 @@ async function createEnvironment(root, { venv, python, lock, env, disk }) {
     args: ['-I', '-m', 'venv', venv],
     env: toPythonEnvironment(env),
     remedy:
-      'Check that this Python is complete (on Debian and Ubuntu: `sudo apt install python3-venv`), then run this again.',
+      'Check that this Python installation is complete (on Debian and Ubuntu: `sudo apt install python3-venv`), then run this again.',
   });
   await runStep(root, {
     title: 'Installing uv',
@@ -117,7 +117,7 @@ async function createEnvironment(root, { venv, python, lock, env, disk }) {
 async function sync(root, { python, uv, lock, env }, { dev }) {
   const locks = [lock.app, lock.setup, ...(dev ? [lock.dev] : [])];
   await runStep(root, {
-    title: 'Installing the Python runtime, about 400 MB',
+    title: 'Installing the Python runtime (about 400 MB)',
     command: uv,
     args: ['pip', 'sync', ...AS_LOCKED, '--python', python, ...locks],
     env: toUvEnvironment(python, env),
@@ -125,14 +125,14 @@ async function sync(root, { python, uv, lock, env }, { dev }) {
   });
 }
 
-/** Imports it once, which shows that it runs here and writes the bytecode that halves later starts. */
-async function tryOut(root, { python, env }) {
+/** Imports the server once, to check that it loads and to write the bytecode that halves start-up time. */
+async function checkImport(root, { python, env }) {
   await runStep(root, {
-    title: 'Trying the Python runtime',
+    title: 'Checking the Python runtime',
     command: python,
     args: ['-I', '-c', 'import mlx_vlm.server.app'],
     env: toPythonEnvironment(env),
     remedy:
-      'Run this again to create it from the start. If that fails too, please report it with the log.',
+      'Run this again to rebuild it. If that fails too, please report the problem and attach the log.',
   });
 }

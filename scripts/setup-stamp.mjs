@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 
-/** One hash of the contents of these files, all of which must exist. */
+/** Returns one hash of the contents of these files, all of which must exist. */
 export function hashFiles(paths) {
   const hash = createHash('sha256');
   for (const path of paths) hash.update(readFileSync(path)).update('\0');
   return hash.digest('hex');
 }
 
-/** The JSON of a file; undefined when it is missing or truncated. */
+/** Parses a JSON file; returns undefined if it is missing or truncated. */
 export function readJson(path) {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
@@ -29,17 +29,17 @@ export function parseLastLine(text) {
   }
 }
 
-/** Identifies a file without reading it: changes when it is replaced. Undefined if it is missing. */
+/** Identifies a file by its size and time; changes when the file is replaced. Undefined if missing. */
 export function fingerprint(path) {
   try {
     const { size, mtimeMs } = statSync(path);
     return `${size} ${mtimeMs}`;
   } catch {
-    return undefined; // missing, or in a folder of another user: a setup by sudo left it
+    return undefined; // missing, or not readable, for example after setup ran with sudo
   }
 }
 
-/** Replaces the file in one step, so that a stamp is either complete or missing. */
+/** Replaces the file atomically, so that a stamp is either complete or missing. */
 export function writeStamp(path, content) {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(content));

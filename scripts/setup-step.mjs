@@ -13,21 +13,22 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 50;
-/** Time for the command to clean up. npm keeps running after SIGTERM and needs SIGKILL. */
+/** How long a command may take to clean up after SIGTERM, which npm ignores, before SIGKILL. */
 const GRACE_MS = 3000;
 
-/** Setup cannot continue. The message says what to do and is shown without a stack trace. */
+/** An error for the user: the message says what to do, and is printed without a stack trace. */
 export class SetupError extends Error {}
+
+const NO_PERMISSION =
+  'You do not have permission. Change the owner of the folder, or clone Sightglass into a folder that you own';
 
 /** What the user can do about a file system error. */
 const REMEDIES = {
-  EACCES:
-    'You are not allowed to write there. Make the folder yours, or clone Sightglass into one that is',
-  EPERM:
-    'You are not allowed to write there. Make the folder yours, or clone Sightglass into one that is',
-  EROFS: 'The disk is read-only. Clone Sightglass to a disk that can be written to',
-  ENOSPC: 'The disk is full. Free about 3 GB',
-  EDQUOT: 'Your disk quota is used up. Free about 3 GB',
+  EACCES: NO_PERMISSION,
+  EPERM: NO_PERMISSION,
+  EROFS: 'The disk is read-only. Clone Sightglass to a writable disk',
+  ENOSPC: 'The disk is full. Free up about 3 GB',
+  EDQUOT: 'Your disk quota is used up. Free up about 3 GB',
 };
 
 /** Prints why setup failed and sets the exit code to 1. Rethrows unexpected errors. */
@@ -42,7 +43,7 @@ export function reportSetupFailure(error) {
   process.exitCode = 1;
 }
 
-/** Where setup keeps its log, its lock and what it downloads for itself. */
+/** The folder for setup's log, its lock and its own downloads. Creates it if needed. */
 export function setupFolder(root) {
   const folder = path.join(root, 'resources/runtime/.setup');
   mkdirSync(folder, { recursive: true });
@@ -50,20 +51,20 @@ export function setupFolder(root) {
 }
 
 /**
- * Runs one command, shown as a single line that counts the seconds on a terminal. The output goes to
- * the log; its last lines are shown when the command fails, or writes what matches `failure`.
+ * Runs one command. Shows one progress line, with the elapsed seconds on a terminal, and writes the
+ * output to the log. If the command fails or its output matches `failure`, shows the last lines of it.
  * @throws SetupError with `remedy`
  */
 export async function runStep(root, step) {
   const { title, command, args, env, cwd = root, remedy, failure } = step;
   const logPath = path.join(setupFolder(root), 'setup.log');
   const log = openSync(logPath, 'a');
-  const begin = fstatSync(log).size;
+  const offset = fstatSync(log).size;
   const finish = showProgress(title);
   try {
     writeSync(log, `\n== ${title}: ${[command, ...args].join(' ')}\n`);
     const code = await run(root, command, args, { cwd, env, stdio: ['ignore', log, log] });
-    const output = readFileSync(logPath).subarray(begin).toString().trimEnd();
+    const output = readFileSync(logPath).subarray(offset).toString().trimEnd();
     const isDone = code === 0 && failure?.test(output) !== true;
     finish(isDone ? 'done' : 'failed');
     if (isDone) return;
@@ -74,14 +75,14 @@ export async function runStep(root, step) {
   }
 }
 
-/** Shows a line until the returned function is called with the outcome. */
+/** Shows a progress line. Call the returned function with the outcome to complete it. */
 export function showProgress(title) {
   const startedAt = performance.now();
   const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(0)} s`;
   const terminal = process.stderr.isTTY;
   const show = (text) => process.stderr.write(terminal ? `\r\x1b[K${text}` : `${text}\n`);
   show(`${title} ...`);
-  // Not what setup waits for: it ends even when nobody tells the outcome, after an error.
+  // unref: after an unexpected error nothing completes the line, and setup must still exit.
   const timer = terminal
     ? setInterval(() => show(`${title} ... ${seconds()}`), 1000).unref()
     : undefined;
@@ -92,11 +93,11 @@ export function showProgress(title) {
 }
 
 /**
- * Ends the command of the step that runs in this folder, if any: our own when setup is stopped, or one
- * that a killed setup left running. A leftover `npm ci` would write to the same files as ours. The
- * command gets some time to exit before it is killed.
+ * Stops the command that is running in this folder, if any: our own when setup is interrupted, or one
+ * that a killed setup left behind. A leftover `npm ci` would write to the same files as ours. Sends
+ * SIGTERM, then SIGKILL after a grace period.
  */
-export async function endStep(root) {
+export async function stopStep(root) {
   const recordPath = toRecordPath(root);
   const [pid, started] = readLines(recordPath);
   const isRunning = () => started !== undefined && processStart(pid) === started;
@@ -113,18 +114,18 @@ function killGroup(pid, signal) {
   try {
     process.kill(-pid, signal);
   } catch (error) {
-    if (error.code !== 'ESRCH') throw error; // it has ended in the meantime
+    if (error.code !== 'ESRCH') throw error; // it has already exited
   }
 }
 
 /**
- * When a process started, in a form that distinguishes it from a later one with the same pid; undefined
- * when it has ended (a zombie counts as ended).
+ * The start time of a process, which distinguishes it from a later process with the same pid. Undefined
+ * if the process has exited; a zombie counts as exited.
  */
 export function processStart(pid) {
   if (process.platform === 'linux') {
     try {
-      // The fields after the command name, which may itself contain spaces and parentheses.
+      // The fields after the command name, which may contain spaces and parentheses.
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
       const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
       return fields[0] === 'Z' ? undefined : `${boot} ${fields[19]}`;
@@ -134,7 +135,7 @@ export function processStart(pid) {
   }
   const { stdout } = spawnSync('/bin/ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
     encoding: 'utf8',
-    env: { LC_ALL: 'C', TZ: 'UTC' }, // the time must look the same after a journey
+    env: { LC_ALL: 'C', TZ: 'UTC' }, // the time must not change with the user's time zone
   });
   const [, state, start] = /^(\S+)\s+(.*)$/.exec(stdout?.trim() ?? '') ?? [];
   return state?.startsWith('Z') ? undefined : start;
@@ -152,14 +153,14 @@ function readLines(file) {
   }
 }
 
-/** Resolves with the exit code. The command and its children end when setup does. */
+/** Runs a command and resolves with its exit code. Stops it and its children if setup exits. */
 function run(root, command, args, { cwd, env, stdio }) {
   return new Promise((resolve, reject) => {
-    // In a process group of its own, so that nothing of it outlives the step.
+    // In its own process group, so that its children can be stopped too.
     const child = spawn(command, args, { cwd, env, stdio, detached: true });
-    const end = () => killGroup(child.pid, 'SIGTERM');
+    const stop = () => killGroup(child.pid, 'SIGTERM');
     const settle = (code) => {
-      process.removeListener('exit', end);
+      process.removeListener('exit', stop);
       rmSync(toRecordPath(root), { force: true });
       resolve(code);
     };
@@ -169,11 +170,11 @@ function run(root, command, args, { cwd, env, stdio }) {
     });
     child.once('exit', (code) => settle(code ?? 1));
     if (child.pid === undefined) return;
-    process.once('exit', end);
+    process.once('exit', stop);
     try {
       writeFileSync(toRecordPath(root), `${child.pid}\n${processStart(child.pid) ?? ''}`);
     } catch (error) {
-      killGroup(child.pid, 'SIGKILL'); // without its record nobody could end it later
+      killGroup(child.pid, 'SIGKILL'); // without a record, no later setup could stop it
       reject(error);
     }
   });

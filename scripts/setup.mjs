@@ -1,7 +1,7 @@
-// The setup before `npm start` and `npm test`: node_modules, a Node.js that runs Sightglass, the Python
-// runtime and, for the tests, a browser.
-// Plain JavaScript on purpose: it runs on the machine's own Node.js before anything is installed.
-// A warm run reads a few files and starts no process.
+// Setup, which runs before `npm start` and `npm test`. Installs the npm packages, a Node.js that can run
+// Sightglass, the Python runtime and, with `--dev`, the development tools and a browser for the tests.
+// Plain JavaScript, because it runs on the user's own Node.js before anything is installed.
+// When everything is up to date, it only reads a few files and starts no process.
 
 import { fileURLToPath } from 'node:url';
 import { ensureChromium, findChromium } from './setup-chromium.mjs';
@@ -17,8 +17,8 @@ const dev = process.argv.includes('--dev');
 try {
   checkMachine();
   checkFolder(root);
-  const isWhole = hasNodeModules(root) && hasNode(root) && hasRuntime(root, { dev });
-  if (!isWhole || (dev && findChromium() === undefined)) {
+  const isComplete = hasNodeModules(root) && hasNode(root) && hasRuntime(root, { dev });
+  if (!isComplete || (dev && findChromium() === undefined)) {
     await withSetupLock(root, async () => {
       await ensureNodeModules(root);
       await ensureNode(root);

@@ -141,12 +141,12 @@ describe('setup that was killed is repaired by the next npm start', { skip }, ()
   });
   after(() => clone.remove());
   const moments = [
-    ['while npm installs packages', 'packages', seen('Installing the packages', 4000)],
+    ['while npm installs packages', 'packages', seen('Installing the npm packages', 4000)],
     ['after npm has ended, before that is recorded', 'packages', recorded],
     ['while Node.js is downloaded', 'node', seen('Installing Node.js', 1500)],
     ['while the Python environment is created', 'python', seen('Creating a Python', 1500)],
     ['while uv installs the runtime', 'python', seen('Installing the Python runtime', 300)],
-    ['while the runtime is tried', 'python', seen('Trying the Python runtime', 1000)],
+    ['while the runtime is tried', 'python', seen('Checking the Python runtime', 1000)],
   ] as const;
   for (const [title, part, moment] of moments) {
     test(title, async () => {

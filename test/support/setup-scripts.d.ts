@@ -71,7 +71,7 @@ declare module '*/setup-python-settings.mjs' {
 declare module '*/setup-python.mjs' {
   interface Search {
     env: Record<string, string | undefined>;
-    own: string;
+    downloads: string;
     disk: string;
     platform: string;
     arch: string;

@@ -25,8 +25,8 @@ function createMachine(t: TestContext, platform = 'linux') {
       install(file, `echo '${JSON.stringify(said)}'`);
     },
     choose() {
-      const own = join(home, 'own');
-      const choice = choosePython({ env, platform, arch: 'arm64', own, disk: home });
+      const downloads = join(home, 'downloads');
+      const choice = choosePython({ env, platform, arch: 'arm64', downloads, disk: home });
       return { ...choice, path: choice.path?.replace(`${home}/`, '') };
     },
     explain() {
@@ -34,7 +34,7 @@ function createMachine(t: TestContext, platform = 'linux') {
         env,
         platform,
         arch: 'arm64',
-        own: join(home, 'own'),
+        downloads: join(home, 'downloads'),
         disk: home,
       });
       return explain({ seen, machine, platform }).replaceAll(`${home}/`, '');
@@ -73,7 +73,7 @@ const PLACES: [title: string, file: string, env?: Record<string, string>][] = [
   ['a Python that uv manages', '.local/share/uv/python/cpython-3.12.7-macos/bin/python3.12'],
   ['a Python of asdf', '.asdf/installs/python/3.12.1/bin/python3.12'],
   ['a Python of mise', '.local/share/mise/installs/python/3.11.8/bin/python3.11'],
-  ['the Python that setup downloaded before', 'own/cpython-3.12.11-linux/bin/python3.12'],
+  ['the Python that setup downloaded earlier', 'downloads/cpython-3.12.11-linux/bin/python3.12'],
 ];
 for (const [title, file, places = {}] of PLACES) {
   test(`${title} is found`, (t) => {
@@ -126,7 +126,7 @@ test('an Intel Python under Rosetta is refused by name', (t) => {
   assert.equal(machine.choose().path, undefined);
   assert.match(
     machine.explain(),
-    /^bin\/python3\.11 is not a native Python: it is built for x86_64, this machine is arm64\. Install it with `brew install python@3\.12`/,
+    /^bin\/python3\.11 is not a native Python: it is built for x86_64, but this machine is arm64\. Install it with `brew install python@3\.12`/,
   );
 });
 
@@ -138,12 +138,12 @@ test('a Python that is too new or too old is named together with the supported v
   assert.equal(machine.choose().path, undefined);
   assert.match(
     machine.explain(),
-    /^Sightglass needs Python 3\.11 to 3\.13 and found only 3\.9 at bin\/python3, 3\.14 at opt\/python3\.14\. Install it with `sudo apt install/,
+    /^Sightglass needs Python 3\.11 to 3\.13, but found only 3\.9 at bin\/python3, 3\.14 at opt\/python3\.14\. Install it with `sudo apt install/,
   );
 });
 
 test('without any Python the message says so', (t) => {
-  assert.match(createMachine(t).explain(), /needs Python 3\.11 to 3\.13 and found none\. Install/);
+  assert.match(createMachine(t).explain(), /needs Python 3\.11 to 3\.13, but found none\. Install/);
 });
 
 test('a Python without venv is named together with the missing package', (t) => {

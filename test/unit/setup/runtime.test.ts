@@ -81,7 +81,7 @@ test('an environment is created once', async (t) => {
 test('an environment that fails to import mlx_vlm is not recorded as done, and is created again', async (t) => {
   const { home, root, ensure, done } = createCheckout(t);
   writeFileSync(join(home, 'broken'), '');
-  await assert.rejects(ensure(), /Trying the Python runtime failed\. Run this again/);
+  await assert.rejects(ensure(), /Checking the Python runtime failed\. Run this again/);
   assert.deepEqual([isDone(root), done()], [false, 'venv pip sync']);
   rmSync(join(home, 'broken'));
   await ensure();

@@ -38,8 +38,8 @@ test('a checkout that cannot be written to is explained, without a stack trace (
     [status, stderr.trim()],
     [
       1,
-      `Setup cannot write ${checkout}/resources/runtime/.setup (EACCES). You are not allowed to write there. ` +
-        'Make the folder yours, or clone Sightglass into one that is, then run this again.',
+      `Setup cannot write ${checkout}/resources/runtime/.setup (EACCES). You do not have permission. ` +
+        'Change the owner of the folder, or clone Sightglass into a folder that you own, then run this again.',
     ],
   );
 });
