@@ -16,7 +16,7 @@ interface Sample {
   tokensPerSecond: number;
 }
 
-/** mlx_vlm's own server, started as its documentation says, with the prefix cache on as ours is. */
+/** Starts mlx_vlm's own server as documented, with the prefix cache enabled, as in ours. */
 async function startUpstream() {
   const { python } = createRuntimeCommand(resources);
   const port = 20_000 + (process.pid % 10_000);
@@ -31,7 +31,7 @@ async function startUpstream() {
 }
 
 let drawn = 0;
-/** A picture that was not sent before, so that no cache answers for it. */
+/** Draws a picture that has not been sent before, so that no cache has it. */
 async function newPicture(): Promise<string> {
   const shapes: Shape[] = ['circle', 'square', 'triangle', 'star', 'cross', 'heart'];
   drawn += 1;
@@ -40,7 +40,7 @@ async function newPicture(): Promise<string> {
   return toDataUrl(await drawShape({ shape, color: 'red', width: size, height: 128 }), 'image/png');
 }
 
-/** A conversation about a picture that ends in a long answer. */
+/** A conversation about a picture whose last question has a long answer. */
 function conversation(image: string) {
   return [
     userMessage('What is in this image?', image),
@@ -93,13 +93,13 @@ async function round(url: string, streams: number): Promise<Sample> {
   };
 }
 
-/** Time to first token and tokens/s, straight against mlx_vlm's own server and through ours. */
+/** Measures the time to the first token and tokens/s of mlx_vlm's own server and of ours. */
 export async function benchGateway(): Promise<void> {
   const upstream = await startUpstream();
   const gateway = await startService();
   try {
     for (const url of [upstream.url, gateway.url]) await round(url, 4); // warm up
-    print('streams', 'first token ms (straight, ours, added)', 'tokens/s (straight, ours, ratio)');
+    print('streams', 'first token ms (mlx_vlm, ours, added)', 'tokens/s (mlx_vlm, ours, ratio)');
     for (const streams of [1, 4, 16]) {
       const pairs: [Sample, Sample][] = [];
       for (let count = 0; count < ROUNDS; count += 1) {
@@ -121,10 +121,10 @@ export async function benchGateway(): Promise<void> {
   }
 }
 
-/** As many tokens of text as a picture is to a real model: the demo model's takes but 16. */
+/** About as many tokens as a picture takes in a real model; in the demo model it takes only 16. */
 const INSTRUCTIONS = 'the picture has a shape and a color on a plain background '.repeat(40);
 
-/** How much sooner a follow-up about the same picture begins than the first question about it. */
+/** Compares the time to the first token of a follow-up question with that of the first question. */
 async function benchFollowUp(url: string): Promise<void> {
   const pairs: [number, number][] = [];
   for (let count = 0; count < 15; count += 1) {

@@ -14,7 +14,7 @@ const clients = Array.from({ length: 10 }, (_, index) => `client ${index}`);
 type Work = () => Promise<void>;
 type Add = (work: Work) => Promise<unknown>;
 
-/** Jobs per second of the main thread's processor time, with 10 and with 100,000 waiting. */
+/** Jobs per second of the main thread's CPU time, with 10 and with 100,000 jobs waiting. */
 interface Pace {
   few: number;
   many: number;
@@ -26,10 +26,10 @@ export type QueueReport = Record<
 >;
 
 /**
- * What a job costs beyond its work (to submit, run and settle it) while others wait, beside the same
- * for p-queue. p-queue knows neither ids nor statistics nor a deadline from arrival; the timeout that
- * it offers runs from the start of a job. With 100,000 the collector moves all that lives from the
- * young generation to the old, for every queue; "enter and leave" shows the line without that.
+ * Measures the overhead of a job (to submit, run and settle it) while others wait, compared with p-queue.
+ * p-queue has no job ids, statistics or deadlines from arrival; its timeout starts when the job does.
+ * With 100,000 jobs, every queue is slowed by the garbage collector, which moves the live objects from
+ * the young generation to the old one. "enter and leave" measures the line without that cost.
  */
 export async function benchQueue(): Promise<QueueReport> {
   const report: QueueReport = {
@@ -41,9 +41,20 @@ export async function benchQueue(): Promise<QueueReport> {
       throughput(addToPQueue({ timeout: timeoutMs }), waiting),
     ),
   };
+  printReport(report);
+  const length = await measureLength();
+  print(
+    'fifo, 100,000 jobs in total',
+    `${rate(length.few)} in 10,000 queues of 10`,
+    `${rate(length.many)} in one queue`,
+
+    ratio(length.many, length.few),
+  );
+  return report;
+}
+
+function printReport(report: QueueReport): void {
   const { few, many } = report['p-queue'];
-  const rate = (value: number) => `${Math.round(value / 1000)}k`;
-  const ratio = (value: number, to: number) => (value / to).toFixed(2);
   print('queue', 'jobs/s, 10 waiting', '100,000 waiting', 'ratio', 'to p-queue');
   for (const [name, pace] of Object.entries(report)) {
     print(
@@ -54,14 +65,14 @@ export async function benchQueue(): Promise<QueueReport> {
       `${ratio(pace.few, few)} and ${ratio(pace.many, many)}`,
     );
   }
-  const length = await measureLength();
-  print(
-    'fifo, 100,000 alive in both',
-    `${rate(length.few)} in 10,000 lines of 10`,
-    `${rate(length.many)} in one line`,
-    ratio(length.many, length.few),
-  );
-  return report;
+}
+
+function rate(value: number): string {
+  return `${Math.round(value / 1000)}k`;
+}
+
+function ratio(value: number, to: number): string {
+  return (value / to).toFixed(2);
 }
 
 function createQueue(policy: QueuePolicy): RequestQueue {
@@ -82,16 +93,16 @@ function addToPQueue(options: { timeout?: number }): Add {
   return (work) => queue.add(work);
 }
 
-/** Keeps so many waiting: each job that runs submits the one that takes its place. */
+/** Keeps `waiting` jobs in the queue: each job submits its replacement when it runs. */
 function throughput(add: Add, waiting: number): Promise<number> {
   return throughputOf([add], waiting);
 }
 
-/** The same, with so many waiting in each of several lines that take turns. */
-async function throughputOf(lines: readonly Add[], waiting: number): Promise<number> {
+/** Keeps `waiting` jobs in each of several queues. */
+async function throughputOf(queues: readonly Add[], waiting: number): Promise<number> {
   const [gate, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let left = JOBS;
-  const lined = lines.flatMap((add) => {
+  const results = queues.flatMap((add) => {
     const work = async () => {
       left -= 1;
       if (left > 0) void add(work);
@@ -104,30 +115,30 @@ async function throughputOf(lines: readonly Add[], waiting: number): Promise<num
     gate.resolve();
     return done.promise;
   });
-  await Promise.all(lined);
+  await Promise.all(results);
   return elapsedMs;
 }
 
 /**
- * What the length of the line alone costs: 100,000 jobs are alive in both, in many lines of 10 or in
- * one. Whoever holds so many, the collector has them all to move.
+ * Measures the cost of a long line alone. There are 100,000 jobs in both cases, in 10,000 queues of 10 or
+ * in a single one, so that the garbage collector has the same work.
  */
 async function measureLength(): Promise<Pace> {
-  const lines = () => Array.from({ length: MANY / FEW }, () => addTo('fifo'));
+  const queues = () => Array.from({ length: MANY / FEW }, () => addTo('fifo'));
   const [few, many]: [number[], number[]] = [[], []];
   for (let round = 0; round <= ROUNDS; round += 1) {
-    few.push(await throughputOf(lines(), FEW));
+    few.push(await throughputOf(queues(), FEW));
     many.push(await throughputOf([addTo('fifo')], MANY));
   }
   return toPace(few, many);
 }
 
-/** Each job enters at the end of a line of so many and leaves it as its caller goes. */
+/** Each job joins the end of a line of `waiting` jobs, and leaves it when its caller disconnects. */
 async function enterAndLeave(waiting: number): Promise<number> {
   const queue = createQueue('fifo');
   const work = async () => {};
   queue.pause();
-  const lined = Array.from({ length: waiting }, (_, index) =>
+  const others = Array.from({ length: waiting }, (_, index) =>
     queue.submit(work, { id: `${index}` }),
   );
   const elapsedMs = await measureMs(async () => {
@@ -141,11 +152,11 @@ async function enterAndLeave(waiting: number): Promise<number> {
     }
   });
   queue.resume();
-  await Promise.all(lined);
+  await Promise.all(others);
   return elapsedMs;
 }
 
-/** The processor time of this thread: what else runs on the machine counts less than on the wall. */
+/** Measures the CPU time of this thread, which depends less on other processes than wall-clock time. */
 async function measureMs(run: () => Promise<void>): Promise<number> {
   const before = process.threadCpuUsage();
   await run();
@@ -153,7 +164,7 @@ async function measureMs(run: () => Promise<void>): Promise<number> {
   return (user + system) / 1000;
 }
 
-/** The medians of a few rounds, after one that does not count. */
+/** The medians of a few rounds, after a warm-up round. */
 async function measurePace(scenario: (waiting: number) => Promise<number>): Promise<Pace> {
   const [few, many]: [number[], number[]] = [[], []];
   for (let round = 0; round <= ROUNDS; round += 1) {

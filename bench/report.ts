@@ -5,7 +5,7 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** One line of the report. */
+/** Prints one line of the report. */
 export function print(...columns: string[]): void {
   process.stdout.write(`${columns.join(' | ')}\n`);
 }

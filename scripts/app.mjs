@@ -1,4 +1,4 @@
-// `npm run app`: runs the menu-bar app, already built, under Electron. On a Mac only.
+// The last step of `npm run app`: runs the built menu-bar app in Electron. macOS only.
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -7,15 +7,16 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 if (process.platform !== 'darwin') {
   process.stderr.write(
-    'The menu-bar app runs on macOS. Here, `npm start` serves the model without it, and\n' +
-      '`npm test` runs the app on a stand-in for Electron, in Chromium.\n',
+    'The menu-bar app needs macOS. On this machine, `npm start` serves the model without the app,\n' +
+      'and `npm test` tests the app with a stand-in for Electron, in Chromium.\n',
   );
   process.exitCode = 1;
 } else {
   // Electron 45 downloads its binary on its first run; no install script is needed.
   const electron = spawn('node_modules/.bin/electron', ['.'], { cwd: root, stdio: 'inherit' });
   electron.once('error', (error) => {
-    process.stderr.write(`Electron could not be started: ${error.message}\n`);
+    process.stderr.write(`Cannot start Electron: ${error.message}\n`);
+
     process.exitCode = 1;
   });
   electron.once('exit', (code) => {

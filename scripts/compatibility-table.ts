@@ -42,7 +42,7 @@ the client gets 504 and no part of the answer. With a slow model, set a token li
 have no deadline once they run.
 `;
 
-/** The parameters of a request's schema, with what happens to each. */
+/** The parameters of a request schema and how each is handled. */
 export function compatibilityOf(schema: z.ZodObject): [name: string, Compatibility][] {
   return Object.entries(schema.shape).map(([name, parameter]) => [
     name,

@@ -1,4 +1,4 @@
-// Writes the pages of `docs/` that are made from the source: `npm run docs`.
+// `npm run docs`: writes the pages in `docs/` that are generated from the source.
 
 import { writeFile } from 'node:fs/promises';
 import { doctorSchema } from '../server/doctor/doctor.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 
-// `npm run icons` draws the icons of the menu bar: template images, black with alpha, 18 points, a
-// sight glass whose shape is the state. A test holds the files to these drawings.
+// `npm run icons`: draws the app icon and the menu bar icons. Those are template images (black with alpha,
+// 18 points) of a sight glass whose content shows the state. A test checks that the files are up to date.
 
 const POINTS = 18;
 const glass = '<circle cx="9" cy="9" r="7.2" fill="none" stroke="#000" stroke-width="1.5"/>';
@@ -18,7 +18,7 @@ const DRAWINGS: Readonly<Record<string, string>> = {
   failed: `${glass}<path d="M9 5.2v4.4" ${stroke}/><circle cx="9" cy="12.4" r="1"/>`,
 };
 
-/** The files of one drawing, for displays of one and of two pixels a point. */
+/** Draws the menu bar icons at 1x and 2x. Returns them by file name. */
 export async function drawIcons(): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   for (const [state, drawing] of Object.entries(DRAWINGS)) {
@@ -32,7 +32,7 @@ export async function drawIcons(): Promise<Map<string, Buffer>> {
   return files;
 }
 
-/** The app's own icon, for Finder: 1024 pixels, with the margin that macOS icons have. */
+/** Draws the app icon: 1024 pixels, with the usual margin of macOS icons. */
 export function drawAppIcon(): Promise<Buffer> {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="1024" height="1024" viewBox="0 0 1024 1024">
     <defs>
@@ -49,7 +49,7 @@ export function drawAppIcon(): Promise<Buffer> {
   return sharp(Buffer.from(svg)).png({ compressionLevel: 9 }).toBuffer();
 }
 
-/** Apple's types of a PNG in an icon file, by its pixels; the second is for displays of two a point. */
+/** The types of PNG images in an .icns file, with their sizes. A size that appears twice is also a 2x image. */
 const ICNS_TYPES: readonly [type: string, pixels: number][] = [
   ['icp4', 16],
   ['ic11', 32],
@@ -63,7 +63,7 @@ const ICNS_TYPES: readonly [type: string, pixels: number][] = [
   ['ic10', 1024],
 ];
 
-/** The app's icon as macOS reads it: a header, then each size as a PNG with its type and length. */
+/** The app icon as an .icns file: a header, then a PNG for each size, with its type and length. */
 export async function drawIcns(): Promise<Buffer> {
   const whole = await drawAppIcon();
   const entries = ICNS_TYPES.map(async ([type, pixels]) => {

@@ -12,8 +12,8 @@ import { drawShape, toDataUrl } from '../test/support/pictures.ts';
 import { demoModel } from '../test/support/service.ts';
 import { type SightglassApp, showState, startSightglass } from '../test/support/sightglass-app.ts';
 
-// `npm run screenshots` photographs every view of the running app, light and dark, with the real
-// runtime answering real requests, into `docs/screenshots`.
+// `npm run screenshots`: takes a screenshot of every view of the running app in light and dark mode, with
+// the real runtime answering real requests. Writes them to `docs/screenshots`.
 
 const FOLDER = fileURLToPath(new URL('../docs/screenshots', import.meta.url));
 const WORK_MS = 150_000;
@@ -24,24 +24,24 @@ const long = { ...endless(image), max_tokens: 900 };
 display.scale = 2;
 await rm(FOLDER, { recursive: true, force: true });
 await mkdir(FOLDER, { recursive: true });
-await photographFirstStart();
-await photographModels();
-await photographViews();
-await photographTrouble();
+await captureFirstStart();
+await captureModels();
+await captureViews();
+await captureFailure();
 await closeChromium();
 for (const name of await readdir(FOLDER)) await shrink(join(FOLDER, name));
 
-async function photographFirstStart(): Promise<void> {
+async function captureFirstStart(): Promise<void> {
   await using running = await startSightglass(null);
   const { page } = running;
   await page.getByRole('heading', { name: 'Which model should answer?' }).waitFor();
   await page.getByRole('button', { name: /^Download SmolVLM2/ }).waitFor();
   await page.getByText('Looking…').waitFor({ state: 'detached' });
-  await photograph(page, 'first-start');
+  await capture(page, 'first-start');
 }
 
-/** A check of the demo model, a download from a stand-in for the Hub, and what LM Studio is said to have. */
-async function photographModels(): Promise<void> {
+/** Shows a check of the demo model, a download from a fake Hub, and models in a fake LM Studio folder. */
+async function captureModels(): Promise<void> {
   await using hub = await HubServer.start();
   await hub.add('someone/demo', demoModel);
   hub.pace.bytesPerSecond = 150_000;
@@ -56,25 +56,25 @@ async function photographModels(): Promise<void> {
   await page.locator('form').getByRole('button', { name: 'Download', exact: true }).click();
   await page.getByText(/ left$/).waitFor();
   await scrollTo(page, 'Serving Now');
-  await photograph(page, 'models');
+  await capture(page, 'models');
   await page.getByText(/^Cannot be used/).click();
   await scrollTo(page, 'On This Mac');
-  await photograph(page, 'models-found');
+  await capture(page, 'models-found');
   await scrollTo(page, 'Get Another');
-  await photograph(page, 'models-to-get');
+  await capture(page, 'models-to-get');
 }
 
-async function photographViews(): Promise<void> {
+async function captureViews(): Promise<void> {
   await using running = await startSightglass({ maxConcurrency: 2, port: 8000 });
   const { page } = running;
   await showState(running, 'Ready');
-  const working = work(running);
+  const load = startLoad(running);
   await page.getByRole('tab', { name: 'Try It' }).click();
   const file = { name: 'heart.png', mimeType: 'image/png', buffer: png };
   await page.locator('input[type=file]').setInputFiles(file);
   await page.getByRole('button', { name: 'Ask', exact: true }).click();
   await page.getByText(/tokens in/).waitFor();
-  await photograph(page, 'try-it');
+  await capture(page, 'try-it');
   for (const [tab, name] of [
     ['Connect', 'connect'],
     ['Logs', 'logs'],
@@ -82,24 +82,24 @@ async function photographViews(): Promise<void> {
   ] as const) {
     await page.getByRole('tab', { name: tab }).click();
     if (name === 'logs') await page.getByLabel('Filter the log').fill('request');
-    await photograph(page, name);
+    await capture(page, name);
   }
   await page.getByRole('tab', { name: 'Overview' }).click();
-  await working.isHalfDone;
-  await photograph(page, 'overview');
-  await working.done;
+  await load.mostlyDone;
+  await capture(page, 'overview');
+  await load.done;
 }
 
-async function photographTrouble(): Promise<void> {
+async function captureFailure(): Promise<void> {
   const port = await freePort();
   await using first = await startSightglass({ port });
   await showState(first, 'Ready');
   await using second = await startSightglass({ port });
   await showState(second, 'Failed');
-  await photograph(second.page, 'trouble');
+  await capture(second.page, 'trouble');
 }
 
-/** Puts a heading to the top of the view. */
+/** Scrolls so that a heading is at the top of the view. */
 async function scrollTo(page: Page, name: string): Promise<void> {
   await page.getByRole('heading', { name }).evaluate((heading) => {
     heading.scrollIntoView();
@@ -107,17 +107,17 @@ async function scrollTo(page: Page, name: string): Promise<void> {
   });
 }
 
-async function photograph(page: Page, name: string): Promise<void> {
+async function capture(page: Page, name: string): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
-    // Without motion: else it is caught between two colours.
+    // Reduced motion, so that no transition is captured halfway.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}.png`) });
   }
 }
 
-/** What a few apps on a Mac might ask, for a while. */
-function work({ url }: SightglassApp) {
-  const half = Promise.withResolvers<void>();
+/** Sends requests for WORK_MS, like a few apps that use the model at the same time. */
+function startLoad({ url }: SightglassApp) {
+  const mostlyDone = Promise.withResolvers<void>();
   const end = performance.now() + WORK_MS;
   const client = async (pauseMs: number, body: () => object) => {
     while (performance.now() < end) {
@@ -125,21 +125,21 @@ function work({ url }: SightglassApp) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   };
-  const talker = async () => {
+  const streamingClient = async () => {
     while (performance.now() < end) {
       for await (const _event of stream(url, long)) void _event;
     }
   };
-  setTimeout(half.resolve, WORK_MS * 0.8);
+  setTimeout(mostlyDone.resolve, WORK_MS * 0.8);
   const clients = [
     ...[0, 900, 2500, 4000].map((pause) => client(pause, () => question(image))),
     ...[200, 3000].map((pause) => client(pause, () => ({ ...long, max_tokens: 300 }))),
-    talker(),
+    streamingClient(),
   ];
-  return { isHalfDone: half.promise, done: Promise.all(clients) };
+  return { mostlyDone: mostlyDone.promise, done: Promise.all(clients) };
 }
 
-/** A panel has few colours: a palette makes its picture a third as large. */
+/** The panel has few colours: a palette reduces the file size to a third. */
 async function shrink(path: string): Promise<void> {
   const small = await sharp(path).png({ palette: true, quality: 95, effort: 10 }).toBuffer();
   await sharp(small).toFile(path);

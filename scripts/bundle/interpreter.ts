@@ -1,12 +1,11 @@
 import { cp, mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { execa } from 'execa';
-import type { Bundle } from './bundle.ts';
-import { runtimeTool, runUv } from './tools.ts';
+import { type Bundle, runtimeTool, runUv } from './bundle.ts';
 
 const VERSION = '3.11';
-/** Of the standard library: what a server never uses. */
-const LEFT_OUT = [
+/** Parts of the standard library that a server does not need. */
+const OMITTED = [
   'site-packages',
   'test',
   'idlelib',
@@ -19,17 +18,17 @@ const LEFT_OUT = [
 ];
 
 /**
- * A Python that finds itself wherever the bundle lies. On macOS it is python-build-standalone, which
- * uv brings; on Linux, where that is not to be had everywhere, the tree of the Python at hand.
+ * Copies a relocatable Python into the bundle. On macOS it is python-build-standalone, which uv
+ * downloads; on Linux, where that is not available everywhere, the Python of the runtime's environment.
  */
 export async function copyInterpreter(bundle: Bundle): Promise<void> {
   const source =
-    bundle.platform === 'macos' ? await downloadPython(bundle) : await ownPython(bundle);
+    bundle.platform === 'macos' ? await downloadPython(bundle) : await localPython(bundle);
   const library = `lib/python${VERSION}`;
   await cp(join(source, library), join(bundle.python, library), {
     recursive: true,
     verbatimSymlinks: true,
-    filter: (path) => !isLeftOut(relative(join(source, library), path)),
+    filter: (path) => !isOmitted(relative(join(source, library), path)),
   });
   await mkdir(join(bundle.python, 'bin'), { recursive: true });
   const binary = join(bundle.python, 'bin/python3');
@@ -46,13 +45,13 @@ export async function copyInterpreter(bundle: Bundle): Promise<void> {
   }
 }
 
-function isLeftOut(path: string): boolean {
+function isOmitted(path: string): boolean {
   const [first = '', ...rest] = path.split('/');
-  const isDeep = rest.some((part) => part === '__pycache__' || part === 'tests');
-  return LEFT_OUT.includes(first) || first.startsWith('config-') || isDeep;
+  const isNested = rest.some((part) => part === '__pycache__' || part === 'tests');
+  return OMITTED.includes(first) || first.startsWith('config-') || isNested;
 }
 
-async function ownPython({ root }: Bundle): Promise<string> {
+async function localPython({ root }: Bundle): Promise<string> {
   const program = 'import sys; print(sys.base_prefix)';
   const { stdout } = await execa(runtimeTool(root, 'python'), ['-I', '-c', program]);
   return stdout;
@@ -64,6 +63,7 @@ async function downloadPython({ root, folder }: Bundle): Promise<string> {
   const args = ['python', 'install', VERSION, '--install-dir', to, '--no-bin'];
   await runUv(root, args);
   const installed = (await readdir(to)).find((name) => name.startsWith('cpython-'));
-  if (installed === undefined) throw new Error(`uv has put no Python into ${to}.`);
+  if (installed === undefined)
+    throw new Error(`uv reported success but installed no Python in ${to}.`);
   return join(to, installed);
 }

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { Bundle } from './bundle.ts';
-import { PROGRAMS } from './programs.ts';
+import { type Bundle, PROGRAMS } from './bundle.ts';
 
-/** What a bundle is built from, besides the local Python. */
+/** The files that a bundle is built from, besides the local Python. */
 const INPUTS = [
   'resources/runtime/requirements.txt',
   'resources/runtime/requirements-setup.txt',
@@ -19,7 +18,7 @@ export interface BundledPackage {
   version: string;
   licence: string;
   bytes: number;
-  /** Of its files and their places, as they are in the bundle. */
+  /** The hash of the package's files in the bundle and their paths. */
   sha256: string;
 }
 
@@ -29,24 +28,24 @@ export interface Manifest {
   /** The hash of the sources it was built from. */
   inputs: string;
   bytes: number;
-  /** The largest first. */
+  /** Sorted by size, largest first. */
   packages: BundledPackage[];
 }
 
-/** Writes `manifest.json`: what is in the bundle, under which licences, how large. */
+/** Writes `manifest.json`, which lists the bundle's packages with their licences and sizes. */
 export async function writeManifest({
   root,
   folder,
   platform,
   packages,
-  isOwn,
+  isNative,
 }: Bundle): Promise<Manifest> {
   const entries = await readdir(packages);
   const infos = entries.filter((name) => name.endsWith('.dist-info'));
   const listed = await Promise.all(infos.map((info) => describe(packages, info)));
   const manifest: Manifest = {
     platform,
-    python: isOwn ? '3.11' : null,
+    python: isNative ? '3.11' : null,
     inputs: await hashInputs(root),
     bytes: await sizeOf(folder),
     packages: listed.sort((a, b) => b.bytes - a.bytes),
@@ -55,10 +54,10 @@ export async function writeManifest({
   return manifest;
 }
 
-/** Whether the bundle in that folder is complete and was built from the current sources. */
+/** Returns whether the bundle in this folder is complete and was built from the current sources. */
 export async function isCurrent(root: string, folder: string): Promise<boolean> {
   const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => undefined);
-  if (text === undefined) return false; // it is written last
+  if (text === undefined) return false; // the manifest is written last
   const manifest: Partial<Manifest> = JSON.parse(text);
   return manifest.inputs === (await hashInputs(root));
 }
@@ -96,7 +95,7 @@ async function describe(packages: string, info: string): Promise<BundledPackage>
   const hash = createHash('sha256');
   let bytes = 0;
   for (const path of paths.filter((each) => each !== '' && !each.startsWith('..')).sort()) {
-    const content = await readFile(join(packages, path)).catch(() => undefined); // trimmed
+    const content = await readFile(join(packages, path)).catch(() => undefined); // removed by trim
     if (content === undefined) continue;
     bytes += content.length;
     hash.update(path).update(createHash('sha256').update(content).digest());
@@ -106,7 +105,7 @@ async function describe(packages: string, info: string): Promise<BundledPackage>
     version: field('Version') ?? '',
     licence:
       field('License-Expression') ??
-      (classified.map(([, name]) => name).join(', ') || (field('License') ?? 'see its files')),
+      (classified.map(([, name]) => name).join(', ') || (field('License') ?? 'see the package')),
     bytes,
     sha256: hash.digest('hex'),
   };

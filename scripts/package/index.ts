@@ -7,9 +7,9 @@ import { isCurrent } from '../bundle/manifest.ts';
 import { planSigning } from './signing.ts';
 import { writeSkeleton } from './skeleton.ts';
 
-// `npm run package`: the app as people get it, in `out`. On a Mac a dmg and a zip. Elsewhere the same
-// configuration over a skeleton of Electron, which shows what would be inside: only its JavaScript and
-// its runtime can run. With `-- --require-signature` it refuses to build an app that cannot be released.
+// `npm run package`: builds the app for release in `out`, on a Mac as a dmg and a zip. Elsewhere it applies
+// the same configuration to a skeleton of Electron, to show what the app would contain; only its JavaScript
+// and its runtime can run. `-- --require-signature` fails if the app would not be signed and notarized.
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const isMac = process.platform === 'darwin';
@@ -29,14 +29,14 @@ const run = (command: string, args: string[], more = {}) =>
 const bundle = join(root, 'dist/bundle', platform, 'runtime');
 if (!(await isCurrent(root, bundle))) await run('npm', ['run', '--silent', 'bundle']);
 for (const part of ['main', 'server', 'renderer']) {
-  // The compilers leave behind the output of deleted sources.
+  // The compilers don't remove the output of deleted sources.
   await rm(join(root, 'dist', part), { recursive: true, force: true });
 }
 await run('npm', ['run', '--silent', 'build']);
 const skeleton = join(root, 'dist/electron-skeleton');
 if (!isMac) await writeSkeleton(skeleton);
-// There is no codesign here to sign again after the fuses are set.
-const elsewhere = [
+// Only macOS has codesign, which would sign the app again after the fuses are set.
+const withoutCodesign = [
   `-c.electronDist=${skeleton}`,
   '-c.mac.notarize=false',
   '-c.electronFuses.resetAdHocDarwinSignature=false',
@@ -49,7 +49,7 @@ await run(
     '--arm64',
     '--publish',
     'never',
-    ...(isMac ? signing.options : elsewhere),
+    ...(isMac ? signing.options : withoutCodesign),
   ],
   {
     SIGHTGLASS_BUNDLE: platform,
@@ -57,8 +57,8 @@ await run(
   },
 );
 if (isMac) {
-  const how = signing.isDeveloperId
+  const summary = signing.isDeveloperId
     ? `Signed with a Developer ID${signing.isNotarized ? ' and notarized' : ', not notarized'}.`
-    : 'Signed ad hoc: it runs on this Mac; other Macs refuse a downloaded copy.';
-  process.stdout.write(`${how}\n`);
+    : 'Signed ad hoc: the app runs on this Mac, but other Macs block a downloaded copy.';
+  process.stdout.write(`${summary}\n`);
 }

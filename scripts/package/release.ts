@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toCask } from './cask.ts';
 
-// For the macOS workflow, on a tag: `node scripts/package/release.ts v1.2.3 out` checks that the packaged
-// files belong to that version and writes the rest of the release: SHA256SUMS.txt, the notes from
-// CHANGELOG.md, and the Homebrew cask.
+// The macOS workflow runs `node scripts/package/release.ts v1.2.3 out` for a tag. Checks that the packaged
+// files have that version, and writes the other files of the release: SHA256SUMS.txt, the release notes
+// from CHANGELOG.md, and the Homebrew cask.
 
-/** A version's section; a link and a date may follow. */
+/** The heading of a version in CHANGELOG.md, optionally with a link and a date. */
 const HEADING = /^## \[?v?(\d+\.\d+\.\d+(?:-[\w.-]+)?)\]?(?:\(\S*\))?(?:\s.*)?$/;
 
-/** The packaged files of a release. Updates read `latest-mac.yml` and the block maps. */
+/** The packaged files of a release. The updater reads `latest-mac.yml` and the block maps. */
 export function releaseFiles(version: string): string[] {
   const name = `Sightglass-${version}-arm64`;
   return [
@@ -26,15 +26,15 @@ export function releaseFiles(version: string): string[] {
 
 export interface Release {
   tag: string;
-  /** The repository's owner, who also owns the cask's addresses. */
+  /** The repository's owner, for the URLs in the cask. */
   owner: string;
-  /** The folder of the packaged files. */
+  /** The folder that contains the packaged files. */
   folder: string;
   packageVersion: string;
   changelog: string;
 }
 
-/** @throws Error when a file is missing or has another version, or CHANGELOG.md does not describe it */
+/** @throws Error if a file is missing, a version differs, or CHANGELOG.md does not cover the release */
 export async function writeRelease(release: Release): Promise<void> {
   const { tag, owner, folder, packageVersion, changelog } = release;
   const version = tag.replace(/^v/, '');
@@ -45,7 +45,7 @@ export async function writeRelease(release: Release): Promise<void> {
   const files = releaseFiles(version);
   const present = await readdir(folder);
   const missing = files.filter((file) => !present.includes(file));
-  if (missing.length > 0) throw new Error(`${folder} lacks ${missing.join(', ')}.`);
+  if (missing.length > 0) throw new Error(`Missing in ${folder}: ${missing.join(', ')}.`);
   const hashes = await Promise.all(files.map((file) => hashOf(join(folder, file), 'sha256')));
   await checkUpdateFile(folder, version);
   const sums = files.map((file, at) => `${hashes[at]?.toString('hex')}  ${file}\n`);
@@ -55,21 +55,21 @@ export async function writeRelease(release: Release): Promise<void> {
   await writeFile(join(folder, 'sightglass.rb'), toCask({ version, owner, sha256 }));
 }
 
-/** Checks `latest-mac.yml`, against which an app verifies the update that it downloads. */
+/** Checks `latest-mac.yml`, with which the app verifies a downloaded update. */
 async function checkUpdateFile(folder: string, version: string): Promise<void> {
   const text = await readFile(join(folder, 'latest-mac.yml'), 'utf8');
   const zip = releaseFiles(version)[2] ?? '';
   const sha512 = (await hashOf(join(folder, zip), 'sha512')).toString('base64');
   for (const expected of [`version: ${version}\n`, `url: ${zip}\n`, `sha512: ${sha512}\n`]) {
     if (!text.includes(expected)) {
-      throw new Error(`latest-mac.yml does not describe ${zip}: it lacks “${expected.trim()}”.`);
+      throw new Error(`latest-mac.yml does not describe ${zip}: “${expected.trim()}” is missing.`);
     }
   }
 }
 
 /**
- * What CHANGELOG.md says about a version: the text below its heading, which may have a date.
- * @throws Error when the version has no section, or an empty one
+ * Returns the section of a version in CHANGELOG.md, without its heading.
+ * @throws Error if the section is missing or empty
  */
 export function changesOf(changelog: string, version: string): string {
   const lines = changelog.split(/\r?\n/);
@@ -82,7 +82,7 @@ export function changesOf(changelog: string, version: string): string {
   const rest = lines.slice(start + 1);
   const end = rest.findIndex((line) => line.startsWith('## '));
   const text = (end < 0 ? rest : rest.slice(0, end)).join('\n').trim();
-  if (!/^- /m.test(text)) throw new Error(`CHANGELOG.md says nothing about ${version}.`);
+  if (!/^- /m.test(text)) throw new Error(`CHANGELOG.md lists no changes for ${version}.`);
   return `${text}\n`;
 }
 

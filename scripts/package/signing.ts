@@ -1,10 +1,10 @@
-// How the packaged app is signed, decided by the environment alone. With a certificate (`CSC_LINK`, or
-// the name of one in the keychain in `CSC_NAME`) it is a Developer ID signature. Without one, and on pull
-// requests, which get no secrets, it is ad hoc: enough to run here, since Apple silicon kills unsigned code.
+// Decides from the environment how to sign the packaged app. With a certificate (`CSC_LINK`, or the name
+// of one in the keychain in `CSC_NAME`) it gets a Developer ID signature. Without one, and on pull requests,
+// which have no secrets, it is signed ad hoc, so that it runs on this Mac: Apple silicon kills unsigned code.
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The credentials that electron-builder accepts for notarization: all of one group. */
+/** The credentials that electron-builder accepts for notarization. One complete group is needed. */
 const CREDENTIALS = [
   ['APPLE_ID', 'APPLE_APP_SPECIFIC_PASSWORD', 'APPLE_TEAM_ID'],
   ['APPLE_API_KEY', 'APPLE_API_KEY_ID', 'APPLE_API_ISSUER'],
@@ -14,13 +14,13 @@ const CREDENTIALS = [
 export interface Signing {
   isDeveloperId: boolean;
   isNotarized: boolean;
-  /** The environment to build in. */
+  /** The environment variables for the build. */
   env: Record<string, string>;
-  /** Options for electron-builder's command line. */
+  /** Command-line options for electron-builder. */
   options: string[];
 }
 
-/** @throws Error when credentials are incomplete, which electron-builder reports only after signing. */
+/** @throws Error if credentials are incomplete, which electron-builder would only report after signing */
 export function planSigning(environment: Environment): Signing {
   const env = withoutEmpty(environment);
   const isPullRequest = env['GITHUB_BASE_REF'] !== undefined;
@@ -29,7 +29,7 @@ export function planSigning(environment: Environment): Signing {
     return {
       isDeveloperId: false,
       isNotarized: false,
-      // Any other certificate in the keychain, self-signed ones included, would be used instead.
+      // Otherwise electron-builder would use any certificate in the keychain, even a self-signed one.
       env: { ...withoutSigning(env), CSC_IDENTITY_AUTO_DISCOVERY: 'false' },
       options: ['-c.mac.notarize=false'],
     };
@@ -39,14 +39,14 @@ export function planSigning(environment: Environment): Signing {
     isDeveloperId: true,
     isNotarized,
     env,
-    // A certificate that cannot be used is an error, not an app without a signature.
+    // Fail if the certificate cannot be used, instead of building an unsigned app.
     options: ['-c.forceCodeSigning=true', `-c.mac.notarize=${isNotarized}`],
   };
 }
 
 /**
- * A secret that a workflow does not have becomes an empty variable, which electron-builder takes for a
- * value: `CSC_LINK=""` for a file, `CSC_FOR_PULL_REQUEST=""` for true.
+ * Removes empty variables. A workflow sets a missing secret to an empty string, which electron-builder
+ * treats as a value: `CSC_LINK=""` as a file, `CSC_FOR_PULL_REQUEST=""` as true.
  */
 function withoutEmpty(environment: Environment): Record<string, string> {
   const entries = Object.entries(environment).filter(
@@ -62,19 +62,19 @@ function withoutSigning(env: Record<string, string>): Record<string, string> {
 }
 
 function hasCredentials(env: Record<string, string>): boolean {
-  // The order is electron-builder's: the first group of which anything is set is the one it uses.
+  // Like electron-builder, use the first group that has a variable set.
   const group = CREDENTIALS.find((names) => names.some((name) => isCredential(env, name)));
   if (group === undefined) return false;
   const missing = group.filter((name) => env[name] === undefined);
   if (missing.length === 0) return true;
-  const given = group.filter((name) => env[name] !== undefined);
+  const present = group.filter((name) => env[name] !== undefined);
   throw new Error(
-    `Notarization needs ${missing.join(' and ')} as well as ${given.join(' and ')}. ` +
-      'Set all of them, or none for an app that is signed but not notarized.',
+    `Notarization needs ${missing.join(' and ')} as well as ${present.join(' and ')}. ` +
+      'Set all of them, or none to build an app that is signed but not notarized.',
   );
 }
 
-/** A team alone does not ask for notarization: developers export it for Xcode. */
+/** `APPLE_TEAM_ID` alone does not request notarization: developers also set it for Xcode. */
 function isCredential(env: Record<string, string>, name: string): boolean {
   return name !== 'APPLE_TEAM_ID' && env[name] !== undefined;
 }

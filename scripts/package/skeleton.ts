@@ -1,18 +1,18 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** What @electron/fuses looks for in Electron's binary: a sentinel, version 1, nine fuses. */
+/** The bytes that @electron/fuses looks for in Electron's binary: a sentinel, version 1, nine fuses. */
 const FUSE_WIRE = Buffer.concat([
   Buffer.from('dL7pKGdnNz796PbbjQWNKmHXBZaB9tsX'),
   Buffer.from([1, 9]),
   Buffer.from('101001110'),
 ]);
-/** The first bytes of a Mach-O program for arm64, which identify it. */
+/** The start of a Mach-O header for arm64. */
 const PROGRAM = Buffer.from('cffaedfe0c00000100000000020000000000000000000000', 'hex');
 const DATA = Buffer.alloc(64);
 const HELPERS = ['', ' (GPU)', ' (Plugin)', ' (Renderer)'];
 
-/** The files of Electron's distribution for a Mac, code and data, with nothing in them that runs. */
+/** Writes the files of Electron's macOS distribution with placeholder contents, which cannot run. */
 export async function writeSkeleton(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const contents = join(folder, 'Electron.app/Contents');
@@ -44,14 +44,14 @@ export async function writeSkeleton(folder: string): Promise<void> {
   await put(join(folder, 'version'), '45.4.1');
 }
 
-/** A framework with its version folder and the links to it. */
+/** Writes a framework: its version folder and the links to its contents. */
 async function putFramework(folder: string, files: Record<string, Buffer>): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     await put(join(folder, 'Versions/A', name), content, 0o755);
   }
   await symlink('A', join(folder, 'Versions/Current'));
-  const tops = new Set(Object.keys(files).map((name) => name.split('/')[0] ?? name));
-  for (const name of tops) await symlink(`Versions/Current/${name}`, join(folder, name));
+  const topLevel = new Set(Object.keys(files).map((name) => name.split('/')[0] ?? name));
+  for (const name of topLevel) await symlink(`Versions/Current/${name}`, join(folder, name));
 }
 
 async function put(path: string, content: string | Buffer, mode = 0o644): Promise<void> {

@@ -7,9 +7,9 @@ import { post, question, textOf } from '../../test/support/chat.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { drawShape, toDataUrl } from '../../test/support/pictures.ts';
 
-// For the macOS workflow: checks the packaged app's signature, opens it with the demo model chosen, asks
-// about a picture, and checks the signature again: an app that writes into itself breaks it.
-// `node scripts/package/smoke-test.ts out/mac-arm64/Sightglass.app`
+// The macOS workflow runs `node scripts/package/smoke-test.ts out/mac-arm64/Sightglass.app`. Verifies the
+// packaged app's signature, starts the app with the demo model, asks about a picture, and verifies the
+// signature again: an app that writes to its own bundle invalidates it.
 
 const READY_WITHIN_MS = 120_000;
 const ANSWER = 'A red circle on a white background.';
@@ -24,13 +24,13 @@ const running = execa(
   join(app, 'Contents/MacOS/Sightglass'),
   [
     `--user-data-dir=${home}`,
-    // macOS asks before an app that is signed ad hoc may use the keychain, and nobody is here to answer.
+    // Otherwise macOS would ask the user whether an app that is signed ad hoc may use the keychain.
     '--use-mock-keychain',
   ],
   { stdio: 'inherit', reject: false },
 );
 try {
-  await ready();
+  await waitUntilReady();
   const picture = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
   const answer = textOf(await post(`http://127.0.0.1:${port}`, question(picture)));
   process.stdout.write(`The packaged app answered: ${answer}\n`);
@@ -42,27 +42,27 @@ try {
 }
 await verifySignature();
 
-/** @throws when macOS would not accept the app as it is */
+/** @throws if the signature is not valid */
 async function verifySignature(): Promise<void> {
   const stdio = 'inherit';
   await execa('codesign', ['--verify', '--deep', '--strict', '--verbose=2', app], { stdio });
   await execa('codesign', ['--display', '--verbose=2', app], { stdio });
 }
 
-/** Polls, because the app does not announce when it is ready. */
-async function ready(): Promise<void> {
+/** Polls, because the app does not report when it is ready. */
+async function waitUntilReady(): Promise<void> {
   const end = performance.now() + READY_WITHIN_MS;
-  let ended: Result | undefined;
+  let exited: Result | undefined;
   void running.then((result) => {
-    ended = result as Result;
+    exited = result as Result;
   });
   while (performance.now() < end) {
     const health = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
     if (health?.ok) return;
-    if (ended !== undefined) {
+    if (exited !== undefined) {
       throw new Error(
-        `The packaged app ended before it was ready: ${ended.signal ?? `exit code ${ended.exitCode}`}. ` +
-          'Killed at once means that its signature is broken.',
+        `The packaged app exited before it was ready: ${exited.signal ?? `exit code ${exited.exitCode}`}. ` +
+          'If macOS killed it immediately, its signature is invalid.',
       );
     }
     await setTimeout(500);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { PROGRAMS } from '../../../scripts/bundle/bundle.ts';
 import { isCurrent, writeManifest } from '../../../scripts/bundle/manifest.ts';
-import { PROGRAMS } from '../../../scripts/bundle/programs.ts';
 
 // A bundle is reused only while its sources have not changed.
 
@@ -35,7 +35,7 @@ async function bundle(): Promise<void> {
   const packages = join(folder, 'python/lib/python3.11/site-packages');
   await mkdir(packages, { recursive: true });
   const python = join(folder, 'python');
-  await writeManifest({ platform: 'linux', isOwn: true, root: copy, folder, python, packages });
+  await writeManifest({ platform: 'linux', isNative: true, root: copy, folder, python, packages });
 }
 
 test('no bundle, or one that was interrupted, is not current', async () => {
@@ -56,7 +56,7 @@ for (const source of [
   'resources/runtime/requirements.txt',
   'resources/runtime/shared/lines.py',
   'resources/runtime/hub/new.py',
-  'scripts/bundle/trim.ts',
+  'scripts/bundle/packages.ts',
 ]) {
   test(`a change of ${source} makes it stale`, async () => {
     await bundle();

@@ -107,7 +107,10 @@ test('a tag that is not the version of package.json is refused', async () => {
 
 test('a missing file is named', async () => {
   await rm(join(folder, 'Sightglass-1.2.3-arm64.zip.blockmap'));
-  await assert.rejects(writeRelease(release()), /lacks Sightglass-1\.2\.3-arm64\.zip\.blockmap\./);
+  await assert.rejects(
+    writeRelease(release()),
+    /Missing in .*: Sightglass-1\.2\.3-arm64\.zip\.blockmap\./,
+  );
 });
 
 test('an update file of another zip is refused: every update would fail', async () => {
