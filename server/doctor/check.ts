@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
-/** The result of one check. A check that does not apply to this machine is skipped and says why. */
+/** The result of one check. A check that does not apply to this machine is skipped, with the reason. */
 export const Check = z.object({
-  /** For programs; does not change between versions. */
+  /** A stable identifier for programs. */
   name: z.string(),
   title: z.string(),
   status: z.enum(['ok', 'failed', 'skipped']),
   found: z.string(),
-  /** What to do about a failure. */
+  /** How to fix a failure. */
   remedy: z.string().optional(),
 });
 export type Check = z.infer<typeof Check>;

@@ -55,7 +55,7 @@ export interface DoctorOptions {
   log: Logger;
   /** Keys and tokens to remove from the report, besides those in the environment. */
   secrets?: readonly (string | undefined)[];
-  /** How long the runtime, and then the model, may take to be looked at. */
+  /** How long the checks of the runtime and of the model may take each. */
   withinMs?: number | undefined;
 }
 
@@ -123,16 +123,16 @@ function toFinding(error: Error): Finding {
 const SECRET_VARIABLES = ['SIGHTGLASS_API_KEY', 'HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'];
 /** Shorter values are not secrets, and removing them would garble ordinary words. */
 const SHORTEST_SECRET = 4;
-/** Keys of Hugging Face, OpenAI, Anthropic, GitHub and GitLab. `hf-internal-testing` is no key. */
+/** Keys of Hugging Face, OpenAI, Anthropic, GitHub and GitLab, but not names like `hf-internal-testing`. */
 const TOKEN = /\b(?:hf_|api_org_|sk[-_]|gh[pousr]_|github_pat_|glpat-)[\w-]{8,}/g;
 const BEARER = /\b(Bearer) +[\w.~+/=-]{8,}/gi;
-/** Of a URL. Python's Path makes one slash of two; a password may contain an @. */
+/** Credentials in a URL. Python's Path turns two slashes into one; a password may contain an @. */
 const CREDENTIALS = /(\w:\/{1,2})[^/\s]*@/g;
 const QUERY_SECRET =
   /([?&#][\w.-]*(?:token|key|secret|passw|credential|signature|\bsig|auth)[\w.-]*=)[^&#\s]+/gi;
-/** Home folders name their owners. */
+/** Other home folders, whose paths contain user names. */
 const ANY_HOME = /(\/(?:Users|home)\/)(?!Shared\b)[^/\s'"`,;:)]+/g;
-/** More of one finding tells a reader nothing. */
+/** Longer findings are truncated. */
 const LONGEST_TEXT = 1000;
 
 function redact(check: Check, { machine = thisMachine, secrets = [] }: DoctorOptions): Check {
@@ -140,7 +140,7 @@ function redact(check: Check, { machine = thisMachine, secrets = [] }: DoctorOpt
   const hidden = [...secrets, ...SECRET_VARIABLES.map((name) => env[name])]
     .filter((value) => value !== undefined)
     .filter(({ length }) => length >= SHORTEST_SECRET)
-    .sort((a, b) => b.length - a.length); // one may contain another
+    .sort((a, b) => b.length - a.length); // longest first: one may contain another
   const homes = spellingsOf(machine.home).map(toPathPattern);
   const clean = (text: string) => {
     let shown = text;
@@ -164,13 +164,13 @@ function redact(check: Check, { machine = thisMachine, secrets = [] }: DoctorOpt
   };
 }
 
-/** Matches the folder and paths inside it, but not a sibling whose name starts with the same letters. */
+/** Matches the folder and paths inside it, but not a sibling whose name starts with the folder's. */
 function toPathPattern(folder: string): RegExp {
-  // On a Mac, paths are the same in either case.
+  // Paths on macOS are case-insensitive.
   return new RegExp(`${folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w.-])`, 'gi');
 }
 
-/** How a text may spell the home folder. macOS decomposes accents in some paths and not in others. */
+/** The ways a text may spell the home folder. macOS decomposes accents in some paths but not in others. */
 function spellingsOf(home: string): string[] {
   const folders = [home, realHome(home)].map((folder) => folder.replace(/\/+$/, ''));
   const forms = folders.flatMap((folder) => [

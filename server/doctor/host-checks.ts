@@ -7,16 +7,16 @@ import { toSize } from '../size.ts';
 import { type Finding, failed, ok, skipped } from './check.ts';
 import type { Machine } from './machine.ts';
 
-/** The oldest macOS that MLX has wheels for. */
+/** The oldest macOS that MLX supports. */
 const OLDEST_MACOS = 14;
 /** As in `engines` of package.json. */
 export const OLDEST_NODE = [22, 20] as const;
-/** With less than this, macOS and the app leave hardly any memory for a model. */
+/** With less memory, macOS and the app leave hardly any for a model. */
 const LEAST_MEMORY_BYTES = 8e9;
 /** About the size of the smallest suggested models. */
 const LEAST_MODEL_DISK_BYTES = 2e9;
 const LEAST_WORKING_DISK_BYTES = 200e6;
-/** The runtime's socket lies in the temporary folder, and its path may be this long (see the launcher). */
+/** The maximum length of a socket's path. The runtime's socket is in the temporary folder. */
 const LONGEST_SOCKET_PATH = 103;
 const SOCKET_IN_TEMPORARY_FOLDER = 'sightglass-XXXXXX/runtime.sock';
 
@@ -71,7 +71,7 @@ export async function checkNode({ nodeVersion, electronVersion }: Machine): Prom
   return isNew ? ok(nodeVersion + inside) : failed(nodeVersion + inside, remedy);
 }
 
-/** Whether there is room for a model and for the files that a running service writes. */
+/** Checks the free disk space for a model and for the files that a running service writes. */
 export async function checkDisk(machine: Machine): Promise<Finding> {
   const models = hubCache(machine.env, machine.home);
   const places = [
@@ -93,12 +93,12 @@ export async function checkDisk(machine: Machine): Promise<Finding> {
   for (const { what, folder, least, setBy } of places) {
     const { existing, broken } = nearestFolder(folder);
     const isTemporary = what === 'temporary files';
-    // Every other folder is made when it is needed.
-    const cannotBeMade = broken ?? (isTemporary && existing !== folder ? folder : undefined);
-    if (cannotBeMade !== undefined) {
+    // The other folders are created when needed.
+    const missing = broken ?? (isTemporary && existing !== folder ? folder : undefined);
+    if (missing !== undefined) {
       return failed(
-        `the folder for ${what}, ${folder}, cannot be used: ${cannotBeMade} leads nowhere`,
-        `Connect the disk it is on, or set ${setBy} to a folder that exists.`,
+        `the folder for ${what}, ${folder}, cannot be used: ${missing} does not exist`,
+        `Connect its disk, or set ${setBy} to a folder that exists.`,
       );
     }
     if (!(await machine.isWritable(existing))) {
@@ -110,7 +110,7 @@ export async function checkDisk(machine: Machine): Promise<Finding> {
       }
       return failed(
         `${folder} does not exist and cannot be created: ${existing} cannot be written to`,
-        `Connect the disk it is on, or set ${setBy} to a folder that you can write to.`,
+        `Connect its disk, or set ${setBy} to a folder that you can write to.`,
       );
     }
     const free = await machine.freeDiskBytes(existing);
@@ -133,7 +133,7 @@ export async function checkDisk(machine: Machine): Promise<Finding> {
 }
 
 /**
- * The folder, or the closest parent that exists. `broken` is a dangling link on the way, such as to a
+ * The folder, or its closest parent that exists. `broken` is a dangling link in the path, for example to a
  * disk that is not connected: nothing can be created below it.
  */
 function nearestFolder(folder: string): { existing: string; broken?: string } {

@@ -7,9 +7,9 @@ import { acceptsConnections, findListenProblem } from '../http/server.ts';
 
 const COMMAND_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 2000;
-/** A server that is not ours may send anything. */
+/** Another program's server may send anything. */
 const LONGEST_ANSWER_BYTES = 100_000;
-/** A log file is rolled at 10 MB. */
+/** Log files are rotated at 10 MB. */
 const LONGEST_FILE_BYTES = 16e6;
 
 /** The result of a command. It has no exit code if the command could not be started. */
@@ -19,7 +19,7 @@ export interface CommandResult {
   output: string;
 }
 
-/** What the checks look at. Tests replace parts of it to fake a failure. */
+/** The checks' access to the machine. Tests replace parts of it to simulate failures. */
 export interface Machine {
   platform: NodeJS.Platform;
   arch: string;
@@ -29,17 +29,17 @@ export interface Machine {
   home: string;
   temporaryFolder: string;
   memoryBytes: number;
-  /** Runs a command until it exits; never rejects. */
+  /** Runs a command to completion; never rejects. */
   run(command: string, args: readonly string[]): Promise<CommandResult>;
   freeDiskBytes(folder: string): Promise<number>;
   isWritable(folder: string): Promise<boolean>;
-  /** The text of a regular file; the end of it if it is very long. */
+  /** Reads a regular file; only the end if it is very long. */
   readFile(path: string): Promise<string>;
   listFiles(folder: string): Promise<string[]>;
   acceptsConnections(host: string, port: number): Promise<boolean>;
-  /** Why the service could not listen there; undefined if it could. */
+  /** The error if the service cannot listen there; undefined if it can. */
   listenProblem(host: string, port: number): Promise<NodeJS.ErrnoException | undefined>;
-  /** Fetches JSON, regardless of the status; resolves with undefined if there is none. */
+  /** Fetches JSON, regardless of the status; resolves with undefined if the response is not JSON. */
   getJson(url: string): Promise<unknown>;
 }
 
@@ -76,7 +76,7 @@ export const thisMachine: Machine = {
   acceptsConnections,
   listenProblem: findListenProblem,
   getJson: async (url) => {
-    // Not the global one, which goes to a proxy when NODE_USE_ENV_PROXY is set. Follows no redirect.
+    // The global dispatcher uses a proxy if NODE_USE_ENV_PROXY is set. This one doesn't, nor follow redirects.
     const dispatcher = new Agent();
     try {
       const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
@@ -96,7 +96,7 @@ export const thisMachine: Machine = {
 };
 
 async function readEnd(path: string): Promise<string> {
-  // Asked first: opening a pipe would wait for somebody to write into it.
+  // Check the type first: opening a named pipe would block until another process writes to it.
   const stats = await stat(path);
   if (!stats.isFile()) throw new Error(`${path} is not a file`);
   const { size } = stats;

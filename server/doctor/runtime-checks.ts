@@ -11,7 +11,7 @@ import { createModelsCommand, createRuntimeCommand, PythonProcess } from '../run
 import { type Finding, failed, ok, parseJson, skipped } from './check.ts';
 import type { Machine } from './machine.ts';
 
-/** The first import of mlx_vlm compiles it, which takes a while. */
+/** Generous, because the first import of mlx_vlm compiles it. */
 export const PROBE_WITHIN_MS = 180_000;
 
 const PythonStep = z.object({
@@ -36,7 +36,7 @@ const MatmulStep = z.object({
 });
 const MlxVlmStep = z.object({ event: z.literal('mlx_vlm'), version: z.string() });
 const FailedStep = z.object({ event: z.literal('failed'), step: z.string(), message: z.string() });
-/** A line that `resources/runtime/doctor` writes to stdout. */
+/** A line of JSON that `resources/runtime/doctor` prints. */
 const ProbeLine = z.discriminatedUnion('event', [
   PythonStep,
   MlxStep,
@@ -45,14 +45,14 @@ const ProbeLine = z.discriminatedUnion('event', [
   FailedStep,
 ]);
 
-/** The steps that `resources/runtime/doctor` reported. */
+/** The results that `resources/runtime/doctor` printed. */
 export interface Probe {
   python?: z.infer<typeof PythonStep>;
   mlx?: z.infer<typeof MlxStep>;
   matmul?: z.infer<typeof MatmulStep>;
   mlx_vlm?: z.infer<typeof MlxVlmStep>;
   failed?: z.infer<typeof FailedStep>;
-  /** How the process ended, unless it exited with 0. */
+  /** How the process ended, unless its exit code was 0. */
   end?: string;
 }
 
@@ -61,7 +61,7 @@ type Step = 'python' | 'mlx' | 'matmul' | 'mlx_vlm';
 const SET_UP_AGAIN =
   'In a checkout, remove resources/runtime/.venv and run `npm start`; otherwise reinstall the app.';
 
-/** Tries Python, MLX and the GPU in a separate process. Never rejects. */
+/** Tests Python, MLX and the GPU in a separate process. Never rejects. */
 export async function probeRuntime(
   resources: URL,
   log: Logger,
@@ -85,13 +85,13 @@ export async function probeRuntime(
   }, withinMs);
   const { exitCode, signal, shortMessage } = await child.ended;
   clearTimeout(timer);
-  if (isLate) return { ...probe, end: `killed after ${withinMs / 1000} s without an answer` };
+  if (isLate) return { ...probe, end: `killed after ${withinMs / 1000} s without a result` };
   return exitCode === 0 ? probe : { ...probe, end: signal ?? shortMessage ?? `exit ${exitCode}` };
 }
 
 export function checkPython({ python, end }: Probe): Finding {
   if (python === undefined) {
-    return failed(`Python does not start (${end ?? 'no answer'})`, SET_UP_AGAIN);
+    return failed(`Python does not start (${end ?? 'no output'})`, SET_UP_AGAIN);
   }
   const found = `${python.version} for ${python.machine}`;
   if (python.native) return ok(found);
@@ -123,7 +123,7 @@ function checkPackage(
   return ok(version);
 }
 
-/** Whether MLX multiplies correctly, on the GPU if there is one. */
+/** Checks that MLX multiplies correctly, on the GPU if there is one. */
 export function checkMetal(probe: Probe, { platform }: Pick<Machine, 'platform'>): Finding {
   const { mlx, matmul } = probe;
   const remedy =
@@ -132,14 +132,14 @@ export function checkMetal(probe: Probe, { platform }: Pick<Machine, 'platform'>
   const device = `${mlx.device} (${mlx.architecture})`;
   if (platform === 'darwin' && !mlx.metal) return failed(`no Metal on ${device}`, remedy);
   if (matmul === undefined) return explain(probe, 'matmul', remedy);
-  if (!matmul.correct) return failed(`${device} multiplied matrices wrongly`, remedy);
+  if (!matmul.correct) return failed(`${device} multiplied matrices incorrectly`, remedy);
   if (platform === 'darwin' && !matmul.device.includes('gpu')) {
     return failed(`MLX uses ${matmul.device} rather than the GPU of ${device}`, remedy);
   }
   return ok(mlx.metal ? `${device} multiplies correctly` : `none; the CPU multiplies correctly`);
 }
 
-/** Whether the model that would be served is complete, supported and fits in memory. */
+/** Checks that the model to serve is complete, supported and fits in memory. */
 export async function checkModel(
   { modelPath, maxConcurrency }: { modelPath?: string | undefined; maxConcurrency: number },
   probe: Probe,
@@ -170,7 +170,7 @@ export async function checkModel(
     if (error instanceof DOMException && error.name === 'TimeoutError') {
       return failed(
         `${modelPath} could not be read within ${withinMs / 1000} s`,
-        'Check that the disk it is on is connected and answers.',
+        'Check that its disk is connected and responding.',
       );
     }
     if (!(error instanceof ProblemError)) throw error;
@@ -178,14 +178,14 @@ export async function checkModel(
   }
 }
 
-/** Why a step is missing: it failed, it crashed the process, or an earlier step did. */
+/** Explains why a step has no result: it failed, it crashed the process, or an earlier step did. */
 function explain({ failed: failure, end }: Probe, step: Step, remedy: string): Finding {
   if (failure?.step === step) return failed(failure.message, remedy);
   if (failure !== undefined) return skipped(`not reached: ${failure.step} failed`);
   return failed(`not reached: the process ended (${end ?? 'early'})`, remedy);
 }
 
-/** The package versions to expect: those of the lock, or of the packaged app's manifest. */
+/** The expected package versions, from the lock file or from the packaged app's manifest. */
 export async function pinnedVersions(
   resources: URL,
   { readFile }: Pick<Machine, 'readFile'>,

@@ -17,13 +17,13 @@ const OTHER_SERVERS: readonly (readonly [number, string])[] = [
   [10_240, 'mlx-omni-server'],
 ];
 const KEPT_LOG_FILES = 4;
-/** Older crash reports of macOS are unlikely to matter now. */
+/** Crash reports of macOS that are older than this are ignored. */
 const RECENT_REPORT_DAYS = 7;
 
 /** The fields of every `GET /health` response. */
 const Health = z.object({ status: z.string(), state: z.string(), model: z.string() });
 
-/** Whether the port is free on every address that clients may use. */
+/** Checks that the port is free on every address that clients may use. */
 export async function checkPort(
   { host, port }: { host: string; port: number },
   machine: Machine,
@@ -41,7 +41,7 @@ export async function checkPort(
   if (taken.length > 0) {
     return failed(
       `${port} is in use by another program on ${taken.join(' and ')}`,
-      `Quit it, or choose another port (--port, or Settings). \`lsof -i :${port}\` names it.`,
+      `Quit it, or choose another port (--port, or Settings). \`lsof -i :${port}\` shows which program it is.`,
     );
   }
   if (own !== undefined) return ok(`${port}: Sightglass serves there (${own})`);
@@ -52,7 +52,7 @@ export async function checkPort(
   );
 }
 
-/** Nothing answers on the port, but the service could not listen on it either. */
+/** The service cannot listen on the port, although it accepts no connections. */
 function toListenFailure(
   { code, message }: NodeJS.ErrnoException,
   { host, port }: { host: string; port: number },
@@ -60,12 +60,12 @@ function toListenFailure(
   switch (code) {
     case 'EADDRINUSE':
       return failed(
-        `${port} is in use by a program that does not answer`,
-        `Quit it, or choose another port (--port, or Settings). \`lsof -i :${port}\` names it.`,
+        `${port} is in use by a program that does not respond`,
+        `Quit it, or choose another port (--port, or Settings). \`lsof -i :${port}\` shows which program it is.`,
       );
     case 'EACCES':
       return failed(
-        `${port} may only be used by an administrator`,
+        `${port} can only be used by an administrator`,
         'Choose a port above 1023 (--port, or Settings).',
       );
     case 'EADDRNOTAVAIL':
@@ -83,7 +83,7 @@ function toListenFailure(
   }
 }
 
-/** Other model servers are not a failure, but the models they have loaded take memory. */
+/** Lists other model servers. They are not a failure, but the models they have loaded use memory. */
 export async function checkOtherServers(port: number, machine: Machine): Promise<Finding> {
   const others = OTHER_SERVERS.filter(([theirs]) => theirs !== port);
   const running = await Promise.all(
@@ -98,7 +98,7 @@ export async function checkOtherServers(port: number, machine: Machine): Promise
 
 /** A log line about the runtime, with the fields that the doctor reads. */
 const LogLine = z.object({
-  time: z.number().min(0).max(8.64e15), // what a Date can hold
+  time: z.number().min(0).max(8.64e15), // the range of Date
   msg: z.string(),
   reason: z.string().optional(),
   message: z.string().optional(),
@@ -107,8 +107,8 @@ const LogLine = z.object({
 type LogLine = z.infer<typeof LogLine>;
 
 /**
- * Why the runtime last crashed or failed, from the log files, and the newest crash report of macOS.
- * A crash is a failure only if the runtime has not been ready since.
+ * Reports why the runtime last crashed or failed, from the log files, and the newest crash report of
+ * macOS. A crash only counts as a failure if the runtime has not been ready since.
  */
 export async function checkLastCrash(machine: Machine, now = Date.now()): Promise<Finding> {
   const lines = await readRuntimeLines(machine);
@@ -121,12 +121,12 @@ export async function checkLastCrash(machine: Machine, now = Date.now()): Promis
   const hasRecovered = lines
     .slice(lines.lastIndexOf(last))
     .some(({ msg }) => msg === 'runtime ready');
-  if (hasRecovered) return ok(`${found}; it has run since`);
+  if (hasRecovered) return ok(`${found}; it has recovered since`);
   const remedy = last.remedy ?? 'Read the log around that time, then start the server again.';
   return failed(found, remedy);
 }
 
-/** In the order in which they were written: the clock may have been set in between. */
+/** In the order in which they were written, because the clock may have been changed. */
 async function readRuntimeLines(machine: Machine): Promise<LogLine[]> {
   const folder = logDirectory(machine);
   const names = await machine.listFiles(folder).catch(() => []);
@@ -171,12 +171,12 @@ async function newestCrashReport(machine: Machine, now: number): Promise<string 
   return recent[0]?.name;
 }
 
-/** `2026-11-27 05:16:40.00 +0000`, as macOS writes it. */
+/** Converts a timestamp of macOS, such as `2026-11-27 05:16:40.00 +0000`. */
 function toIsoTime(timestamp: string): string {
   return timestamp.replace(' ', 'T').replace(/ ([+-]\d\d)(\d\d)$/, '$1:$2');
 }
 
-/** The fuses that keep other programs from running code as Sightglass, as electron-builder.yml sets them. */
+/** The fuses that prevent other programs from running code as Sightglass, set in electron-builder.yml. */
 const FUSES: readonly (readonly [FuseV1Options, boolean])[] = [
   [FuseV1Options.RunAsNode, false],
   [FuseV1Options.EnableNodeOptionsEnvironmentVariable, false],
@@ -194,7 +194,7 @@ export function packagedApp(resources: URL): string | undefined {
   return /^(.*\.app)\/Contents\/Resources\/$/.exec(decodeURIComponent(resources.pathname))?.[1];
 }
 
-/** Whether macOS accepts the app's signature. */
+/** Checks that macOS accepts the app's signature. */
 export async function checkSignature(app: string | undefined, machine: Machine): Promise<Finding> {
   if (app === undefined) return skipped(FROM_SOURCE);
   if (machine.platform !== 'darwin') return skipped('not a Mac');
@@ -212,12 +212,13 @@ export async function checkSignature(app: string | undefined, machine: Machine):
   const assessed = await machine.run('/usr/sbin/spctl', ['--assess', '--type', 'execute', app]);
   if (assessed.exitCode === 0) return ok(`valid: ${authority}`);
   return failed(
-    `${authority}, but Gatekeeper refuses it: ${firstLine(assessed.output)}`,
+    `${authority}, but Gatekeeper rejects it: ${firstLine(assessed.output)}`,
     DOWNLOAD_AGAIN,
   );
 }
 
-/** Whether Electron's fuses are as the build sets them. */
+/** Checks that Electron's fuses are set as in the build. */
+
 export async function checkFuses(app: string | undefined): Promise<Finding> {
   if (app === undefined) return skipped(FROM_SOURCE);
   const wire = await getCurrentFuseWire(app);

@@ -73,7 +73,7 @@ for (const [what, commands, status, found] of [
       'spctl --assess': answer('rejected\nsource=Unnotarized Developer ID', 3),
     },
     'failed',
-    /Gatekeeper refuses it: rejected/,
+    /Gatekeeper rejects it: rejected/,
   ],
   [
     'a broken signature',

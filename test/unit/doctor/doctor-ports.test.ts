@@ -46,8 +46,8 @@ for (const [host, port, found] of [
 }
 
 for (const [code, found] of [
-  ['EACCES', '80 may only be used by an administrator'],
-  ['EADDRINUSE', '80 is in use by a program that does not answer'],
+  ['EACCES', '80 can only be used by an administrator'],
+  ['EADDRINUSE', '80 is in use by a program that does not respond'],
 ] as const) {
   test(`a port that cannot be listened on for ${code} is reported`, async (t) => {
     const machine = fakeMac({

@@ -57,7 +57,7 @@ const RUNTIME_FAULTS: readonly {
     fault: 'a GPU that computes wrongly',
     check: 'gpu',
     lines: probeLines({ matmul: { correct: false } }),
-    found: /multiplied matrices wrongly$/,
+    found: /multiplied matrices incorrectly$/,
     remedy: /Restart the Mac/,
   },
   {
@@ -152,7 +152,7 @@ test('a runtime that hangs is killed, and so is one that hangs over a model', as
   const hangs = await fakeResources(t, { lines: probeLines().slice(0, 2), end: 'sleep 60' });
   const early = await examine({ resources: hangs, withinMs: 500 });
   const gpu = early.checks.find(({ name }) => name === 'gpu');
-  assert.match(gpu?.found ?? '', /the process ended \(killed after 0\.5 s without an answer\)/);
+  assert.match(gpu?.found ?? '', /the process ended \(killed after 0\.5 s without a result\)/);
   const end = 'case "$*" in *runtime/doctor*) exit 0;; esac; exec sleep 60';
   const late = await examine({ resources: await fakeResources(t, { end }), withinMs: 500 });
   const model = late.checks.find(({ name }) => name === 'model');

@@ -160,8 +160,8 @@ test('folders that cannot be made are reported with the variable that names them
   const disk = (machine: Partial<Machine>) =>
     find('disk', examine({ resources, machine: fakeMac(machine) }));
   const unplugged = await disk({ env: { HF_HOME: link } });
-  assert.match(unplugged.found, /models, .*cache\/hub, cannot be used: .*cache leads nowhere$/);
-  assert.match(unplugged.remedy ?? '', /^Connect the disk it is on, or set HF_HOME/);
+  assert.match(unplugged.found, /models, .*cache\/hub, cannot be used: .*cache does not exist$/);
+  assert.match(unplugged.remedy ?? '', /^Connect its disk, or set HF_HOME/);
   const unmounted = await disk({
     env: { HF_HOME: '/nowhere/disk' },
     isWritable: async (each) => each !== '/',
