@@ -1,4 +1,5 @@
-// Run by the test: the packaged service, with nothing of the repository but a picture to ask about.
+// Run by contents.test.ts: starts the packaged service and asks it about a picture. Apart from drawing the
+// picture, uses only the packaged code.
 
 import { pathToFileURL } from 'node:url';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
@@ -6,7 +7,7 @@ import { drawShape, toDataUrl } from '../support/pictures.ts';
 const [unpacked, resources] = process.argv.slice(2).map((folder) => pathToFileURL(`${folder}/`));
 const load = (file) => import(new URL(`dist/server/${file}`, unpacked).href);
 const [
-  { createService },
+  { Service },
   { Settings },
   { createRuntimeCommand, createModelsCommand },
   { inspectModel, measureMachine },
@@ -18,10 +19,10 @@ const [
   [
     'service.js',
     'settings.js',
-    'runtime/runtime-command.js',
+    'runtime/process.js',
     'models/find-models.js',
-    'models/models-program.js',
-    'models/suggested-models.js',
+    'models/program.js',
+    'models/views.js',
     'doctor/doctor.js',
     'version.js',
   ].map(load),
@@ -30,7 +31,7 @@ const { default: pino } = await import(new URL('node_modules/pino/pino.js', unpa
 const modelPath = new URL('models/demo', resources).pathname;
 const command = createRuntimeCommand(resources);
 const log = pino({ level: 'warn' }, pino.destination(2));
-const service = createService({ settings: Settings.parse({ modelPath, port: 0 }), command, log });
+const service = new Service({ settings: Settings.parse({ modelPath, port: 0 }), command, log });
 const port = await service.start();
 try {
   const url = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
