@@ -7,21 +7,20 @@ import { execa } from 'execa';
 import type { Manifest } from '../../scripts/bundle/manifest.ts';
 import { filterAsync, isCode, signList } from '../package/signing.ts';
 
-// The locked wheels for Apple silicon, resolved and unpacked wherever the test runs: the lock is
-// complete for them, each wheel has its hash, and their size is known.
+// The locked wheels for Apple silicon, installed on any machine: the lock file is complete for Apple
+// silicon, every wheel has the locked hash, and the download does not grow unnoticed.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'dist/bundle/macos/runtime');
 const packages = join(folder, 'python/lib/python3.11/site-packages');
-const skip =
-  process.platform === 'darwin' && 'a Mac makes its own bundle, of which these are a part';
+const skip = process.platform === 'darwin' && 'a Mac builds a complete bundle, with these wheels';
 
-/** The wheels as they are, and some room; more would have to be worth a larger download. */
+/** The current size with a margin. Anything larger must be worth the larger download. */
 const LARGEST_BYTES = 310e6;
-/** The first bytes of a 64-bit Mach-O for arm64: its magic number and the processor. */
+/** The first bytes of a 64-bit Mach-O file for arm64: the magic number and the CPU type. */
 const ARM64 = 'cffaedfe0c000001';
 
-test('the lock has a wheel for Apple silicon of everything, MLX’s for macOS 14', {
+test('every locked package has a wheel for Apple silicon, and MLX’s is for macOS 14', {
   skip,
 }, async (t) => {
   await execa('npm', ['run', '--silent', 'bundle', '--', '--platform', 'macos'], { cwd: root });
@@ -29,11 +28,9 @@ test('the lock has a wheel for Apple silicon of everything, MLX’s for macOS 14
   const names = manifest.packages.map(({ name }) => name);
   assert.ok(['mlx', 'mlx-metal', 'mlx-vlm', 'transformers'].every((name) => names.includes(name)));
   assert.ok(manifest.bytes < LARGEST_BYTES, `${manifest.bytes} bytes of wheels`);
-  t.diagnostic(
-    `${(manifest.bytes / 1e6).toFixed(0)} MB, ${names.length} packages, without a Python`,
-  );
+  t.diagnostic(`${(manifest.bytes / 1e6).toFixed(0)} MB, ${names.length} packages, without Python`);
   const files = await readdir(packages, { recursive: true });
-  assert.ok(files.includes('mlx/lib/mlx.metallib'), 'Metal’s library');
+  assert.ok(files.includes('mlx/lib/mlx.metallib'), 'the Metal library is missing');
   const libraries = files.filter((file) => /\.(so|dylib)$/.test(file));
   const heads = await Promise.all(libraries.map((file) => headOf(join(packages, file))));
   const foreign = libraries.filter(
@@ -44,7 +41,7 @@ test('the lock has a wheel for Apple silicon of everything, MLX’s for macOS 14
   assert.match(await readFile(join(packages, metal), 'utf8'), /^Tag: .*macosx_14_0_arm64$/m);
 });
 
-test('of the macOS runtime, only Mach-O files are signed one by one', {
+test('in the macOS runtime, only Mach-O files are signed individually', {
   skip,
 }, async (t) => {
   const { signed, ignored } = await signList(folder, 'Contents/Resources/runtime');
@@ -69,7 +66,7 @@ async function headOf(path: string): Promise<string> {
   }
 }
 
-/** A library for several processors, of which arm64 is one in every wheel that has it. */
+/** Returns whether a library is for several architectures. In these wheels, arm64 is always one. */
 function isFat(head: string | undefined): boolean {
   return head?.startsWith('cafebabe') ?? false;
 }

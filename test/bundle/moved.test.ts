@@ -11,19 +11,19 @@ import { HubClient } from '../support/hub/hub-client.ts';
 import { HubServer } from '../support/hub/hub-server.ts';
 import { demoModel } from '../support/service.ts';
 
-// The bundle of this machine (`npm run bundle`), moved elsewhere, with no other Python on the PATH and
+// The bundle for this machine (`npm run bundle`), moved to another folder, with no other Python in PATH and
 // no network.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const platform = process.platform === 'darwin' ? 'macos' : 'linux';
 const built = join(root, 'dist/bundle', platform, 'runtime');
-const canCutNetwork =
+const canUnshareNetwork =
   process.platform === 'linux' &&
   (await execa('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up'], { reject: false })).exitCode ===
     0;
 let moved: string;
 before(async () => {
-  if (!existsSync(built)) throw new Error('There is no bundle; `npm run test:bundle` makes it.');
+  if (!existsSync(built)) throw new Error('There is no bundle. Run `npm run test:bundle`.');
   moved = await mkdtemp(join(root, 'dist/moved elsewhere '));
   await rename(built, join(moved, 'runtime'));
 });
@@ -33,18 +33,18 @@ after(async () => {
   await rm(moved, { recursive: true });
 });
 
-/** A PATH with what MLX's CPU backend compiles its kernels with, and no Python. */
-async function makePath(): Promise<string> {
+/** Creates a PATH with the compiler for MLX's CPU backend, but with no Python that works. */
+async function createPath(): Promise<string> {
   const folder = join(moved, 'bin');
   await mkdir(folder);
   for (const name of ['sh', 'g++', 'as', 'ld']) {
     const { stdout, failed } = await execa('which', [name], { reject: false });
-    if (!failed) await symlink(stdout, join(folder, name)); // a Mac needs none of them
+    if (!failed) await symlink(stdout, join(folder, name)); // not needed on a Mac
   }
   for (const name of ['python', 'python3', 'python3.11']) {
     await writeFile(
       join(folder, name),
-      '#!/bin/sh\necho "another Python was asked" >&2\nexit 66\n',
+      '#!/bin/sh\necho "A Python outside the bundle was run." >&2\nexit 66\n',
     );
     await chmod(join(folder, name), 0o755);
   }
@@ -59,7 +59,7 @@ test('a moved bundle serves the demo model, with no other Python and no network'
     demoModel,
   ];
   const offline = 'ip link set lo up && exec "$@"';
-  const [command = '', ...args] = canCutNetwork
+  const [command = '', ...args] = canUnshareNetwork
     ? [
         'unshare',
         '-n',
@@ -68,23 +68,23 @@ test('a moved bundle serves the demo model, with no other Python and no network'
         offline,
         'sh',
         '/usr/bin/env',
-        `PATH=${await makePath()}`,
+        `PATH=${await createPath()}`,
         ...program,
       ]
-    : ['/usr/bin/env', `PATH=${await makePath()}`, ...program];
-  if (!canCutNetwork) t.diagnostic('this machine does not let us cut the network: tried with it');
+    : ['/usr/bin/env', `PATH=${await createPath()}`, ...program];
+  if (!canUnshareNetwork) t.diagnostic('unshare is not permitted here: tested with a network');
   const { stdout } = await execa(command, args, { timeout: 180_000, stderr: 'inherit' });
   const { python, answer, mapped, outside } = JSON.parse(stdout);
   assert.equal(python, join(moved, 'runtime/python/bin/python3'));
   assert.equal(answer, 'A red circle on a white background.');
-  if (canCutNetwork) assert.equal(outside, 'unreachable');
+  if (canUnshareNetwork) assert.equal(outside, 'unreachable');
   const foreign = mapped.filter(
     (file: string) => /python|site-packages|\.venv/.test(file) && !file.startsWith(moved),
   );
   assert.deepEqual(foreign, []);
 });
 
-test('a moved bundle runs every suggested architecture, and imports all others but two', async (t) => {
+test('a moved bundle runs every suggested architecture and imports all others except two', async (t) => {
   const { stdout } = await execa(
     join(root, 'resources/runtime/.venv/bin/python'),
     ['-m', 'pytest', '-q', '-k', 'architecture', join(root, 'test/runtime/test_left_out.py')],
@@ -97,7 +97,7 @@ test('a moved bundle runs every suggested architecture, and imports all others b
   t.diagnostic(stdout.split('\n').at(-1) ?? '');
 });
 
-test('a moved bundle downloads a model and judges it', async () => {
+test('a moved bundle downloads and inspects a model', async () => {
   await using hub = await HubServer.start();
   await hub.add('owner/demo', demoModel);
   await using client = await HubClient.start(hub.url, { from: pathToFileURL(`${moved}/`) });
@@ -109,7 +109,7 @@ test('a moved bundle downloads a model and judges it', async () => {
   assert.deepEqual([type, problem], ['qwen2_vl', undefined]);
 });
 
-test('the manifest names what is inside, with licences, and what is not needed is not inside', async (t) => {
+test('the manifest lists every package with its licence, and unused files are removed', async (t) => {
   const text = await readFile(join(moved, 'runtime/manifest.json'), 'utf8');
   const manifest = JSON.parse(text) as Manifest;
   const { packages, bytes } = manifest;
@@ -120,10 +120,10 @@ test('the manifest names what is inside, with licences, and what is not needed i
   for (const name of ['datasets', 'pyarrow', 'pandas', 'torch', 'pytest', 'ruff', 'uv', 'pip']) {
     assert.ok(!names.includes(name), name);
   }
-  const unnamed = packages.filter(
+  const incomplete = packages.filter(
     ({ licence, version, sha256 }) => !licence || !version || !sha256,
   );
-  assert.deepEqual(unnamed, []);
+  assert.deepEqual(incomplete, []);
   const { stdout } = await execa('find', [
     join(moved, 'runtime'),
     '(',
@@ -140,8 +140,8 @@ test('the manifest names what is inside, with licences, and what is not needed i
   assert.equal(stdout, '');
 });
 
-test('serving from it writes nothing into it: a signed bundle would be broken', async () => {
+test('serving does not write to the bundle, which would invalidate its signature', async () => {
   const runtime = join(moved, 'runtime');
   const { stdout } = await execa('find', [runtime, '-newer', join(runtime, 'manifest.json')]);
-  assert.equal(stdout.replace(runtime, ''), '', 'but for the folder that was moved');
+  assert.equal(stdout.replace(runtime, ''), ''); // moving the bundle changed the folder itself
 });

@@ -8,8 +8,8 @@ import { Settings } from '../../server/settings.ts';
 import { post, question, textOf } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 
-// Run by the test in a network of its own: serves a model from a bundle, asks it about a picture, and
-// tells what it said and which files the runtime's process has in memory.
+// Run by moved.test.ts, without a network if possible: serves a model from a bundle, asks it about a
+// picture, and prints the answer and the files that the runtime has mapped into memory.
 
 const [resources = '', modelPath = ''] = process.argv.slice(2);
 const settings = Settings.parse({ modelPath, port: 0 });
@@ -26,7 +26,7 @@ try {
   const answer = await post(`http://127.0.0.1:${port}`, question(picture));
   const { state } = service.runtime;
   const pid = state.phase === 'ready' ? state.pid : 0;
-  // What a process has in memory is told by Linux only.
+  // Only Linux has /proc.
   const maps = await readFile(`/proc/${pid}/maps`, 'utf8').catch(() => '');
   const files = maps.split('\n').map((line) => line.split(/\s+/)[5] ?? '');
   const mapped = [...new Set(files.filter((file) => file.startsWith('/')))];

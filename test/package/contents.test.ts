@@ -10,8 +10,8 @@ import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { execa } from 'execa';
 import { filterAsync, isCode, readConfiguration, signList, validate } from './signing.ts';
 
-// What `npm run package` has put together: on Linux over a skeleton of Electron, so that all is there
-// but Electron itself and the signature.
+// The app that `npm run package` built. On Linux it is based on a skeleton of Electron, so that only
+// Electron itself and the signature are missing.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const app = join(root, 'out/mac-arm64/Sightglass.app');
@@ -22,14 +22,14 @@ let files: string[];
 let unpacked: string;
 before(async () => {
   if (!existsSync(archive))
-    throw new Error('There is no package; `npm run test:package` makes it.');
+    throw new Error('The app has not been packaged. Run `npm run test:package`.');
   files = listPackage(archive, { isPack: false });
   unpacked = await mkdtemp(join(tmpdir(), 'sightglass-package-'));
   extractAll(archive, unpacked);
 });
 after(() => rm(unpacked, { recursive: true, force: true }));
 
-/** The value of a key of Info.plist. */
+/** The value of a key in Info.plist. */
 async function plistValue(key: string): Promise<string | undefined> {
   const text = await readFile(join(contents, 'Info.plist'), 'utf8');
   return new RegExp(`<key>${key}</key>\\s*<(?:string>([^<]*)|(true|false)/)`)
@@ -38,14 +38,14 @@ async function plistValue(key: string): Promise<string | undefined> {
     .find(Boolean);
 }
 
-test('the configuration is one that electron-builder knows', async () => {
+test('the configuration matches electron-builder’s schema', async () => {
   const config = await readConfiguration();
   await validate(config);
-  const misspelt = { ...config, mac: { ...config.mac, hardendRuntime: true } };
-  await assert.rejects(validate(misspelt), /configuration\.mac/);
+  const misspelled = { ...config, mac: { ...config.mac, hardendRuntime: true } };
+  await assert.rejects(validate(misspelled), /configuration\.mac/);
 });
 
-test('an app without a certificate is signed ad hoc once its fuses are set', async () => {
+test('without a certificate, the app is signed ad hoc after its fuses are set', async () => {
   const { electronFuses, mac } = await readConfiguration();
   assert.deepEqual(
     [electronFuses.resetAdHocDarwinSignature, mac.identity, mac.hardenedRuntime],
@@ -53,27 +53,25 @@ test('an app without a certificate is signed ad hoc once its fuses are set', asy
   );
 });
 
-test('what is signed one by one is code, and only code', async (t) => {
+test('code is signed individually, and data is not', async (t) => {
   const { signed, ignored } = await signList(contents, 'Contents');
-  const [bundles, signedFiles] = divide(signed, (path) => /\.(app|framework)$/.test(path));
+  const isBundle = (path: string) => /\.(app|framework)$/.test(path);
+  const bundles = signed.filter(isBundle);
+  const signedFiles = signed.filter((path) => !isBundle(path));
   const data = await filterAsync(signedFiles, async (path) => !(await isCode(path)));
   assert.deepEqual(data, [], 'no data is signed');
-  // A link is signed where it leads. Linux's libraries stand where a Mac has a `.dylib`.
-  const forgotten = await filterAsync(
+  // The target of a link is signed. In the Linux bundle, `.so` files take the place of `.dylib` files.
+  const unsigned = await filterAsync(
     ignored,
     async (path) =>
       !(await lstat(path)).isSymbolicLink() && !/\.so\.[\d.]+$/.test(path) && isCode(path),
   );
-  assert.deepEqual(forgotten, [], 'no code is left out');
+  assert.deepEqual(unsigned, [], 'no code is left unsigned');
   assert.ok(bundles.some((path) => path.endsWith('Electron Framework.framework')));
-  t.diagnostic(`${signed.length} signed, ${ignored.length} binary files left to the app's seal`);
+  t.diagnostic(`${signed.length} signed, ${ignored.length} binary files covered by the app's seal`);
 });
 
-function divide<T>(items: T[], is: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(is), items.filter((item) => !is(item))];
-}
-
-test('no source map, test, type or development dependency is inside', () => {
+test('the app contains no source maps, tests, type declarations or development dependencies', () => {
   const unwanted = files.filter((file) =>
     /\.map$|\.d\.[cm]?ts$|\.test\.|\/(tests?|__tests__)\//.test(file),
   );
@@ -90,14 +88,14 @@ test('no source map, test, type or development dependency is inside', () => {
     assert.ok(!files.some((file) => file.startsWith(`/node_modules/${name}/`)), name);
   }
   const ours = files.filter((file) => !file.startsWith('/node_modules'));
-  const known = /^\/(dist(\/(main|server|renderer)(\/.*)?)?|package\.json|LICENSE)$/;
+  const expected = /^\/(dist(\/(main|server|renderer)(\/.*)?)?|package\.json|LICENSE)$/;
   assert.deepEqual(
-    ours.filter((file) => !known.test(file)),
+    ours.filter((file) => !expected.test(file)),
     [],
   );
 });
 
-test('Chromium’s texts are included in English only', async () => {
+test('only the English locale of Chromium is included', async () => {
   const folder = join(contents, 'Frameworks/Electron Framework.framework/Resources');
   const languages = (await readdir(folder)).filter((name) => name.endsWith('.lproj'));
   assert.ok(languages.includes('en.lproj'));
@@ -107,7 +105,7 @@ test('Chromium’s texts are included in English only', async () => {
   );
 });
 
-test('what macOS reads of it says what it is', async () => {
+test('Info.plist describes a menu-bar app for macOS 14', async () => {
   const keys = [
     'CFBundleIdentifier',
     'LSUIElement',
@@ -122,10 +120,10 @@ test('what macOS reads of it says what it is', async () => {
     'public.app-category.developer-tools',
     'icon.icns',
   ]);
-  assert.equal(await plistValue('algorithm'), 'SHA256', 'the archive’s integrity');
+  assert.equal(await plistValue('algorithm'), 'SHA256', 'the integrity hash of the archive');
 });
 
-test('the fuses let nobody run it as Node or load another archive', async () => {
+test('the fuses prevent running the app as Node or with another archive', async () => {
   const wire = await getCurrentFuseWire(app);
   const { ENABLE, DISABLE } = FuseState;
   const expected: [FuseV1Options, FuseState][] = [
@@ -143,13 +141,13 @@ test('the fuses let nobody run it as Node or load another archive', async () => 
   );
 });
 
-test('the entitlements are those of a program that compiles JavaScript, and no more', async () => {
+test('the only entitlement is the one for the JavaScript compiler', async () => {
   const text = await readFile(join(root, 'resources/build/entitlements.mac.plist'), 'utf8');
   const keys = [...text.matchAll(/<key>(.*)<\/key>/g)].map(([, key]) => key);
   assert.deepEqual(keys, ['com.apple.security.cs.allow-jit']);
 });
 
-test('programs may be run, and other files not be written by others', async () => {
+test('programs are executable, and files are only writable by their owner', async () => {
   const modes = await Promise.all(
     ['MacOS/Sightglass', 'Resources/runtime/python/bin/python3', 'Resources/app.asar'].map(
       async (file) => (await stat(join(contents, file))).mode & 0o777,
@@ -165,8 +163,8 @@ test('programs may be run, and other files not be written by others', async () =
   );
 });
 
-test('its own JavaScript serves, judges and diagnoses with its own runtime', {
-  skip: process.platform === 'linux' ? false : 'the macOS workflow launches the app itself',
+test('the packaged code serves, inspects models and runs the doctor with the packaged runtime', {
+  skip: process.platform === 'linux' ? false : 'the macOS workflow starts the app itself',
 }, async (t) => {
   const serve = fileURLToPath(new URL('serve-package.mjs', import.meta.url));
   const { stdout } = await execa(process.execPath, [serve, unpacked, resources], {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-// What electron-builder and osx-sign would do with our configuration, according to their own code.
+// What electron-builder and osx-sign would do with our configuration, computed by their own code.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const builder = createRequire(import.meta.url).resolve('electron-builder');
@@ -13,33 +13,33 @@ const { MacTargetHelper } = library('./mac/MacTargetHelper');
 const { DebugLogger } = library('builder-util');
 const { walkAsync } = library('@electron/osx-sign/dist/cjs/util');
 
-/** The first bytes of a program or library: Mach-O for one processor or several, and Linux's ELF. */
+/** The first bytes of a program or library: Mach-O for one architecture or several, or ELF on Linux. */
 const CODE = /^(cffaedfe|cafebabe|7f454c46)/;
 
-/** The configuration as electron-builder reads it, its defaults included. */
+/** The configuration as electron-builder reads it, including defaults. */
 export async function readConfiguration() {
   process.env['SIGHTGLASS_BUNDLE'] ??= 'linux';
   process.env['GITHUB_REPOSITORY_OWNER'] ??= 'sightglass';
   return getConfig(root, join(root, 'electron-builder.yml'), {});
 }
 
-/** @throws when electron-builder's schema does not allow it */
+/** @throws if the configuration does not match electron-builder's schema */
 export async function validate(configuration: object): Promise<void> {
   await validateConfiguration(configuration, new DebugLogger(false));
 }
 
 export interface SignList {
-  /** What osx-sign would sign one by one, in the app that is or would be at `app`. */
+  /** The files and bundles that osx-sign would sign individually. */
   signed: string[];
-  /** What it would sign without `signIgnore`. */
+  /** Those that it would also sign without `signIgnore`. */
   ignored: string[];
 }
 
 /**
- * The files under `folder` as osx-sign's walk finds them (bundles and all that is binary), divided by
- * electron-builder's filter. `folder` stands at `place` of the app.
+ * Lists the bundles and binary files that osx-sign finds in `folder`, split by electron-builder's filter.
+ * `pathInApp` is the path of `folder` in the app.
  */
-export async function signList(folder: string, place: string): Promise<SignList> {
+export async function signList(folder: string, pathInApp: string): Promise<SignList> {
   const { mac } = await readConfiguration();
   const packager = {
     config: {},
@@ -52,14 +52,14 @@ export async function signList(folder: string, place: string): Promise<SignList>
   const { ignore } = await helper.buildSignOptions(app, null, 'distribution', false, mac, null);
   const found: string[] = await walkAsync(folder);
   const isIgnored = (path: string): boolean =>
-    ignore(join(app, place, path.slice(folder.length + 1)));
+    ignore(join(app, pathInApp, path.slice(folder.length + 1)));
   return {
     signed: found.filter((path) => !isIgnored(path)),
     ignored: found.filter((path) => isIgnored(path)),
   };
 }
 
-/** Whether the file is a program or library, by its first bytes. */
+/** Returns whether the first bytes of a file are those of a program or library. */
 export async function isCode(path: string): Promise<boolean> {
   const file = await open(path);
   try {
@@ -70,11 +70,11 @@ export async function isCode(path: string): Promise<boolean> {
   }
 }
 
-/** The paths for which `is` resolves with true. */
+/** Returns the paths for which the predicate resolves with true. */
 export async function filterAsync(
   paths: string[],
-  is: (path: string) => Promise<boolean>,
+  predicate: (path: string) => Promise<boolean>,
 ): Promise<string[]> {
-  const answers = await Promise.all(paths.map(is));
-  return paths.filter((_path, at) => answers[at]);
+  const results = await Promise.all(paths.map(predicate));
+  return paths.filter((_path, index) => results[index]);
 }

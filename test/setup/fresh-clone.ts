@@ -12,8 +12,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const ANSWER = 'A red circle on a white background.';
 
-/** What setup creates, by part. */
-const MADE = {
+/** The files and folders that setup creates, by part. */
+const CREATED = {
   packages: ['node_modules'],
   node: [
     'scripts/node/node_modules',
@@ -25,7 +25,7 @@ const MADE = {
 
 export type Environment = Record<string, string | undefined>;
 
-/** A folder with just `node` and `npm` of these versions, to put first on PATH. */
+/** Creates a folder that contains only `node` and `npm` in these versions, to put first in PATH. */
 export function installTools(folder: string, node: string, npm: string): string {
   const into = (name: string, version: string) => {
     const prefix = join(folder, `${name}-${version}`);
@@ -44,12 +44,12 @@ export function installTools(folder: string, node: string, npm: string): string 
   return bin;
 }
 
-/** A clone of the last commit in which nothing has been set up. */
+/** A clone of the last commit in which setup has not run. */
 export class FreshClone {
   readonly folder = mkdtempSync(join(tmpdir(), 'sightglass-clone-'));
   readonly env: Environment;
 
-  /** @param env added to our own environment, from which the variables of `npm run` are removed */
+  /** @param env overrides variables of this process; those that `npm run` sets are removed */
   constructor(env: Environment = {}) {
     const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
     const path = (process.env['PATH'] ?? '').split(delimiter);
@@ -62,14 +62,14 @@ export class FreshClone {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** Removes what setup created for these parts, as if it had never run. */
-  forget(...parts: (keyof typeof MADE)[]): void {
-    for (const file of parts.flatMap((part) => MADE[part])) {
+  /** Removes what setup created for these parts. */
+  reset(...parts: (keyof typeof CREATED)[]): void {
+    for (const file of parts.flatMap((part) => CREATED[part])) {
       rmSync(join(this.folder, file), { recursive: true, force: true, maxRetries: 5 });
     }
   }
 
-  /** Runs `npm start`, asks about a picture, stops it. Returns the answer and what setup printed. */
+  /** Runs `npm start`, asks about a picture, and stops it. Returns the answer and the output. */
   async start(env: Environment = {}): Promise<{ answer: string; expected: string; log: string }> {
     const port = await freePort();
     const args = ['start', '--', '--host', '127.0.0.1', '--port', String(port)];
@@ -89,7 +89,7 @@ export class FreshClone {
     }
   }
 
-  /** The same in a network namespace that has only loopback, where curl sends the request. */
+  /** Does the same in a network namespace that only has loopback. curl sends the request. */
   async startOffline(enableLoopback: string): Promise<string> {
     const body = join(this.folder, 'request.json');
     writeFileSync(body, JSON.stringify(question(redCircle)));
@@ -104,13 +104,13 @@ export class FreshClone {
     return JSON.parse(output.text()).choices[0].message.content;
   }
 
-  /** Runs setup and kills it at `moment`, but not the commands that it started. */
+  /** Runs setup and kills it when `moment` resolves. The commands that it started keep running. */
   async killSetup(moment: (output: Output, folder: string) => Promise<unknown>): Promise<void> {
     const child = this.spawn('node', ['scripts/setup.mjs']);
     const exited = once(child, 'exit');
     const output = collect(child);
     const ended = exited.then(() => {
-      throw new Error(`setup ended before it could be killed:\n${output.text()}`);
+      throw new Error(`setup finished before it could be killed:\n${output.text()}`);
     });
     await Promise.race([moment(output, this.folder), ended]);
     child.kill('SIGKILL');
@@ -167,14 +167,14 @@ function collect(
   };
 }
 
-/** The user's npm settings with these lines added, for `npm_config_userconfig`. */
+/** Writes the user's .npmrc with these lines added, for `npm_config_userconfig`. */
 export function writeNpmrc(folder: string, lines: string): string {
   const file = join(folder, 'npmrc');
   writeFileSync(file, `${readHome('.npmrc')}\n${lines}\n`);
   return file;
 }
 
-/** The user's pip settings with these lines added, for `XDG_CONFIG_HOME`. */
+/** Writes a pip.conf with these lines in its [global] section, for `XDG_CONFIG_HOME`. */
 export function writePipConfig(folder: string, lines: string): string {
   mkdirSync(join(folder, 'pip'));
   writeFileSync(join(folder, 'pip/pip.conf'), `[global]\n${lines}\n`);

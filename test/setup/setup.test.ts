@@ -1,5 +1,5 @@
-// `npm run test:setup`: a fresh clone set up by every Node and npm that people have, in the environments
-// that broke it, and after setup was killed. About a minute each, so it is not a part of `npm test`.
+// `npm run test:setup`: sets up a fresh clone with every supported Node and npm, in environments that once
+// broke setup, and after setup was killed. Each takes about a minute, so this is not part of `npm test`.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ import {
   writePipConfig,
 } from './fresh-clone.ts';
 
-/** Node and npm, and the major version that the service then runs on: the pinned one instead of 20. */
+/** Versions of Node and npm, and the major version that runs the service: the pinned one for Node 20. */
 const COMBINATIONS = [
   ['20', '10', 26],
   ['20', '11', 26],
@@ -32,11 +32,11 @@ const COMBINATIONS = [
 ] as const;
 
 const isLinux = process.platform === 'linux' && process.arch === 'x64';
-const skip = isLinux ? false : 'it installs Node for Linux on x86_64';
+const skip = isLinux ? false : 'needs Linux on x86_64';
 const folder = mkdtempSync(join(tmpdir(), 'sightglass-setup-test-'));
 after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-const withTools = (bin: string) => ({ PATH: `${bin}${delimiter}${outsidePath()}` });
-const outsidePath = () =>
+const withTools = (bin: string) => ({ PATH: `${bin}${delimiter}${userPath()}` });
+const userPath = () =>
   (process.env['PATH'] ?? '')
     .split(delimiter)
     .filter((part) => !part.includes('node_modules'))
@@ -58,7 +58,7 @@ describe('npm start in a fresh clone answers a request', { skip }, () => {
   }
 });
 
-/** Settings that broke a checkout or could, and what setup has to make again under them. */
+/** Settings that broke setup or could, and the parts that setup must recreate with them. */
 const ENVIRONMENTS: [title: string, parts: ('packages' | 'node' | 'python')[], env: Environment][] =
   [
     ['NODE_ENV=production', ['packages', 'node', 'python'], { NODE_ENV: 'production' }],
@@ -103,7 +103,7 @@ const ENVIRONMENTS: [title: string, parts: ('packages' | 'node' | 'python')[], e
     ],
   ];
 
-describe('setup in an odd environment, then npm start, answers a request', { skip }, () => {
+describe('npm start answers a request after setup in an unusual environment', { skip }, () => {
   let clone: FreshClone;
   before(() => {
     clone = new FreshClone(withTools(installTools(folder, '20', '10')));
@@ -111,7 +111,7 @@ describe('setup in an odd environment, then npm start, answers a request', { ski
   after(() => clone.remove());
   for (const [title, parts, env] of ENVIRONMENTS) {
     test(`with ${title}`, async () => {
-      clone.forget(...parts);
+      clone.reset(...parts);
       const { answer, expected } = await clone.start(env);
       assert.equal(answer, expected);
     });
@@ -120,14 +120,14 @@ describe('setup in an odd environment, then npm start, answers a request', { ski
   test('without a network, once everything is set up', async (t) => {
     const lo = 'ip link set lo up';
     if (spawnSync('unshare', ['--net', 'sh', '-c', lo]).status !== 0) {
-      return t.skip('needs the right to create a network namespace, and ip');
+      return t.skip('needs ip and permission to create a network namespace');
     }
     await clone.start();
     assert.equal(await clone.startOffline(lo), 'A red circle on a white background.');
   });
 });
 
-describe('setup that was killed is repaired by the next npm start', { skip }, () => {
+describe('npm start repairs a setup that was killed', { skip }, () => {
   const seen = (title: string, afterMs: number) => async (output: Output) => {
     await output.until(new RegExp(title));
     await sleep(afterMs); // somewhere in the middle of the step
@@ -142,15 +142,15 @@ describe('setup that was killed is repaired by the next npm start', { skip }, ()
   after(() => clone.remove());
   const moments = [
     ['while npm installs packages', 'packages', seen('Installing the npm packages', 4000)],
-    ['after npm has ended, before that is recorded', 'packages', recorded],
+    ['after npm has exited, before setup records it', 'packages', recorded],
     ['while Node.js is downloaded', 'node', seen('Installing Node.js', 1500)],
     ['while the Python environment is created', 'python', seen('Creating a Python', 1500)],
     ['while uv installs the runtime', 'python', seen('Installing the Python runtime', 300)],
-    ['while the runtime is tried', 'python', seen('Checking the Python runtime', 1000)],
+    ['while the runtime is checked', 'python', seen('Checking the Python runtime', 1000)],
   ] as const;
   for (const [title, part, moment] of moments) {
     test(title, async () => {
-      clone.forget(part);
+      clone.reset(part);
       await clone.killSetup(moment);
       const { answer, expected } = await clone.start();
       assert.equal(answer, expected);
