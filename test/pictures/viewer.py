@@ -1,8 +1,8 @@
-"""Compares images as the model sees them with what a viewer of Pillow and LittleCMS shows.
+"""Compares images as the model sees them with the originals as a color-managed viewer shows them.
 
-Reads JSON lines with the `file` of an image, the `sent` image that the gateway made of it, and the
-`background` that transparency was put on; answers each with a line: the mean `difference` of their
-channels (of 255), or the `error` of Pillow. Covers no page or frame but the first.
+Reads lines of JSON with the `file` of the original, the `sent` image that the gateway converted it to,
+and the `background` color behind transparent pixels. Writes a line for each, with the mean `difference`
+of the channels (of 255) or Pillow's `error`. Only compares the first page or frame.
 """
 
 import io
@@ -24,7 +24,7 @@ def open_as_sent(path: str) -> Image.Image:
 
 
 def open_as_shown(path: str, background: str) -> Image.Image:
-    """Opens an image as a viewer does that manages colors."""
+    """Opens an image the way a color-managed viewer does."""
     with Image.open(path) as image:
         image.load()
         profile = image.info.get("icc_profile")
@@ -40,7 +40,7 @@ def open_as_shown(path: str, background: str) -> Image.Image:
 
 
 def to_eight_bit(image: Image.Image) -> Image.Image:
-    """Scales deeper samples; Pillow's own conversion clips them at 255."""
+    """Scales samples of more than 8 bits; Pillow's own conversion clips them at 255."""
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.float64)
         return Image.fromarray(np.clip(np.round(values / 257), 0, 255).astype(np.uint8))
@@ -56,7 +56,9 @@ def find_alpha(image: Image.Image) -> Image.Image | None:
     if image.mode.startswith("I"):
         if not isinstance(key, int):
             return None
-        return Image.fromarray(np.where(np.asarray(image) == key, 0, 255).astype(np.uint8))
+        return Image.fromarray(
+            np.where(np.asarray(image) == key, 0, 255).astype(np.uint8)
+        )
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or key is not None:
         return image.convert("RGBA").getchannel("A")
     return None
@@ -67,7 +69,9 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile is not None:
         space = profile[16:20]
         wanted = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}.get(space)
-        if wanted is not None and (wanted == colors.mode or "CMYK" not in (wanted, colors.mode)):
+        if wanted is not None and (
+            wanted == colors.mode or "CMYK" not in (wanted, colors.mode)
+        ):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(
                 colors.convert(wanted), source, SRGB, outputMode="RGB"
@@ -80,7 +84,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def compare(file: str, sent: str | None, background: str) -> dict[str, object]:
     try:
         shown = open_as_shown(file, background)
-    except Exception as error:  # What a file makes Pillow raise is the answer.
+    except Exception as error:  # Pillow may raise anything for a damaged file.
         return {"error": f"{type(error).__name__}: {error}"}
     if sent is None:
         return {}
@@ -93,12 +97,14 @@ def compare(file: str, sent: str | None, background: str) -> dict[str, object]:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    Image.MAX_IMAGE_PIXELS = 50_000_000  # Twice as many are refused.
+    Image.MAX_IMAGE_PIXELS = 50_000_000  # Pillow rejects images with twice as many.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     for line in sys.stdin:
-        asked = json.loads(line)
-        answer = compare(asked["file"], asked.get("sent"), asked.get("background", "white"))
-        print(json.dumps(answer), flush=True)
+        request = json.loads(line)
+        result = compare(
+            request["file"], request.get("sent"), request.get("background", "white")
+        )
+        print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

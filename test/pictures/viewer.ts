@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-interface Asked {
+interface Comparison {
   file: string;
   sent?: string;
   background?: string;
 }
 
-/** Runs `viewer.py`, which compares pictures one after the other. */
+/** Runs `viewer.py`, which compares one picture at a time. */
 export class Viewer {
   readonly #python: string;
   #child: ChildProcess | undefined;
@@ -19,21 +19,21 @@ export class Viewer {
     this.#python = python;
   }
 
-  /** A picture that ends the process of Pillow is an error of that picture alone. */
-  async compare(asked: Asked): Promise<{ difference?: number; error?: string }> {
+  /** Compares two images. If Pillow's process crashes, resolves with an error and restarts it next time. */
+  async compare(comparison: Comparison): Promise<{ difference?: number; error?: string }> {
     if (this.#child === undefined) this.#start();
     const [child, lines] = [this.#child, this.#lines];
     if (child === undefined || lines === undefined) throw new TypeError('The viewer is closed.');
-    const ended = new AbortController();
-    const answer = once(lines, 'line', { signal: ended.signal });
-    child.once('exit', () => ended.abort());
-    child.stdin?.write(`${JSON.stringify(asked)}\n`);
+    const exited = new AbortController();
+    const reply = once(lines, 'line', { signal: exited.signal });
+    child.once('exit', () => exited.abort());
+    child.stdin?.write(`${JSON.stringify(comparison)}\n`);
     try {
-      const [line] = await answer;
+      const [line] = await reply;
       return JSON.parse(line);
     } catch {
       this.#child = undefined;
-      return { error: `Pillow ended by ${child.signalCode ?? child.exitCode}` };
+      return { error: `Pillow crashed (${child.signalCode ?? `exit code ${child.exitCode}`})` };
     } finally {
       child.removeAllListeners('exit');
     }
