@@ -1,14 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { endless, question, statsOf } from '../support/chat.ts';
-import { ask, type Known, Tally } from './asking.ts';
 import type { Campaign } from './campaign.ts';
+import { ask, type KnownPicture, Tally } from './clients.ts';
 import { ServiceProcess } from './service-process.ts';
 
-/** Values of `--max-concurrency`, each with the same load. */
+/** Values of `--max-concurrency`, tested with the same load. */
 const CONCURRENCIES = [1, 2, 4, 16];
 const SLOT_FREE_WITHIN_MS = 1000;
 
-/** Many concurrent requests, every second one a stream: each answer must be about its own picture. */
+/** Sends many concurrent requests, half of them streams. Each answer must be about its own picture. */
 export const mixUps: Campaign = {
   name: 'mix-ups',
   run: async ({ full, known }) => {
@@ -32,25 +32,25 @@ export const mixUps: Campaign = {
   },
 };
 
-type Leave = (url: string, image: string) => Promise<void>;
+type Disconnect = (url: string, image: string) => Promise<void>;
 
-/** Phases in which a client can disconnect. */
-const PHASES: Readonly<Record<string, Leave>> = {
-  'in the middle of its body': async (url, image) => {
+/** The phases in which a client can disconnect. */
+const PHASES: Readonly<Record<string, Disconnect>> = {
+  'while sending the body': async (url, image) => {
     const body = JSON.stringify(question(image));
     const half = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode(body.slice(0, 2000))),
     });
-    await leaveAfter(50, url, { body: half, duplex: 'half' } as RequestInit);
+    await disconnectAfter(50, url, { body: half, duplex: 'half' } as RequestInit);
   },
-  'at once': (url, image) => leaveAfter(0, url, toInit(endless(image))),
+  immediately: (url, image) => disconnectAfter(0, url, toInit(endless(image))),
   'waiting or running': (url, image) =>
-    leaveAfter(20 + Math.random() * 300, url, toInit(endless(image))),
-  'in its stream': (url, image) =>
-    leaveAfter(50 + Math.random() * 500, url, toInit({ ...endless(image), stream: true })),
+    disconnectAfter(20 + Math.random() * 300, url, toInit(endless(image))),
+  streaming: (url, image) =>
+    disconnectAfter(50 + Math.random() * 500, url, toInit({ ...endless(image), stream: true })),
 };
 
-/** Clients that disconnect in every phase; their slots must be free within a second. */
+/** Disconnects clients in every phase. Their slots must be free within a second. */
 export const disconnects: Campaign = {
   name: 'disconnects',
   run: async ({ full, known }) => {
@@ -59,24 +59,24 @@ export const disconnects: Campaign = {
     const image = known[0]?.image ?? '';
     const problems: string[] = [];
     const freeAfterMs: number[] = [];
-    await ask(service.url, known[0] as Known, false, new Tally()); // loads everything
+    await ask(service.url, known[0] as KnownPicture, false, new Tally()); // warm-up
     const before = await service.vitals();
     for (let round = 0; round < rounds; round += 1) {
-      const leaving = Object.values(PHASES).flatMap((leave) => [leave, leave]);
-      await Promise.all(leaving.map((leave) => leave(service.url, image)));
-      const leftAt = performance.now();
+      const clients = Object.values(PHASES).flatMap((disconnect) => [disconnect, disconnect]);
+      await Promise.all(clients.map((disconnect) => disconnect(service.url, image)));
+      const disconnectedAt = performance.now();
       while ((await statsOf(service.url)).active_requests > 0) {
-        if (performance.now() - leftAt > 10 * SLOT_FREE_WITHIN_MS) break;
+        if (performance.now() - disconnectedAt > 10 * SLOT_FREE_WITHIN_MS) break;
         await setTimeout(5);
       }
-      freeAfterMs.push(performance.now() - leftAt);
+      freeAfterMs.push(performance.now() - disconnectedAt);
     }
     const tally = new Tally();
-    await ask(service.url, known[1] as Known, false, tally);
+    await ask(service.url, known[1] as KnownPicture, false, tally);
     const after = await service.vitals();
     await service.stop();
     const longest = Math.max(...freeAfterMs);
-    if (longest > SLOT_FREE_WITHIN_MS) problems.push(`a slot was free only after ${longest} ms`);
+    if (longest > SLOT_FREE_WITHIN_MS) problems.push(`a slot was only free after ${longest} ms`);
     if (after.openFiles > before.openFiles + 20) {
       problems.push(`open files grew from ${before.openFiles} to ${after.openFiles}`);
     }
@@ -92,9 +92,9 @@ function toInit(body: object): RequestInit {
   return { body: JSON.stringify(body) };
 }
 
-async function leaveAfter(ms: number, url: string, init: RequestInit): Promise<void> {
+async function disconnectAfter(ms: number, url: string, init: RequestInit): Promise<void> {
   const controller = new AbortController();
-  const answered = fetch(`${url}/v1/chat/completions`, {
+  const response = fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     ...init,
@@ -102,5 +102,5 @@ async function leaveAfter(ms: number, url: string, init: RequestInit): Promise<v
   }).then((response) => response.text());
   await setTimeout(ms);
   controller.abort();
-  await answered.catch(() => {}); // rejects because of the abort
+  await response.catch(() => {}); // rejects because of the abort
 }

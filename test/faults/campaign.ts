@@ -1,21 +1,21 @@
-import type { Known } from './asking.ts';
+import type { KnownPicture } from './clients.ts';
 
 export interface CampaignOptions {
-  /** Run at full size; otherwise a short version of about a minute. */
+  /** Run at full size instead of for about a minute. */
   full: boolean;
-  known: readonly Known[];
-  /** How long to run, for campaigns that can run for any time. */
+  known: readonly KnownPicture[];
+  /** How long to run, for campaigns without a fixed size. */
   minutes?: number | undefined;
 }
 
 export interface CampaignResult {
-  /** What was done and measured, as a cell of the table. */
+  /** A summary with measurements, for the table. */
   figures: string;
-  /** What went wrong; the campaign passes if empty. */
+  /** The campaign passes if there are none. */
   problems: readonly string[];
 }
 
-/** One kind of fault, injected into the real service with the real runtime. */
+/** Injects one kind of fault into the real service with the real runtime. */
 export interface Campaign {
   name: string;
   run(options: CampaignOptions): Promise<CampaignResult>;

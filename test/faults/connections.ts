@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { endless, question } from '../support/chat.ts';
-import { ask, type Known, Tally } from './asking.ts';
 import type { Campaign } from './campaign.ts';
+import { ask, type KnownPicture, Tally } from './clients.ts';
 import { ServiceProcess } from './service-process.ts';
 
 const ALLOWED_ANSWER_MS = 5000;
 const MEGABYTE = 1_000_000;
 
-/** Clients that send slowly, announce large bodies, send nothing or stop reading; others are answered. */
+/** Opens connections that send slowly, announce large bodies, send nothing or stop reading. */
 export const slowClients: Campaign = {
   name: 'slow clients',
   run: async ({ full, known }) => {
@@ -50,13 +50,13 @@ export const slowClients: Campaign = {
     }
     clearInterval(drip);
     for (const socket of sockets) socket.destroy();
-    await ask(service.url, known[0] as Known, true, tally);
+    await ask(service.url, known[0] as KnownPicture, true, tally);
     await service.stop();
     const slowest = Math.max(...answeredMs);
     const problems = [...tally.problems];
     if (slowest > ALLOWED_ANSWER_MS) problems.push(`an answer took ${slowest.toFixed(0)} ms`);
     return {
-      figures: `${sockets.length} connections; the slowest other answer took ${(slowest / 1000).toFixed(1)} s`,
+      figures: `${sockets.length} connections; other clients waited at most ${(slowest / 1000).toFixed(1)} s for an answer`,
       problems,
     };
   },
@@ -67,11 +67,11 @@ const LENGTH = Buffer.byteLength(BODY);
 const start = (...lines: string[]) =>
   `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 
-/** Malformed HTTP. `end` half-closes the connection after it; `isAnswered` if 200 is right too. */
+/** Malformed HTTP. With `end`, the client then half-closes the connection. `isAnswered` allows a 200. */
 const BROKEN: Readonly<Record<string, { bytes: string; end?: boolean; isAnswered?: boolean }>> = {
   'no HTTP at all': { bytes: 'hello there\r\n\r\n' },
   'a TLS hello': { bytes: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' },
-  'HTTP/2 without asking': { bytes: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' },
+  'HTTP/2 without negotiation': { bytes: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' },
   'an unknown method': { bytes: 'FETCH / HTTP/1.1\r\nHost: localhost\r\n\r\n' },
   'a method in lower case': { bytes: 'get /health HTTP/1.1\r\nHost: localhost\r\n\r\n' },
   // HTTP/0.9, which Node answers
@@ -89,8 +89,8 @@ const BROKEN: Readonly<Record<string, { bytes: string; end?: boolean; isAnswered
     bytes: `${start(`Content-Length: ${LENGTH}`, 'Transfer-Encoding: chunked')}0\r\n\r\n${BODY}`,
   },
   'a negative length': { bytes: start('Content-Length: -1') + BODY },
-  'a length that is no number': { bytes: start('Content-Length: 1e3') + BODY },
-  'a chunk size that is no number': {
+  'a length that is not a number': { bytes: start('Content-Length: 1e3') + BODY },
+  'a chunk size that is not a number': {
     bytes: `${start('Transfer-Encoding: chunked')}zz\r\n${BODY}\r\n0\r\n\r\n`,
   },
   'a chunk size of 20 digits': {
@@ -102,7 +102,7 @@ const BROKEN: Readonly<Record<string, { bytes: string; end?: boolean; isAnswered
 };
 const ANSWER_WITHIN_MS = 5000;
 
-/** Malformed HTTP: refused with a message where HTTP allows it, never parsed as two requests. */
+/** Sends malformed HTTP. It must be rejected with a response, and never be parsed as two requests. */
 export const brokenHttp: Campaign = {
   name: 'broken HTTP',
   run: async ({ known }) => {
@@ -120,7 +120,7 @@ export const brokenHttp: Campaign = {
       if (answered > (isAnswered ? 1 : 0)) problems.push(`${name}: ${answered} requests answered`);
     }
     const tally = new Tally();
-    await ask(service.url, known[0] as Known, false, tally);
+    await ask(service.url, known[0] as KnownPicture, false, tally);
     await service.stop();
     const counted = [...statuses].map(([code, count]) => `${count} × ${code}`).join(', ');
     return {
@@ -130,7 +130,7 @@ export const brokenHttp: Campaign = {
   },
 };
 
-/** Returns what arrives until the connection closes or a few seconds pass. */
+/** Returns the data received until the connection closes or times out. */
 async function send(port: number, bytes: string, isHalfClosed: boolean): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   let answer = '';

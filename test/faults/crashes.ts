@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,19 +6,19 @@ import { Settings } from '../../server/settings.ts';
 import { stream, userMessage } from '../support/chat.ts';
 import { demoModel, startService } from '../support/service.ts';
 import { checkSupervisorSequences } from '../support/supervisor-sequences.ts';
-import { type Known, median, startClients, Tally } from './asking.ts';
 import type { Campaign } from './campaign.ts';
+import { type KnownPicture, median, startClients, Tally } from './clients.ts';
 import { isAlive, ServiceProcess } from './service-process.ts';
 
 const CLIENTS = 8;
-/** With one more within five minutes, the service gives up. */
+/** The service gives up if there are more crashes than this within five minutes. */
 const CRASHES_ALLOWED = 5;
 const HANG_TIMEOUT_SECONDS = 3;
-/** Much longer than the demo model takes to load on a busy machine. */
+/** Much longer than the demo model takes to load, even on a busy machine. */
 const LOADING_TIMEOUT_SECONDS = 25;
 const LONGEST_PAUSE_MS = 1500;
 
-/** Kills the runtime at random times, every fourth time while it loads. */
+/** Kills the runtime at random times, every fourth time while it is loading. */
 export const kills: Campaign = {
   name: 'kills',
   run: ({ full, known }) =>
@@ -31,7 +30,7 @@ export const kills: Campaign = {
     }),
 };
 
-/** Suspends the runtime (SIGSTOP), every fourth time while it loads. */
+/** Suspends the runtime (SIGSTOP) at random times, every fourth time while it is loading. */
 export const hangs: Campaign = {
   name: 'hangs',
   run: ({ full, known }) =>
@@ -48,7 +47,7 @@ export const hangs: Campaign = {
 
 async function harmRuntime(options: {
   times: number;
-  known: readonly Known[];
+  known: readonly KnownPicture[];
   harm: (pid: number) => void;
   flags: readonly string[];
 }) {
@@ -94,7 +93,7 @@ async function harmRuntime(options: {
   };
 }
 
-/** Generated sequences of commands, crashes and hangs through the supervisor, in memory. */
+/** Runs generated sequences of commands, crashes and hangs through the supervisor, in memory. */
 export const sequences: Campaign = {
   name: 'supervisor sequences',
   run: async ({ full }) => {
@@ -114,39 +113,38 @@ export const switches: Campaign = {
     for (const model of models) await cp(demoModel, model, { recursive: true });
     const started = { modelPath: models[0] ?? '', maxConcurrency: 2 };
     const running = await startService(started);
-    // As started, port included: another one would end the connections of that moment.
+    // The same port as at the start: a change would close the open connections.
     const settings = Settings.parse({ ...started, port: 0 });
     const clients = startClients(CLIENTS, () => running.url, known);
-    const cut: string[] = [];
+    const problems: string[] = [];
     try {
       for (let each = 0; each < times; each += 1) {
-        const counting = countWhole(running.url, known[0]);
+        const counting = startCounting(running.url, known[0]);
         const [next, after] = [models[(each + 1) % 3], models[(each + 2) % 3]];
-        await counting.begun;
+        await counting.started;
         for (const modelPath of [next, after]) {
           if (modelPath === undefined) throw new TypeError('There are three models.');
           await running.service.apply({ ...settings, modelPath });
         }
-        if (!(await counting.isWhole)) cut.push(`switch ${each + 1} cut a stream`);
+        if (!(await counting.isComplete)) problems.push(`switch ${each + 1} interrupted a stream`);
         await running.runtime();
       }
     } finally {
       const tally = await clients.stop();
       await running.stop();
       await rm(folder, { recursive: true, force: true });
-      cut.push(...tally.problems);
+      problems.push(...tally.problems);
     }
     return {
-      figures: `${times} times two models in a row under a stream and ${CLIENTS} clients: ${clients.tally}`,
-      problems: cut,
+      figures: `${times} × 2 switches during a stream, with ${CLIENTS} clients: ${clients.tally}`,
+      problems,
     };
   },
 };
 
-/** A long stream. `begun` resolves at the first token, `isWhole` with whether it completed. */
-function countWhole(url: string, picture: Known | undefined) {
-  const begun = new EventTarget();
-  const hasBegun = once(begun, 'token');
+/** Starts a long stream. `started` resolves at the first token, `isComplete` when the stream ends. */
+function startCounting(url: string, picture: KnownPicture | undefined) {
+  const started = Promise.withResolvers<void>();
   const read = async () => {
     let last = '';
     const body = {
@@ -154,10 +152,10 @@ function countWhole(url: string, picture: Known | undefined) {
       max_tokens: 300,
     };
     for await (const event of stream(url, body)) {
-      begun.dispatchEvent(new Event('token'));
+      started.resolve();
       last = event;
     }
     return last === '[DONE]';
   };
-  return { begun: hasBegun, isWhole: read() };
+  return { started: started.promise, isComplete: read() };
 }

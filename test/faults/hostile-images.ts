@@ -5,7 +5,7 @@ import { toDataUrl } from '../support/pictures.ts';
 
 const SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
 
-/** A picture that does not compress, as a data URL. */
+/** A picture of random pixels, which does not compress, as a data URL. */
 export async function noisePng(width: number, height: number): Promise<string> {
   const raw = { width, height, channels: 3 as const };
   const png = await sharp(randomBytes(width * height * 3), { raw })
@@ -14,13 +14,12 @@ export async function noisePng(width: number, height: number): Promise<string> {
   return toDataUrl(png, 'image/png');
 }
 
-/** Data URLs of different files that are large, slow, damaged or mislabelled. */
+/** Data URLs of images that are large, slow to decode, damaged or mislabelled. */
 export async function hostileImages(count: number): Promise<string[]> {
-  const sound = await soundFiles();
-  const made = await Promise.all(BOMBS.map(async (make) => make()));
-  const files = [...made];
+  const valid = await validImages();
+  const files = await Promise.all(BOMBS.map(async (create) => create()));
   while (files.length < count) {
-    const { bytes, type } = sound[files.length % sound.length] ?? {
+    const { bytes, type } = valid[files.length % valid.length] ?? {
       bytes: Buffer.alloc(0),
       type: '',
     };
@@ -29,7 +28,7 @@ export async function hostileImages(count: number): Promise<string[]> {
   return files.slice(0, count);
 }
 
-async function soundFiles() {
+async function validImages() {
   const picture = sharp({ create: { width: 200, height: 200, channels: 3, background: 'red' } });
   const formats = ['png', 'jpeg', 'webp', 'gif', 'tiff'] as const;
   return Promise.all(
@@ -40,7 +39,7 @@ async function soundFiles() {
   );
 }
 
-/** Truncated, with bytes changed, or with bytes inserted. */
+/** Truncates the file, changes some bytes, or inserts bytes. */
 function damage(bytes: Buffer, seed: number): Buffer {
   const at = randomInt(8, Math.max(9, bytes.length));
   switch (seed % 3) {
@@ -58,7 +57,7 @@ function damage(bytes: Buffer, seed: number): Buffer {
 
 const png = (bytes: Buffer) => toDataUrl(bytes, 'image/png');
 
-/** Each is within the file size limit, and expensive or wrong in a different way. */
+/** Images within the file size limit that are expensive or invalid, each in a different way. */
 const BOMBS: readonly (() => string | Promise<string>)[] = [
   () => png(emptyPng(11_500, 11_500, { depth: 16, interlaced: true })),
   () => png(emptyPng(11_500, 11_500, { depth: 8, interlaced: true })),
@@ -81,7 +80,7 @@ const BOMBS: readonly (() => string | Promise<string>)[] = [
   () => png(SIGNATURE),
 ];
 
-/** A single-colour PNG, small however many pixels it has; its data is capped at 500 MB unpacked. */
+/** A single-colour PNG, which is a small file for any size. Its uncompressed data is capped at 500 MB. */
 function emptyPng(
   width: number,
   height: number,
@@ -101,12 +100,12 @@ function emptyPng(
 }
 
 function chunk(type: string, data: Buffer): Buffer {
-  const named = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  const whole = Buffer.alloc(named.length + 8);
-  whole.writeUInt32BE(data.length, 0);
-  whole.set(named, 4);
-  whole.writeUInt32BE(crc32(named), named.length + 4);
-  return whole;
+  const typeAndData = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const bytes = Buffer.alloc(typeAndData.length + 8);
+  bytes.writeUInt32BE(data.length, 0);
+  bytes.set(typeAndData, 4);
+  bytes.writeUInt32BE(crc32(typeAndData), typeAndData.length + 4);
+  return bytes;
 }
 
 /** Inserts a chunk after the header. */
@@ -122,7 +121,7 @@ function profileBomb(): Buffer {
   return Buffer.concat([Buffer.from('p\0\0', 'latin1'), deflateSync(Buffer.alloc(200e6))]);
 }
 
-/** Progressive, so that the whole image is held in memory while it is decoded. */
+/** A progressive JPEG, whose decoder needs the whole image in memory. */
 function slowJpeg(orientation = 1): Promise<Buffer> {
   return sharp({ create: { width: 9000, height: 9000, channels: 3, background: 'red' } })
     .withMetadata({ orientation })

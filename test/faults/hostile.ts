@@ -1,30 +1,29 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { imagePart, post, question, userMessage } from '../support/chat.ts';
 import { hostileBodies, outcomeOf } from '../support/hostile-bodies.ts';
-import { ask, type Known, Tally } from './asking.ts';
 import type { Campaign } from './campaign.ts';
+import { ask, type KnownPicture, Tally } from './clients.ts';
 import { hostileImages, noisePng } from './hostile-images.ts';
 import { ServiceProcess } from './service-process.ts';
 
 const MEGABYTE = 1_000_000;
 const SLOWEST_ANSWER_MS = 10_000;
 const REFUSED_WITHIN_MS = 1000;
-/** Of the event loop, in CPU time. */
+/** The longest allowed stall of the event loop, in CPU time. */
 const LONGEST_STALL_MS = 100;
-/** The service's own memory, that of requests and that of decoders (docs/limits.md), rounded up. */
-const MOST_MEMORY_BYTES = 1.5e9;
-/** Of the runtime with the demo model; it never decodes an image larger than the gateway sends. */
-const MOST_RUNTIME_BYTES = 0.5e9;
+/** The documented memory of the service, its requests and its decoders (docs/limits.md), rounded up. */
+const MAX_MEMORY_BYTES = 1.5e9;
+/** The memory of the runtime with the demo model. It never decodes images larger than the gateway sends. */
+const MAX_RUNTIME_BYTES = 0.5e9;
 const FLAGS = ['--max-concurrency', '4', '--allow-text-only'];
 const toMegabytes = (bytes: number) => `${(bytes / MEGABYTE).toFixed(0)} MB`;
 
-/** Sends the bodies while an ordinary client keeps asking, and checks every answer. */
+/** Sends the bodies while an ordinary client keeps asking, and checks every response. */
 async function sendAll(
   service: ServiceProcess,
   bodies: readonly unknown[],
-  known: readonly Known[],
+  known: readonly KnownPicture[],
   clients: number,
 ) {
   const problems: string[] = [];
@@ -43,15 +42,15 @@ async function sendAll(
       if (tookMs > SLOWEST_ANSWER_MS) problems.push(`body ${at} took ${tookMs.toFixed(0)} ms`);
     }
   };
-  const stand = async () => {
+  const askUntilDone = async () => {
     for (let at = 0; !isDone; at += 1) {
-      await ask(service.url, known[at % known.length] as Known, false, bystander);
+      await ask(service.url, known[at % known.length] as KnownPicture, false, bystander);
     }
   };
-  const standing = stand();
+  const asking = askUntilDone();
   await Promise.all(Array.from({ length: clients }, worker));
   isDone = true;
-  await standing;
+  await asking;
   const { longestStallMs } = await service.vitals();
   if (longestStallMs > LONGEST_STALL_MS) {
     problems.push(`a stall of ${longestStallMs.toFixed(0)} ms`);
@@ -60,38 +59,38 @@ async function sendAll(
     slowestMs,
     longestStallMs,
     problems: [...problems.slice(0, 5), ...bystander.problems],
-    words: `${[...counts].map(([outcome, count]) => `${count} ${outcome.slice(0, 40)}`).join(', ')}; slowest ${(slowestMs / 1000).toFixed(1)} s; longest stall ${longestStallMs.toFixed(0)} ms; others: ${bystander}`,
+    summary: `${[...counts].map(([outcome, count]) => `${count} ${outcome.slice(0, 40)}`).join(', ')}; slowest ${(slowestMs / 1000).toFixed(1)} s; longest stall ${longestStallMs.toFixed(0)} ms; ordinary client: ${bystander}`,
   };
 }
 
-/** What exceeds the documented bounds of memory. */
+/** Returns which memory limits were exceeded. */
 function memoryProblems(nodeBytes: number, runtimeBytes = 0): string[] {
   return [
-    ...(nodeBytes > MOST_MEMORY_BYTES ? [`Node took ${toMegabytes(nodeBytes)}`] : []),
-    ...(runtimeBytes > MOST_RUNTIME_BYTES ? [`Python took ${toMegabytes(runtimeBytes)}`] : []),
+    ...(nodeBytes > MAX_MEMORY_BYTES ? [`Node used ${toMegabytes(nodeBytes)}`] : []),
+    ...(runtimeBytes > MAX_RUNTIME_BYTES ? [`Python used ${toMegabytes(runtimeBytes)}`] : []),
   ];
 }
 
-/** Generated bodies, valid and invalid. */
+/** Sends generated bodies, valid and invalid. */
 export const bodies: Campaign = {
   name: 'hostile bodies',
   run: async ({ full, known }) => {
     const service = await ServiceProcess.start(FLAGS);
-    await ask(service.url, known[0] as Known, false, new Tally());
+    await ask(service.url, known[0] as KnownPicture, false, new Tally());
     await service.vitals();
     const sent = hostileBodies(full ? 5000 : 500, Date.now() % 1e6);
-    const { words, problems } = await sendAll(service, sent, known, 8);
+    const { summary, problems } = await sendAll(service, sent, known, 8);
     await service.stop();
-    return { figures: `${sent.length}: ${words}`, problems };
+    return { figures: `${sent.length}: ${summary}`, problems };
   },
 };
 
-/** Bodies below the size limit that are expensive to process. */
+/** Sends bodies below the size limit that are expensive to process. */
 export const heavyBodies: Campaign = {
   name: 'heavy bodies',
   run: async ({ known }) => {
     const service = await ServiceProcess.start(FLAGS);
-    await ask(service.url, known[0] as Known, false, new Tally());
+    await ask(service.url, known[0] as KnownPicture, false, new Tally());
     await service.vitals();
     const tiny = imagePart(known[0]?.image ?? '');
     const zeros = (megabytes: number) =>
@@ -108,7 +107,7 @@ export const heavyBodies: Campaign = {
       ['a million keys', `{${Array.from({ length: 1e6 }, (_, at) => `"k${at}":0`).join(',')}}`],
       ['a key of 50 MB', `{"${'k'.repeat(50 * MEGABYTE)}":0}`],
     ];
-    const words: string[] = [];
+    const results: string[] = [];
     const problems: string[] = [];
     for (const [name, body] of heavy) {
       const {
@@ -116,7 +115,7 @@ export const heavyBodies: Campaign = {
         longestStallMs,
         problems: found,
       } = await sendAll(service, [body], known, 1);
-      words.push(
+      results.push(
         `${name} ${(slowestMs / 1000).toFixed(2)} s, stall ${longestStallMs.toFixed(0)} ms`,
       );
       problems.push(...found.map((problem) => `${name}: ${problem}`));
@@ -126,43 +125,23 @@ export const heavyBodies: Campaign = {
     const { peakRssBytes } = await service.vitals();
     await service.stop();
     return {
-      figures: `${words.join('; ')}; peak of Node ${toMegabytes(peakRssBytes)}`,
+      figures: `${results.join('; ')}; peak of Node ${toMegabytes(peakRssBytes)}`,
       problems: [...problems, ...memoryProblems(peakRssBytes)],
     };
   },
 };
 
-/** More data than the memory for requests: unfinished bodies, then waiting requests. */
+/** Sends more data than the memory for requests: incomplete bodies, then queued requests. */
 export const floods: Campaign = {
   name: 'floods',
   run: async ({ full, known }) => {
     const service = await ServiceProcess.start(['--max-body-megabytes', '100']);
     const { port } = new URL(service.url);
     const problems: string[] = [];
-    const unfinished = full ? 45 : 12;
-    const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 98566144\r\n\r\n{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,`;
-    const chunk = Buffer.alloc(MEGABYTE, 'a');
-    let refused = 0;
-    const sockets = await Promise.all(
-      Array.from({ length: unfinished }, async () => {
-        const socket = connect(Number(port), '127.0.0.1');
-        socket.on('error', () => {});
-        socket.on('data', (bytes) => {
-          if (/^HTTP\/1\.1 429/.test(bytes.toString('latin1'))) refused += 1;
-        });
-        await once(socket, 'connect');
-        const closed = once(socket, 'close').catch(() => {});
-        socket.write(head);
-        for (let sent = 0; sent < 94 && socket.writable; sent += 1) {
-          if (!socket.write(chunk)) {
-            await Promise.race([once(socket, 'drain').catch(() => {}), closed]);
-          }
-        }
-        return socket;
-      }),
-    );
+    const count = full ? 45 : 12;
+    const { sockets, refusals } = await openIncomplete(Number(port), count);
     const tally = new Tally();
-    await ask(service.url, known[0] as Known, false, tally);
+    await ask(service.url, known[0] as KnownPicture, false, tally);
     for (const socket of sockets) socket.destroy();
     const first = await service.vitals();
     const noise = await noisePng(1900, 1900); // about 11 MB, 14.5 MB as base64
@@ -175,47 +154,74 @@ export const floods: Campaign = {
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
       }),
     );
-    await ask(service.url, known[1] as Known, false, tally);
+    await ask(service.url, known[1] as KnownPicture, false, tally);
     const { peakRssBytes } = await service.vitals();
     await service.stop();
-    if (refused === 0) problems.push('no unfinished body was refused');
+    if (refusals() === 0) problems.push('no incomplete body was refused');
     problems.push(...memoryProblems(peakRssBytes));
     if ([...statuses.keys()].some((status) => status === 0 || status >= 500)) {
       problems.push(`statuses ${[...statuses]}`);
     }
     return {
-      figures: `${unfinished} unfinished bodies of 94 MB: ${refused} refused, peak of Node ${toMegabytes(first.peakRssBytes)}; ${waiting} requests of 30 MB: ${[...statuses].map(([status, count]) => `${count} × ${status}`).join(', ')}, peak ${toMegabytes(peakRssBytes)}`,
+      figures: `${count} incomplete bodies of 94 MB: ${refusals()} refused, peak of Node ${toMegabytes(first.peakRssBytes)}; ${waiting} requests of 30 MB: ${[...statuses].map(([status, count]) => `${count} × ${status}`).join(', ')}, peak ${toMegabytes(peakRssBytes)}`,
       problems: [...problems, ...tally.problems],
     };
   },
 };
 
-/** Images made to be slow, large or invalid. */
+/** Opens connections that send most of a large body, but not the end. Counts those refused with 429. */
+async function openIncomplete(port: number, count: number) {
+  const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 98566144\r\n\r\n{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,`;
+  const chunk = Buffer.alloc(MEGABYTE, 'a');
+  let refused = 0;
+  const sockets = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.on('data', (bytes) => {
+        if (/^HTTP\/1\.1 429/.test(bytes.toString('latin1'))) refused += 1;
+      });
+      await once(socket, 'connect');
+      const closed = once(socket, 'close').catch(() => {});
+      socket.write(head);
+      for (let sent = 0; sent < 94 && socket.writable; sent += 1) {
+        if (!socket.write(chunk)) {
+          await Promise.race([once(socket, 'drain').catch(() => {}), closed]);
+        }
+      }
+      return socket;
+    }),
+  );
+  return { sockets, refusals: () => refused };
+}
+
+/** Sends images that are slow to decode, large or invalid. */
 export const images: Campaign = {
   name: 'hostile images',
   run: async ({ full, known }) => {
     const service = await ServiceProcess.start(FLAGS);
-    await ask(service.url, known[0] as Known, false, new Tally());
+    await ask(service.url, known[0] as KnownPicture, false, new Tally());
     await service.vitals();
     const files = await hostileImages(full ? 100 : 25);
     const sent = files.map((url) => question(url, { max_tokens: 4 }));
-    const { words, problems } = await sendAll(service, sent, known, 4);
+    const { summary, problems } = await sendAll(service, sent, known, 4);
     const { peakRssBytes } = await service.vitals();
     const python = service.peakRuntimeBytes;
     await service.stop();
     return {
-      figures: `${sent.length}: ${words}; peak of Node ${toMegabytes(peakRssBytes)}, of Python ${toMegabytes(python)}`,
+      figures: `${sent.length}: ${summary}; peak of Node ${toMegabytes(peakRssBytes)}, of Python ${toMegabytes(python)}`,
       problems: [...problems, ...memoryProblems(peakRssBytes, python)],
     };
   },
 };
 
-/** Schemas that cannot, or should not, be compiled to a grammar. */
+/** Sends schemas that cannot, or should not, be compiled to a grammar. */
+
 export const grammars: Campaign = {
   name: 'hostile grammars',
   run: async ({ known }) => {
     const service = await ServiceProcess.start(FLAGS);
-    await ask(service.url, known[0] as Known, false, new Tally());
+    await ask(service.url, known[0] as KnownPicture, false, new Tally());
     await service.vitals();
     const sent = hostileSchemas().flatMap((schema) => [
       question(known[0]?.image ?? '', {
@@ -228,10 +234,13 @@ export const grammars: Campaign = {
         tool_choice: 'required',
       }),
     ]);
-    const { words, problems } = await sendAll(service, sent, known, 2);
+    const { summary, problems } = await sendAll(service, sent, known, 2);
     const python = service.peakRuntimeBytes;
     await service.stop();
-    return { figures: `${sent.length}: ${words}; peak of Python ${toMegabytes(python)}`, problems };
+    return {
+      figures: `${sent.length}: ${summary}; peak of Python ${toMegabytes(python)}`,
+      problems,
+    };
   },
 };
 
@@ -268,110 +277,3 @@ function hostileSchemas(): object[] {
     },
   ];
 }
-
-/** Addresses of this machine and its network in every notation; none may be requested. */
-export const forgery: Campaign = {
-  name: 'SSRF',
-  run: async ({ known }) => {
-    let heard = 0;
-    const listener = createServer((_request, response) => {
-      heard += 1;
-      response.end();
-    });
-    listener.listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    const address = listener.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const service = await ServiceProcess.start(FLAGS);
-    const hosts = [
-      '127.0.0.1',
-      'localhost',
-      'LOCALHOST.',
-      'a.localhost',
-      '127.1',
-      '127.0.1',
-      '2130706433',
-      '0x7f000001',
-      '0177.0.0.1',
-      '0x7f.1',
-      '127.0.0.1.',
-      '[::1]',
-      '[::ffff:127.0.0.1]',
-      '[::ffff:7f00:1]',
-      '[0:0:0:0:0:0:0:1]',
-      '0.0.0.0',
-      '0',
-      '[::]',
-      '127。0。0。1',
-      '①②⑦.⓪.⓪.①',
-      '10.0.0.1',
-      '192.168.0.1',
-      '172.16.0.1',
-      '169.254.169.254',
-      '[fe80::1]',
-      '[fd00::1]',
-      '100.64.0.1',
-      '[64:ff9b::7f00:1]',
-      '[2002:7f00:1::]',
-      'user:pw@127.0.0.1',
-      '127.0.0.1#@example.com',
-      'example.com@127.0.0.1',
-      '127.255.255.254',
-      '[::127.0.0.1]',
-      '224.0.0.1',
-      '255.255.255.255',
-    ];
-    const urls = [
-      ...hosts.flatMap((host) => [`http://${host}:${port}/a.png`, `https://${host}:${port}/a.png`]),
-      ...[
-        'file:///etc/passwd',
-        'ftp://127.0.0.1/a',
-        'gopher://127.0.0.1/',
-        '/etc/passwd',
-        'http:127.0.0.1',
-      ],
-      ...[
-        'http:\\\\127.0.0.1',
-        ' http://127.0.0.1',
-        'http:///127.0.0.1',
-        'HTTP://127.0.0.1',
-        'blob:http://127.0.0.1',
-      ],
-    ];
-    const problems: string[] = [];
-    const shapes: ((url: string) => [string, object])[] = [
-      (url) => ['/v1/chat/completions', question(url)],
-      (url) => [
-        '/v1/responses',
-        { input: [{ role: 'user', content: [{ type: 'input_image', image_url: url }] }] },
-      ],
-      (url) => [
-        '/v1/messages',
-        {
-          max_tokens: 4,
-          messages: [{ role: 'user', content: [{ type: 'image', source: { type: 'url', url } }] }],
-        },
-      ],
-    ];
-    for (const url of urls) {
-      for (const shape of shapes) {
-        const [path, body] = shape(url);
-        const { status } = await fetch(`${service.url}${path}`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        });
-        if (status !== 400) problems.push(`${url} on ${path}: ${status}`);
-      }
-    }
-    const tally = new Tally();
-    await ask(service.url, known[0] as Known, false, tally);
-    await service.stop();
-    await new Promise((closed) => listener.close(closed));
-    if (heard > 0) problems.push(`the listener received ${heard} requests`);
-    return {
-      figures: `${urls.length} URLs on ${shapes.length} APIs: the listener received ${heard} requests`,
-      problems: [...problems.slice(0, 5), ...tally.problems],
-    };
-  },
-};

@@ -1,25 +1,24 @@
 import { userMessage } from '../support/chat.ts';
 import { drawShape, type Shape, toDataUrl } from '../support/pictures.ts';
-import { ErrorAnswer, type Tally } from './asking.ts';
+import { ErrorResponse, type Tally } from './clients.ts';
 
-// Questions of every kind to all three APIs, and how to read their answers.
+// Questions of every kind for all three APIs. All use greedy sampling, so their answers are reproducible.
 
-/** A request with a greedy answer. */
 export interface Question {
-  what: string;
+  label: string;
   path: string;
   body: Record<string, unknown>;
-  /** What it was answered alone; unknown until it has been asked. */
+  /** The answer when no other request was running; undefined until the question has been asked. */
   answer?: string | undefined;
 }
 
 /**
- * Asks a question of any of the three APIs and records whether the answer is the expected one, if there
- * is one. Resolves with the answer, as JSON without ids and times.
+ * Asks a question and records whether the answer is as expected, if that is known. Resolves with the answer
+ * as JSON, without ids and times.
  */
 export async function askQuestion(url: string, asked: Question, streamed: boolean, tally: Tally) {
-  const { path, body, what, answer } = asked;
-  const { id, end } = tally.begin(`${streamed ? 'stream' : 'whole'}: ${what}`);
+  const { path, body, label, answer } = asked;
+  const { id, end } = tally.track(`${streamed ? 'stream' : 'complete'}: ${label}`);
   try {
     const response = await fetch(`${url}${path}`, {
       method: 'POST',
@@ -28,26 +27,27 @@ export async function askQuestion(url: string, asked: Question, streamed: boolea
     });
     const text = await response.text().finally(end);
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
-    if (response.status !== 200) throw new ErrorAnswer(JSON.parse(text).error);
-    const got = JSON.stringify(isStream ? readEvents(text) : readWhole(JSON.parse(text)));
-    if (answer === undefined || got === answer) tally.add('right');
+    if (response.status !== 200) throw new ErrorResponse(JSON.parse(text).error);
+    const actual = JSON.stringify(isStream ? parseStream(text) : parseBody(JSON.parse(text)));
+    if (answer === undefined || actual === answer) tally.add('right');
     else {
       tally.add(
         'wrong',
-        `${got} for ${answer}, request ${id} ${what}, beside: ${tally.describeOverlapping(id)}`,
+        `${actual} instead of ${answer}, request ${id} ${label}, ` +
+          `at the same time: ${tally.describeOverlapping(id)}`,
       );
     }
-    return got;
+    return actual;
   } catch (error) {
     end();
-    tally.addFailure(error as Error, what);
+    tally.addFailure(error as Error, label);
     return undefined;
   }
 }
 
-/** What an answer says, of any of the APIs: its texts and calls, and why it ended. */
+/** Returns the texts, calls and finish reasons in a response of any of the APIs. */
 // biome-ignore lint/suspicious/noExplicitAny: bodies of three APIs
-function readWhole(body: any): unknown {
+function parseBody(body: any): unknown {
   if (body.choices !== undefined) {
     // biome-ignore lint/suspicious/noExplicitAny: as above
     return body.choices.map(({ message, logprobs, finish_reason }: any) => ({
@@ -68,15 +68,16 @@ function readWhole(body: any): unknown {
   return { text: body.content[0].text, end: body.stop_reason };
 }
 
-/** The same of a stream. */
-function readEvents(text: string): unknown {
+/** Returns the same from a stream. */
+function parseStream(text: string): unknown {
   const events = text.split('\n\n').flatMap((event) => /^data: (.*)$/m.exec(event)?.[1] ?? []);
   const chunks = events.filter((data) => data !== '[DONE]').map((data) => JSON.parse(data));
   const failed = chunks.find(({ error, type }) => error != null || type === 'response.failed');
-  if (failed !== undefined) throw new ErrorAnswer(failed.error ?? failed.response?.error ?? failed);
+  if (failed !== undefined)
+    throw new ErrorResponse(failed.error ?? failed.response?.error ?? failed);
   const last = chunks.at(-1);
   if (last?.type === 'response.completed' || last?.type === 'response.incomplete') {
-    return readWhole(last.response);
+    return parseBody(last.response);
   }
   if (last?.type === 'message_stop') {
     return {
@@ -123,7 +124,7 @@ const JSON_ANSWER = {
   json_schema: { name: 'shape', strict: true, schema: SCHEMA },
 };
 
-/** Parameters of greedy answers, each kind on its own. */
+/** Request parameters, by kind of question. */
 const KINDS: Readonly<Record<string, object>> = {
   plain: {},
   cut: { max_tokens: 3 },
@@ -137,7 +138,7 @@ const KINDS: Readonly<Record<string, object>> = {
   bias: { logit_bias: { 1018: -5 }, max_tokens: 24 },
 };
 
-/** Texts, with pieces of several bytes to a character. */
+/** Questions without a picture. Some answers have characters of several bytes. */
 const TEXTS = [
   'Count to ten.',
   'Count to one hundred.',
@@ -148,7 +149,7 @@ const TEXTS = [
   'Repeat: éü漢字🙂',
 ];
 
-const ASKED = 'What is in this image?';
+const WHAT = 'What is in this image?';
 const GREEDY = { temperature: 0 };
 
 interface Picture {
@@ -168,12 +169,12 @@ export async function allQuestions(): Promise<Question[]> {
   );
   const about = pictures.flatMap((picture, at) => {
     const other = pictures[(at * 5 + 7) % pictures.length] ?? picture;
-    return [...ofEachKind(picture, at), ...(at % 4 === 0 ? inOtherForms(picture, other) : [])];
+    return [...ofSeveralKinds(picture, at), ...(at % 4 === 0 ? inOtherForms(picture, other) : [])];
   });
   const texts = TEXTS.map((text) =>
     chat(`text: ${text}`, [{ role: 'user', content: text }], { max_tokens: 40 }),
   );
-  // Longer than a chunk of prefill (2,048 tokens).
+  // Prompts that are longer than a prefill chunk (2,048 tokens).
   const long = [1, 2].map((number) => {
     const system = { role: 'system', content: `${number} `.repeat(1050) };
     return chat(`long ${number}`, [system, { role: 'user', content: 'Count to ten.' }], {
@@ -183,44 +184,44 @@ export async function allQuestions(): Promise<Question[]> {
   return [...about, ...texts, ...long];
 }
 
-function chat(what: string, messages: readonly object[], more: object = {}): Question {
-  return { what, path: '/v1/chat/completions', body: { messages, ...GREEDY, ...more } };
+function chat(label: string, messages: readonly object[], more: object = {}): Question {
+  return { label, path: '/v1/chat/completions', body: { messages, ...GREEDY, ...more } };
 }
 
-/** The plain question, and a few of the kinds, so that each kind is asked about some pictures. */
-function ofEachKind({ name, image }: Picture, at: number): Question[] {
+/** The plain question and a few other kinds. Over all pictures, every kind is used. */
+function ofSeveralKinds({ name, image }: Picture, at: number): Question[] {
   return Object.entries(KINDS)
     .filter(([kind], nth) => kind === 'plain' || (at + nth) % 6 === 0)
-    .map(([kind, more]) => chat(`${kind}: ${name}`, [userMessage(ASKED, image)], more));
+    .map(([kind, more]) => chat(`${kind}: ${name}`, [userMessage(WHAT, image)], more));
 }
 
-/** Two pictures, a second turn, and the other APIs. */
+/** A question about two pictures, a follow-up question, and questions through the other APIs. */
 function inOtherForms({ name, image }: Picture, other: Picture): Question[] {
   const data = image.slice(image.indexOf(',') + 1);
   const responsesContent = [
     { type: 'input_image', image_url: image },
-    { type: 'input_text', text: ASKED },
+    { type: 'input_text', text: WHAT },
   ];
   const messagesContent = [
     { type: 'image', source: { type: 'base64', media_type: 'image/png', data } },
-    { type: 'text', text: ASKED },
+    { type: 'text', text: WHAT },
   ];
   return [
     chat(`two: ${name}, ${other.name}`, [
       userMessage('What is in the second image?', image, other.image),
     ]),
     chat(`next turn: ${name}`, [
-      userMessage(ASKED, image),
+      userMessage(WHAT, image),
       { role: 'assistant', content: `A ${name} on a white background.` },
       { role: 'user', content: 'What color is it?' },
     ]),
     {
-      what: `responses: ${name}`,
+      label: `responses: ${name}`,
       path: '/v1/responses',
       body: { input: [{ role: 'user', content: responsesContent }], store: false, ...GREEDY },
     },
     {
-      what: `messages: ${name}`,
+      label: `messages: ${name}`,
       path: '/v1/messages',
       body: { messages: [{ role: 'user', content: messagesContent }], max_tokens: 50, ...GREEDY },
     },

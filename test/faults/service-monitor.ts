@@ -1,20 +1,20 @@
-// Preloaded into the service (`node --import`): answers each message with the process's vitals, and
+// Preloaded into the service (`node --import`). Replies to every message with the process's vitals, and
 // resets the longest stall.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-const RESOLUTION_MS = 5;
+const INTERVAL_MS = 5;
 
 export interface Vitals {
   /**
-   * The longest time that the event loop was blocked since the last message: the CPU time of its thread,
-   * so that other processes on a busy machine do not count.
+   * The longest time that the event loop was blocked since the last message, measured as CPU time of its
+   * thread, so that it does not depend on other processes.
    */
   longestStallMs: number;
   rssBytes: number;
-  /** Heap and external memory in use; exact after a collection. */
+  /** Heap and external memory in use; exact after a garbage collection. */
   heldBytes: number;
-  /** The highest since the process started. */
+  /** The highest RSS since the process started. */
   peakRssBytes: number;
   openFiles: number;
 }
@@ -25,7 +25,7 @@ setInterval(() => {
   const now = readCpuMs();
   longestStallMs = Math.max(longestStallMs, now - cpuMs);
   cpuMs = now;
-}, RESOLUTION_MS).unref();
+}, INTERVAL_MS).unref();
 
 process.on('message', ({ collect }: { collect: boolean }) => {
   if (collect) globalThis.gc?.();
@@ -48,8 +48,8 @@ function readCpuMs(): number {
 }
 
 /**
- * On Linux, `maxRSS` survives exec: it would be at least what the campaign itself held when it started
- * the service. The peak of the address space does not.
+ * On Linux, `maxRSS` is inherited across exec, so it would be at least the RSS of the campaign's own process
+ * when it started the service. VmHWM is not inherited.
  */
 function readPeakRss(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;

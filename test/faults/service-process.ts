@@ -13,14 +13,14 @@ interface LogLine {
   runtimePid?: number;
 }
 
-/** The service, started from the command line and monitored from outside. */
+/** A service started from the command line and monitored from another process. */
 export class ServiceProcess {
   readonly folder: string;
   readonly logLines: string[] = [];
-  /** All runtimes it has started, latest last. */
+  /** The runtimes that it has started, latest last. */
   readonly runtimePids: number[] = [];
   url = '';
-  /** The highest resident memory of all runtimes. */
+  /** The peak resident memory of its runtimes. */
   peakRuntimeBytes = 0;
   readonly #child: ReturnType<typeof spawnService>;
   readonly #listeners = new Set<(line: LogLine) => void>();
@@ -29,14 +29,14 @@ export class ServiceProcess {
   private constructor(folder: string, args: readonly string[], memoryMegabytes?: number) {
     this.folder = folder;
     this.#child = spawnService(folder, args, memoryMegabytes);
-    createInterface({ input: this.#child.stderr }).on('line', (text) => this.#hear(text));
+    createInterface({ input: this.#child.stderr }).on('line', (text) => this.#onLogLine(text));
     createInterface({ input: this.#child.stdout }).on('line', (text) => {
       this.url ||= /http:\/\/[\w.:[\]]+(?=\/v1$)/.exec(text)?.[0] ?? '';
     });
     this.#sampler = setInterval(() => void this.#sampleMemory(), SAMPLE_MEMORY_EVERY_MS);
   }
 
-  /** Resolves once it is ready. `memoryMegabytes` limits Node's heap. */
+  /** Resolves when the service is ready. `memoryMegabytes` limits Node's heap. */
   static async start(args: readonly string[] = [], memoryMegabytes?: number) {
     const folder = await mkdtemp(join(tmpdir(), 'sightglass-faults-'));
     await mkdir(join(folder, 'tmp'));
@@ -54,40 +54,40 @@ export class ServiceProcess {
     return this.runtimePids.at(-1) ?? 0;
   }
 
-  /** Resolves with how it ended. */
+  /** Resolves when the process has exited. */
   get ended() {
     return Promise.resolve(this.#child);
   }
 
-  /** Resolves at the next log line that starts with this. Rejects if the service ends first. */
-  logged(beginning: string): Promise<void> {
+  /** Resolves at the next log message with this prefix. Rejects if the service exits first. */
+  logged(prefix: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const listener = ({ msg }: LogLine) => {
-      if (msg.startsWith(beginning)) resolve();
+      if (msg.startsWith(prefix)) resolve();
     };
     this.#listeners.add(listener);
-    void this.ended.then(() => reject(new Error(`The service ended: ${this.lastWords}`)));
+    void this.ended.then(() => reject(new Error(`The service exited: ${this.lastLines}`)));
     return promise.finally(() => this.#listeners.delete(listener));
   }
 
-  get lastWords(): string {
+  get lastLines(): string {
     return this.logLines.slice(-5).join('\n');
   }
 
-  /** The vitals of its process; with `collect`, after a garbage collection. */
+  /** Returns the vitals of the process; with `collect`, after a garbage collection. */
   async vitals({ collect = false } = {}): Promise<Vitals> {
-    const answer = this.#child.getOneMessage();
+    const reply = this.#child.getOneMessage();
     await this.#child.sendMessage({ collect });
-    return (await answer) as unknown as Vitals;
+    return (await reply) as unknown as Vitals;
   }
 
-  /** Counts our folders in its temporary folder, including one for the current runtime's socket. */
+  /** Counts the temporary folders of Sightglass, including the one for the current runtime's socket. */
   async temporaryFolders(): Promise<number> {
-    const names = await readdir(join(this.folder, 'tmp')); // MLX caches compiled kernels there too
+    const names = await readdir(join(this.folder, 'tmp')); // also contains MLX's compiled kernels
     return names.filter((name) => name.startsWith('sightglass-')).length;
   }
 
-  /** Sends it a signal, unless it has ended already. */
+  /** Sends a signal, unless the process has already exited. */
   kill(signal: NodeJS.Signals): void {
     if (isAlive(this.pid)) process.kill(this.pid, signal);
   }
@@ -100,7 +100,7 @@ export class ServiceProcess {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  #hear(text: string): void {
+  #onLogLine(text: string): void {
     this.logLines.push(text);
     if (this.logLines.length > 1000) this.logLines.shift();
     const line = parseLine(text);
@@ -123,7 +123,7 @@ export class ServiceProcess {
   }
 }
 
-/** Whether the process exists. */
+/** Returns whether the process exists. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,31 +1,32 @@
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { endless, post, question } from '../support/chat.ts';
-import { ask, type Known, knownPictures, Tally } from './asking.ts';
+import { ask, type KnownPicture, knownPictures, Tally } from './clients.ts';
 import { ServiceProcess } from './service-process.ts';
-import { slopePerHour } from './slope.ts';
 
-// `npm run soak -- --minutes 60`: mixed load, errors and disconnects on one service for a long time.
-// Prints how memory, open files and temporary folders changed after warm-up. The 60-minute run is done
-// by hand before a release.
+// `npm run soak -- --minutes 60`: sends mixed requests, with errors and disconnects, to one service for a
+// long time. Prints how memory, open files and temporary folders changed after the warm-up. Run it for 60
+// minutes before a release.
 
 const SAMPLE_EVERY_MS = 10_000;
-/** Not measured: caches fill up and the heap reaches its working size. */
+/** The share of the time that is not measured, while caches fill up and the heap grows. */
 const WARM_UP_SHARE = 0.25;
+/** Two standard errors: about 95 % of a normal distribution. */
+const STANDARD_ERRORS = 2;
 const MEGABYTE = 1e6;
-/** Rows of the table, with the growth per hour that is allowed: at 20 MB memory would double within days. */
+/** The rows of the table with the allowed growth per hour. At 20 MB, memory would double within days. */
 const ROWS = [
   { title: 'Node, resident MB', field: 'nodeMegabytes', allowedPerHour: 20 },
-  { title: 'Node, held after collection MB', field: 'heldMegabytes', allowedPerHour: 5 },
+  { title: 'Node, after garbage collection MB', field: 'heldMegabytes', allowedPerHour: 5 },
   { title: 'Python, resident MB', field: 'pythonMegabytes', allowedPerHour: 20 },
-  { title: 'open files of Node', field: 'openFiles', allowedPerHour: 5 },
+  { title: 'Node, open files', field: 'openFiles', allowedPerHour: 5 },
   { title: 'temporary folders', field: 'folders', allowedPerHour: 0 },
 ] as const;
 
 interface Sample {
   hours: number;
   nodeMegabytes: number;
-  /** Still in use after a collection, including outside the heap. */
+  /** Heap and external memory after a garbage collection. */
   heldMegabytes: number;
   pythonMegabytes: number;
   openFiles: number;
@@ -34,7 +35,7 @@ interface Sample {
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '60' } } });
 const minutes = Number(values.minutes);
-if (!(minutes > 0)) throw new Error('--minutes takes a number above 0.');
+if (!(minutes > 0)) throw new Error('--minutes must be greater than 0.');
 
 const known = await knownPictures();
 const service = await ServiceProcess.start([
@@ -66,14 +67,14 @@ const CLIENTS: readonly ((at: number) => Promise<void>)[] = [
   async (at) => {
     const controller = new AbortController();
     const body = { ...endless(pictureAt(at).image), stream: at % 2 === 0 };
-    const { id, end } = tally.begin(`disconnects${body.stream ? ', stream' : ''}`);
-    const asked = post(service.url, body, {
+    const { id, end } = tally.track(`disconnects${body.stream ? ', stream' : ''}`);
+    const response = post(service.url, body, {
       signal: controller.signal,
       headers: { 'x-request-id': id },
     });
     await setTimeout(50 + ((at * 37) % 400));
     controller.abort();
-    await asked.catch(() => {}); // rejects because of the abort
+    await response.catch(() => {}); // rejects because of the abort
     end();
     disconnects += 1;
   },
@@ -81,7 +82,7 @@ const CLIENTS: readonly ((at: number) => Promise<void>)[] = [
     const input = [
       { role: 'user', content: [{ type: 'input_image', image_url: pictureAt(at).image }] },
     ];
-    const { id, end } = tally.begin('responses');
+    const { id, end } = tally.track('responses');
     const response = await fetch(`${service.url}/v1/responses`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-request-id': id },
@@ -94,7 +95,7 @@ const CLIENTS: readonly ((at: number) => Promise<void>)[] = [
   },
 ];
 
-function pictureAt(at: number): Known {
+function pictureAt(at: number): KnownPicture {
   const picture = known[at % known.length];
   if (picture === undefined) throw new TypeError('There are no pictures.');
   return picture;
@@ -119,7 +120,7 @@ while (elapsedMs() < minutes * 60_000) {
   samples.push(sample);
   process.stderr.write(
     `${(sample.hours * 60).toFixed(1)} min: Node ${sample.nodeMegabytes.toFixed(0)} MB ` +
-      `(${sample.heldMegabytes.toFixed(1)} held), Python ${sample.pythonMegabytes.toFixed(0)} MB, ` +
+      `(${sample.heldMegabytes.toFixed(1)} in use), Python ${sample.pythonMegabytes.toFixed(0)} MB, ` +
       `${sample.openFiles} files, ${sample.folders} folders; ${tally}\n`,
   );
 }
@@ -144,3 +145,19 @@ process.stdout.write(
 );
 process.stdout.write(problems.length === 0 ? '1 passed, 0 failed\n' : '0 passed, 1 failed\n');
 process.exitCode = problems.length === 0 ? 0 : 1;
+
+/**
+ * The least-squares slope of points [hours, value], in values per hour, with its uncertainty (95 %).
+ * Successive samples are not independent, so the actual uncertainty is larger.
+ */
+function slopePerHour(points: readonly (readonly [number, number])[]) {
+  const count = points.length;
+  if (count < 3) return { slope: Number.NaN, uncertainty: Number.NaN };
+  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / count;
+  const [meanX, meanY] = [mean(0), mean(1)];
+  const spread = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
+  const slope = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / spread;
+  const residuals = points.reduce((sum, [x, y]) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0);
+  const uncertainty = STANDARD_ERRORS * Math.sqrt(residuals / (count - 2) / spread);
+  return { slope, uncertainty };
+}

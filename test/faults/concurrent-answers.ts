@@ -1,29 +1,29 @@
 import { setTimeout } from 'node:timers/promises';
 import { endless } from '../support/chat.ts';
-import { Tally } from './asking.ts';
 import type { Campaign } from './campaign.ts';
+import { Tally } from './clients.ts';
 import { allQuestions, askQuestion, type Question } from './questions.ts';
 import { ServiceProcess } from './service-process.ts';
 
-/** Values of `--max-concurrency`; each gets the same share of the time. */
+/** Values of `--max-concurrency`, tested for the same time each. */
 const CONCURRENCIES = [4, 8];
 const SHORT_MINUTES = 1;
 const FULL_MINUTES = 14;
-/** Below the number of crashes in five minutes that ends the service. */
+/** Rare enough that the service does not give up, as it would after several crashes in five minutes. */
 const KILL_EVERY_MS = 90_000;
 const ASKING = 8;
 const DISCONNECTING = 3;
-/** The questions asked at one time, most of them again: the prefix cache keeps eight conversations. */
+/** How many questions are in use at a time. Most are repeated, since the prefix cache has eight entries. */
 const RECENT = 10;
-/** Of the questions that replace one of those; the others are short. */
+/** The share of new questions that may be long. */
 const ANY_LENGTH_SHARE = 0.1;
 
 /**
- * Questions of every kind, asked alone and then beside others, with clients that disconnect and kills of
- * the runtime: each greedy answer must be the one given alone.
+ * Asks questions of every kind, first one at a time and then concurrently, while clients disconnect and the
+ * runtime is killed. Each greedy answer must be the same both times.
  */
-export const company: Campaign = {
-  name: 'answers in company',
+export const concurrentAnswers: Campaign = {
+  name: 'concurrent answers',
   run: async ({ full, minutes = full ? FULL_MINUTES : SHORT_MINUTES }) => {
     const questions = await allQuestions();
     const tally = new Tally();
@@ -39,7 +39,7 @@ export const company: Campaign = {
       const known = alone;
       const endsAt = performance.now() + (minutes * 60_000) / CONCURRENCIES.length;
       const isOver = () => performance.now() > endsAt;
-      const short = known.filter(({ what }) => !what.startsWith('long'));
+      const short = known.filter(({ label }) => !label.startsWith('long'));
       const recent = short.slice(0, RECENT);
       const asking = async (client: number) => {
         while (!isOver()) {
@@ -79,7 +79,7 @@ export const company: Campaign = {
   },
 };
 
-/** Asks each question twice, cold and from the prefix cache, and adds the answer. */
+/** Asks each question twice, cold and from the prefix cache. Returns the questions with their answers. */
 async function answersAlone(url: string, questions: readonly Question[], tally: Tally) {
   const answered: Question[] = [];
   for (const asked of questions) {
@@ -87,38 +87,38 @@ async function answersAlone(url: string, questions: readonly Question[], tally: 
     const answer = await askQuestion(url, asked, false, cold);
     const question = { ...asked, answer };
     await askQuestion(url, question, true, cached);
-    if (answer === undefined) tally.add('lost', `alone: ${asked.what}: ${cold.problems}`);
+    if (answer === undefined) tally.add('lost', `alone: ${asked.label}: ${cold.problems}`);
     else answered.push(question);
     if (cached.counts.right === 0) tally.merge(cached);
   }
   return answered;
 }
 
-/** Leaves in one of the phases of a request: in its body, waiting, in prefill, in its answer. */
-async function disconnect(url: string, { path, body, what }: Question, tally: Tally) {
+/** Disconnects during a random phase of a request: its body, waiting, prefill or its answer. */
+async function disconnect(url: string, { path, body, label }: Question, tally: Tally) {
   const controller = new AbortController();
   const isEndless = path === '/v1/chat/completions' && Math.random() < 0.5;
   const sent = { ...body, ...(isEndless ? endless('') : {}), messages: body['messages'] };
   const stream = Math.random() < 0.6;
-  const { id, end } = tally.begin(`disconnects${stream ? ', stream' : ''}: ${what}`);
+  const { id, end } = tally.track(`disconnects${stream ? ', stream' : ''}: ${label}`);
   const text = JSON.stringify({ ...(path === '/v1/responses' ? body : sent), stream });
   const half = Math.random() < 0.1;
-  const left = fetch(`${url}${path}`, {
+  const response = fetch(`${url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-request-id': id },
     signal: controller.signal,
     ...(half ? { body: halfOf(text), duplex: 'half' } : { body: text }),
   } as RequestInit).then(async (response) => {
     if (stream && Math.random() < 0.5) {
-      // closes the stream upon one of its first events
+      // closes the stream after one of its first events
       const events = response.body?.getReader();
       for (let read = Math.floor(Math.random() * 6); read >= 0; read -= 1) await events?.read();
       controller.abort();
     }
     await response.text();
   });
-  const leave = setTimeout(Math.random() ** 2 * 600).then(() => controller.abort());
-  await Promise.allSettled([left, leave]); // `left` rejects because of the abort
+  const abort = setTimeout(Math.random() ** 2 * 600).then(() => controller.abort());
+  await Promise.allSettled([response, abort]); // `response` rejects because of the abort
   end();
 }
 
@@ -129,6 +129,6 @@ function halfOf(text: string): ReadableStream {
 
 function oneOf<T>(all: readonly T[]): T {
   const one = all[Math.floor(Math.random() * all.length)];
-  if (one === undefined) throw new TypeError('There is nothing to choose from.');
+  if (one === undefined) throw new TypeError('Cannot choose from an empty list.');
   return one;
 }

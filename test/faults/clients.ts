@@ -5,14 +5,14 @@ import { drawShape, type Shape, toDataUrl } from '../support/pictures.ts';
 const SHAPES = ['circle', 'square', 'triangle', 'star', 'cross', 'heart'] satisfies Shape[];
 const COLORS = ['red', 'blue', 'green', 'yellow', 'purple', 'black'];
 
-/** A picture and the demo model's correct answer about it. */
-export interface Known {
+/** A picture with the correct answer of the demo model. */
+export interface KnownPicture {
   image: string;
   answer: string;
 }
 
-/** Pictures that are all different. */
-export async function knownPictures(): Promise<Known[]> {
+/** Draws one picture for every color and shape. */
+export async function knownPictures(): Promise<KnownPicture[]> {
   return Promise.all(
     COLORS.flatMap((color) =>
       SHAPES.map(async (shape) => ({
@@ -23,7 +23,7 @@ export async function knownPictures(): Promise<Known[]> {
   );
 }
 
-/** The outcome of one request. An error is documented if docs/api.md has its code. */
+/** The outcome of one request: an answer, no answer (`lost`), or an error that docs/api.md lists or not. */
 export type Outcome = 'right' | 'wrong' | 'lost' | 'documented' | 'undocumented';
 
 const DOCUMENTED = new Set([
@@ -33,25 +33,25 @@ const DOCUMENTED = new Set([
   'queue_full',
   'queue_timeout',
   'too_many_streams',
-  // Of the other APIs' streams, which have no codes of their own for these.
+  // The streams of the other APIs use their own, more general codes.
   'server_error',
   'api_error',
   'overloaded_error',
 ]);
 
 const MAX_PROBLEMS = 20;
-/** Number of ended requests that a wrong answer is reported with: those that it can have shared a batch with. */
-const KEPT_ENDED = 40;
+/** How many completed requests to remember, since a wrong answer may have shared a batch with them. */
+const MAX_COMPLETED = 40;
 
-/** A request under way, or one that has ended. Times are those of `performance.now()`. */
-interface Noted {
+/** A running or completed request. Times are those of `performance.now()`. */
+interface TrackedRequest {
   id: string;
-  what: string;
+  label: string;
   startedAt: number;
   endedAt?: number;
 }
 
-/** Counts outcomes and keeps the first few unexpected ones. */
+/** Counts outcomes and records the first unexpected ones. */
 export class Tally {
   readonly counts: Record<Outcome, number> = {
     right: 0,
@@ -61,52 +61,55 @@ export class Tally {
     undocumented: 0,
   };
   readonly problems: string[] = [];
-  readonly #noted: Noted[] = [];
+  readonly #requests: TrackedRequest[] = [];
 
-  /** Notes a request, for the report of a wrong answer beside it. Call `end` once it has ended. */
-  begin(what: string): { id: string; end: () => void } {
-    const noted: Noted = { id: randomUUID(), what, startedAt: performance.now() };
-    const ended = this.#noted.filter(({ endedAt }) => endedAt !== undefined);
-    if (ended[0] !== undefined && ended.length > KEPT_ENDED) {
-      this.#noted.splice(this.#noted.indexOf(ended[0]), 1);
+  /**
+   * Tracks a request, so that a wrong answer can be reported with the requests that ran at the same time.
+   * Call `end` when the request has completed.
+   */
+  track(label: string): { id: string; end: () => void } {
+    const request: TrackedRequest = { id: randomUUID(), label, startedAt: performance.now() };
+    const completed = this.#requests.filter(({ endedAt }) => endedAt !== undefined);
+    if (completed[0] !== undefined && completed.length > MAX_COMPLETED) {
+      this.#requests.splice(this.#requests.indexOf(completed[0]), 1);
     }
-    this.#noted.push(noted);
+    this.#requests.push(request);
     const end = () => {
-      noted.endedAt = performance.now();
+      request.endedAt = performance.now();
     };
-    return { id: noted.id, end };
+    return { id: request.id, end };
   }
 
-  /** The requests that overlapped with this one, and when they did, from its own start. */
+  /** Describes the requests that overlapped with this one, with times relative to its start. */
   describeOverlapping(id: string): string {
-    const own = this.#noted.find((noted) => noted.id === id);
+    const own = this.#requests.find((request) => request.id === id);
     if (own === undefined) return 'unknown';
     const sinceStart = (at: number | undefined) =>
       at === undefined ? '' : `${Math.round(at - own.startedAt)}`;
-    return this.#noted
+    return this.#requests
       .filter(({ endedAt = Number.POSITIVE_INFINITY }) => endedAt >= own.startedAt)
-      .map((noted) => {
-        const times = `${sinceStart(noted.startedAt)}..${sinceStart(noted.endedAt)} ms`;
-        return `${noted.id === id ? 'itself' : noted.id} ${times} ${noted.what}`;
+      .map((request) => {
+        const times = `${sinceStart(request.startedAt)}..${sinceStart(request.endedAt)} ms`;
+        return `${request.id === id ? 'this request' : request.id} ${times} ${request.label}`;
       })
       .join('; ');
   }
 
   add(outcome: Outcome, detail = ''): void {
     this.counts[outcome] += 1;
-    const isFine = outcome === 'right' || outcome === 'documented';
-    if (isFine || this.problems.length >= MAX_PROBLEMS) return;
+    const isExpected = outcome === 'right' || outcome === 'documented';
+    if (isExpected || this.problems.length >= MAX_PROBLEMS) return;
     const problem = `${new Date().toISOString()} ${outcome}: ${detail}`;
     this.problems.push(problem);
     process.stderr.write(`  ${problem}\n`);
   }
 
-  /** Adds a request that ended with an error: an ErrorAnswer, or no answer at all. */
-  addFailure(error: Error, what = ''): void {
-    const code = error instanceof ErrorAnswer ? error.code : undefined;
+  /** Adds a request that failed: with an ErrorResponse, or without a response. */
+  addFailure(error: Error, label = ''): void {
+    const code = error instanceof ErrorResponse ? error.code : undefined;
     const isDocumented = code !== undefined && DOCUMENTED.has(code);
     const outcome = isDocumented ? 'documented' : code === undefined ? 'lost' : 'undocumented';
-    this.add(outcome, `${what} ${error.message} ${error.cause ?? ''}`.trim());
+    this.add(outcome, `${label} ${error.message} ${error.cause ?? ''}`.trim());
   }
 
   merge({ counts, problems }: Tally): void {
@@ -125,19 +128,23 @@ export class Tally {
   }
 }
 
-/** Asks about a picture and records the outcome; of a wrong answer, all that may explain it. */
-export async function ask(url: string, { image, answer }: Known, streamed: boolean, tally: Tally) {
-  const { id, end } = tally.begin(`${streamed ? 'stream' : 'whole'}: ${answer}`);
+/** Asks about a picture and records the outcome, and for a wrong answer everything that may explain it. */
+export async function ask(
+  url: string,
+  { image, answer }: KnownPicture,
+  streamed: boolean,
+  tally: Tally,
+) {
+  const { id, end } = tally.track(`${streamed ? 'stream' : 'complete'}: ${answer}`);
   try {
-    const asked = streamed ? askStreamed(url, image, id) : askWhole(url, image, id);
-    const got = await asked.finally(end);
-    if (got.text === answer) tally.add('right');
+    const response = streamed ? askStreamed(url, image, id) : askComplete(url, image, id);
+    const { text, ...details } = await response.finally(end);
+    if (text === answer) tally.add('right');
     else {
-      const { text, ...about } = got;
       tally.add(
         'wrong',
-        `${JSON.stringify(text)} for ${JSON.stringify(answer)}, request ${id}, ` +
-          `${JSON.stringify(about)}, beside: ${tally.describeOverlapping(id)}`,
+        `${JSON.stringify(text)} instead of ${JSON.stringify(answer)}, request ${id}, ` +
+          `${JSON.stringify(details)}, at the same time: ${tally.describeOverlapping(id)}`,
       );
     }
   } catch (error) {
@@ -145,15 +152,15 @@ export async function ask(url: string, { image, answer }: Known, streamed: boole
   }
 }
 
-interface Got {
+interface Answer {
   text: string;
   finishReason: string;
-  /** Includes the number of tokens from the prefix cache. */
+  /** With the number of tokens from the prefix cache. */
   usage: object | undefined;
 }
 
-/** An error in a form of the APIs. Any other error means that there was no answer. */
-export class ErrorAnswer extends Error {
+/** An error response of one of the APIs. Any other error means that there was no response. */
+export class ErrorResponse extends Error {
   readonly code: string;
 
   constructor({ code, type, message }: { code?: string | null; type?: string; message: string }) {
@@ -162,26 +169,26 @@ export class ErrorAnswer extends Error {
   }
 }
 
-async function askWhole(url: string, image: string, id: string): Promise<Got> {
+async function askComplete(url: string, image: string, id: string): Promise<Answer> {
   const { status, body } = await post(url, question(image), { headers: { 'x-request-id': id } });
-  if (status !== 200) throw new ErrorAnswer(body.error);
+  if (status !== 200) throw new ErrorResponse(body.error);
   const { message, finish_reason: finishReason } = body.choices[0];
   return { text: message.content, finishReason, usage: body.usage };
 }
 
-async function askStreamed(url: string, image: string, id: string): Promise<Got> {
-  const asked = question(image, { stream: true, stream_options: { include_usage: true } });
+async function askStreamed(url: string, image: string, id: string): Promise<Answer> {
+  const request = question(image, { stream: true, stream_options: { include_usage: true } });
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-request-id': id },
-    body: JSON.stringify(asked),
+    body: JSON.stringify(request),
   });
   const body = await response.text();
-  if (response.status !== 200) throw new ErrorAnswer(JSON.parse(body).error);
+  if (response.status !== 200) throw new ErrorResponse(JSON.parse(body).error);
   const events = body.split('\n\n').flatMap((event) => /^data: (.*)$/m.exec(event)?.[1] ?? []);
   const chunks = events.filter((data) => data !== '[DONE]').map((data) => JSON.parse(data));
   const failed = chunks.find(({ error }) => error !== undefined);
-  if (failed !== undefined) throw new ErrorAnswer(failed.error);
+  if (failed !== undefined) throw new ErrorResponse(failed.error);
   if (events.at(-1) !== '[DONE]') throw new Error('The stream ended early.');
   const choices = chunks.flatMap((chunk) => chunk.choices[0] ?? []);
   return {
@@ -191,8 +198,8 @@ async function askStreamed(url: string, image: string, id: string): Promise<Got>
   };
 }
 
-/** Starts clients that ask about random pictures, every second one with streams, until stopped. */
-export function startClients(count: number, url: () => string, known: readonly Known[]) {
+/** Starts clients that ask about random pictures until stopped. Every second client streams. */
+export function startClients(count: number, url: () => string, known: readonly KnownPicture[]) {
   const tally = new Tally();
   let isStopping = false;
   const client = async (number: number) => {
