@@ -16,7 +16,7 @@ interface ClientMistake {
 
 /**
  * Errors that the runtime reports mid-stream but that the request caused. The first comes from our
- * launcher (`resources/runtime/launcher/upstream.py`), the others from mlx_vlm and Pillow.
+ * launcher (`resources/runtime/launcher/generation_thread.py`), the others from mlx_vlm and Pillow.
  */
 const CLIENT_MISTAKES: readonly ClientMistake[] = [
   {

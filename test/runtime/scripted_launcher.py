@@ -1,8 +1,8 @@
-"""The launcher with a model that says what a script tells it to.
+"""The launcher with a model that answers from a script.
 
 `python -I scripted_launcher.py SCRIPTS LAUNCHER …` starts LAUNCHER with the arguments that follow.
-A prompt with `[[script NAME]]` is answered with the `text` of SCRIPTS/NAME.json, by any number of
-requests at once. `parser` there names the format of the tool calls instead of the chat template.
+A prompt with `[[script NAME]]` is answered with the `text` of SCRIPTS/NAME.json, also in concurrent
+requests. Its `parser` selects the format of the tool calls instead of the chat template.
 
 The real server, batching, sampler, grammars, detokenizer and parsers run. Only the logits of a
 request are replaced, before its grammar sees them: the script's next token is far likelier than
@@ -19,13 +19,13 @@ from typing import Any
 
 NAMED = re.compile(r"\[\[script ([\w-]+)\]\]")
 OTHERS = -60.0
-"""The logit of every token that is not the script's next."""
+"""The logit of every token but the next of the script."""
 
 parser_of_request: ContextVar[str | None] = ContextVar("parser_of_request", default=None)
 
 
 class Script:
-    """A logits processor that says the given tokens, then the last of them again and again."""
+    """A logits processor that forces the given tokens, and then repeats the last one."""
 
     def __init__(self, ids: list[int]) -> None:
         self._ids = ids
@@ -47,7 +47,7 @@ def read_script(scripts: Path, text: str) -> dict | None:
 
 
 def patch(scripts: Path) -> None:
-    """Changes mlx_vlm before the launcher does."""
+    """Patches mlx_vlm before the launcher does."""
     from mlx_vlm.server import generation, openai
 
     make_processors = generation.ResponseGenerator._make_logits_processors
@@ -79,7 +79,7 @@ def main() -> None:
     scripts, launcher = Path(sys.argv[1]), sys.argv[2]
     sys.argv[:] = sys.argv[2:]
     sys.path.insert(0, str(Path(launcher).parent))
-    from shared.settings import set_environment
+    from shared.process import set_environment
 
     set_environment()  # before the first import of mlx_vlm
     patch(scripts)

@@ -8,7 +8,7 @@ import pytest
 from mlx_vlm.server import openai
 
 from call_formats import FORMATS, MISTAKES, NOW, ROME, THOUGHTS, WEATHER, CallFormat
-from launcher import answer_reader
+from launcher import chat_endpoint
 from shared.lines import FatalError
 from written_answers import Answer, Endpoint
 
@@ -307,8 +307,8 @@ def test_a_long_call_that_turns_out_bad_ends_incomplete_with_the_rest_as_text(en
     assert "x" not in answer.content
 
 
-@pytest.mark.parametrize("name", answer_reader.REPLACED)
+@pytest.mark.parametrize("name", chat_endpoint.REPLACED)
 def test_another_mlx_vlm_is_refused(monkeypatch, name):
     monkeypatch.setattr(openai, name, lambda other: None)
     with pytest.raises(FatalError, match=f"openai.{name}"):
-        answer_reader.patch()
+        chat_endpoint.patch()

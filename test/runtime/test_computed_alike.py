@@ -9,7 +9,7 @@ from mlx_vlm import apc, apc_adapters
 from mlx_vlm.generate import ar
 from mlx_vlm.utils import StoppingCriteria
 
-from launcher import deepstack, prefill_padding, prefix_cache
+from launcher import prefill
 from tiny_models import ALL_CONFIGS, make_model, make_prompt
 
 IN_ONE_PIECE = 512
@@ -30,9 +30,7 @@ def as_launched(monkeypatch):
         (apc, "self_check_model_apc"),
     ):
         monkeypatch.setattr(holder, name, getattr(holder, name))
-    deepstack.patch()
-    prefill_padding.patch()
-    prefix_cache.patch()
+    prefill.patch()
 
 
 @pytest.fixture(scope="module", params=ALL_CONFIGS)

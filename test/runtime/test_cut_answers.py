@@ -1,19 +1,19 @@
-"""An answer that was cut off is never passed on as a complete one."""
+"""A cancelled answer is never reported as complete."""
 
 from queue import Queue
 
 import pytest
 from mlx_vlm.server.generation import StreamingToken, _TokenIterator
 
-from launcher import upstream
+from launcher import generation_thread
 from launcher.requests_in_flight import Call
 
 
-def said(token: StreamingToken | None, call: Call | None) -> list[str]:
-    """What the call reads of a generation that ends after this token."""
+def received(token: StreamingToken | None, call: Call | None) -> list[str]:
+    """What the call receives from a generation that ends after this token."""
     queue: Queue = Queue()
-    upstream.requests.start_generation(None, prompt_tokens=1)
-    put = upstream._until_last(queue, call, None)
+    generation_thread.requests.start_generation(None, prompt_tokens=1)
+    put = generation_thread.tracked_put(queue, call, None)
     if token is not None:
         put(token)
     put(None)
@@ -28,13 +28,13 @@ def token(finish_reason: str | None) -> StreamingToken:
 @pytest.mark.parametrize("call", [None, Call("a")])
 def test_a_generation_cancelled_under_a_live_call_is_an_error(first, call):
     with pytest.raises(RuntimeError, match="cancelled before its end"):
-        said(first, call)
+        received(first, call)
 
 
 def test_a_generation_cancelled_by_its_own_call_just_ends():
-    assert said(token(None), Call("a", over=True)) == ["A red"]
+    assert received(token(None), Call("a", ended=True)) == ["A red"]
 
 
 @pytest.mark.parametrize("reason", ["stop", "length"])
 def test_a_finished_generation_is_complete(reason):
-    assert said(token(reason), Call("a")) == ["A red"]
+    assert received(token(reason), Call("a")) == ["A red"]

@@ -1,6 +1,6 @@
 import pytest
 
-from launcher.gpu_failure import exit_if_gpu_failed
+from launcher.generation_thread import exit_if_gpu_failed
 from runtime_process import LAUNCHER
 
 OUT_OF_MEMORY = "[METAL] Command buffer execution failed: Insufficient Memory (00000008)"
@@ -12,7 +12,7 @@ IN_A_PICTURE = "generation.ResponseGenerator._gpu_embed"
 FAIL_IN = """
 import sys
 sys.path.insert(0, {runtime!r})
-from shared.settings import set_environment
+from shared.process import set_environment
 set_environment()
 from mlx_vlm.generate import ar
 from mlx_vlm.server import generation

@@ -39,7 +39,7 @@ def test_a_revision_that_is_no_commit_is_refused_in_words(monkeypatch, tmp_path,
     monkeypatch.setattr(download, "HfApi", lambda token: hub)
     monkeypatch.setattr(download.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(FatalError) as caught:
-        download.fetch("owner/name", None, lines=None)
+        download.fetch("owner/name", None, events=None)
     assert caught.value.reason == "network"
     assert "did not answer like a Hugging Face Hub" in caught.value.message
     assert not list(tmp_path.iterdir())
@@ -51,15 +51,15 @@ def test_a_hub_that_never_answers_is_not_waited_for(monkeypatch, tmp_path):
         monkeypatch.setattr(download.constants, "ENDPOINT", address)
         monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", address)
         monkeypatch.setattr(download.constants, "HF_HUB_CACHE", str(tmp_path))
-        monkeypatch.setattr(download, "ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.2)
         monkeypatch.setattr(
             download, "HfApi", lambda token: HfApi(endpoint=address, token=token or False)
         )
         with pytest.raises(FatalError, match="cannot be reached") as caught:
-            download.fetch("owner/name", None, lines=None)
+            download.fetch("owner/name", None, events=None)
         assert caught.value.reason == "network"
         # What takes no timeout of its own, such as the list of files, has the client's.
-        assert download.impatient_client().timeout.read == 0.2
+        assert download.client_with_timeout().timeout.read == 0.2
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_a_429_says_how_long_to_wait(headers, seconds):
 def test_a_download_is_refused_when_the_user_has_gone_offline(monkeypatch):
     monkeypatch.setattr(hub_errors.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(FatalError, match="HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"):
-        download.fetch("owner/name", None, lines=None)
+        download.fetch("owner/name", None, events=None)

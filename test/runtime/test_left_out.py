@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from runtime_process import DEMO, ENDLESS, PYTHON, ROOT
-from shared.left_out import LEFT_OUT
+from shared.model_folder import NOT_INSTALLED
 from tiny_models import FOLDERS, write_folder
 
 RUNTIME = ROOT / "resources/runtime"
@@ -34,13 +34,13 @@ TRIED_BY_NPM_TEST = ("qwen3_vl", "gemma4")
 def test_the_list_matches_pyproject():
     overrides = tomllib.loads((RUNTIME / "pyproject.toml").read_text())["tool"]["uv"]
     assert sorted(overrides["override-dependencies"]) == sorted(
-        f"{package} ; sys_platform == 'never'" for package in LEFT_OUT.values()
+        f"{package} ; sys_platform == 'never'" for package in NOT_INSTALLED.values()
     )
 
 
 def test_none_of_the_packages_is_installed():
     """Otherwise the tests below prove nothing. Uninstall what was added by hand."""
-    assert [module for module in LEFT_OUT if find_spec(module)] == []
+    assert [module for module in NOT_INSTALLED if find_spec(module)] == []
 
 
 def test_each_package_is_still_a_dependency_of_another():
@@ -51,13 +51,13 @@ def test_each_package_is_still_a_dependency_of_another():
         for requirement in map(Requirement, distribution.requires or [])
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     }
-    assert set(LEFT_OUT.values()) - wanted == set()
+    assert set(NOT_INSTALLED.values()) - wanted == set()
 
 
 def test_no_lock_names_any_of_the_packages():
     for lock in ("requirements.txt", "requirements-dev.txt"):
         locked = re.findall(r"^([\w.-]+)==", (RUNTIME / lock).read_text(), re.MULTILINE)
-        assert set(locked) & set(LEFT_OUT.values()) == set()
+        assert set(locked) & set(NOT_INSTALLED.values()) == set()
 
 
 @pytest.mark.long

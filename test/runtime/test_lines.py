@@ -1,7 +1,7 @@
 import logging
 import sys
 
-from shared.lines import OneLine, redact
+from shared.lines import OneLineFormatter, redact
 
 
 def record(message: str, *args: object, exc_info=None) -> logging.LogRecord:
@@ -23,14 +23,15 @@ def test_a_megabyte_of_payload_is_left_out_wherever_it_stands():
 
 
 def test_a_log_line_says_level_logger_and_message():
-    assert OneLine().format(record("loaded %s", "demo")) == "ERROR mlx_vlm.server loaded demo"
+    line = OneLineFormatter().format(record("loaded %s", "demo"))
+    assert line == "ERROR mlx_vlm.server loaded demo"
 
 
 def test_a_traceback_is_one_line_without_payload():
     try:
         raise ValueError("bad data:image/png;base64,AAAA")
     except ValueError:
-        line = OneLine().format(record("failed", exc_info=sys.exc_info()))
+        line = OneLineFormatter().format(record("failed", exc_info=sys.exc_info()))
     assert "\n" not in line
     assert line.startswith("ERROR mlx_vlm.server failed | Traceback")
     assert line.endswith("ValueError: bad data:image/png;base64,[...]")

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from shared.machine import keep_socket, python_problem
+from shared.process import keep_socket, python_problem
 
 
 def reason(system, machine, apple_silicon, version=(3, 11)):

@@ -2,36 +2,44 @@ import httpx2
 import pytest
 from huggingface_hub.errors import HfHubHTTPError
 
-from hub.hub_file import GIVE_UP_SECONDS, LONGEST_WAIT_SECONDS, Ears, patiently
+from hub.hub_file import GIVE_UP_SECONDS, MAX_WAIT_SECONDS, with_retries
+
+
+class Waits(list):
+    """Records each wait in place of the progress: its seconds, and whether it is a rate limit."""
+
+    def wait(self, seconds: float, *, is_rate_limited: bool) -> None:
+        self.append((seconds, is_rate_limited))
 
 
 class Network:
-    """It is away at every try, after it has let so many bytes through."""
+    """Fails at every attempt, after transferring the given number of bytes."""
 
     def __init__(self, *bytes_before_each_cut: int) -> None:
         self.to_come = list(bytes_before_each_cut)
         self.here = 0
-        self.waits: list[float] = []
+        self.recorded = Waits()
+
+    @property
+    def waits(self) -> list[float]:
+        return [seconds for seconds, _ in self.recorded]
 
     def download(self) -> None:
         if not self.to_come:
             return
         self.here += self.to_come.pop(0)
-        raise httpx2.ConnectError("the network is away")
+        raise httpx2.ConnectError("the network is down")
 
     def try_all(self) -> None:
-        ears = Ears(
-            lambda _: None, lambda seconds, _why: self.waits.append(seconds), lambda _: None
-        )
-        patiently(self.download, lambda: self.here, ears)
+        with_retries(self.download, lambda: self.here, self.recorded)
 
 
 def test_waits_longer_and_longer_and_gives_up_a_network_that_stays_away():
     network = Network(*[0] * 1000)
     with pytest.raises(httpx2.ConnectError):
         network.try_all()
-    assert network.waits[:6] == [1, 2, 4, 8, 16, LONGEST_WAIT_SECONDS]
-    assert GIVE_UP_SECONDS <= sum(network.waits) < GIVE_UP_SECONDS + LONGEST_WAIT_SECONDS
+    assert network.waits[:6] == [1, 2, 4, 8, 16, MAX_WAIT_SECONDS]
+    assert GIVE_UP_SECONDS <= sum(network.waits) < GIVE_UP_SECONDS + MAX_WAIT_SECONDS
 
 
 def test_a_long_download_may_be_cut_many_times_as_long_as_bytes_come():
@@ -74,16 +82,12 @@ def too_many_requests(headers: dict[str, str]) -> HfHubHTTPError:
 
 
 def reported_waits(errors: list[Exception]) -> list[tuple[float, bool]]:
-    """The seconds of each wait, and whether it was reported as a rate limit, when the tries fail
-    with these errors before one succeeds."""
-    left, waits = list(errors), []
+    """The waits when the attempts fail with these errors before one succeeds."""
+    left, waits = list(errors), Waits()
 
     def work() -> None:
         if left:
             raise left.pop(0)
 
-    ears = Ears(
-        lambda _: None, lambda seconds, limited: waits.append((seconds, limited)), lambda _: None
-    )
-    patiently(work, lambda: 0, ears)
+    with_retries(work, lambda: 0, waits)
     return waits

@@ -6,7 +6,7 @@ import pytest
 from mlx_vlm import apc, apc_adapters
 from mlx_vlm.server import generation
 
-from launcher import prefix_cache
+from launcher import prefill
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def as_launched(monkeypatch):
         (apc_adapters.PrefixCachePlan, "strategy"),
     ):
         monkeypatch.setattr(holder, name, getattr(holder, name))
-    prefix_cache.patch()
+    prefill.patch_prefix_cache()
 
 
 def hash_of(pixels: object) -> int:

@@ -194,7 +194,7 @@ def test_a_model_larger_than_the_memory_is_not_even_tried(start, model):
 def test_an_id_that_was_not_downloaded_is_told_with_the_command_that_does_it(start):
     fatal = start(model="nobody/nothing").wait_fatal()
     assert fatal["reason"] == "model_not_found"
-    assert "nobody/nothing is neither a folder here" in fatal["message"]
+    assert "nobody/nothing is neither a folder nor" in fatal["message"]
     assert "sightglass models fetch nobody/nothing" in fatal["remedy"]
 
 

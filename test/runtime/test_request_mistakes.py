@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from runtime_process import question
-from shared.request_mistakes import RefusedError, demote
+from shared.lines import RefusedError, demote_refusal
 
 UNREADABLE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
 
@@ -48,13 +48,13 @@ def raised(error: Exception, cause: Exception | None = None) -> logging.LogRecor
 )
 def test_a_mistake_has_no_traceback(error, cause):
     record = raised(error, cause)
-    assert demote(record)
+    assert demote_refusal(record)
     assert (record.levelname, record.exc_info) == ("INFO", None)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("[METAL] lost"), ValueError("shapes differ")])
 def test_a_fault_keeps_its_level_and_its_traceback(error):
     record = raised(error)
-    assert demote(record)
+    assert demote_refusal(record)
     assert record.levelname == "ERROR"
     assert record.exc_info[1] is error

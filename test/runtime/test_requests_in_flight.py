@@ -17,19 +17,19 @@ def requests() -> RequestsInFlight:
 
 
 def test_an_unknown_request_has_ended(requests):
-    assert asyncio.run(requests.ended("never")) is None
+    assert asyncio.run(requests.wait_ended("never")) is None
 
 
 def test_a_request_ends_with_the_last_that_holds_it(requests):
     async def scenario() -> list[bool]:
         requests.hold("a")
         requests.start_generation("a", prompt_tokens=7)
-        waiter = asyncio.create_task(requests.ended("a"))
+        waiter = asyncio.create_task(requests.wait_ended("a"))
         await asyncio.sleep(0)
         requests.release("a")
         await asyncio.sleep(0)
         before = waiter.done()
-        requests.count("a", made=3, cached=5)
+        requests.count("a", completion=3, cached=5)
         requests.end_generation("a")
         usage = await waiter
         return before, usage.to_openai()
@@ -50,7 +50,7 @@ def test_several_generations_under_one_id_all_have_to_end(requests):
         requests.start_generation("a", prompt_tokens=1)
         requests.start_generation("a", prompt_tokens=1)
         requests.end_generation("a")
-        waiter = asyncio.create_task(requests.ended("a"))
+        waiter = asyncio.create_task(requests.wait_ended("a"))
         await asyncio.sleep(0)
         open_ = not waiter.done()
         requests.end_generation("a")
@@ -73,7 +73,7 @@ def test_a_thread_that_works_for_a_request_keeps_it_open(requests):
         task = asyncio.create_task(asyncio.to_thread(work))
         await reached.wait()
         task.cancel()  # the client has gone; the thread has not
-        waiter = asyncio.create_task(requests.ended("a"))
+        waiter = asyncio.create_task(requests.wait_ended("a"))
         await asyncio.wait([waiter], timeout=0.05)
         assert not waiter.done()
         go.set()
@@ -85,17 +85,17 @@ def test_a_thread_that_works_for_a_request_keeps_it_open(requests):
 def test_the_end_of_a_call_cancels_what_it_began_and_what_it_still_begins():
     cancelled = []
     call = Call("a")
-    call.on_over(lambda: cancelled.append("begun"))
+    call.on_end(lambda: cancelled.append("begun"))
     assert cancelled == []
     call.end()
-    call.on_over(lambda: cancelled.append("too late"))
+    call.on_end(lambda: cancelled.append("too late"))
     assert cancelled == ["begun", "too late"]
 
 
 def test_a_waiter_that_has_gone_does_not_disturb_the_end(requests):
     async def scenario() -> None:
         requests.hold("a")
-        waiter = asyncio.create_task(requests.ended("a"))
+        waiter = asyncio.create_task(requests.wait_ended("a"))
         await asyncio.sleep(0)
         waiter.cancel()
         await asyncio.wait([waiter])

@@ -3,8 +3,8 @@
 import mlx.core as mx
 import pytest
 
-from launcher.answer_reader import markers_of, opened_thought
-from launcher.structured_output import AfterThought, is_known
+from launcher.reasoning import open_reasoning, reasoning_markers
+from launcher.structured_output import AfterReasoning, has_tokens
 
 WORDS = ["<think>", "</think>", "<|channel>", "<channel|>", "thought", "a", "{", "}"]
 ADDED = 4
@@ -51,7 +51,7 @@ class Grammar:
 
 def allowed(opened: tuple[str, str] | None, said: list[str]) -> list[set[str]]:
     """The words that the model may say at each step, when it says these."""
-    processor = AfterThought(Grammar(), Tokenizer(), opened, markers_of())
+    processor = AfterReasoning(Grammar(), Tokenizer(), opened, reasoning_markers())
     steps = []
     logits = mx.zeros((1, len(WORDS)))
     for step, word in enumerate(["", *said]):
@@ -95,9 +95,9 @@ def test_without_a_thought_the_grammar_holds_from_the_first_token():
     ],
 )
 def test_the_end_of_the_prompt_tells_whether_a_thought_is_open(prompt, expected):
-    assert opened_thought(prompt, False, "[mine", "mine]") == expected
+    assert open_reasoning(prompt, False, "[mine", "mine]") == expected
 
 
 def test_a_thought_can_begin_only_with_a_token_of_the_models_own():
-    assert is_known(Tokenizer(), QWEN)
-    assert not is_known(Tokenizer(), ("thought", "a"))
+    assert has_tokens(Tokenizer(), QWEN)
+    assert not has_tokens(Tokenizer(), ("thought", "a"))

@@ -6,7 +6,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from launcher import token_bytes
+from launcher import sampling
 from runtime_process import DEMO
 
 app = importlib.import_module("mlx_vlm.server.app")
@@ -26,7 +26,7 @@ TEXTS = [
 @pytest.fixture(autouse=True)
 def patched(monkeypatch):
     monkeypatch.setattr(app, "_decode_token", app._decode_token)
-    token_bytes.patch()
+    sampling.patch_token_bytes()
 
 
 def byte_level():

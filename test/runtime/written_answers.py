@@ -13,7 +13,7 @@ from mlx_vlm.server.generation import GenerationArguments, GenerationContext, St
 from mlx_vlm.server.runtime import runtime
 from mlx_vlm.server.schemas import ChatRequest
 
-from launcher import answer_reader, tool_calls
+from launcher import chat_endpoint, tool_calls
 from launcher.requests_in_flight import Call, current_call
 
 TOOLS = [
@@ -87,10 +87,10 @@ class Endpoint:
     """Answers as if the pieces had been generated."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for holder, names in {**tool_calls.PATCHED, openai: answer_reader.REPLACED}.items():
+        for holder, names in {**tool_calls.PATCHED, openai: chat_endpoint.REPLACED}.items():
             for name in names:
                 monkeypatch.setattr(holder, name, getattr(holder, name))
-        answer_reader.patch()
+        chat_endpoint.patch()
         for name, value in {
             "get_cached_model": lambda *_, **__: (None, SimpleNamespace(), None),
             "apply_chat_template": lambda *_, **__: self._prompt,

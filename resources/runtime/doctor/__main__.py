@@ -1,7 +1,7 @@
 """Checks whether this Python, MLX and the GPU work, for `sightglass doctor`.
 
-Started as `python -I doctor`. Writes a JSON line to stdout after each step, so that a step that
-crashes the process is the first one without a line. Loads no model and needs no network.
+Started as `python -I doctor`. Writes a JSON line to stdout after each step: if a step crashes the
+process, it is the first one without a line. Loads no model and uses no network.
 """
 
 import os
@@ -11,28 +11,27 @@ from importlib.metadata import version
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-# The programs are packages beside `shared`, which they have in common.
+# Makes `shared` importable.
 sys.path[0] = str(Path(__file__).parents[1])
 
-from shared.lines import LifeLines, log_to_stderr  # noqa: E402
-from shared.machine import exit_with_parent, has_apple_silicon  # noqa: E402
-from shared.settings import set_environment  # noqa: E402
+from shared.lines import EventWriter, log_to_stderr  # noqa: E402
+from shared.process import exit_with_parent, has_apple_silicon, set_environment  # noqa: E402
 
 SIZE = 512
-"""Rows and columns of the matrices that are multiplied."""
+"""Rows and columns of the multiplied matrices."""
 
 
 def main() -> None:
-    lines = LifeLines()
+    events = EventWriter()
     exit_with_parent()
     log_to_stderr()
     set_environment()
     for step in (check_python, check_mlx, check_matmul, check_mlx_vlm):
         name = step.__name__.removeprefix("check_")
         try:
-            lines.say(name, **step())
+            events.write(name, **step())
         except Exception as error:
-            lines.say("failed", step=name, message=f"{type(error).__name__}: {error}"[:500])
+            events.write("failed", step=name, message=f"{type(error).__name__}: {error}"[:500])
             break
     os._exit(0)
 
@@ -61,7 +60,7 @@ def check_mlx() -> dict:
 
 
 def check_matmul() -> dict:
-    """Multiplies small integers, for which float32 is exact, so the result must be exact too."""
+    """Multiplies small integers, which float32 represents exactly, so the result must be exact."""
     import mlx.core as mx
     import numpy as np
 
@@ -76,7 +75,7 @@ def check_matmul() -> dict:
 
 
 def check_mlx_vlm() -> dict:
-    import mlx_vlm.server.app  # noqa: F401  the whole server, as the launcher imports it
+    import mlx_vlm.server.app  # noqa: F401  everything that the launcher imports
 
     return {"version": version("mlx-vlm")}
 

@@ -1,8 +1,8 @@
-"""Judges the models on this machine, and downloads others from the Hugging Face Hub.
+"""Inspects models on this machine, and downloads models from the Hugging Face Hub.
 
-Started by Sightglass as `python -I hub inspect|fetch|discard`. One line of JSON on stdin is the
-request, and stdin is the lifeline: when it closes, the process ends. Answers in JSON lines on
-stdout, logs on stderr, as the launcher does. Loads no model, and serves nothing.
+Sightglass starts it as `python -I hub inspect|fetch|discard`, with the request as one line of JSON
+on stdin. It exits when stdin is closed. Like the launcher it writes JSON lines to stdout and logs
+to stderr. It does not load or serve models.
 """
 
 import argparse
@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-# The programs are packages beside `shared`, which they have in common.
+# Makes `shared` importable, and this folder as the package `hub`.
 sys.path[0] = str(Path(__file__).parents[1])
 
-from shared.lines import FatalError, LifeLines, log_to_stderr  # noqa: E402
-from shared.machine import exit_with_parent, leave_interrupts_to_parent  # noqa: E402
-from shared.settings import ENVIRONMENT  # noqa: E402
+from shared.lines import EventWriter, FatalError, log_to_stderr  # noqa: E402
+from shared.process import ENVIRONMENT, exit_with_parent, ignore_interrupts  # noqa: E402
 
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
@@ -27,55 +26,55 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="hub", description=__doc__)
     parser.add_argument("task", choices=["inspect", "fetch", "discard"])
     task = parser.parse_args().task
-    lines = LifeLines()
+    events = EventWriter()
     log_to_stderr()
-    # What mlx_vlm logs of a type it does not know is told as the problem of the model.
+    # mlx_vlm logs unsupported model types, which are reported as the problem of their model.
     logging.getLogger().setLevel(logging.CRITICAL)
     logging.getLogger("hub").setLevel(logging.INFO)
     request = json.loads(read_line())
     exit_with_parent()
-    leave_interrupts_to_parent()
-    own = {name: os.environ.get(name) for name in OFFLINE}
+    ignore_interrupts()
+    offline = {name: os.environ.get(name) for name in OFFLINE}
     os.environ.update(ENVIRONMENT)
     try:
-        do(task, request, lines, own)
+        run(task, request, events, offline)
     except FatalError as fatal:
-        lines.fatal(fatal)
+        events.fatal(fatal)
         os._exit(1)
     except Exception as error:
         logging.getLogger("hub").exception("unexpected error")
-        lines.fatal(FatalError("failed", f"{type(error).__name__}: {error}", "Read the log."))
+        events.fatal(FatalError("failed", f"{type(error).__name__}: {error}", "Read the log."))
         os._exit(1)
     os._exit(0)
 
 
 def read_line() -> bytes:
-    """From the file descriptor itself, so that nothing is left in a buffer."""
+    """Reads unbuffered: the rest of stdin is read by `exit_with_parent`."""
     line = b""
     while (byte := os.read(0, 1)) not in (b"", b"\n"):
         line += byte
     return line
 
 
-def do(task: str, request: dict, lines: LifeLines, own: dict[str, str | None]) -> None:
+def run(task: str, request: dict, events: EventWriter, offline: dict[str, str | None]) -> None:
     if task == "inspect":
         from hub.inspection import inspect_all
 
-        inspect_all(request["models"], lines)
+        inspect_all(request["models"], events)
         return
-    # Serving is always offline; a download is only if the user's own environment says so.
-    for name, value in own.items():
+    # Unlike serving, a download is offline only if the user's environment says so.
+    for name, value in offline.items():
         del os.environ[name]
         if value is not None:
             os.environ[name] = value
-    # Xet's client cannot go on with half a file; plain HTTP can, and mirrors speak nothing else.
+    # The Xet client cannot resume a partial file. HTTP can, and mirrors support nothing else.
     os.environ["HF_HUB_DISABLE_XET"] = "1"
     from hub.download import discard, fetch
 
     if task == "fetch":
-        fetch(request["id"], request.get("token"), lines)
+        fetch(request["id"], request.get("token"), events)
     else:
-        discard(request["id"], lines)
+        discard(request["id"], events)
 
 
 main()

@@ -1,7 +1,7 @@
-"""Brings a model from the Hugging Face Hub into its cache, as huggingface_hub lays it out.
+"""Downloads a model from the Hugging Face Hub into the cache of huggingface_hub.
 
-Until every file is whole and its hash is right, all of it lies in a folder of its own, where nobody
-takes it for a model: a process may be killed at any time, and the next one goes on from there.
+Files are kept in a separate folder until all of them are complete and verified, so an incomplete
+download is never mistaken for a model. A process may be killed at any time; the next one resumes.
 """
 
 import json
@@ -29,23 +29,24 @@ from hub.hub_errors import (
     not_an_id,
     trusted_certificates,
 )
-from hub.hub_file import Ears, HubFile, bring, hash_of
+from hub.hub_file import HubFile, download_verified, hash_file
 from hub.progress import Progress
 from shared.hub_cache import DOT_FILES, MODEL_FILES
-from shared.lines import FatalError, LifeLines
+from shared.lines import EventWriter, FatalError
 from shared.model_folder import CONVERT, HUB_NAME, check_quantization
 
 UNFINISHED = "sightglass-download"
-"""The folder, in that of the repository, where a download grows. `server/models` lists them."""
+"""The folder in the repository's cache that holds an unfinished download. `server/models` lists
+them."""
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-"""It becomes the name of a folder, and comes from outside."""
+"""Commits from the Hub are checked, because they become folder names."""
 
-AT_ONCE = 4
-ANSWER_SECONDS = 30
-"""huggingface_hub would wait for ever for a Hub that takes a question and never answers."""
+CONCURRENT_FILES = 4
+TIMEOUT_SECONDS = 30
+"""Without a timeout, huggingface_hub would wait forever for a Hub that does not respond."""
 SPARE_BYTES = 100_000_000
-"""Left free on the disk."""
+"""Disk space that a download leaves free."""
 
 
 def repository_folder(name: str) -> Path:
@@ -54,68 +55,68 @@ def repository_folder(name: str) -> Path:
     return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
 
 
-def fetch(name: str, token: str | None, lines: LifeLines) -> None:
-    """Says `planned`, `progress`, `waiting`, `verifying` and at last `fetched`."""
+def fetch(name: str, token: str | None, events: EventWriter) -> None:
+    """Writes the events `planned`, `progress`, `waiting`, `verifying` and finally `fetched`."""
     token = token.strip() if token else None
     with explained(name, token):
         check_online(name)
         check_endpoint()
         check_certificates()
         check_token(token or get_token())
-        set_client_factory(impatient_client)
+        set_client_factory(client_with_timeout)
         repository = repository_folder(name)
         revision, files = plan(name, token)
         folder = repository / UNFINISHED
         folder.mkdir(parents=True, exist_ok=True)
-        with held_alone(folder, name):
-            missing = not_here(files, repository / "blobs", lines)
+        with exclusive_lock(folder, name):
+            missing = find_missing(files, repository / "blobs", events)
             total = sum(file.size for file in missing)
-            done = sum(file.bytes_here(folder) for file in missing)
+            done = sum(file.downloaded_bytes(folder) for file in missing)
             (folder / "download.json").write_text(json.dumps({"id": name, "total_bytes": total}))
-            lines.say("planned", total_bytes=total, done_bytes=done)
+            events.write("planned", total_bytes=total, done_bytes=done)
             check_disk(total - done, folder)
-            progress = Progress(lines, done, total)
+            progress = Progress(events, done, total)
             try:
-                bring_all(missing, folder, token, progress)
+                download_all(missing, folder, token, progress)
             finally:
                 progress.stop()
             path = publish(name, revision, missing, repository, token)
             shutil.rmtree(folder)
-    lines.say("fetched", path=path)
+    events.write("fetched", path=path)
 
 
-def discard(name: str, lines: LifeLines) -> None:
-    """Removes what has come of an unfinished download; a model that is here stays."""
+def discard(name: str, events: EventWriter) -> None:
+    """Removes an unfinished download. A complete model is not touched."""
     with explained(name, None):
-        # An invalid id has no download.
+        # There is no download for an invalid id.
         repository = repository_folder(name) if HUB_NAME.fullmatch(name) else None
         if repository is not None and (folder := repository / UNFINISHED).exists():
-            with held_alone(folder, name):
+            with exclusive_lock(folder, name):
                 shutil.rmtree(folder)
             if not any(repository.iterdir()):
                 repository.rmdir()
-    lines.say("discarded")
+    events.write("discarded")
 
 
-def held_alone(folder: Path, name: str) -> AbstractContextManager:
-    """Given back by the system when the process ends, however it does."""
+def exclusive_lock(folder: Path, name: str) -> AbstractContextManager:
+    """Locks a download. The system releases the lock when the process ends for any reason."""
     try:
         return FileLock(folder / "lock").acquire(timeout=0)
     except Timeout as error:
         message = f"{name} is already being downloaded by another window or command."
-        raise FatalError("busy", message, "Wait for it, or stop it there.") from error
+        raise FatalError("busy", message, "Wait until it is finished, or stop it there.") from error
 
 
 def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
-    """The newest revision, and what mlx_vlm needs of it, the smallest first."""
+    """The latest revision, and its files that mlx_vlm needs, the smallest first."""
     api = HfApi(token=token)
-    revision = api.model_info(name, timeout=ANSWER_SECONDS).sha
+    revision = api.model_info(name, timeout=TIMEOUT_SECONDS).sha
     if not COMMIT.fullmatch(revision):
-        raise ValueError(f"{revision!r} is no commit.")
+        raise ValueError(f"{revision!r} is not a commit.")
     listed = api.list_repo_tree(name, recursive=True, revision=revision)
-    there = {file.path: file for file in listed if isinstance(file, RepoFile)}
-    wanted = [there[path] for path in filter_repo_objects(there, allow_patterns=MODEL_FILES)]
-    wanted = [file for file in wanted if not PurePosixPath(file.path).name.startswith(".")]
+    available = {file.path: file for file in listed if isinstance(file, RepoFile)}
+    paths = filter_repo_objects(available, allow_patterns=MODEL_FILES)
+    wanted = [available[path] for path in paths if not PurePosixPath(path).name.startswith(".")]
     if not any(file.path.endswith(".safetensors") for file in wanted):
         message = f"{name} has no weights as .safetensors files, so MLX cannot load it."
         raise FatalError("unsupported_model", message, CONVERT)
@@ -125,25 +126,25 @@ def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
     return revision, sorted(files, key=lambda file: file.size)
 
 
-def impatient_client() -> Client:
+def client_with_timeout() -> Client:
     """huggingface_hub's default client, with a timeout and the environment's certificates."""
     return Client(
         event_hooks={"request": [hf_request_event_hook]},
         follow_redirects=True,
-        timeout=ANSWER_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         verify=trusted_certificates(),
     )
 
 
-def not_here(files: list[HubFile], blobs: Path, lines: LifeLines) -> list[HubFile]:
-    """Each content once, and none that another revision has brought already. Who asks for a model
-    that seems to be here may have one that is damaged: then every hash is compared."""
+def find_missing(files: list[HubFile], blobs: Path, events: EventWriter) -> list[HubFile]:
+    """The files to download, without duplicates and files shared with another revision. If none is
+    missing, the model may be damaged, so every hash is verified."""
     contents = {file.etag: file for file in files}.values()
-    missing = [file for file in contents if not file.has_its_size(blobs / file.etag)]
+    missing = [file for file in contents if not file.has_expected_size(blobs / file.etag)]
     if missing:
         return missing
-    lines.say("verifying", file=str(blobs))
-    return [file for file in contents if hash_of(blobs / file.etag, file.etag) != file.etag]
+    events.write("verifying", file=str(blobs))
+    return [file for file in contents if hash_file(blobs / file.etag, file.etag) != file.etag]
 
 
 def check_disk(bytes_to_come: int, folder: Path) -> None:
@@ -159,24 +160,24 @@ def check_disk(bytes_to_come: int, folder: Path) -> None:
     raise FatalError("disk_full", message, remedy)
 
 
-def bring_all(files: list[HubFile], folder: Path, token: str | None, progress: Progress) -> None:
-    """Some at once. The first that fails ends all: what has come of the others stays."""
-    ears = Ears(progress.arrived, progress.waits, progress.verifies)
+def download_all(files: list[HubFile], folder: Path, token: str | None, progress: Progress) -> None:
+    """Downloads several files at once. The first error stops all of them; what has been downloaded
+    is kept."""
     configs = [file for file in files if file.path == "config.json"]
     for config in configs:
-        bring(config, folder, token, ears)
-        check_type(config.here(folder))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        works = [pool.submit(bring, file, folder, token, ears) for file in files]
-        for work in as_completed(works):
-            if error := work.exception():
+        download_verified(config, folder, token, progress)
+        check_type(config.verified_path(folder))
+    with ThreadPoolExecutor(CONCURRENT_FILES) as pool:
+        futures = [pool.submit(download_verified, file, folder, token, progress) for file in files]
+        for future in as_completed(futures):
+            if error := future.exception():
                 progress.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise error
 
 
 def check_type(config: Path) -> None:
-    """Checks, before the weights are downloaded, that mlx_vlm can load such a model."""
+    """Raises FatalError, before the weights are downloaded, if mlx_vlm cannot load such a model."""
     from hub.inspection import known_architecture
 
     content = json.loads(config.read_text("utf-8"))
@@ -187,22 +188,22 @@ def check_type(config: Path) -> None:
 def publish(
     name: str, revision: str, files: list[HubFile], repository: Path, token: str | None
 ) -> str:
-    """Moves the files into the cache; huggingface_hub makes a snapshot of them. Its name is written
-    last: until then nobody finds it."""
+    """Moves the files into the cache, where huggingface_hub creates a snapshot of them. The
+    reference to the snapshot is written last, so an incomplete one is never found."""
     blobs = repository / "blobs"
     blobs.mkdir(exist_ok=True)
     for file in files:
-        file.here(repository / UNFINISHED).rename(blobs / file.etag)
+        file.verified_path(repository / UNFINISHED).rename(blobs / file.etag)
     path = snapshot_download(
         name,
         revision=revision,
         token=token,
         allow_patterns=MODEL_FILES,
         ignore_patterns=DOT_FILES,
-        max_workers=AT_ONCE,
+        max_workers=CONCURRENT_FILES,
     )
     main = repository / "refs/main"
     main.parent.mkdir(exist_ok=True)
-    (fresh := main.with_suffix(".new")).write_text(revision)
-    fresh.replace(main)
+    (new := main.with_suffix(".new")).write_text(revision)
+    new.replace(main)
     return path

@@ -16,9 +16,15 @@ from mlx_vlm.utils import get_model_and_args, load_config, update_module_configs
 from hub.request_memory import TOKENS_PER_REQUEST, request_bytes
 from shared.description import VISION, quantization_of, short
 from shared.hub_cache import cached_folder
-from shared.left_out import missing_package
-from shared.lines import FatalError, LifeLines
-from shared.model_folder import CHOOSE, check_model_folder, is_hub_name, unreadable, weights_bytes
+from shared.lines import EventWriter, FatalError
+from shared.model_folder import (
+    CHOOSE,
+    check_model_folder,
+    is_hub_name,
+    missing_package,
+    unreadable,
+    weights_bytes,
+)
 
 
 @dataclass
@@ -36,11 +42,11 @@ class Inspected:
     problem: dict | None = None
 
 
-def inspect_all(models: list[str], lines: LifeLines) -> None:
+def inspect_all(models: list[str], events: EventWriter) -> None:
     """A line for the machine, then one for each model, in their order."""
-    lines.say("machine", memory_bytes=memory_bytes(), tokens_per_request=TOKENS_PER_REQUEST)
+    events.write("machine", memory_bytes=memory_bytes(), tokens_per_request=TOKENS_PER_REQUEST)
     for model in models:
-        lines.say("model", **asdict(inspect(model)))
+        events.write("model", **asdict(inspect(model)))
 
 
 def memory_bytes() -> int:

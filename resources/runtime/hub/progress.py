@@ -1,76 +1,77 @@
-"""How far a download is, told at most four times a second."""
+"""Reports the progress of a download, at most four times a second."""
 
 import threading
 import time
 
-from shared.lines import LifeLines
+from shared.lines import EventWriter
 
-TELL_EVERY_SECONDS = 0.25
+INTERVAL_SECONDS = 0.25
 
 
 class Stopped(Exception):  # noqa: N818
-    """Thrown into the work of other threads when one has failed."""
+    """Raised in the other threads of a download after one has failed."""
 
 
 class Progress:
-    """Counts the bytes of all files; safe to use from every thread."""
+    """Adds up the bytes of all files. Its methods may be called from any thread."""
 
-    def __init__(self, lines: LifeLines, done: int, total: int) -> None:
-        self._lines = lines
+    def __init__(self, events: EventWriter, done: int, total: int) -> None:
+        self._events = events
         self._done = done
         self._total = total
-        self._told_at = 0.0
-        self._later: threading.Timer | None = None
+        self._reported_at = 0.0
+        self._timer: threading.Timer | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
 
-    def arrived(self, count: int) -> None:
-        """Raises Stopped after stop()."""
+    def add(self, count: int) -> None:
+        """Adds received bytes; a negative number if they must be downloaded again. Raises Stopped
+        after stop()."""
         if self._stopped.is_set():
             raise Stopped
         with self._lock:
             self._done += count
-            wait = self._told_at + TELL_EVERY_SECONDS - time.monotonic()
-            if wait <= 0:
-                self._tell()
-            elif self._later is None:
-                self._later = threading.Timer(wait, self._tell_later)
-                self._later.daemon = True
-                self._later.start()
+            delay = self._reported_at + INTERVAL_SECONDS - time.monotonic()
+            if delay <= 0:
+                self._report()
+            elif self._timer is None:
+                self._timer = threading.Timer(delay, self._report_delayed)
+                self._timer.daemon = True
+                self._timer.start()
 
-    def waits(self, seconds: float, is_rate_limited: bool = False) -> None:
-        """Says so and why, and waits. Raises Stopped after stop()."""
+    def wait(self, seconds: float, *, is_rate_limited: bool = False) -> None:
+        """Reports why the download is waiting, and waits. Raises Stopped after stop()."""
         with self._lock:
-            self._tell()
+            self._report()
             reason = "rate_limited" if is_rate_limited else "network"
-            self._lines.say("waiting", seconds=seconds, reason=reason)
+            self._events.write("waiting", seconds=seconds, reason=reason)
         if self._stopped.wait(seconds):
             raise Stopped
 
-    def verifies(self, path: str) -> None:
+    def report_verifying(self, path: str) -> None:
         with self._lock:
-            self._tell()
-            self._lines.say("verifying", file=path)
+            self._report()
+            self._events.write("verifying", file=path)
 
     def stop(self) -> None:
-        """Nothing is told any more."""
+        """Nothing is reported after this."""
         with self._lock:
             self._stopped.set()
-            self._forget_later()
+            self._cancel_timer()
 
-    def _tell_later(self) -> None:
-        """What came last is told too when nothing comes after it."""
+    def _report_delayed(self) -> None:
+        """Reports the last bytes, in case none follow for a while."""
         with self._lock:
-            if self._later is threading.current_thread():
-                self._tell()
+            if self._timer is threading.current_thread():
+                self._report()
 
-    def _forget_later(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _tell(self) -> None:
-        self._forget_later()
-        self._told_at = time.monotonic()
+    def _report(self) -> None:
+        self._cancel_timer()
+        self._reported_at = time.monotonic()
         done = max(0, min(self._done, self._total))
-        self._lines.say("progress", done_bytes=done, total_bytes=self._total)
+        self._events.write("progress", done_bytes=done, total_bytes=self._total)

@@ -1,26 +1,25 @@
-"""What a request takes in memory beside the weights: the keys and values of its tokens.
+"""Estimates the memory of a request's KV cache from the model's configuration.
 
-An estimate from the configuration, for models with the usual attention, with sliding windows, with
-linear attention (whose state does not grow), with compressed keys (MLA), and with layers that use
-the keys of others (Gemma 3n and 4).
+Covers models with full attention, sliding windows, linear attention (whose state does not grow),
+compressed keys (MLA), and layers that share the keys of others (Gemma 3n and 4).
 """
 
 from typing import Any
 
 TOKENS_PER_REQUEST = 8192
-"""A picture of as many pixels as the gateway lets through (5,400 tokens of Qwen2-VL), a question
-and an answer."""
+"""An image with the most pixels that the gateway allows (5,400 tokens of Qwen2-VL), a question and
+an answer."""
 
 BYTES_PER_NUMBER = 2
-"""The cache is float16 or bfloat16, whatever the weights are."""
+"""The cache is float16 or bfloat16, even if the weights are quantized."""
 
 MOST_LAYERS = 10_000
 MOST_BYTES = 2**53
-"""More is no configuration of a model, and no number that every reader of JSON can hold."""
+"""Larger values are not plausible, and not safe integers in JSON."""
 
 
 def request_bytes(config: Any) -> int | None:
-    """For a request of TOKENS_PER_REQUEST tokens. None when the configuration does not tell."""
+    """For a request of TOKENS_PER_REQUEST tokens. None if the configuration is incomplete."""
     text = getattr(config, "text_config", None) or config
     layers = _number(text, "num_hidden_layers", "n_layers", "n_layer")
     per_token = numbers_per_token(text)
@@ -28,16 +27,16 @@ def request_bytes(config: Any) -> int | None:
         return None
     limit = _number(text, "max_position_embeddings") or TOKENS_PER_REQUEST
     tokens = min(TOKENS_PER_REQUEST, limit)
-    own = layers - min(layers, _number(text, "num_kv_shared_layers") or 0)
-    held = [min(tokens, window) for window in windows(text, layers, tokens)[:own]]
-    everywhere = numbers_per_token_without_window(text, per_token)
-    numbers = sum(each * (everywhere if each == tokens else per_token) for each in held)
+    cached = layers - min(layers, _number(text, "num_kv_shared_layers") or 0)
+    held = [min(tokens, window) for window in windows(text, layers, tokens)[:cached]]
+    unwindowed = numbers_per_token_without_window(text, per_token)
+    numbers = sum(each * (unwindowed if each == tokens else per_token) for each in held)
     needed = numbers * BYTES_PER_NUMBER
     return needed if needed <= MOST_BYTES else None
 
 
 def numbers_per_token(text: Any) -> int | None:
-    """Of one layer: a key and a value for each head that has its own."""
+    """Of one layer: a key and a value for each KV head."""
     if (rank := _number(text, "kv_lora_rank")) is not None:
         return rank + (_number(text, "qk_rope_head_dim") or 0)
     heads = _number(text, "num_attention_heads", "n_heads", "n_head")
@@ -50,14 +49,14 @@ def numbers_per_token(text: Any) -> int | None:
 
 
 def numbers_per_token_without_window(text: Any, per_token: int) -> int:
-    """Of one layer without a window: Gemma 4 has other heads there."""
+    """Of one layer without a window, whose heads differ in Gemma 4."""
     width = _number(text, "global_head_dim")
     kv_heads = _number(text, "num_global_key_value_heads", "num_key_value_heads")
     return per_token if width is None or kv_heads is None else 2 * kv_heads * width
 
 
 def windows(text: Any, layers: int, tokens: int) -> list[int]:
-    """How many tokens each layer holds."""
+    """The number of tokens that each layer caches."""
     window = _number(text, "sliding_window") or tokens
     kinds = getattr(text, "layer_types", None)
     if isinstance(kinds, list) and len(kinds) == layers:

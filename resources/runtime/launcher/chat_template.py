@@ -25,7 +25,7 @@ from mlx_vlm.server.responses_state import prompt_has_open_thinking
 from mlx_vlm.server.runtime import runtime
 
 from launcher.conversation import Message, fitting, with_calls_as_text, with_offer
-from launcher.other_version import other_version
+from launcher.patching import unsupported_version
 
 DESCRIBED_PARSER = "json_tools"
 """mlx_vlm's parser of the calls that `conversation.OFFER` asks for."""
@@ -71,7 +71,7 @@ class TemplateFailedError(Exception):
 def patch() -> None:
     """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
     if apply_chat_template is None or infer_tool_parser is None:
-        raise other_version("openai.apply_chat_template is missing")
+        raise unsupported_version("openai.apply_chat_template is missing")
     openai.apply_chat_template = render
     openai._infer_tool_parser_from_processor = infer_parser
 

@@ -1,10 +1,10 @@
-"""How a conversation is changed so that a chat template can show it. Pure functions on the messages
-that mlx_vlm hands to a template; `chat_template.py` decides when they are needed.
+"""Rewrites conversations that a chat template cannot render. Pure functions on the messages that
+mlx_vlm passes to a template; `chat_template.py` decides when to use them.
 
-- Making it fit: neighbours of one role become one message, the system text goes before the first
-  user's, ids of calls become nine letters and digits (Mistral's templates accept no others).
-- Describing tools: functions as a system message, calls and their results as text, in the form that
-  mlx_vlm's `json_tools` parser reads.
+- Restructuring: adjacent messages of one role are merged, the system prompt moves into the first
+  user message, ids of tool calls become nine letters and digits (required by Mistral's templates).
+- Tools as text: functions are described in a system message, calls and results become text, in the
+  format of mlx_vlm's `json_tools` parser.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ To call a function, answer with its name and its arguments as a JSON object with
 The results follow within <tool_response></tool_response>."""
 
 
-# -- making it fit
+# -- restructuring
 
 
 def fitting(messages: list[Message]) -> Iterator[list[Message]]:
-    """Other forms of the same conversation, those that change least first."""
+    """Equivalent forms of a conversation, those with the fewest changes first."""
     tried = [messages]
     for count in range(1, len(STEPS) + 1):
         for steps in combinations(STEPS, count):
@@ -63,7 +63,7 @@ def short_ids(messages: list[Message]) -> list[Message]:
 
 
 def system_in_first_user(messages: list[Message]) -> list[Message]:
-    """The system text before the text of the first user, or as a user's if there is none."""
+    """Prepends the system prompt to the first user message, or makes it one if there is none."""
     systems = [message for message in messages if message["role"] == "system"]
     rest = [message for message in messages if message["role"] != "system"]
     if not systems:
@@ -74,10 +74,10 @@ def system_in_first_user(messages: list[Message]) -> list[Message]:
     first = next((at for at, each in enumerate(rest) if each["role"] == "user"), None)
     if first is None:
         return [{"role": "user", "content": content}, *rest]
-    own = rest[first].get("content")
-    if own and "text" not in as_parts(own)[0]:
-        content += BREAK  # what follows is an image
-    user = {**rest[first], "content": joined(content, own)}
+    text = rest[first].get("content")
+    if text and "text" not in as_parts(text)[0]:
+        content += BREAK  # an image follows
+    user = {**rest[first], "content": joined(content, text)}
     return [*rest[:first], user, *rest[first + 1 :]]
 
 
@@ -93,7 +93,7 @@ def merge_neighbours(messages: list[Message]) -> list[Message]:
 
 
 def may_merge(first: Message, second: Message) -> bool:
-    """Results of tools each belong to their call, and a text after a call would move before it."""
+    """Tool results stay separate, and text must not move in front of an earlier call."""
     if first["role"] != second["role"] or first["role"] == "tool":
         return False
     return not first.get("tool_calls") or not second.get("content")
@@ -112,7 +112,7 @@ def merge(first: Message, second: Message) -> Message:
 
 
 def joined(first: Any, second: Any) -> Any:
-    """Two contents as one: texts as paragraphs, images where they were."""
+    """Concatenates two contents: texts as paragraphs, with images in their order."""
     if not first or not second:
         return first or second or ""
     if isinstance(first, str) and isinstance(second, str):
@@ -132,16 +132,16 @@ STEPS: tuple[Callable[[list[Message]], list[Message]], ...] = (
     short_ids,
     merge_neighbours,
     system_in_first_user,
-    # What the system text has become may stand beside another user's text.
+    # The moved system prompt may now be adjacent to another user message.
     lambda messages: merge_neighbours(system_in_first_user(messages)),
 )
 
 
-# -- describing tools
+# -- tools as text
 
 
 def with_offer(messages: list[Message], tools: list[Any]) -> list[Message]:
-    """The conversation with the functions described in its system message."""
+    """Adds a description of the functions to the system message."""
     lines = "\n".join(json.dumps(to_plain(tool), ensure_ascii=False) for tool in tools)
     offer = OFFER.format(tools=lines)
     if messages and messages[0]["role"] == "system":
@@ -151,7 +151,7 @@ def with_offer(messages: list[Message], tools: list[Any]) -> list[Message]:
 
 
 def with_calls_as_text(messages: list[Message]) -> list[Message]:
-    """Calls as the text of their message, and results as a user's."""
+    """Turns calls into text of their message, and results into user messages."""
     return [call_as_text(message) for message in messages]
 
 

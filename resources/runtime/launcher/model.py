@@ -11,13 +11,10 @@ from mlx_vlm.server.app import get_cached_model
 from mlx_vlm.server.runtime import runtime
 
 from launcher.chat_template import facts_of
-from launcher.memory import memory_bytes
 from launcher.template_kwargs import template_names, templates_of
 from shared.description import Description, calls_tools, thinks
-from shared.left_out import missing_package
-from shared.lines import FatalError
-from shared.model_folder import out_of_memory
-from shared.request_mistakes import RefusedError
+from shared.lines import FatalError, RefusedError
+from shared.model_folder import missing_package, out_of_memory
 
 MEDIA = re.compile(r"image|img|vision|video|audio|media", re.IGNORECASE)
 MEDIA_IDS = re.compile(r"(image|video|audio|vision|boi|eoi|boa|eoa)\w*_(id|index)$")
@@ -74,6 +71,11 @@ def load_model(folder: str, name: str, description: Description) -> LoadedModel:
             "mlx_vlm": version("mlx-vlm"),
         },
     )
+
+
+def memory_bytes() -> int:
+    """The memory that MLX holds: arrays in use, and buffers that it caches."""
+    return mx.get_active_memory() + mx.get_cache_memory()
 
 
 def context_length_of(config: Any) -> int | None:

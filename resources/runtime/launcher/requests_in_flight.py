@@ -1,11 +1,11 @@
-"""Knows which requests of the gateway are still at work, and in which mlx_vlm threads.
+"""Tracks which of the gateway's requests are still in progress, across mlx_vlm's threads.
 
-A request is named by its `x-request-id`. It is at work while its HTTP call runs, while a thread of
-the event loop's pool works for it (reading pictures, tokenizing), and while the generation thread
-has its generation. Only when all of that is over has it ended: mlx_vlm cancels a generation at its
-next batch step, after the client's connection is long gone. And now and then it does not cancel at
-all: a stream that was closed between two tokens is left to Python's garbage collector, seconds and
-hundreds of tokens later. So a call that is over cancels its generations itself.
+A request is identified by its `x-request-id`. It is in progress while its HTTP call is running,
+while a thread of the event loop's pool works on it (reading images, tokenizing), and while the
+generation thread has its generation. mlx_vlm cancels a generation at its next batch step, after the
+client's connection has long been closed. Sometimes it does not cancel at all: a stream closed
+between two tokens is left to the garbage collector, seconds and hundreds of tokens later. A call
+that ends therefore cancels its generations itself.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KEPT_USAGES = 256
-"""How many ended requests are remembered, for a gateway that asks after the end."""
+"""Number of ended requests whose usage is kept, for a gateway that asks afterwards."""
 
 POOL_THREADS = 64
-"""mlx_vlm blocks a thread for every stream that waits for its next token."""
+"""mlx_vlm blocks one thread per stream that waits for its next token."""
 
 
 @dataclass
 class Usage:
-    """Tokens of the generations of one request, counted where they are made."""
+    """Tokens used by all generations of a request."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -43,7 +43,7 @@ class Usage:
 
 @dataclass
 class Request:
-    """One request that is at work."""
+    """A request in progress."""
 
     usage: Usage = field(default_factory=Usage)
     holds: int = 0
@@ -52,32 +52,32 @@ class Request:
 
 @dataclass
 class Call:
-    """One HTTP call of a request, and what ends the generations that it began."""
+    """One HTTP call of a request. Its end cancels the generations that it started."""
 
     request_id: str
-    over: bool = False
+    ended: bool = False
     finish_reason: str | None = None
-    """Why its generation ended, if it has."""
+    """Of its generation, once that has finished."""
     cancels: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def on_over(self, cancel: Callable[[], None]) -> None:
-        """Calls `cancel` when nobody reads the answer any more, which may be now."""
+    def on_end(self, cancel: Callable[[], None]) -> None:
+        """Calls `cancel` when the call ends, or now if it has ended."""
         with self._lock:
-            if not self.over:
+            if not self.ended:
                 self.cancels.append(cancel)
                 return
         cancel()
 
     def end(self) -> None:
         with self._lock:
-            self.over = True
+            self.ended = True
         for cancel in self.cancels:
             cancel()
 
 
 current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
-"""The call that this task or thread works for."""
+"""The call that this task or thread is working on."""
 
 
 def current_request_id() -> str | None:
@@ -86,7 +86,7 @@ def current_request_id() -> str | None:
 
 
 class RequestsInFlight:
-    """Counts what holds each request open. Its methods may be called from any thread."""
+    """Counts what keeps each request open. Its methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -96,7 +96,7 @@ class RequestsInFlight:
         self.on_end: Callable[[], None] = lambda: None
 
     def hold(self, request_id: str | None) -> None:
-        """Keeps a request open until it is released as often as it was held."""
+        """Keeps a request open until `release` has been called as often as `hold`."""
         if request_id is not None:
             with self._lock:
                 self._requests.setdefault(request_id, Request()).holds += 1
@@ -120,21 +120,21 @@ class RequestsInFlight:
                 waiter.set_result(None)
 
     def start_generation(self, request_id: str | None, *, prompt_tokens: int) -> None:
-        """Tells that a generation is with the generation thread."""
+        """Called when a generation is queued for the generation thread."""
         self.hold(request_id)
         with self._lock:
             self.generating += 1
             if (request := self._requests.get(request_id or "")) is not None:
                 request.usage.prompt_tokens += prompt_tokens
 
-    def count(self, request_id: str | None, *, made: int, cached: int) -> None:
-        """Adds new tokens of a generation; `cached` is the same with each of them."""
+    def count(self, request_id: str | None, *, completion: int, cached: int) -> None:
+        """Adds new tokens of a generation. `cached` is the total, the same for each of them."""
         if (request := self._requests.get(request_id or "")) is not None:
-            request.usage.completion_tokens += made
+            request.usage.completion_tokens += completion
             request.usage.cached_tokens = cached
 
     def usage(self, request_id: str) -> Usage | None:
-        """Of a request at work whose prompt has been counted."""
+        """The usage so far of a request in progress, once its prompt has been counted."""
         request = self._requests.get(request_id)
         return request.usage if request is not None and request.usage.prompt_tokens else None
 
@@ -143,8 +143,9 @@ class RequestsInFlight:
             self.generating -= 1
         self.release(request_id)
 
-    async def ended(self, request_id: str) -> Usage | None:
-        """Waits for the end of a request, not at all for an unknown one; gives what it used."""
+    async def wait_ended(self, request_id: str) -> Usage | None:
+        """Waits until a request has ended, and returns its usage if it generated. Returns
+        immediately for an unknown request."""
         waiter: Future[None] = Future()
         with self._lock:
             request = self._requests.get(request_id)
@@ -156,7 +157,7 @@ class RequestsInFlight:
 
 
 class RequestPool(ThreadPoolExecutor):
-    """The event loop's threads: a request is at work as long as one of them works for it."""
+    """The event loop's thread pool. Keeps a request open while a thread works on it."""
 
     def __init__(self, requests: RequestsInFlight) -> None:
         super().__init__(max_workers=POOL_THREADS, thread_name_prefix="request")

@@ -1,4 +1,4 @@
-"""Serves mlx_vlm's own app with uvicorn, and routes for what its HTTP lacks."""
+"""Serves mlx_vlm's app with uvicorn, with additional routes for the gateway and the supervisor."""
 
 import asyncio
 import contextlib
@@ -11,31 +11,37 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
+import anyio
 import mlx.core as mx
 import uvicorn
 from fastapi import Response
 from fastapi.responses import JSONResponse
 from mlx_vlm.server.app import app
 from mlx_vlm.server.runtime import runtime
+from starlette.responses import StreamingResponse
 
-from launcher.memory import memory_bytes
+from launcher.generation_thread import progress, requests
+from launcher.model import memory_bytes
 from launcher.requests_in_flight import Call, RequestPool, current_call
 from launcher.token_count import count_tokens
-from launcher.upstream import progress, requests
 
 GRACE_SECONDS = 1.0
-"""How long streams may go on after SIGTERM before they are cancelled."""
+"""How long streams may continue after SIGTERM before they are cancelled."""
 
-LAST_SECONDS = 1.8
-"""The process is gone so long after SIGTERM, whatever hangs."""
+EXIT_SECONDS = 1.8
+"""The process exits this long after SIGTERM, even if something hangs."""
+
+REPORTED_CHANGE = 0.02
+"""The share by which memory use must have changed since it was last reported."""
 
 
 def serve(listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
-    """Returns after SIGTERM, when the generations have ended."""
-    app.add_middleware(NameRequests)
-    app.add_api_route("/sightglass/requests/{request_id:path}/ended", ended, methods=["GET"])
+    """Returns after SIGTERM, once all generations have ended."""
+    close_cancelled_streams()
+    app.add_middleware(TrackRequests)
+    app.add_api_route("/sightglass/requests/{request_id:path}/ended", wait_ended, methods=["GET"])
     app.add_api_route("/sightglass/tokens", count_tokens, methods=["POST"], response_model=None)
-    app.add_api_route("/sightglass/progress", tell_progress, methods=["GET"])
+    app.add_api_route("/sightglass/progress", report_progress, methods=["GET"])
     config = uvicorn.Config(
         app,
         loop="asyncio",
@@ -44,7 +50,7 @@ def serve(listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        # The gateway keeps its connections; were they closed here, a request could meet its end.
+        # The gateway reuses its connections. A shorter timeout could close one as it sends.
         timeout_keep_alive=24 * 3600,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -54,7 +60,7 @@ def serve(listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
 
 
 class PrivateServer(uvicorn.Server):
-    """Reports when it accepts connections, and ends on SIGTERM only."""
+    """Calls `on_ready` once it accepts connections, and shuts down on SIGTERM only."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -71,14 +77,14 @@ class PrivateServer(uvicorn.Server):
         yield
 
     def _terminate(self, *_: Any) -> None:
-        last = threading.Timer(LAST_SECONDS, os._exit, args=[0])
-        last.daemon = True
-        last.start()
+        deadline = threading.Timer(EXIT_SECONDS, os._exit, args=[0])
+        deadline.daemon = True
+        deadline.start()
         self.should_exit = True
 
 
-class NameRequests:
-    """Puts the gateway's id of a request where the threads that work for it can read it."""
+class TrackRequests:
+    """Middleware that makes the gateway's request id available to the threads working on it."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -92,19 +98,19 @@ class NameRequests:
         requests.hold(call.request_id)
         token = current_call.set(call)
         try:
-            await self._app(scope, receive, with_prompt(send, call.request_id))
+            await self._app(scope, receive, with_prompt_usage(send, call.request_id))
         finally:
             current_call.reset(token)
             call.end()
             requests.release(call.request_id)
 
 
-def with_prompt(send: Any, request_id: str) -> Any:
-    """Puts an event with the tokens of the prompt before the first one of a stream. mlx_vlm itself
-    reports them at the end, and Anthropic's API at the start."""
+def with_prompt_usage(send: Any, request_id: str) -> Any:
+    """Inserts an event with the prompt's usage before the first event of a stream: Anthropic's API
+    reports it at the start, mlx_vlm at the end."""
     is_stream = False
 
-    async def send_prompt_first(message: dict) -> None:
+    async def send_usage_first(message: dict) -> None:
         nonlocal is_stream
         if message["type"] == "http.response.start":
             kind = dict(message["headers"]).get(b"content-type", b"")
@@ -116,22 +122,59 @@ def with_prompt(send: Any, request_id: str) -> Any:
                 message = {**message, "body": f"data: {event}\n\n".encode() + message["body"]}
         await send(message)
 
-    return send_prompt_first
+    return send_usage_first
 
 
-async def ended(request_id: str) -> Response:
-    """Answers once no thread works for the request any more: with what it used, if it generated."""
-    usage = await requests.ended(request_id)
+def close_cancelled_streams() -> None:
+    """Patches Starlette to close a stream's generator as soon as its client disconnects.
+
+    Starlette leaves the generator of a cancelled response to the garbage collector
+    (`stream_response` of its `responses.py`). Until mlx_vlm's generator is closed, it counts its
+    request as in flight.
+    """
+    stream_response = StreamingResponse.stream_response
+
+    async def stream_and_close(self: StreamingResponse, send: Any) -> None:
+        try:
+            await stream_response(self, send)
+        finally:
+            close = getattr(self.body_iterator, "aclose", None)
+            if close is not None:
+                with anyio.CancelScope(shield=True):
+                    await close()
+
+    StreamingResponse.stream_response = stream_and_close
+
+
+async def wait_ended(request_id: str) -> Response:
+    """Responds once no thread is working on the request, with its usage if it generated."""
+    usage = await requests.wait_ended(request_id)
     return Response(status_code=204) if usage is None else JSONResponse(usage.to_openai())
 
 
-async def tell_progress() -> dict[str, int]:
-    """Lets the supervisor tell a long prefill from a hang."""
+class MemoryReporter:
+    """Reports the memory in use when it has changed noticeably. May be called from any thread."""
+
+    def __init__(self, reported: int, report: Callable[[int], None]) -> None:
+        self._reported = reported
+        self._report = report
+        self._lock = threading.Lock()
+
+    def report_if_changed(self) -> None:
+        with self._lock:
+            memory = memory_bytes()
+            if abs(memory - self._reported) > self._reported * REPORTED_CHANGE:
+                self._reported = memory
+                self._report(memory)
+
+
+async def report_progress() -> dict[str, int]:
+    """Lets the supervisor distinguish a long prefill from a hang."""
     memory = memory_bytes()
     return {
         "steps": progress.steps,
         "active": requests.generating,
         "memory_bytes": memory,
-        # MLX's own peak leaves out the buffers that it keeps.
+        # MLX's own peak excludes the buffers that it caches.
         "peak_memory_bytes": max(mx.get_peak_memory(), memory),
     }

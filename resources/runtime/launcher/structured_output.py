@@ -1,14 +1,13 @@
 """Patches for structured output in mlx_vlm 0.7.10.
 
 - A grammar error ends its own request, not the whole batch.
-- A schema is compiled and tried within limits before its request reaches the generation thread, so
-  that one that is too complex is refused without delaying other requests.
-- A grammar holds the answer, not the thought before it. mlx_vlm waits for `</think>` if the request
-  asks for thinking. Here the prompt decides: if it ends in a thought, the grammar begins after it.
-  If not, and thinking is asked for, the model may begin with a thought.
-- A regular expression, a grammar or a list of choices takes the place of a schema, as the gateway
-  sends it.
-- Without Metal the mask is applied with plain mlx.
+- A schema is compiled and tested within limits before its request reaches the generation thread, so
+  a schema that is too complex is refused without delaying other requests.
+- A grammar constrains the answer, not the reasoning before it. mlx_vlm waits for `</think>` if the
+  request enables thinking. Here the prompt decides: if it ends inside reasoning, the grammar starts
+  after that. If not, and thinking is enabled, the model may start with reasoning.
+- A regular expression, a grammar or a list of choices can replace the schema.
+- Without Metal, the mask is applied with plain mlx.
 """
 
 from dataclasses import replace
@@ -21,9 +20,9 @@ from llguidance import LLMatcher, LLParserLimits, grammar_from
 from mlx_vlm import structured
 from mlx_vlm.server import generation
 
-from launcher.answer_reader import Markers, markers_of, opened_thought
-from launcher.other_version import other_version
-from shared.request_mistakes import RefusedError
+from launcher.patching import require_names
+from launcher.reasoning import Markers, open_reasoning, reasoning_markers
+from shared.lines import RefusedError
 
 PATCHED = {
     structured: ("_allocate_shared_bitmask", "_apply_llguidance_mask"),
@@ -35,7 +34,7 @@ PATCHED = {
 LIMITS = LLParserLimits(
     # Alternatives at one position, such as the optional properties that may come next.
     max_items_in_row=2000,
-    # Initial work on the schema's patterns: about 20 ms.
+    # Initial work on the patterns of a schema: about 20 ms.
     initial_lexer_fuel=1_000_000,
     # Work for each token: about 15 ms for the lexer, and 3 ms for the parser.
     step_lexer_fuel=200_000,
@@ -43,29 +42,25 @@ LIMITS = LLParserLimits(
     # Memory: 1 to 2 kB per state, so about 100 MB.
     max_lexer_states=50_000,
     max_grammar_size=500_000,
-    # The parser's state is long and of no use to clients.
+    # The state of the parser is long and useless to clients.
     verbose_errors=False,
 )
 
 GRAMMAR = "x-sightglass-grammar"
-"""Where the gateway puts a grammar instead of a schema; no client can send it."""
+"""The key under which the gateway sends a grammar instead of a schema. Clients cannot set it."""
 
 KEPT_GRAMMARS = 8
-"""Number of compiled grammars to cache: programs tend to reuse a few schemas."""
+"""Number of compiled grammars in the cache: programs tend to reuse a few schemas."""
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place, before `upstream` does. Raises FatalError when it is another
-    mlx_vlm than expected."""
-    for holder, names in PATCHED.items():
-        for name in names:
-            if not hasattr(holder, name):
-                raise other_version(f"{holder.__name__}.{name} is missing")
+    """Patches mlx_vlm, before `sampling`. Raises FatalError if its version is not supported."""
+    require_names(PATCHED)
     processor = structured.LLGuidanceLogitsProcessor
     for name in ("__call__", "process_last_token"):
         setattr(processor, name, _guarded(getattr(processor, name)))
     _patch_compiling(processor)
-    _patch_waiting()
+    _patch_thinking()
     _patch_grammars()
     if not mx.metal.is_available():
         structured._apply_llguidance_mask = apply_mask
@@ -78,7 +73,7 @@ def _patch_compiling(processor: Any) -> None:
         create(self, grammar, llg_tokenizer)
         compiled(llg_tokenizer, grammar)
 
-    def set_up_compiled(self: Any, batch_size: int) -> None:
+    def setup_compiled(self: Any, batch_size: int) -> None:
         matcher = compiled(self.llg_tokenizer, self.grammar)
         self.ll_matchers = [matcher.deep_copy() for _ in range(batch_size)]
         self._mask_buffers = [
@@ -87,12 +82,12 @@ def _patch_compiling(processor: Any) -> None:
         ]
         self._mask_cursor = -1
 
-    processor.__init__, processor._setup = create_checked, set_up_compiled
+    processor.__init__, processor._setup = create_checked, setup_compiled
 
 
 @lru_cache(maxsize=KEPT_GRAMMARS)
 def compiled(llg_tokenizer: Any, grammar: str) -> LLMatcher:
-    """A matcher at the start of the grammar. Raises a RefusedError if it is too complex."""
+    """A matcher at the start of the grammar. Raises RefusedError if the grammar is too complex."""
     matcher = LLMatcher(llg_tokenizer, grammar, limits=LIMITS)
     # Many grammars fail only at the first step or the one after.
     trial = matcher.deep_copy()
@@ -110,11 +105,11 @@ def _patch_grammars() -> None:
     build = mlx_vlm.server.build_json_schema_logits_processor
 
     def build_any(tokenizer: Any, schema: Any) -> Any:
-        asked = schema.get(GRAMMAR) if isinstance(schema, dict) else None
-        processor = build(tokenizer, {"type": "null"} if asked else schema)
-        if asked is None:
+        grammar = schema.get(GRAMMAR) if isinstance(schema, dict) else None
+        processor = build(tokenizer, {"type": "null"} if grammar else schema)
+        if grammar is None:
             return processor
-        return structured.LLGuidanceLogitsProcessor(to_grammar(*asked), processor.llg_tokenizer)
+        return structured.LLGuidanceLogitsProcessor(to_grammar(*grammar), processor.llg_tokenizer)
 
     mlx_vlm.server.build_json_schema_logits_processor = build_any
 
@@ -125,7 +120,7 @@ def to_grammar(kind: str, text: str) -> str:
 
 
 def _guarded(upstream: Any) -> Any:
-    """Keeps the error of a grammar with its request, where the generation thread finds it."""
+    """Stores a grammar's error with its request, for the generation thread to find."""
 
     def guarded(self: Any, tokens: Any, logits: mx.array) -> mx.array:
         if getattr(self, "error", None) is not None:
@@ -139,69 +134,69 @@ def _guarded(upstream: Any) -> Any:
     return guarded
 
 
-def _patch_waiting() -> None:
+def _patch_thinking() -> None:
     make_processors = generation.ResponseGenerator._make_logits_processors
     make_budget = generation.ResponseGenerator._make_thinking_budget_criteria
 
-    def make_waiting(self: Any, args: Any, input_ids: Any = None) -> list:
+    def make_delayed(self: Any, args: Any, input_ids: Any = None) -> list:
         if args.logits_processors is None or input_ids is None:
             return make_processors(self, args, input_ids)
         before = prompt_end(self.tokenizer, input_ids)
-        markers = markers_of(args.thinking_start_token, args.thinking_end_token)
-        opened = opened_thought(before, True, *markers[0])
+        markers = reasoning_markers(args.thinking_start_token, args.thinking_end_token)
+        opened = open_reasoning(before, True, *markers[0])
         may_think = args.enable_thinking and not before.rstrip().endswith(
             tuple(end for _, end in markers)
         )
         if opened is None and not may_think:
             return make_processors(self, replace(args, enable_thinking=False), input_ids)
-        waiting = [
-            AfterThought(processor, self.tokenizer, opened, markers)
+        delayed = [
+            AfterReasoning(processor, self.tokenizer, opened, markers)
             for processor in args.logits_processors
         ]
-        args = replace(args, enable_thinking=False, logits_processors=waiting)
+        args = replace(args, enable_thinking=False, logits_processors=delayed)
         return make_processors(self, args, input_ids)
 
-    def make_budget_of_model(self: Any, args: Any, input_ids: Any) -> Any:
-        markers = markers_of(args.thinking_start_token, args.thinking_end_token)
-        opened = opened_thought(prompt_end(self.tokenizer, input_ids), True, *markers[0])
-        own = opened or next((pair for pair in markers if is_known(self.tokenizer, pair)), None)
-        if own is not None:
+    def make_budget_for_model(self: Any, args: Any, input_ids: Any) -> Any:
+        markers = reasoning_markers(args.thinking_start_token, args.thinking_end_token)
+        opened = open_reasoning(prompt_end(self.tokenizer, input_ids), True, *markers[0])
+        pair = opened or next((each for each in markers if has_tokens(self.tokenizer, each)), None)
+        if pair is not None:
             start = self.tokenizer.decode(
-                self.tokenizer.encode(own[0], add_special_tokens=False)[:1]
+                self.tokenizer.encode(pair[0], add_special_tokens=False)[:1]
             )
             thinks = args.enable_thinking or opened is not None
             args = replace(
                 args,
                 enable_thinking=thinks,
                 thinking_start_token=start,
-                thinking_end_token=own[1],
+                thinking_end_token=pair[1],
             )
         return make_budget(self, args, input_ids)
 
-    generation.ResponseGenerator._make_logits_processors = make_waiting
-    generation.ResponseGenerator._make_thinking_budget_criteria = make_budget_of_model
+    generation.ResponseGenerator._make_logits_processors = make_delayed
+    generation.ResponseGenerator._make_thinking_budget_criteria = make_budget_for_model
 
 
 PROMPT_END = 32
-"""Number of tokens in which a prompt's last marker is looked for."""
+"""Number of tokens to search for a prompt's last marker."""
 
 
 def prompt_end(tokenizer: Any, input_ids: Any) -> str:
     return tokenizer.decode(input_ids.flatten()[-PROMPT_END:].tolist())
 
 
-def is_known(tokenizer: Any, markers: Markers) -> bool:
-    """Whether the model has tokens of its own for the markers of a thought."""
+def has_tokens(tokenizer: Any, markers: Markers) -> bool:
+    """Whether the model has special tokens for these reasoning markers."""
     added = getattr(tokenizer, "added_tokens_decoder", {})
     start, end = (tokenizer.encode(marker, add_special_tokens=False) for marker in markers)
     return start[0] in added and len(end) == 1
 
 
-class AfterThought:
-    """Holds an answer to a grammar from the end of its thought on.
+class AfterReasoning:
+    """Applies a grammar after the reasoning.
 
-    The thought has been opened by the prompt, or the model may begin with one: then its first token
-    may be a marker as well as what the grammar allows.
+    The prompt may end inside reasoning. If not, the model may start with it: then the first token
+    may be a start marker as well as what the grammar allows.
     """
 
     def __init__(
@@ -213,52 +208,52 @@ class AfterThought:
     ) -> None:
         self.processor = processor
         self._tokenizer = tokenizer
-        self._thought = opened
-        self._begins: dict[int, Markers] = {}
+        self._markers = opened
+        self._starts: dict[int, Markers] = {}
         for pair in markers if opened is None else ():
-            if is_known(tokenizer, pair):
-                self._begins[tokenizer.encode(pair[0], add_special_tokens=False)[0]] = pair
+            if has_tokens(tokenizer, pair):
+                self._starts[tokenizer.encode(pair[0], add_special_tokens=False)[0]] = pair
         self._is_first = True
-        self._is_bound = False
+        self._is_constrained = False
         self._ids: list[int] = []
 
     def __call__(self, tokens: mx.array, logits: mx.array) -> mx.array:
         if not self._is_first:
             return self.process_last_token(int(tokens.flatten()[-1].item()), logits)
         self._is_first = False
-        if self._thought is not None:
+        if self._markers is not None:
             return logits
-        bound = self.processor(tokens, logits)
-        is_begin = mx.zeros(logits.shape[-1], dtype=mx.bool_)
-        for token in self._begins:
-            is_begin = is_begin | (mx.arange(logits.shape[-1]) == token)
-        return mx.where(is_begin, logits, bound)
+        constrained = self.processor(tokens, logits)
+        is_start = mx.zeros(logits.shape[-1], dtype=mx.bool_)
+        for token in self._starts:
+            is_start = is_start | (mx.arange(logits.shape[-1]) == token)
+        return mx.where(is_start, logits, constrained)
 
     def process_last_token(self, last_token: int, logits: mx.array) -> mx.array:
-        if self._is_bound:
+        if self._is_constrained:
             return self.processor.process_last_token(last_token, logits)
-        if self._thought is None:
-            self._thought = self._begins.get(last_token)
-            if self._thought is None:
-                self._is_bound = True
+        if self._markers is None:
+            self._markers = self._starts.get(last_token)
+            if self._markers is None:
+                self._is_constrained = True
                 return self.processor.process_last_token(last_token, logits)
             self.processor.reset()
             return logits
         self._ids.append(last_token)
         if not self._has_ended():
             return logits
-        self._is_bound = True
+        self._is_constrained = True
         return self.processor.process_last_token(last_token, logits)
 
     def _has_ended(self) -> bool:
-        end = self._tokenizer.encode(self._thought[1], add_special_tokens=False)
+        end = self._tokenizer.encode(self._markers[1], add_special_tokens=False)
         if len(end) == 1:
             return self._ids[-1] == end[0]
-        return self._thought[1] in self._tokenizer.decode(self._ids[-2 * len(end) :])
+        return self._markers[1] in self._tokenizer.decode(self._ids[-2 * len(end) :])
 
 
 def apply_mask(logits: mx.array, mask: mx.array) -> mx.array:
-    """mlx_vlm's Metal kernel in plain mlx: bit n of the packed words allows token n."""
+    """The equivalent of mlx_vlm's Metal kernel: bit n of the packed words allows token n."""
     logits, mask = (x[None, :] if x.ndim == 1 else x for x in (logits, mask))
     bits = (mask[:, :, None] >> mx.arange(32, dtype=mx.int32)) & 1
     allowed = bits.reshape(bits.shape[0], -1).astype(mx.bool_)

@@ -1,9 +1,8 @@
-"""Passes a request's `chat_template_kwargs` on to the model's chat template, and whether its last
-message is to be continued.
+"""Passes a request's `chat_template_kwargs` and `continue_final_message` to the chat template.
 
-mlx_vlm 0.7.10 drops both. Only names that the template uses are passed on, as mlx_vlm does with its
-own (`_template_references_kw` in `prompt_utils.py`): anything else would be an option of
-transformers' `apply_chat_template`, which clients may not set. The gateway blocks those by name.
+mlx_vlm 0.7.10 drops both. Only names that the template uses are passed, as mlx_vlm does with its
+own (`_template_references_kw` in `prompt_utils.py`): others would be options of transformers'
+`apply_chat_template`, which clients must not set. The gateway also blocks those by name.
 """
 
 import re
@@ -12,19 +11,16 @@ from typing import Any
 from mlx_vlm.server import generation, request_normalization
 from mlx_vlm.server.runtime import runtime
 
-from launcher.other_version import other_version
+from launcher.patching import require_names
 
 FIELD = "sightglass_template_kwargs"
 CONTINUE_FIELD = "sightglass_continue_final_message"
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
+    """Patches mlx_vlm. Raises FatalError if its version is not supported."""
     arguments = generation.GenerationArguments
-    if not hasattr(request_normalization, "_build_gen_args"):
-        raise other_version("request_normalization._build_gen_args is missing")
-    if not hasattr(arguments, "to_template_kwargs"):
-        raise other_version("GenerationArguments.to_template_kwargs is missing")
+    require_names({request_normalization: ("_build_gen_args",), arguments: ("to_template_kwargs",)})
     build, to_kwargs = request_normalization._build_gen_args, arguments.to_template_kwargs
 
     def build_with_kwargs(request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -35,19 +31,19 @@ def patch() -> None:
         return built
 
     def to_all_kwargs(self: Any) -> dict:
-        own = to_kwargs(self)
+        standard = to_kwargs(self)
         given = getattr(self, "template_kwargs", {})
         processor = runtime.model_cache.get("processor")
         used = {name: value for name, value in given.items() if is_used(processor, name)}
         continued = {"continue_final_message": True} if getattr(self, "continues", False) else {}
-        return {**used, **own, **continued}
+        return {**used, **standard, **continued}
 
     request_normalization._build_gen_args = build_with_kwargs
     arguments.to_template_kwargs = to_all_kwargs
 
 
 def is_used(processor: Any, name: str) -> bool:
-    """Whether the chat template of a processor, or of its tokenizer, contains the name."""
+    """Whether the chat template of the processor or its tokenizer contains the name."""
     return any(name in template for template in templates_of(processor))
 
 
@@ -62,7 +58,7 @@ def templates_of(processor: Any) -> list[str]:
 
 
 def template_names(processor: Any) -> list[str]:
-    """Every name in the templates: the gateway reports the rest of the keys as ignored."""
+    """All names in the templates. The gateway reports other `chat_template_kwargs` as ignored."""
     names: set[str] = set()
     for text in templates_of(processor):
         names.update(re.findall(r"[A-Za-z_]\w{0,99}", text))

@@ -1,8 +1,8 @@
-"""Counts the tokens of a prompt, images included, without generating.
+"""Counts the tokens of a prompt, including its images, without generating.
 
-The request takes mlx_vlm's own way through its chat endpoint up to the place where it checks a
-stream's length (`_preflight_stream_context_budget`). There the prompt is preprocessed as for a
-generation, counted, and dropped.
+The request runs through mlx_vlm's chat endpoint up to its check of a stream's length
+(`_preflight_stream_context_budget`). There the prompt is preprocessed as for a generation, counted,
+and discarded.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from mlx_vlm.server import generation, openai
 from mlx_vlm.server.runtime import runtime
 from mlx_vlm.server.schemas import ChatRequest
 
-from launcher.other_version import other_version
+from launcher.patching import require_names
 
 PREFLIGHT = "_preflight_stream_context_budget"
 
@@ -23,7 +23,7 @@ _counting: ContextVar[bool] = ContextVar("counting", default=False)
 
 
 class Counted(HTTPException):
-    """Ends a request that was only counted. mlx_vlm's endpoint lets HTTPException pass."""
+    """Ends a request after counting. mlx_vlm's endpoint does not catch HTTPException."""
 
     def __init__(self, tokens: int) -> None:
         super().__init__(status_code=200)
@@ -31,10 +31,9 @@ class Counted(HTTPException):
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError for an unexpected version of mlx_vlm."""
-    preflight = getattr(openai, PREFLIGHT, None)
-    if preflight is None or not hasattr(generation, "_count_prompt_tokens"):
-        raise other_version(f"openai.{PREFLIGHT} is missing")
+    """Patches mlx_vlm. Raises FatalError if its version is not supported."""
+    require_names({openai: (PREFLIGHT,), generation: ("_count_prompt_tokens",)})
+    preflight = getattr(openai, PREFLIGHT)
 
     async def count_or_check(**request: Any) -> None:
         if not _counting.get():
@@ -43,14 +42,14 @@ def patch() -> None:
         try:
             tokens = await asyncio.to_thread(_count, request)
         finally:
-            _forget_request()
+            _revert_metrics()
         raise Counted(tokens)
 
     setattr(openai, PREFLIGHT, count_or_check)
 
 
 async def count_tokens(request: ChatRequest, http_request: Request) -> JSONResponse:
-    """A route: takes the body of a chat completion that streams."""
+    """A route. Its body is that of a streaming chat completion."""
     token = _counting.set(True)
     try:
         await openai.chat_completions_endpoint(request, http_request)
@@ -64,7 +63,7 @@ async def count_tokens(request: ChatRequest, http_request: Request) -> JSONRespo
 def _count(request: dict) -> int:
     generator = runtime.response_generator
     generator.wait_until_ready()
-    # As in `ResponseGenerator.generate`: the tokenizer is not safe for several threads.
+    # As in `ResponseGenerator.generate`: the tokenizer is not thread-safe.
     with generator._tokenizer_lock:
         inputs = generator._preprocess_request(
             request["prompt"],
@@ -76,8 +75,8 @@ def _count(request: dict) -> int:
     return int(generation._count_prompt_tokens(inputs))
 
 
-def _forget_request() -> None:
-    """Reverts what mlx_vlm's metrics counted for the stream."""
+def _revert_metrics() -> None:
+    """Removes the stream from mlx_vlm's metrics."""
     metrics = runtime.metrics
     with metrics._lock:
         metrics._requests_started -= 1

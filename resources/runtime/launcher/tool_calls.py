@@ -17,7 +17,7 @@ from typing import Any
 from mlx_vlm.tools import streaming
 from mlx_vlm.tools.parsers import gemma4, minimax_m2, qwen3_coder
 
-from launcher.other_version import other_version
+from launcher.patching import require_names
 
 PATCHED = {
     streaming: ("_json_calls", "_xml_call", "_gemma_call", "_without_marker_tail"),
@@ -35,11 +35,8 @@ HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 def patch() -> None:
-    """Changes mlx_vlm in place. Raises FatalError when it is another mlx_vlm than expected."""
-    for holder, names in PATCHED.items():
-        for name in names:
-            if not hasattr(holder, name):
-                raise other_version(f"{holder.__name__}.{name} is missing")
+    """Patches mlx_vlm. Raises FatalError if its version is not supported."""
+    require_names(PATCHED)
     # It ends a call at the first brace of a string. mlx_vlm's fallback knows about strings.
     gemma4._tool_call_regex = re.compile(r"(?!)")
     qwen3_coder._convert_param_value = or_as_written(qwen3_coder._convert_param_value)

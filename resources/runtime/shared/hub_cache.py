@@ -1,4 +1,4 @@
-"""Where huggingface_hub keeps the models that were downloaded. Never asks the network."""
+"""Finds models in the cache of huggingface_hub. Never uses the network."""
 
 import contextlib
 from pathlib import Path
@@ -20,11 +20,10 @@ MODEL_FILES = [
     "*.txt",
     "*.jinja",
 ]
-"""What mlx_vlm takes of a repository (`get_model_path` in mlx_vlm/utils.py)."""
-
+"""The files of a repository that mlx_vlm uses (`get_model_path` in mlx_vlm/utils.py)."""
 
 DOT_FILES = [".*", "*/.*"]
-"""What macOS leaves beside files, and somebody has uploaded with them."""
+"""Files that macOS adds, and that were uploaded by accident."""
 
 
 def cached_folder(name: str) -> Path:
@@ -38,14 +37,14 @@ def cached_folder(name: str) -> Path:
     except PermissionError as error:
         raise unreadable(error) from error
     except (LocalEntryNotFoundError, OSError) as error:
-        message = f"{name} is neither a folder here nor a model that was downloaded."
+        message = f"{name} is neither a folder nor a downloaded model."
         raise FatalError("model_not_found", message, remedy) from error
     return Path(folder)
 
 
 def _snapshot(name: str) -> str:
-    """The main branch's, or else the latest of those downloaded by a tag or another branch: such a
-    cache has no `refs/main`."""
+    """The snapshot of the main branch, or else the latest one of another branch or a tag, because
+    the cache may have no `refs/main`."""
     try:
         return _complete(name, None)
     except IncompleteSnapshotError:
@@ -68,8 +67,8 @@ def _complete(name: str, revision: str | None) -> str:
 
 
 def _commits(name: str) -> list[str]:
-    """What the tags and branches in the cache refer to, the latest first. Not every snapshot: one
-    that is still downloading has no reference yet."""
+    """The commits of the branches and tags in the cache, the latest first. A snapshot that is still
+    being downloaded has no reference yet."""
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
     refs = [each for each in (folder / "refs").rglob("*") if each.is_file()]
     latest_first = sorted(refs, key=lambda each: -each.stat().st_mtime)

@@ -1,7 +1,7 @@
-"""What the launcher says: JSON lines on stdout for the supervisor, log lines on stderr for people.
+"""What the programs write: JSON lines on stdout for Sightglass, log lines on stderr for people.
 
-Nothing else may reach stdout. Log lines never hold the payload of a data URL (mlx_vlm repeats whole
-pictures in its error texts), a Hugging Face token, nor the password of a URL.
+Nothing else may be written to stdout. Log lines never contain the payload of a data URL (mlx_vlm
+quotes whole images in its error messages), a Hugging Face token, or the password of a URL.
 """
 
 import json
@@ -9,28 +9,32 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from shared.request_mistakes import demote
-
 DATA_URL = re.compile(r"(data:[^;,\s\"']{0,100};base64,)[A-Za-z0-9+/=_%-]+")
-
 TOKEN = re.compile(r"\b(hf_|api_org_)\w{8,}")
-
 CREDENTIALS = re.compile(r"(\w://)[^/@\s]+@")
+
+MLX_VLM_REFUSAL = re.compile(r"LLGuidance matcher error|Failed to process inputs|penalty must be")
+"""Messages with which mlx_vlm rejects a request."""
 
 
 @dataclass
 class FatalError(Exception):
-    """Why the runtime cannot start: a reason for programs, a message and a remedy for people."""
+    """Ends the program. `reason` is for programs, `message` and `remedy` are for people."""
 
     reason: str
     message: str
     remedy: str
 
 
-class LifeLines:
-    """Takes file descriptor 1 for itself; whatever else is written to stdout goes to stderr."""
+class RefusedError(ValueError):
+    """The request is invalid; the client gets the message."""
+
+
+class EventWriter:
+    """Writes events to the original stdout. Everything else written to stdout goes to stderr."""
 
     def __init__(self) -> None:
         sys.stdout.flush()
@@ -38,7 +42,7 @@ class LifeLines:
         os.dup2(2, 1)
         sys.stdout = sys.stderr
 
-    def say(self, event: str, **fields: object) -> None:
+    def write(self, event: str, **fields: object) -> None:
         self._out.write(json.dumps({"event": event, **fields}) + "\n")
         self._out.flush()
 
@@ -46,7 +50,7 @@ class LifeLines:
         fields = asdict(fatal)
         fields["message"] = redact(fatal.message)
         fields["remedy"] = redact(fatal.remedy)
-        self.say("fatal", **fields)
+        self.write("fatal", **fields)
 
 
 def redact(text: str) -> str:
@@ -56,8 +60,8 @@ def redact(text: str) -> str:
     return CREDENTIALS.sub(r"\1", text)
 
 
-class OneLine(logging.Formatter):
-    """`LEVEL logger message`, a traceback folded into the same line."""
+class OneLineFormatter(logging.Formatter):
+    """`LEVEL logger message`, with a traceback joined into the same line."""
 
     def __init__(self) -> None:
         super().__init__("%(levelname)s %(name)s %(message)s")
@@ -69,9 +73,35 @@ class OneLine(logging.Formatter):
 def log_to_stderr() -> None:
     """Sends all logs to stderr. Never below INFO: at DEBUG mlx_vlm logs the generated text."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine())
-    handler.addFilter(demote)
+    handler.setFormatter(OneLineFormatter())
+    handler.addFilter(demote_refusal)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("mlx_vlm", "launcher"):
         logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
+
+
+def demote_refusal(record: logging.LogRecord) -> bool:
+    """A log filter that turns a refused request into one line at INFO, without a traceback.
+
+    mlx_vlm logs every failed generation as an error. A refusal is not: the gateway has reported it
+    to the client.
+    """
+    if record.exc_info and is_refusal(record.exc_info[1]):
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.exc_info = record.exc_text = None
+    return True
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether the error, or its cause, is that the request is invalid."""
+    return any(
+        isinstance(each, RefusedError) or MLX_VLM_REFUSAL.search(str(each))
+        for each in _with_causes(error)
+    )
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

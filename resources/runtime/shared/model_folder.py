@@ -1,8 +1,8 @@
 """Checks a model folder in seconds, before mlx is imported.
 
-Covers what people really pick: no folder, a GGUF file, a Git LFS clone without its files, a
-download cut short, a checkpoint larger than the machine. Does not judge whether mlx_vlm knows the
-model type: only mlx_vlm can.
+Detects common mistakes: a missing folder, a GGUF file, a Git LFS clone without its files, an
+incomplete download, a model larger than the memory, a format of PyTorch. Whether mlx_vlm supports
+the model type is left to mlx_vlm.
 """
 
 import json
@@ -22,16 +22,16 @@ CONVERT = "Choose an MLX version of the model, or convert it with `python -m mlx
 DOWNLOAD_AGAIN = "Download the whole model again."
 
 DAMAGED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
-"""What reading a damaged file raises."""
+"""Errors that reading a damaged file may raise."""
 
 
 def is_hub_name(model: str) -> bool:
-    """True for `org/name` unless it is a folder."""
+    """Whether this is `owner/name` and not a folder."""
     return HUB_NAME.fullmatch(model) is not None and not Path(model).exists()
 
 
 def check_model_folder(folder: Path) -> None:
-    """Raises FatalError when the folder cannot be loaded."""
+    """Raises FatalError if the folder cannot be loaded."""
     if folder.suffix == ".gguf":
         raise FatalError("unsupported_model", f"{folder.name} is a GGUF file.", CONVERT)
     try:
@@ -85,8 +85,8 @@ def _check_config(folder: Path) -> dict:
     if config.get("model_file"):
         raise FatalError(
             "unsupported_model",
-            f"The model comes with its own Python code ({config['model_file']}), which mlx_vlm "
-            "would run without asking.",
+            f"The model contains Python code ({config['model_file']}), which mlx_vlm would run "
+            "without asking.",
             "Choose a model whose type mlx_vlm supports.",
         )
     check_quantization(config)
@@ -114,17 +114,17 @@ FOREIGN_QUANTIZATION = {
     "vptq": "VPTQ",
     "bitnet": "BitNet",
 }
-"""The names in `quant_method` of formats whose weights mlx_vlm does not convert."""
+"""Values of `quant_method` whose weights mlx_vlm does not convert."""
 
 
 def check_quantization(config: dict) -> None:
-    """Raises FatalError for weights in a format of PyTorch that mlx_vlm would fail on, after it has
-    read all of them, with names of parameters."""
+    """Raises FatalError for quantization formats of PyTorch. mlx_vlm would read all the weights
+    before it fails, with a list of parameters."""
     text = config.get("text_config")
     inner = text.get("quantization_config") if isinstance(text, dict) else None
     quantization = config.get("quantization_config") or inner
     if isinstance(config.get("quantization"), dict) or not isinstance(quantization, dict):
-        return  # MLX's own, or none
+        return  # quantized by MLX, or not at all
     method = str(quantization.get("quant_method") or "").lower()
     if not method and any(quantization.get(f"load_in_{bits}bit") for bits in (4, 8)):
         method = "bitsandbytes"
@@ -142,7 +142,7 @@ def check_quantization(config: dict) -> None:
 
 
 def _converts_fp8(quantization: dict) -> bool:
-    """What `mlx_vlm/fp8.py` and `mlx_vlm/quantization/checkpoint.py` convert while loading."""
+    """Whether mlx_vlm converts it on load (its `fp8.py` and `quantization/checkpoint.py`)."""
     if quantization.get("moe_quant_algo") == "NVFP4":
         return True
     return (
@@ -156,11 +156,11 @@ def _check_weights(folder: Path) -> None:
     index = folder / "model.safetensors.index.json"
     present = {shard.name for shard in _shards(folder)}
     indexed = _indexed_shards(index)
-    # Many repositories have the index of the unquantized model, which names none of their files.
-    # mlx_vlm then loads the files that are there, so these are what counts.
-    announced = indexed if indexed & present else _numbered_shards(present)
-    if missing := sorted(announced - present):
-        message = f"{len(missing)} of {len(announced)} weight files are missing: {missing[0]} ..."
+    # Many repositories contain the index of the unquantized model, which lists none of their files.
+    # mlx_vlm then loads the files that exist, so those must be complete.
+    expected = indexed if indexed & present else _numbered_shards(present)
+    if missing := sorted(expected - present):
+        message = f"{len(missing)} of {len(expected)} weight files are missing: {missing[0]} ..."
         raise FatalError("model_incomplete", message, DOWNLOAD_AGAIN)
     if not present:
         if indexed:
@@ -177,19 +177,19 @@ def _check_weights(folder: Path) -> None:
 
 
 def visible(folder: Path, pattern: str) -> list[Path]:
-    """The files that match, without dot files: macOS writes `._model.safetensors` beside each file
-    on exFAT and SMB disks. mlx_vlm ignores them too."""
+    """The matching files, without dot files: macOS writes `._model.safetensors` next to each file
+    on exFAT and SMB volumes. mlx_vlm ignores them too."""
     return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
 
 
 def _shards(folder: Path) -> list[Path]:
-    # Mistral's own copy of the same weights, which mlx_vlm leaves out as well.
+    # Mistral's original copy of the same weights, which mlx_vlm skips too.
     found = visible(folder, "*.safetensors")
     return [file for file in found if file.name != "consolidated.safetensors"]
 
 
 def loaded_shards(folder: Path) -> list[Path]:
-    """The weight files that mlx_vlm loads: those of the index that are there, or else all."""
+    """The weight files that mlx_vlm loads: those in the index that exist, or else all."""
     shards = _shards(folder)
     try:
         indexed = _indexed_shards(folder / "model.safetensors.index.json")
@@ -199,7 +199,7 @@ def loaded_shards(folder: Path) -> list[Path]:
 
 
 def _indexed_shards(index: Path) -> set[str]:
-    """The files that the index names; none if there is no index."""
+    """The files listed in the index, if there is one."""
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
         if not all(isinstance(name, str) for name in names):
@@ -215,7 +215,7 @@ NUMBERED = re.compile(r"(.*)-(\d+)-of-(\d+)\.safetensors")
 
 
 def _numbered_shards(names: set[str]) -> set[str]:
-    """All files of the series that these belong to, by names such as `model-00001-of-00003`."""
+    """All files of the series that these belong to, from names like `model-00001-of-00003`."""
     series = set(names)
     for name in names:
         if (match := NUMBERED.fullmatch(name)) and 0 < int(match[3]) <= 10_000:
@@ -228,7 +228,7 @@ def _numbered_shards(names: set[str]) -> set[str]:
 
 
 def _check_processor(folder: Path, config: dict) -> None:
-    """Without these mlx_vlm makes do with defaults, and the model answers nonsense."""
+    """Without these files mlx_vlm uses defaults, and the model answers nonsense."""
     if not any(visible(folder, pattern) for pattern in TOKENIZERS):
         raise FatalError("model_incomplete", "The folder has no tokenizer.", DOWNLOAD_AGAIN)
     if "vision_config" in config and not any((folder / name).exists() for name in PROCESSORS):
@@ -237,7 +237,7 @@ def _check_processor(folder: Path, config: dict) -> None:
 
 
 def _check_shard(shard: Path) -> None:
-    """Compares the file's size with what its header (8 bytes of length, then JSON) promises."""
+    """Compares the file's size with its header: the header's length in 8 bytes, then JSON."""
     size = shard.stat().st_size
     if not shard.is_file():
         raise damaged(shard)
@@ -262,18 +262,20 @@ def damaged(file: Path) -> FatalError:
 
 
 def weights_bytes(folder: Path) -> int:
-    """What the model's weights take, in files and in memory."""
+    """The size of the weights, in files and in memory."""
     return sum(file.stat().st_size for file in loaded_shards(folder) if file.is_file())
 
 
 def check_memory(folder: Path) -> None:
-    """Raises FatalError when the weights alone are larger than the machine's memory."""
+    """Raises FatalError if the weights alone are larger than the machine's memory."""
     if (folder / "offload_index.json").exists():
         return
     weights = weights_bytes(folder)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if weights > memory:
-        raise out_of_memory(f"The weights are {weights >> 20} MB, the machine has {memory >> 20}.")
+        raise out_of_memory(
+            f"The weights take {weights >> 20} MB; this machine has {memory >> 20} MB."
+        )
 
 
 def out_of_memory(message: str) -> FatalError:
@@ -281,4 +283,36 @@ def out_of_memory(message: str) -> FatalError:
         "out_of_memory",
         message,
         "Choose a smaller model or one with fewer bits (4bit), or close other apps.",
+    )
+
+
+NOT_INSTALLED = {
+    "cv2": "opencv-python",
+    "datasets": "datasets",
+    "hf_xet": "hf-xet",
+    "miniaudio": "miniaudio",
+    "scipy": "scipy",
+    "sounddevice": "sounddevice",
+    "typer": "typer",
+}
+"""Modules of mlx_vlm's dependencies that Sightglass does not install, with the package of each.
+
+`override-dependencies` in pyproject.toml excludes them from the locks, because only a few models
+import them.
+"""
+
+
+def missing_package(what: str, error: BaseException) -> FatalError | None:
+    """Why `what` cannot be loaded, if `error` is the failed import of a package. None otherwise."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    module = error.name.split(".")[0]
+    if module == "mlx_vlm":
+        return None
+    package = NOT_INSTALLED.get(module, module)
+    return FatalError(
+        "unsupported_model",
+        f"{what} needs the Python package {package}, which Sightglass does not include.",
+        "Choose another model. Running from a checkout, you can add the package: "
+        f"`resources/runtime/.venv/bin/python -m pip install {package}`.",
     )
