@@ -1,5 +1,5 @@
-"""How models write tool calls and thoughts, rightly and wrongly: every format that mlx_vlm 0.7.10
-has a parser for. `python call_formats.py` lists cases as JSON, for tests of the whole service.
+"""Tool calls and reasoning in every format that mlx_vlm 0.7.10 has a parser for, valid and invalid.
+`python call_formats.py` lists cases as JSON, for tests of the whole service.
 """
 
 import json
@@ -13,7 +13,7 @@ MINIMAX = "]<]minimax[>["
 
 @dataclass(frozen=True)
 class CallFormat:
-    """One way to write a call. `parser` is mlx_vlm's name for it, `body` what stands between the
+    """A format of calls. `parser` is mlx_vlm's name for it, `body` the text between the
     markers, `unclosed` the end of the body without which it still has one reading."""
 
     parser: str
@@ -185,7 +185,7 @@ THOUGHTS = {
     "<longcat_think>": "</longcat_think>",
     "<|channel|>analysis<|message|>": "<|end|>",
 }
-"""The markers around a thought."""
+"""Start and end markers of reasoning."""
 
 
 ROME = {"city": "Rome", "days": 3}

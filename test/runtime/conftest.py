@@ -1,4 +1,4 @@
-"""Starts the real launcher with the demo model, and talks to it as the gateway does."""
+"""Starts the real launcher with the demo model, and sends it requests as the gateway does."""
 
 import sys
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator:
-    """Starts runtimes of the test's own; they are gone when it is over."""
+    """Starts runtimes for one test, and stops them after it."""
     started: list[RuntimeProcess] = []
 
     def start_one(**options) -> RuntimeProcess:
@@ -33,7 +33,7 @@ def start(tmp_path: Path) -> Iterator:
 
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeProcess]:
-    """One runtime for all tests that only send it requests."""
+    """A runtime shared by all tests that only send it requests."""
     process = RuntimeProcess(socket_path=tmp_path_factory.mktemp("shared") / "run" / "s")
     process.wait_ready()
     yield process

@@ -1,4 +1,4 @@
-"""A launcher under test: its lines, its log, its HTTP."""
+"""A launcher under test: its events, its log and its HTTP server."""
 
 import base64
 import http.client
@@ -16,13 +16,13 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = os.environ.get("SIGHTGLASS_BUNDLED_RUNTIME")
-"""The runtime of a packaged app to test instead of the checkout's."""
+"""The runtime of a packaged app, to be tested instead of the checkout."""
 PYTHON = f"{BUNDLE}/python/bin/python3" if BUNDLE else sys.executable
 LAUNCHER = Path(BUNDLE or ROOT / "resources/runtime") / "launcher"
 DEMO = ROOT / "resources/models/demo"
 DEADLINE_SECONDS = 60
 ENDLESS = {"max_tokens": 3500, "logit_bias": {"1018": -1000, "1016": -1000}}
-"""A generation that never stops by itself: its end tokens cannot come."""
+"""A generation that never stops, because its end tokens are impossible."""
 
 
 RUN_AFTER = """
@@ -34,7 +34,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def command(socket_path: Path, model: Path | str, first: str | None = None) -> list[str]:
-    """How the launcher is started; `first` is Python code that runs in its process before it."""
+    """The command that starts the launcher; `first` is Python code to run in its process first."""
     launcher = [str(LAUNCHER)]
     if first is not None:
         launcher = ["-c", RUN_AFTER.format(first=first, launcher=str(LAUNCHER))]
@@ -43,7 +43,7 @@ def command(socket_path: Path, model: Path | str, first: str | None = None) -> l
 
 
 class RuntimeProcess:
-    """The launcher as a child process, killed when a test hangs."""
+    """The launcher as a child process, which is killed if a test hangs."""
 
     def __init__(
         self, *, socket_path: Path, model: Path | str = DEMO, first: str | None = None
@@ -68,7 +68,7 @@ class RuntimeProcess:
         self.log.extend(self.process.stderr)
 
     def next_line(self) -> dict:
-        """The next life line; stdout must hold nothing else."""
+        """The next event. Nothing else may be on stdout."""
         text = self.process.stdout.readline()
         assert text, f"the launcher ended: {''.join(self.log[-20:])}"
         return json.loads(text)
@@ -82,7 +82,7 @@ class RuntimeProcess:
         return ready
 
     def wait_fatal(self) -> dict:
-        """The fatal line, after which the process ends with code 1 and says nothing more."""
+        """The fatal event, which must be the last one before the process exits with code 1."""
         line = self.next_line()
         while line["event"] in ("loading", "description", "weights"):
             line = self.next_line()
@@ -91,14 +91,14 @@ class RuntimeProcess:
         return line
 
     def wait_end(self) -> int:
-        """The exit code; fails when there was another life line, but for those about its size."""
+        """The exit code. Fails if there are further events, except those about sizes."""
         self._deadline.start()
         rest = self.process.stdout.read()
         code = self.process.wait()
         self._deadline.cancel()
         self._reader.join()
-        told = {json.loads(line)["event"] for line in rest.splitlines()}
-        assert told <= {"description", "weights", "memory"}
+        events = {json.loads(line)["event"] for line in rest.splitlines()}
+        assert events <= {"description", "weights", "memory"}
         return code
 
     def kill(self) -> None:
@@ -129,7 +129,7 @@ class RuntimeProcess:
     def post(
         self, request_id: str | None = None, **parameters
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        """Sends a chat request; the answer has begun when it returns."""
+        """Sends a chat request, and returns once the response has started."""
         connection = self.send(request_id, **parameters)
         return connection, connection.getresponse()
 
@@ -137,7 +137,7 @@ class RuntimeProcess:
         headers = {"content-type": "application/json"}
         if request_id is not None:
             headers["x-request-id"] = request_id
-        # `context_management: []` switches off that mlx_vlm shortens long conversations by itself.
+        # `context_management: []` keeps mlx_vlm from shortening long conversations.
         body = {
             "model": self.model,
             "stream": True,
@@ -165,7 +165,7 @@ class RuntimeProcess:
 
 @dataclass
 class Answer:
-    """A streamed answer, put together."""
+    """A complete streamed answer."""
 
     status: int
     text: str = ""
@@ -182,7 +182,7 @@ class Answer:
 
 
 def picture(color: str = "red", size: int = 64) -> str:
-    """A plain picture as a data URL."""
+    """A plain image as a data URL."""
     file = BytesIO()
     Image.new("RGB", (size, size), color).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 DEMO = Path(__file__).parents[2] / "resources/models/demo"
 FIRST_TOKEN = 1024
-"""The demo model's vocabulary ends here, and the added tokens begin."""
+"""The size of the demo model's vocabulary: the first id of an added token."""
 ADDED_ROWS = 64
 
 THINK = ["<think>", "</think>"]
@@ -62,7 +62,7 @@ THOUGHT_IF_ASKED = (
     + "{%- endif %}"
 )
 GEMMA_SYSTEM = "{%- if enable_thinking %}" + printed("<|think|>\n") + "{%- endif %}"
-# What stands between `[[opens ` and `]]` in the conversation ends the prompt.
+# The text between `[[opens ` and `]]` in the conversation is appended to the prompt.
 OPENED = (
     "{%- for m in messages %}{%- if m.role == 'user' %}{%- set text %}"
     + CONTENT
@@ -102,11 +102,11 @@ KINDS: dict[str, tuple[list[str], str]] = {
     "command-a": (COHERE, template("<|START_ACTION|>", ASSISTANT)),
     "mistral": (MISTRAL, template("[TOOL_CALLS]", ASSISTANT)),
     "lfm2-vl": (PYTHONIC, template("<|tool_call_start|> <|tool_call_end|>", ASSISTANT)),
-    # Its template wants users and assistants in turn, as those of Gemma 3 and Mistral do.
+    # Its template requires alternating roles, like those of Gemma 3 and Mistral.
     "strict": (CALL, template(HERMES, ASSISTANT, ALTERNATING)),
     # Its template refuses every conversation.
     "refusing": (CALL, template(HERMES, ASSISTANT, refused("Only haiku are accepted"))),
-    # Every family's tokens. A script names the format, and the prompt what it ends with.
+    # The tokens of all families. The script selects the format, and the prompt its own end.
     "any": (
         [
             *dict.fromkeys(

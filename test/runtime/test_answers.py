@@ -1,5 +1,5 @@
-"""What becomes of everything that models write: each tool format and thought, whole, cut at every
-token and with ten kinds of mistake. mlx_vlm's own chat endpoint runs, without a model."""
+"""How answers are split into text, reasoning and calls: each format, complete, cut off anywhere,
+and with ten kinds of mistake. Runs mlx_vlm's chat endpoint, without a model."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def shown(answer: Answer) -> tuple:
 
 
 def read(endpoint: Endpoint, text: str, **options) -> Answer:
-    """The answer, which is the same whichever pieces it came in, and never an error."""
+    """The answer. It must be the same for all ways to split the text, and never an error."""
     answer = endpoint.answer(tokens(text), **options)
     assert answer.error is None
     for pieces in ([text], list(text)):
@@ -45,7 +45,7 @@ every_format = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS.key
 
 
 @every_format
-def test_a_call_is_told_with_the_text_around_it(endpoint, form: CallFormat):
+def test_a_call_is_separated_from_the_text_around_it(endpoint, form: CallFormat):
     text = f"Let me look.\n{form.call('get_weather', ROME)}\n{form.call('now', {})}"
     answer = read(endpoint, text, parser=form.parser)
     assert (answer.content, answer.complete) == ("Let me look.", WEATHER + NOW)
@@ -53,13 +53,13 @@ def test_a_call_is_told_with_the_text_around_it(endpoint, form: CallFormat):
 
 
 @every_format
-def test_long_arguments_are_told_as_they_come(endpoint, form: CallFormat):
+def test_long_arguments_are_streamed(endpoint, form: CallFormat):
     arguments = {"city": LONG.strip()}
     answer = read(endpoint, form.call("get_weather", arguments), parser=form.parser)
     assert answer.complete == [("get_weather", arguments)]
     if form.parser not in ("atem", "minicpm5", "minimax_m3", "pythonic"):
-        told = [chunk for chunk in answer.chunks if "tool_calls" in json.dumps(chunk)]
-        assert len(told) > 50
+        deltas = [chunk for chunk in answer.chunks if "tool_calls" in json.dumps(chunk)]
+        assert len(deltas) > 50
 
 
 @every_format
@@ -68,7 +68,7 @@ def test_long_arguments_are_told_as_they_come(endpoint, form: CallFormat):
     [ROME, pytest.param({"city": LONG, "days": 3}, marks=pytest.mark.long)],
     ids=["short", "long"],
 )
-def test_a_call_that_the_limit_cuts_is_never_complete(endpoint, form: CallFormat, arguments):
+def test_a_call_cut_off_by_the_limit_is_never_complete(endpoint, form: CallFormat, arguments):
     pieces = tokens("Let me look.\n" + form.call("get_weather", arguments))
     step = 1 if arguments is ROME else 29
     for size in range(1, len(pieces), step):
@@ -81,7 +81,7 @@ def test_a_call_that_the_limit_cuts_is_never_complete(endpoint, form: CallFormat
 
 
 @every_format
-def test_a_call_that_ends_too_early_is_a_call_or_text(endpoint, form: CallFormat):
+def test_a_call_that_stops_early_is_a_call_or_text(endpoint, form: CallFormat):
     pieces = tokens(form.call("get_weather", ROME))
     for size in range(1, len(pieces)):
         text = "".join(pieces[:size])
@@ -91,7 +91,7 @@ def test_a_call_that_ends_too_early_is_a_call_or_text(endpoint, form: CallFormat
             assert answer.calls == []
             assert answer.content == text
         else:
-            # Without its last argument it may be complete as well, if nothing tells otherwise.
+            # It may also be complete without its last argument, if the format cannot show it.
             [(name, given)] = answer.complete
             assert name == "get_weather"
             assert given.items() <= ROME.items()
@@ -99,11 +99,11 @@ def test_a_call_that_ends_too_early_is_a_call_or_text(endpoint, form: CallFormat
 
 @every_format
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_repaired_or_shown(endpoint, form: CallFormat, mistake: str):
+def test_an_invalid_call_is_repaired_or_shown_as_text(endpoint, form: CallFormat, mistake: str):
     make, expected = MISTAKES[mistake]
     text = make(form)
     answer = read(endpoint, f"Hm. {text}", parser=form.parser)
-    if expected is None:  # some formats cannot tell it from the end of the call
+    if expected is None:  # in some formats it looks like the end of the call
         wanted = f"a {form.end.strip()} b"
         expected = [("get_weather", {"city": wanted, "days": 3})] if answer.complete else []
     assert answer.complete == expected
@@ -144,7 +144,7 @@ DEEP = "[" * 5_000 + "]" * 5_000
     ],
     ids=["list", "object", "unclosed", "gemma", "set", "bytes", "signs"],
 )
-def test_what_json_cannot_hold_is_text(endpoint, parser: str, text: str):
+def test_arguments_that_json_cannot_represent_are_text(endpoint, parser: str, text: str):
     answer = endpoint.answer([text], parser=parser)
     assert (answer.error, answer.calls, answer.content) == (None, [], text)
     streamed = endpoint.answer(
@@ -161,20 +161,20 @@ def test_what_json_cannot_hold_is_text(endpoint, parser: str, text: str):
         ("pythonic", python_call('"\\ud83d"')),
     ],
 )
-def test_half_of_a_surrogate_pair_is_passed_on(endpoint, parser: str, text: str):
+def test_a_lone_surrogate_is_passed_on(endpoint, parser: str, text: str):
     answer = read(endpoint, text, parser=parser)
     assert answer.complete == [("get_weather", {"city": "\ud83d"})]
 
 
 @pytest.mark.parametrize("between", ["\n", ", ", ";\n"])
-def test_calls_may_share_their_markers(endpoint, between: str):
+def test_several_calls_may_share_one_pair_of_markers(endpoint, between: str):
     first = '{"name": "get_weather", "arguments": {"city": "Rome", "days": 3}}'
     text = f'<tool_call>\n{first}{between}{{"name": "now", "arguments": {{}}}}\n</tool_call>'
     answer = read(endpoint, text, parser="json_tools")
     assert (answer.content, answer.complete) == ("", WEATHER + NOW)
 
 
-def test_arguments_beside_the_name_are_not_lost(endpoint):
+def test_arguments_next_to_the_name_are_not_lost(endpoint):
     text = '<tool_call>\n{"name": "get_weather", "city": "Rome"}\n</tool_call>'
     answer = read(endpoint, text, parser="json_tools")
     assert (answer.content, answer.calls) == (text, [])
@@ -182,7 +182,7 @@ def test_arguments_beside_the_name_are_not_lost(endpoint):
     assert read(endpoint, bare, parser="json_tools").complete == NOW
 
 
-def test_harmony_may_say_something_before_each_call(endpoint):
+def test_harmony_may_write_text_before_each_call(endpoint):
     form = FORMATS["harmony"]
     calls = [form.call("get_weather", ROME), form.call("now", {})]
     begin = "<|start|>assistant"
@@ -197,7 +197,7 @@ def test_harmony_may_say_something_before_each_call(endpoint):
 
 
 @every_format
-def test_a_bad_call_does_not_hide_the_next(endpoint, form: CallFormat):
+def test_an_invalid_call_does_not_hide_the_next(endpoint, form: CallFormat):
     bad = f"{form.start}I don't know{{{form.end}"
     answer = read(endpoint, f"{bad}\n{form.call('get_weather', ROME)}", parser=form.parser)
     assert answer.complete == WEATHER
@@ -206,7 +206,7 @@ def test_a_bad_call_does_not_hide_the_next(endpoint, form: CallFormat):
 
 @every_format
 @pytest.mark.parametrize(("start", "end"), THOUGHTS.items(), ids=THOUGHTS)
-def test_a_call_in_a_finished_thought_is_a_thought(endpoint, form: CallFormat, start, end):
+def test_a_call_in_finished_reasoning_is_reasoning(endpoint, form: CallFormat, start, end):
     call = form.call("get_weather", ROME)
     for opened, first in ((f"{start}\n", ""), ("", f"{start}\n")):
         text = f"{first}I could {call} but no.{end}\n\nIt is noon."
@@ -219,7 +219,7 @@ def test_a_call_in_a_finished_thought_is_a_thought(endpoint, form: CallFormat, s
 
 
 @every_format
-def test_a_call_in_a_thought_that_never_ends_is_a_call(endpoint, form: CallFormat):
+def test_a_call_in_unfinished_reasoning_is_a_call(endpoint, form: CallFormat):
     text = f"I need it. {form.call('get_weather', ROME)}"
     answer = read(endpoint, text, parser=form.parser, opened="<think>\n")
     assert (answer.reasoning, answer.complete) == ("I need it. ", WEATHER)
@@ -231,7 +231,7 @@ every_thought = pytest.mark.parametrize(("start", "end"), THOUGHTS.items(), ids=
 
 
 @every_thought
-def test_a_thought_begins_in_the_prompt_or_at_the_start(endpoint, start, end):
+def test_reasoning_starts_in_the_prompt_or_at_the_start(endpoint, start, end):
     for opened, text in ((f"{start}\n", ""), ("", start), ("", f"\n{start}\n"), (start, start)):
         answer = read(endpoint, f"{text}Hm.{end}\n\nFour {start}.{end}", opened=opened)
         assert (answer.reasoning, answer.content) == ("Hm.", f"Four {start}.{end}")
@@ -239,7 +239,7 @@ def test_a_thought_begins_in_the_prompt_or_at_the_start(endpoint, start, end):
 
 @every_thought
 @pytest.mark.parametrize("text", ["The tag {} starts it.", "Use `{}a{}` here.", "{1} ends it."])
-def test_its_markers_are_text_anywhere_else(endpoint, start, end, text):
+def test_reasoning_markers_are_text_anywhere_else(endpoint, start, end, text):
     text = text.format(start, end)
     for parser in (None, "json_tools"):
         for opened in ("", f"{start}\n\n{end}\n\n"):
@@ -249,21 +249,21 @@ def test_its_markers_are_text_anywhere_else(endpoint, start, end, text):
 
 @every_thought
 @pytest.mark.parametrize("finish", ["stop", "length"])
-def test_an_answer_that_ends_in_its_thought_says_why(endpoint, start, end, finish):
+def test_an_answer_that_ends_in_its_reasoning_has_the_finish_reason(endpoint, start, end, finish):
     pieces = tokens(f"{start}\nI wonder.{end[:-1]}")
     answer = endpoint.answer(pieces, finish=finish)
     assert answer.reasoning == f"I wonder.{end[:-1]}"
     assert (answer.content, answer.finish_reason) == ("", finish)
 
 
-def test_text_of_every_kind_comes_back_as_it_was_written(endpoint):
+def test_text_is_returned_as_written(endpoint):
     for text in ("  Indented.\n\n", "a < b <", "<|START_TEX", "[TOOL", "\n\n", "{}", "<"):
         for parser in (None, *FORMATS):
             parser = FORMATS[parser].parser if parser else None
             assert endpoint.answer(tokens(text), parser=parser).content == text
 
 
-def test_a_text_between_coheres_markers_is_the_answer(endpoint):
+def test_text_between_coheres_markers_is_the_answer(endpoint):
     text = "<|START_THINKING|>Hm.<|END_THINKING|><|START_TEXT|>Four.<|END_TEXT|>"
     answer = read(endpoint, text)
     assert (answer.reasoning, answer.content) == ("Hm.", "Four.")
@@ -280,23 +280,23 @@ GEMMA_CALLS = {
 
 
 @pytest.mark.parametrize("body", GEMMA_CALLS.values(), ids=GEMMA_CALLS)
-def test_names_in_gemmas_calls_have_no_quotation_marks(endpoint, body):
+def test_quotation_marks_around_names_in_gemmas_calls_are_removed(endpoint, body):
     answer = read(endpoint, f"<|tool_call>{body}<tool_call|>", parser="gemma4")
     assert answer.complete == WEATHER
 
 
 @pytest.mark.parametrize("city", ['a } b { " c', "a, b: c", "[", 'say "hi"'])
-def test_strings_of_gemmas_calls_may_have_brackets(endpoint, city):
+def test_strings_in_gemmas_calls_may_contain_brackets(endpoint, city):
     text = FORMATS["gemma4"].call("get_weather", {"city": city})
     assert read(endpoint, text, parser="gemma4").complete == [("get_weather", {"city": city})]
 
 
-def test_a_value_of_a_type_with_null_is_kept(endpoint):
+def test_a_value_of_a_nullable_type_is_kept(endpoint):
     text = FORMATS["minimax_m2"].call("get_weather", {"note": "hot"})
     assert read(endpoint, text, parser="minimax_m2").complete == [("get_weather", {"note": "hot"})]
 
 
-def test_a_long_call_that_turns_out_bad_ends_incomplete_with_the_rest_as_text(endpoint):
+def test_a_long_call_that_becomes_invalid_stays_incomplete_and_its_rest_is_text(endpoint):
     start = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "' + "x" * 400
     text = f'{start}" and "more"}}}}\n</tool_call>'
     answer = endpoint.answer(tokens(text), parser="json_tools")
@@ -308,7 +308,7 @@ def test_a_long_call_that_turns_out_bad_ends_incomplete_with_the_rest_as_text(en
 
 
 @pytest.mark.parametrize("name", chat_endpoint.REPLACED)
-def test_another_mlx_vlm_is_refused(monkeypatch, name):
+def test_an_unsupported_mlx_vlm_is_refused(monkeypatch, name):
     monkeypatch.setattr(openai, name, lambda other: None)
     with pytest.raises(FatalError, match=f"openai.{name}"):
         chat_endpoint.patch()

@@ -1,4 +1,4 @@
-"""How conversations reach a chat template, and what a template is found to show. Needs mlx_vlm and
+"""Rendering conversations with chat templates, and detecting what they support. Needs mlx_vlm and
 the demo model's tokenizer, no weights."""
 
 import json
@@ -46,7 +46,7 @@ def processor():
 
 @pytest.fixture
 def rendered(processor, monkeypatch):
-    """Renders with a template; gives the prompt, or the code and message of its error."""
+    """Renders with a template. Returns the prompt, or the code and message of the error."""
     config = SimpleNamespace(model_type="qwen2_vl")
     monkeypatch.setitem(runtime.model_cache, "config", config)
 
@@ -123,25 +123,23 @@ FITTED = [
 
 
 @pytest.mark.parametrize(("name", "messages", "expected"), FITTED, ids=[each[0] for each in FITTED])
-def test_a_conversation_is_made_to_fit_a_template_that_refuses_it(
-    rendered, name, messages, expected
-):
+def test_a_conversation_that_a_template_refuses_is_restructured(rendered, name, messages, expected):
     images = expected.count("(image)")
     assert rendered(STRICT, messages, num_images=images) == expected + "[assistant:"
 
 
-def test_a_conversation_that_a_template_accepts_is_not_changed(rendered):
+def test_an_accepted_conversation_is_unchanged(rendered):
     messages = [SYSTEM, user("a"), user("b")]
     assert rendered(PLAIN, messages) == "[system:S][user:a][user:b][assistant:"
 
 
-def test_a_conversation_that_does_not_fit_is_refused_in_the_words_of_the_template(rendered):
+def test_a_refused_conversation_gets_the_templates_message(rendered):
     words = (400, "template_refused", "Conversation roles must alternate")
     assert rendered(STRICT, [assistant("a"), user("b")]) == words
     assert rendered(STRICT, [SYSTEM, assistant("a"), user("b")])[1] == "template_refused"
 
 
-def test_a_second_image_is_refused_for_a_model_that_takes_one(rendered):
+def test_a_second_image_is_refused_by_a_model_that_takes_one(rendered):
     rendered.config.model_type = "mllama"
     two = user([IMAGE, IMAGE, {"type": "text", "text": "a"}])
     assert rendered(PLAIN, [two], num_images=2)[:2] == (400, "too_many_images")
@@ -149,7 +147,7 @@ def test_a_second_image_is_refused_for_a_model_that_takes_one(rendered):
     assert rendered(STRICT, [one, one], num_images=2)[1] == "template_refused"
 
 
-def test_ids_of_calls_are_shortened_for_a_template_that_demands_it(rendered):
+def test_call_ids_are_shortened_for_a_template_that_requires_it(rendered):
     prompt = rendered(MISTRAL, CALLS)
     assert '[TOOL_CALLS]{"name": "f"' in prompt
     assert "[RESULT]42" in prompt
@@ -168,7 +166,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_a_template_that_fails_is_told_apart_from_one_that_refuses(rendered, monkeypatch, name):
+def test_a_template_error_differs_from_a_refusal(rendered, monkeypatch, name):
     monkeypatch.setattr(chat_template, "RENDER_SECONDS", 0.2)
     template, words = FAILING[name]
     status, code, message = rendered(template, [user("a")])
@@ -184,7 +182,7 @@ CONTINUED = [
 
 
 @pytest.mark.parametrize(("name", "messages", "expected"), CONTINUED)
-def test_the_last_message_is_continued_where_it_ends(rendered, name, messages, expected):
+def test_the_last_message_is_continued(rendered, name, messages, expected):
     assert rendered(STRICT, messages, continue_final_message=True) == expected
 
 
@@ -195,14 +193,14 @@ def test_a_message_that_the_template_does_not_show_last_cannot_be_continued(rend
     assert rendered(PLAIN, [user("a")], continue_final_message=True)[1] == "cannot_continue"
 
 
-def test_tools_are_described_where_the_template_has_none(rendered):
+def test_tools_are_described_if_the_template_does_not_support_them(rendered):
     prompt = rendered(PLAIN, [SYSTEM, user("a")], tools=[TOOL])
     assert prompt.startswith("[system:S\n\nYou may call")
     assert f"<tools>\n{json.dumps(TOOL)}\n</tools>" in prompt
     assert rendered(STRICT, [user("a")], tools=[TOOL]).endswith("\n\na][assistant:")
 
 
-def test_described_calls_are_read_by_a_parser(rendered, processor):
+def test_calls_of_described_tools_have_a_parser(rendered, processor):
     rendered(PLAIN, [user("a")])
     assert chat_template.infer_parser(processor) == "json_tools"
     rendered(MISTRAL, [user("a")])
@@ -239,12 +237,12 @@ FACTS = {
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_what_a_template_shows_is_found_by_rendering_it(rendered, name):
+def test_template_support_is_detected_by_rendering(rendered, name):
     template, *expected = FACTS[name]
     assert list(rendered.facts(template).to_line().values()) == expected
 
 
-def test_a_template_that_calls_it_thinking_is_told_so(rendered):
+def test_enable_thinking_is_passed_under_the_templates_own_name(rendered):
     template = PLAIN + "{% if thinking %}<think>{% endif %}"
     assert rendered(template, [user("a")], enable_thinking=True).endswith("<think>")
     assert rendered(template, [user("a")], enable_thinking=False).endswith("[assistant:")

@@ -1,4 +1,4 @@
-"""What a model says of a picture is the same however its prompt is computed."""
+"""A model's answer about an image does not depend on how its prompt is batched or cached."""
 
 import itertools
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ long = pytest.mark.long
 
 @pytest.fixture(autouse=True)
 def as_launched(monkeypatch):
-    """mlx_vlm as the launcher has it, for as long as the test takes."""
+    """Patches mlx_vlm as the launcher does, for one test."""
     batch = ar.PromptProcessingBatch
     for holder, name in (
         (batch, "_prompt_kwargs_for_step"),
@@ -41,8 +41,8 @@ def model(request):
 def say(
     model, prompts, step=IN_ONE_PIECE, *, cancel=(), after=0, cache=None
 ) -> list[list[tuple[int, float]]]:
-    """The first tokens of each prompt's answer, and how probable they were. The prompts at the
-    places in `cancel` are cancelled after so many steps."""
+    """The first tokens of each answer with their logprobs. The prompts at the indices in `cancel`
+    are cancelled after `after` steps."""
     tokenizer = SimpleNamespace(stopping_criteria=StoppingCriteria([], None))
     generator = ar.BatchGenerator(
         model.language_model,
@@ -66,7 +66,7 @@ def say(
 
 
 @pytest.mark.parametrize("step", [IN_ONE_PIECE, 6])
-def test_beside_others_and_in_chunks(model, step):
+def test_an_answer_is_the_same_in_a_batch_and_in_chunks(model, step):
     prompts = [make_prompt(model, seed) for seed in (1, 2, 3)]
     alone = [say(model, [prompt])[0] for prompt in prompts]
     assert alone[0] != alone[1] != alone[2]
@@ -79,7 +79,7 @@ def test_beside_others_and_in_chunks(model, step):
     "kept", [(1,), (0, 1), *(pytest.param(kept, marks=long) for kept in ((0,), (2,)))]
 )
 @pytest.mark.parametrize("is_cached", [False, True], ids=["new", "cached"])
-def test_whoever_is_cancelled_beside_it(model, is_cached, kept, after):
+def test_an_answer_is_the_same_when_others_are_cancelled(model, is_cached, kept, after):
     # With one prompt left, mlx_vlm counted the padding of its cache as tokens.
     prompts = [make_prompt(model, seed) for seed in (1, 4, 9)]
     cache = apc.APCManager() if is_cached else None
@@ -93,7 +93,7 @@ def test_whoever_is_cancelled_beside_it(model, is_cached, kept, after):
 @pytest.mark.parametrize(
     "cached", [(0,), (0, 2), *(pytest.param(cached, marks=long) for cached in ((1,), (2,), (0, 1)))]
 )
-def test_whichever_of_them_the_prefix_cache_knows(model, cached):
+def test_an_answer_is_the_same_when_some_prompts_are_cached(model, cached):
     prompts = [make_prompt(model, seed) for seed in (1, 4, 9)]
     alone = [say(model, [prompt])[0] for prompt in prompts]
     cache = apc.APCManager()

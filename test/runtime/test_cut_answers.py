@@ -26,12 +26,12 @@ def token(finish_reason: str | None) -> StreamingToken:
 
 @pytest.mark.parametrize("first", [None, token(None)])
 @pytest.mark.parametrize("call", [None, Call("a")])
-def test_a_generation_cancelled_under_a_live_call_is_an_error(first, call):
+def test_a_generation_cancelled_during_its_call_is_an_error(first, call):
     with pytest.raises(RuntimeError, match="cancelled before its end"):
         received(first, call)
 
 
-def test_a_generation_cancelled_by_its_own_call_just_ends():
+def test_a_generation_cancelled_by_its_call_ends_without_error():
     assert received(token(None), Call("a", ended=True)) == ["A red"]
 
 

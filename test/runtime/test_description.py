@@ -1,4 +1,4 @@
-"""What a model's files say about it. Needs no mlx_vlm and no model."""
+"""Describing a model from its files. Needs neither mlx_vlm nor a model."""
 
 import json
 
@@ -12,7 +12,7 @@ QWEN3_VL_THINKING = "{% if add_generation_prompt %}<|im_start|>assistant\n<think
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a model's files; texts as they are, anything else as JSON."""
+    """Writes a model's files: strings unchanged, anything else as JSON."""
 
     def write_files(**files):
         for name, content in files.items():
@@ -35,7 +35,7 @@ def write(tmp_path):
         ({"quantization": "x", "text_config": 5}, None),
     ],
 )
-def test_quantization_is_that_of_the_config(write, config, expected):
+def test_quantization_comes_from_the_config(write, config, expected):
     assert describe(write(config__json=config)).quantization == expected
 
 
@@ -49,7 +49,7 @@ def test_quantization_is_that_of_the_config(write, config, expected):
         ({}, None),
     ],
 )
-def test_context_length_is_that_of_the_language_model(write, config, expected):
+def test_context_length_comes_from_the_language_model(write, config, expected):
     assert describe(write(config__json=config)).context_length == expected
 
 
@@ -70,7 +70,7 @@ def test_context_length_is_that_of_the_language_model(write, config, expected):
         },
     ],
 )
-def test_a_template_that_shows_tools_is_found_wherever_transformers_looks(write, files):
+def test_a_template_with_tools_is_found_in_every_file_that_transformers_reads(write, files):
     assert describe(write(**files)).calls_tools
 
 
@@ -95,11 +95,11 @@ def test_tools_and_thinking_are_read_from_the_code_of_the_template(
     assert (found.calls_tools, found.thinks) == (calls_tools, thinks)
 
 
-def test_images_are_seen_by_a_model_with_a_vision_part(write):
+def test_a_model_with_a_vision_config_sees_images(write):
     assert describe(write(config__json={"vision_config": {}})).sees_images
     assert not describe(write(config__json={"text_config": {}})).sees_images
 
 
-def test_damaged_files_say_nothing(write):
+def test_damaged_files_are_ignored(write):
     found = describe(write(config__json="{", tokenizer_config__json="[]", chat_template__json="5"))
     assert (found.model_type, found.context_length, found.calls_tools) == (None, None, False)

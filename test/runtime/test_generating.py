@@ -14,7 +14,7 @@ def schema(value: object) -> dict:
 
 
 def ask_together(runtime, requests: dict[str, dict]) -> dict:
-    """Sends all at once, beside a generation that keeps the batch busy."""
+    """Sends all requests at once, while another generation keeps the batch busy."""
     answers = {}
     busy, response = runtime.post(**ENDLESS)
     assert response.readline().strip()
@@ -35,7 +35,7 @@ def ask_together(runtime, requests: dict[str, dict]) -> dict:
     return answers
 
 
-def test_a_finished_request_has_ended_and_tells_what_it_used(runtime):
+def test_a_finished_request_has_ended_and_reports_its_usage(runtime):
     answer = runtime.chat("finished", max_tokens=3)
     assert answer.finish_reason == "length"
     status, usage = runtime.ended("finished")
@@ -54,7 +54,7 @@ def test_a_request_refused_before_generation_has_ended(runtime):
     assert runtime.ended("refused") == (204, None)
 
 
-def test_closing_a_stream_ends_its_generation_within_tokens(runtime):
+def test_closing_a_stream_ends_its_generation_within_a_few_tokens(runtime):
     connection, response = runtime.post("closed", **ENDLESS)
     assert response.readline().strip()
     assert runtime.progress()["active"] == 1
@@ -64,7 +64,7 @@ def test_closing_a_stream_ends_its_generation_within_tokens(runtime):
     assert status == 200
     assert usage["completion_tokens"] < 100
     assert runtime.progress()["active"] == 0
-    deadline = time.monotonic() + 5  # mlx_vlm counts after the request itself has ended
+    deadline = time.monotonic() + 5  # mlx_vlm updates its metrics after the request has ended
     while (summary := runtime.get("/metrics")[1]["summary"])["in_flight"] > 0:
         assert time.monotonic() < deadline, summary
     assert summary["last_error"]["error"] == "stream_closed_before_completion"
@@ -82,10 +82,10 @@ def test_every_closed_stream_ends_its_generation(runtime, count):
         response.close()
         connection.close()
         tokens.append(runtime.ended(name)[1]["completion_tokens"])
-    assert max(tokens) < 200  # a busy machine closes late, but no garbage collector is as late
+    assert max(tokens) < 200  # a busy machine closes late, but not as late as the garbage collector
 
 
-def test_a_client_that_leaves_during_the_prefill_ends_its_request(runtime):
+def test_a_client_that_disconnects_during_prefill_ends_its_request(runtime):
     before = runtime.progress()["steps"]
     text = "circle " * 400
     runtime.send("left", messages=question(text), **ENDLESS).close()
@@ -95,7 +95,7 @@ def test_a_client_that_leaves_during_the_prefill_ends_its_request(runtime):
     assert progress["steps"] - before < 100
 
 
-def test_a_cancelled_neighbour_leaves_the_others_alone(runtime):
+def test_a_cancelled_request_does_not_affect_others_in_its_batch(runtime):
     alone = runtime.chat(temperature=1, seed=5, **LONG)
     connection, response = runtime.post("neighbour", **ENDLESS)
     assert response.readline().strip()
@@ -120,7 +120,7 @@ def test_steps_are_counted_while_it_generates(runtime):
     assert after["memory_bytes"] > 1_000_000
 
 
-def test_each_request_of_a_batch_is_sampled_as_it_asked(runtime):
+def test_each_request_of_a_batch_has_its_own_sampling_parameters(runtime):
     requests = {
         "greedy": {"temperature": 0, **LONG},
         "hot": {"temperature": 1.5, "seed": 1, **LONG},
@@ -132,7 +132,7 @@ def test_each_request_of_a_batch_is_sampled_as_it_asked(runtime):
     assert ask_together(runtime, requests) == alone
 
 
-def test_logprobs_in_a_batch_are_the_requests_own(runtime):
+def test_each_request_of_a_batch_has_its_own_logprobs(runtime):
     wanted = {"temperature": 0, "logprobs": True, "top_logprobs": 3, **LONG}
     alone = runtime.chat(**wanted)
     together = ask_together(runtime, {"with": wanted, "without": LONG})
@@ -152,7 +152,7 @@ def test_logprobs_in_a_batch_are_the_requests_own(runtime):
     ],
     ids=["top_k", "token too large", "token below zero"],
 )
-def test_a_request_that_fails_takes_no_other_with_it(runtime, parameters, error):
+def test_a_failing_request_does_not_affect_others(runtime, parameters, error):
     good = {"temperature": 1, "seed": 3, **LONG}
     alone = runtime.chat(**good)
     answers = ask_together(runtime, {"good": good, "bad": {"max_tokens": 5, **parameters}})
@@ -160,19 +160,19 @@ def test_a_request_that_fails_takes_no_other_with_it(runtime, parameters, error)
     assert error in answers["bad"].error
 
 
-def test_json_mode_answers_json(runtime):
+def test_json_mode_produces_json(runtime):
     answer = runtime.chat(max_tokens=200, response_format={"type": "json_object"})
     assert isinstance(json.loads(answer.text), dict)
 
 
-def test_a_json_schema_is_kept(runtime):
+def test_a_json_schema_is_enforced(runtime):
     shape = {"type": "object", "properties": {"shape": {"enum": ["circle", "square"]}}}
     closed = {"required": ["shape"], "additionalProperties": False}
     answer = runtime.chat(max_tokens=200, response_format=schema({**shape, **closed}))
     assert json.loads(answer.text)["shape"] in ("circle", "square")
 
 
-def test_a_schema_holds_a_model_that_does_not_think_though_it_was_told_to(runtime):
+def test_a_schema_is_enforced_if_thinking_is_enabled_for_a_model_without_it(runtime):
     answer = runtime.chat(
         max_tokens=200, enable_thinking=True, response_format=schema({"const": "Red."})
     )
@@ -184,8 +184,8 @@ def test_an_invalid_schema_is_refused(runtime):
     assert (answer.status, answer.error) == (400, "Invalid type: banana")
 
 
-def test_a_grammar_that_fails_ends_its_own_request_only(runtime):
-    # More than llguidance is willing to work out at once: it fails in the generation thread.
+def test_a_grammar_that_fails_ends_only_its_own_request(runtime):
+    # Exceeds the limits of llguidance, so it fails in the generation thread.
     pattern = {
         "type": "string",
         "pattern": "^(a|b|c|d|e){0,5000}(x{0,5000}y{0,5000}){0,500}$",
@@ -197,7 +197,7 @@ def test_a_grammar_that_fails_ends_its_own_request_only(runtime):
     assert answers["good"] == alone
 
 
-def test_the_log_has_a_level_in_every_line_and_no_picture(start):
+def test_every_log_line_has_a_level_and_no_image(start):
     process = start()
     process.wait_ready()
     payload = "bm90IGEgcGljdHVyZQ" * 50
@@ -218,7 +218,7 @@ def test_prompts_are_not_written_to_disk(runtime):
     assert not stats.get("disk_enabled", stats.get("disk"))
 
 
-def test_idle_costs_no_steps(runtime):
+def test_an_idle_runtime_takes_no_steps(runtime):
     before = runtime.progress()["steps"]
     time.sleep(0.3)
     assert runtime.progress()["steps"] == before

@@ -5,7 +5,7 @@ from runtime_process import LAUNCHER
 
 OUT_OF_MEMORY = "[METAL] Command buffer execution failed: Insufficient Memory (00000008)"
 
-# What mlx_vlm does in one step of its batch, and what it does for one row.
+# A function that mlx_vlm calls for each step of its batch, and one that it calls for each request.
 IN_A_STEP = "ar.GenerationBatch._step"
 IN_A_PICTURE = "generation.ResponseGenerator._gpu_embed"
 
@@ -36,7 +36,7 @@ def start_failing(start):
 
 
 @pytest.mark.parametrize("place", [IN_A_STEP, pytest.param(IN_A_PICTURE, marks=pytest.mark.long)])
-def test_a_gpu_that_fails_ends_the_process(start_failing, place):
+def test_a_gpu_failure_ends_the_process(start_failing, place):
     process = start_failing(place, OUT_OF_MEMORY)
     connection = process.send("doomed", max_tokens=5)
     assert process.wait_end() == 1

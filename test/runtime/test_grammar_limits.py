@@ -1,4 +1,4 @@
-"""Which schemas are compiled, and how those that are too complex are refused. Needs no model."""
+"""Compiling schemas, and refusing those that are too complex. Needs no model."""
 
 import json
 import time
@@ -44,7 +44,7 @@ def enums(count: int) -> dict:
         pytest.param(closed(enums(850), []), id="850 optional properties"),
     ],
 )
-def test_a_schema_that_is_too_complex_is_refused_at_once_and_in_one_line(tokenizer, schema):
+def test_a_schema_that_is_too_complex_is_refused_quickly_and_in_one_line(tokenizer, schema):
     start = time.monotonic()
     with pytest.raises(ValueError, match="too complex") as refusal:
         matcher_of(tokenizer, schema)
@@ -61,7 +61,7 @@ def test_a_schema_that_is_too_complex_is_refused_at_once_and_in_one_line(tokeniz
         pytest.param(closed({"a": {"$ref": "#"}}, []), id="an optional recursion"),
     ],
 )
-def test_other_schemas_are_compiled_once_and_start_anew_for_each_answer(tokenizer, schema):
+def test_other_schemas_are_compiled_once_and_reset_for_each_answer(tokenizer, schema):
     matcher = matcher_of(tokenizer, schema)
     assert matcher is matcher_of(tokenizer, schema)
     copy = matcher.deep_copy()

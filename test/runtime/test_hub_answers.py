@@ -1,4 +1,4 @@
-"""What a Hub says becomes parts of paths here, so not everything is taken from it."""
+"""Responses of the Hub are validated, because parts of them become paths."""
 
 import socket
 import ssl
@@ -28,13 +28,13 @@ SHA = "a" * 40
         ("config.json", ""),
     ],
 )
-def test_a_file_that_would_lie_elsewhere_is_refused(path, oid):
+def test_a_file_outside_of_the_repository_is_refused(path, oid):
     with pytest.raises(ValueError, match=r"outside of the repository|has no hash"):
         HubFile.of("owner/name", SHA, RepoFile(path=path, size=1, oid=oid))
 
 
 @pytest.mark.parametrize("sha", ["../../evil", "main", None, 7])
-def test_a_revision_that_is_no_commit_is_refused_in_words(monkeypatch, tmp_path, sha):
+def test_a_revision_that_is_not_a_commit_is_refused_with_a_message(monkeypatch, tmp_path, sha):
     hub = SimpleNamespace(model_info=lambda name, timeout: SimpleNamespace(sha=sha))
     monkeypatch.setattr(download, "HfApi", lambda token: hub)
     monkeypatch.setattr(download.constants, "HF_HUB_CACHE", str(tmp_path))
@@ -45,9 +45,9 @@ def test_a_revision_that_is_no_commit_is_refused_in_words(monkeypatch, tmp_path,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_hub_that_never_answers_is_not_waited_for(monkeypatch, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+def test_a_hub_that_does_not_respond_times_out(monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         monkeypatch.setattr(download.constants, "ENDPOINT", address)
         monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", address)
         monkeypatch.setattr(download.constants, "HF_HUB_CACHE", str(tmp_path))
@@ -58,30 +58,30 @@ def test_a_hub_that_never_answers_is_not_waited_for(monkeypatch, tmp_path):
         with pytest.raises(FatalError, match="cannot be reached") as caught:
             download.fetch("owner/name", None, events=None)
         assert caught.value.reason == "network"
-        # What takes no timeout of its own, such as the list of files, has the client's.
+        # Calls without a timeout parameter, such as the list of files, use the client's.
         assert download.client_with_timeout().timeout.read == 0.2
 
 
 @pytest.mark.parametrize(
     "endpoint", ["huggingface.co", "ftp://host", "http://host:99999", "http://", "http://h\n/x"]
 )
-def test_an_endpoint_that_is_no_address_is_refused_in_words(monkeypatch, endpoint):
+def test_an_invalid_endpoint_is_refused_with_a_message(monkeypatch, endpoint):
     monkeypatch.setattr(hub_errors.constants, "ENDPOINT", endpoint)
     with pytest.raises(FatalError, match="HF_ENDPOINT is not the address of a Hub"):
         hub_errors.check_endpoint()
 
 
-def test_nobody_is_told_the_password_of_a_mirror(monkeypatch):
+def test_the_password_of_a_mirror_is_never_shown(monkeypatch):
     monkeypatch.setattr(hub_errors.constants, "ENDPOINT", "https://me:secret@mirror.example/hub")
     hub_errors.check_endpoint()
     fatal = hub_errors.to_fatal(TimeoutError(), "owner/name", None)
-    told = [fatal, hub_errors.refused(401, hub_errors.hub_address())]
-    assert "secret" not in f"{told}"
-    assert "https://mirror.example/hub/settings" in told[1].remedy
+    errors = [fatal, hub_errors.refused(401, hub_errors.hub_address())]
+    assert "secret" not in f"{errors}"
+    assert "https://mirror.example/hub/settings" in errors[1].remedy
 
 
 @pytest.mark.parametrize("token", ["hf_secr\u00e9t", "hf_a b", "hf_a\x07", "hf_\u200b"])
-def test_a_token_that_cannot_be_one_is_refused_and_not_repeated(token):
+def test_an_invalid_token_is_refused_and_not_repeated(token):
     with pytest.raises(FatalError) as caught:
         hub_errors.check_token(token)
     assert caught.value.reason == "bad_token"
@@ -89,7 +89,7 @@ def test_a_token_that_cannot_be_one_is_refused_and_not_repeated(token):
 
 
 @pytest.mark.parametrize("name", [*hub_errors.CERTIFICATES, "NODE_EXTRA_CA_CERTS"])
-def test_certificates_that_cannot_be_read_are_reported_with_the_variable(monkeypatch, name):
+def test_unreadable_certificates_are_reported_with_their_variable(monkeypatch, name):
     for each in (*hub_errors.CERTIFICATES, "NODE_EXTRA_CA_CERTS"):
         monkeypatch.delenv(each, raising=False)
     monkeypatch.setenv(name, "/nowhere/ca.pem")
@@ -97,7 +97,7 @@ def test_certificates_that_cannot_be_read_are_reported_with_the_variable(monkeyp
         hub_errors.check_certificates()
 
 
-def test_a_certificate_that_is_not_trusted_is_reported_with_the_remedy():
+def test_an_untrusted_certificate_is_reported_with_the_remedy():
     refused = ssl.SSLCertVerificationError(1, "CERTIFICATE_VERIFY_FAILED")
     refused.verify_message = "self-signed certificate in certificate chain"
     error = httpx2.ConnectError("failed")
@@ -118,14 +118,14 @@ def test_a_certificate_that_is_not_trusted_is_reported_with_the_remedy():
         ({}, None),
     ],
 )
-def test_a_429_says_how_long_to_wait(headers, seconds):
+def test_the_wait_comes_from_the_headers_of_a_429(headers, seconds):
     request = httpx2.Request("GET", "http://hub")
     response = httpx2.Response(429, headers=headers, request=request)
     error = HfHubHTTPError("limited", response=response)
     assert (hub_errors.retry_after(error), hub_errors.was_rate_limited(error)) == (seconds, True)
 
 
-def test_a_download_is_refused_when_the_user_has_gone_offline(monkeypatch):
+def test_a_download_is_refused_in_offline_mode(monkeypatch):
     monkeypatch.setattr(hub_errors.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(FatalError, match="HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"):
         download.fetch("owner/name", None, events=None)

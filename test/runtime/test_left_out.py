@@ -1,4 +1,4 @@
-"""The runtime without the packages that its locks leave out to keep the app small."""
+"""The runtime works without the packages that its locks exclude to keep the app small."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tiny_models import FOLDERS, write_folder
 
 RUNTIME = ROOT / "resources/runtime"
 NEED_ONE = {"multi_modality": "cv2", "nemotron_voicechat": "scipy"}
-"""Janus, and a model of speech: the architectures that cannot be had."""
+"""Architectures that need an excluded package: Janus and a speech model."""
 SUGGESTED = {
     r"/SmolVLM2-": "smolvlm",
     r"/Qwen3-VL-\d+B-Instruct": "qwen3_vl",
@@ -28,7 +28,7 @@ SUGGESTED = {
 }
 """The architecture of each model in suggested.json."""
 TRIED_BY_NPM_TEST = ("qwen3_vl", "gemma4")
-"""The others take `npm run test:long`."""
+"""The others are tested by `npm run test:long`."""
 
 
 def test_the_list_matches_pyproject():
@@ -39,12 +39,12 @@ def test_the_list_matches_pyproject():
 
 
 def test_none_of_the_packages_is_installed():
-    """Otherwise the tests below prove nothing. Uninstall what was added by hand."""
+    """Otherwise the tests below prove nothing. Uninstall packages that were added by hand."""
     assert [module for module in NOT_INSTALLED if find_spec(module)] == []
 
 
-def test_each_package_is_still_a_dependency_of_another():
-    """If not, it can be removed from pyproject.toml and left_out.py."""
+def test_each_package_is_still_a_dependency():
+    """If not, it can be removed from pyproject.toml and model_folder.py."""
     wanted = {
         requirement.name
         for distribution in distributions()
@@ -54,7 +54,7 @@ def test_each_package_is_still_a_dependency_of_another():
     assert set(NOT_INSTALLED.values()) - wanted == set()
 
 
-def test_no_lock_names_any_of_the_packages():
+def test_no_lock_contains_the_packages():
     for lock in ("requirements.txt", "requirements-dev.txt"):
         locked = re.findall(r"^([\w.-]+)==", (RUNTIME / lock).read_text(), re.MULTILINE)
         assert set(locked) & set(NOT_INSTALLED.values()) == set()
@@ -77,7 +77,7 @@ print(json.dumps(missing))
     assert json.loads(stdout.splitlines()[-1]) == NEED_ONE
 
 
-def test_every_suggested_model_has_an_architecture_tried_here():
+def test_every_suggested_model_has_an_architecture_tested_here():
     suggested = json.loads((ROOT / "resources/models/suggested.json").read_text())["models"]
     kinds = {
         model["id"]: [
@@ -96,7 +96,7 @@ def test_every_suggested_model_has_an_architecture_tried_here():
         for name in FOLDERS
     ],
 )
-def test_a_suggested_architecture_describes_a_picture(start, tmp_path, name):
+def test_a_suggested_architecture_describes_an_image(start, tmp_path, name):
     model = write_folder(name, tmp_path / "model")
     runtime = start(model=model)
     assert runtime.wait_ready()["model_type"] == name.split()[0]
@@ -113,14 +113,14 @@ def janus(tmp_path):
     return model
 
 
-def test_a_model_that_needs_one_is_refused_with_the_package_and_a_remedy(start, janus):
+def test_a_model_that_needs_one_is_refused_with_the_package_and_the_remedy(start, janus):
     fatal = start(model=janus).wait_fatal()
     assert fatal["reason"] == "unsupported_model"
     assert "needs the Python package opencv-python, which" in fatal["message"]
     assert "pip install opencv-python" in fatal["remedy"]
 
 
-def test_the_list_of_models_reports_it_too(janus):
+def test_inspecting_the_model_reports_it_too(janus):
     from hub.inspection import inspect
 
     problem = inspect(str(janus)).problem

@@ -13,7 +13,7 @@ from runtime_process import DEADLINE_SECONDS, DEMO, ENDLESS, LAUNCHER, command
 from shared.model_folder import weights_bytes
 
 AT_ONCE = 10
-"""Seconds: a busy machine needs some, but a generation would take much longer."""
+"""In seconds. Enough for a busy machine, but much less than a generation takes."""
 
 PARENT = """
 import subprocess, sys
@@ -27,13 +27,13 @@ def seconds_until_end(process) -> tuple[int, float]:
 
 
 def begin_endless(process) -> tuple:
-    """Starts a generation; a token has come when it returns."""
+    """Starts a generation, and returns after its first token."""
     connection, response = process.post("endless", **ENDLESS)
     assert response.readline().strip()
     return connection, response
 
 
-def test_tells_that_it_loads_and_then_all_about_the_model(start):
+def test_reports_loading_and_then_the_models_facts(start):
     process = start()
     assert process.next_line() == {
         "event": "loading",
@@ -79,14 +79,14 @@ def test_tells_that_it_loads_and_then_all_about_the_model(start):
     }
 
 
-def test_replaces_a_socket_that_nobody_serves_by_one_that_only_its_user_can_reach(start, tmp_path):
+def test_replaces_a_stale_socket_with_a_private_one(start, tmp_path):
     (tmp_path / "run").mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "run" / "s"))
     process = start()
     process.next_line()
     with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
-        process.connect()  # it still loads
+        process.connect()  # it is still loading
     while process.next_line()["event"] != "ready":
         pass
     process.connect().close()
@@ -97,13 +97,13 @@ def test_replaces_a_socket_that_nobody_serves_by_one_that_only_its_user_can_reac
     assert modes == [0o700, 0o600]
 
 
-def test_leaves_the_socket_of_another_runtime_alone(start, runtime):
+def test_does_not_replace_the_socket_of_a_running_runtime(start, runtime):
     fatal = start(socket_path=runtime.socket_path).wait_fatal()
     assert fatal["reason"] == "socket"
     assert runtime.get("/sightglass/progress")[0] == 200
 
 
-def test_ends_at_once_when_stdin_closes_while_it_loads(start):
+def test_exits_immediately_when_stdin_closes_while_loading(start):
     process = start()
     process.next_line()
     process.process.stdin.close()
@@ -112,7 +112,7 @@ def test_ends_at_once_when_stdin_closes_while_it_loads(start):
     assert seconds < AT_ONCE
 
 
-def test_ends_and_removes_its_socket_when_stdin_closes_while_it_generates(start):
+def test_exits_and_removes_its_socket_when_stdin_closes_while_generating(start):
     process = start()
     process.wait_ready()
     begin_endless(process)
@@ -123,7 +123,7 @@ def test_ends_and_removes_its_socket_when_stdin_closes_while_it_generates(start)
     assert not process.socket_path.parent.exists()
 
 
-def test_ends_when_its_parent_is_killed(tmp_path):
+def test_exits_when_its_parent_is_killed(tmp_path):
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, *command(tmp_path / "run" / "s", DEMO)],
         stdout=subprocess.PIPE,
@@ -133,11 +133,11 @@ def test_ends_when_its_parent_is_killed(tmp_path):
     assert '"loading"' in parent.stdout.readline()
     parent.kill()
     killed = time.monotonic()
-    parent.stdout.read()  # until the launcher, which holds the other end, is gone
+    parent.stdout.read()  # until the launcher, which has the other end, exits
     assert time.monotonic() - killed < AT_ONCE
 
 
-def test_removes_the_folder_of_its_socket_when_it_had_only_begun(start, tmp_path):
+def test_removes_the_folder_of_its_socket_when_stopped_early(start, tmp_path):
     folder = tmp_path / "given"
     folder.mkdir(mode=0o700)
     process = start(socket_path=folder / "s")
@@ -146,7 +146,7 @@ def test_removes_the_folder_of_its_socket_when_it_had_only_begun(start, tmp_path
     assert not folder.exists()
 
 
-def test_sigterm_while_it_loads_ends_it_at_once(start):
+def test_sigterm_while_loading_exits_immediately(start):
     process = start()
     process.next_line()
     process.process.terminate()
@@ -155,7 +155,7 @@ def test_sigterm_while_it_loads_ends_it_at_once(start):
     assert seconds < AT_ONCE
 
 
-def test_sigterm_while_it_generates_ends_it_cleanly(start):
+def test_sigterm_while_generating_exits_cleanly(start):
     process = start()
     process.wait_ready()
     begin_endless(process)
@@ -167,7 +167,7 @@ def test_sigterm_while_it_generates_ends_it_cleanly(start):
     assert any("Generation cancelled" in line for line in process.log)
 
 
-def test_leaves_ctrl_c_to_its_parent(start):
+def test_ignores_ctrl_c(start):
     process = start()
     process.next_line()
     process.process.send_signal(signal.SIGINT)
@@ -178,7 +178,7 @@ def test_leaves_ctrl_c_to_its_parent(start):
     assert process.progress()["active"] == 0
 
 
-def test_writes_no_bytecode_when_its_parent_asks_so(tmp_path):
+def test_writes_no_bytecode_if_the_environment_says_so(tmp_path):
     for folder in ("launcher", "shared"):
         source = LAUNCHER.parent / folder
         shutil.copytree(source, tmp_path / folder, ignore=lambda *_: ["__pycache__"])
@@ -189,6 +189,6 @@ def test_writes_no_bytecode_when_its_parent_asks_so(tmp_path):
         capture_output=True,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    # Python writes that of __main__ before __main__ can say no; `-B` prevents it too.
+    # Python writes the bytecode of __main__ before __main__ runs, unless `-B` is given.
     written = [file.name.split(".")[0] for file in tmp_path.glob("*/__pycache__/*")]
     assert written in ([], ["__main__"])

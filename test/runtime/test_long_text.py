@@ -1,4 +1,4 @@
-"""Texts far beyond the context are refused at once, and none that fits ever is. Needs no model."""
+"""Refusing texts far beyond the context, and only those. Needs no model."""
 
 import random
 import time
@@ -16,7 +16,7 @@ fast = tokenizer.backend_tokenizer
 
 
 @pytest.mark.parametrize("text", ["word " * 1_400_000, "a" * 7_000_000, "1234 \n" * 1_000_000])
-def test_a_text_far_beyond_the_context_is_refused_at_once(text):
+def test_a_text_far_beyond_the_context_is_refused_quickly(text):
     start = time.monotonic()
     with pytest.raises(ValueError, match="maximum context length is 4096 tokens"):
         refuse_long_text(tokenizer, text, 4096)
@@ -39,7 +39,7 @@ def test_no_text_that_fits_is_refused():
                 refuse_long_text(tokenizer, text, limit)
 
 
-def test_a_text_of_one_word_is_not_judged_by_its_beginning():
+def test_a_text_of_one_word_is_not_judged_by_its_start():
     fast = Tokenizer(models.BPE({"a": 0, "aa": 1}, [("a", "a")]))
 
     class Wrapped:
@@ -49,6 +49,6 @@ def test_a_text_of_one_word_is_not_judged_by_its_beginning():
     assert least_tokens(fast, "a" * 1000) == 0
 
 
-def test_a_model_without_a_known_context_or_fast_tokenizer_reads_all():
+def test_a_model_without_context_length_or_fast_tokenizer_refuses_nothing():
     refuse_long_text(tokenizer, "word " * 100_000, None)
     refuse_long_text(object(), "word " * 100_000, 4096)

@@ -34,7 +34,7 @@ class Network:
         with_retries(self.download, lambda: self.here, self.recorded)
 
 
-def test_waits_longer_and_longer_and_gives_up_a_network_that_stays_away():
+def test_waits_increase_until_the_download_gives_up():
     network = Network(*[0] * 1000)
     with pytest.raises(httpx2.ConnectError):
         network.try_all()
@@ -42,7 +42,7 @@ def test_waits_longer_and_longer_and_gives_up_a_network_that_stays_away():
     assert GIVE_UP_SECONDS <= sum(network.waits) < GIVE_UP_SECONDS + MAX_WAIT_SECONDS
 
 
-def test_a_long_download_may_be_cut_many_times_as_long_as_bytes_come():
+def test_a_long_download_may_be_interrupted_many_times_if_bytes_arrive():
     network = Network(*[0, 0, 0, 0, 0, 1000] * 100)
     network.try_all()
     assert sum(network.waits) > 2 * GIVE_UP_SECONDS
@@ -58,8 +58,8 @@ def test_a_long_download_may_be_cut_many_times_as_long_as_bytes_come():
         ({}, [1, 2, 4]),
     ],
 )
-def test_a_rate_limit_in_the_middle_of_a_download_waits_as_long_as_the_hub_asks(headers, waits):
-    """C11: it was reported as a network that is away, and Retry-After was ignored."""
+def test_a_rate_limit_during_a_download_waits_as_long_as_the_hub_requests(headers, waits):
+    """C11: it was reported as a network failure, and Retry-After was ignored."""
     refusals = [too_many_requests(headers) for _ in range(3)]
     assert reported_waits(refusals) == [(seconds, True) for seconds in waits]
 
@@ -70,7 +70,7 @@ def test_a_lost_connection_between_rate_limits_is_still_reported_as_the_network(
     assert reported_waits([limited, lost, limited]) == [(45, True), (2, False), (45, True)]
 
 
-def test_a_rate_limit_longer_than_our_patience_ends_the_download_at_once():
+def test_a_rate_limit_longer_than_the_limit_fails_the_download_immediately():
     with pytest.raises(HfHubHTTPError):
         reported_waits([too_many_requests({"retry-after": str(GIVE_UP_SECONDS)})])
 

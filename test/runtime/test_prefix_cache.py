@@ -1,4 +1,4 @@
-"""Prompts of the prefix cache are told apart by the pixels of their pictures."""
+"""The prefix cache distinguishes prompts by the pixels of their images."""
 
 import mlx.core as mx
 import numpy as np
@@ -11,7 +11,7 @@ from launcher import prefill
 
 @pytest.fixture(autouse=True)
 def as_launched(monkeypatch):
-    """mlx_vlm as the launcher has it, for as long as the test takes."""
+    """Patches mlx_vlm as the launcher does, for one test."""
     for holder, name in (
         (apc, "hash_image_payload"),
         (apc, "self_check_model_apc"),
@@ -22,7 +22,7 @@ def as_launched(monkeypatch):
 
 
 def hash_of(pixels: object) -> int:
-    """As mlx_vlm's server asks for it."""
+    """Hashes as mlx_vlm's server does."""
     return generation._apc.hash_image_payload(pixel_values=pixels)
 
 
@@ -45,7 +45,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_other_pixels_have_another_hash_and_the_same_ones_the_same(form):
+def test_different_pixels_have_different_hashes_and_equal_pixels_equal_ones(form):
     assert hash_of(form(1)) == hash_of(form(1))
     assert hash_of(form(1)) != hash_of(form(2))
 
@@ -55,10 +55,10 @@ def test_other_pixels_have_another_hash_and_the_same_ones_the_same(form):
     [object(), np.array([None, None]), [picture(1, 4), None]],
     ids=["no array", "an array of objects", "a list with none"],
 )
-def test_pixels_that_cannot_be_read_are_like_no_others(pixels):
+def test_unreadable_pixels_match_nothing(pixels):
     assert hash_of(pixels) != hash_of(pixels)
 
 
-def test_the_order_of_pictures_counts():
+def test_the_order_of_images_matters():
     first, second = picture(1, 4), picture(2, 8)
     assert hash_of([first, second]) != hash_of([second, first])

@@ -82,7 +82,7 @@ def larger_than_memory(model):
     header = json.dumps({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()
     with (model / "model.safetensors").open("wb") as file:
         file.write(struct.pack("<Q", len(header)) + header)
-        file.truncate(memory + (1 << 20))  # sparse: it takes no room on the disk
+        file.truncate(memory + (1 << 20))  # sparse: it uses no disk space
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def apple_double(model):
 
 
 @pytest.mark.parametrize("change", [stale_index, apple_double])
-def test_what_mlx_vlm_loads_is_accepted(model, change):
+def test_a_folder_that_mlx_vlm_loads_is_accepted(model, change):
     from shared.model_folder import check_model_folder, weights_bytes
 
     before = weights_bytes(model)
@@ -173,7 +173,7 @@ def test_what_mlx_vlm_loads_is_accepted(model, change):
 
 
 @pytest.mark.parametrize("index", [None, "model-00001-of-00009.safetensors"])
-def test_a_missing_shard_is_found_by_the_names_when_the_index_is_stale(model, index):
+def test_a_missing_shard_is_found_by_name_if_the_index_is_stale(model, index):
     from shared.lines import FatalError
     from shared.model_folder import check_model_folder
 
@@ -185,13 +185,13 @@ def test_a_missing_shard_is_found_by_the_names_when_the_index_is_stale(model, in
         check_model_folder(model)
 
 
-def test_a_model_larger_than_the_memory_is_not_even_tried(start, model):
+def test_a_model_larger_than_the_memory_is_refused(start, model):
     larger_than_memory(model)
     fatal = start(model=model).wait_fatal()
     assert (fatal["reason"], "MB" in fatal["message"]) == ("out_of_memory", True)
 
 
-def test_an_id_that_was_not_downloaded_is_told_with_the_command_that_does_it(start):
+def test_a_model_that_is_not_downloaded_is_reported_with_the_command(start):
     fatal = start(model="nobody/nothing").wait_fatal()
     assert fatal["reason"] == "model_not_found"
     assert "nobody/nothing is neither a folder nor" in fatal["message"]
@@ -199,7 +199,7 @@ def test_an_id_that_was_not_downloaded_is_told_with_the_command_that_does_it(sta
 
 
 @pytest.mark.parametrize("ref", ["main", "v1.0", "refs/pr/1"])
-def test_a_model_downloaded_by_a_tag_or_branch_is_found(monkeypatch, tmp_path, ref):
+def test_a_model_downloaded_from_a_tag_or_branch_is_found(monkeypatch, tmp_path, ref):
     from shared import hub_cache
 
     commit = "0123456789" * 4
@@ -216,7 +216,7 @@ def test_a_model_downloaded_by_a_tag_or_branch_is_found(monkeypatch, tmp_path, r
     assert hub_cache.cached_folder("acme/demo") == repository / "snapshots" / commit
 
 
-def test_a_missing_folder_is_told_before_anything_is_loaded(start, tmp_path):
+def test_a_missing_folder_is_reported_before_mlx_is_imported(start, tmp_path):
     fatal = start(model=tmp_path / "nowhere").wait_fatal()
     assert fatal["reason"] == "model_not_found"
     assert str(tmp_path / "nowhere") in fatal["message"]
@@ -228,7 +228,7 @@ def test_a_single_gguf_file_is_refused(start, tmp_path):
     assert start(model=tmp_path / "model.gguf").wait_fatal()["reason"] == "unsupported_model"
 
 
-def test_an_unknown_model_type_is_named(start, model):
+def test_an_unknown_model_type_is_reported_by_name(start, model):
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps({**config, "model_type": "banana_vl"}))
     fatal = start(model=model).wait_fatal()
@@ -242,7 +242,7 @@ def test_a_socket_path_too_long_for_macos_is_refused(start, tmp_path):
     assert "at most 103" in fatal["message"]
 
 
-def test_a_socket_folder_that_others_can_enter_is_refused(start, tmp_path):
+def test_a_socket_folder_that_others_can_access_is_refused(start, tmp_path):
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o755)
     fatal = start(socket_path=tmp_path / "open" / "s").wait_fatal()

@@ -1,4 +1,4 @@
-"""What a request takes, for the shapes of attention that vision models have."""
+"""Estimates of a request's memory, for the kinds of attention in vision models."""
 
 from types import SimpleNamespace
 
@@ -79,19 +79,19 @@ def config(**text):
         "deepseek",
     ],
 )
-def test_the_cache_of_a_request(text, numbers):
+def test_the_size_of_a_requests_cache(text, numbers):
     assert request_bytes(config(**text)) == numbers * 2
 
 
-def test_a_configuration_without_a_text_part_is_read_itself():
+def test_a_configuration_without_text_config_is_read_directly():
     flat = SimpleNamespace(**QWEN)
     assert request_bytes(flat) == request_bytes(config(**QWEN))
 
 
-def test_a_configuration_that_does_not_tell_gives_nothing():
+def test_an_incomplete_configuration_has_no_estimate():
     assert request_bytes(config(hidden_size=1536)) is None
 
 
 @pytest.mark.parametrize("absurd", [{"num_hidden_layers": 10**9}, {"head_dim": 10**320}])
-def test_numbers_that_no_model_has_give_nothing(absurd):
+def test_implausible_numbers_have_no_estimate(absurd):
     assert request_bytes(config(**{**LAYERS, **absurd})) is None

@@ -1,4 +1,4 @@
-"""A client's mistake is told to the client; the log shows no fault of ours."""
+"""Refused requests are reported to the client, and not logged as errors."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from shared.lines import RefusedError, demote_refusal
 UNREADABLE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
 
 
-def test_no_mistake_of_a_client_is_logged_as_an_error(start):
+def test_a_refused_request_is_not_logged_as_an_error(start):
     runtime = start()
     runtime.wait_ready()
     mistakes = {
@@ -46,14 +46,14 @@ def raised(error: Exception, cause: Exception | None = None) -> logging.LogRecor
         (ValueError("penalty must be a non-negative float, got -3"), None),
     ],
 )
-def test_a_mistake_has_no_traceback(error, cause):
+def test_a_refusal_has_no_traceback(error, cause):
     record = raised(error, cause)
     assert demote_refusal(record)
     assert (record.levelname, record.exc_info) == ("INFO", None)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("[METAL] lost"), ValueError("shapes differ")])
-def test_a_fault_keeps_its_level_and_its_traceback(error):
+def test_any_other_error_keeps_its_level_and_traceback(error):
     record = raised(error)
     assert demote_refusal(record)
     assert record.levelname == "ERROR"

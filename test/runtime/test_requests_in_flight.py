@@ -20,7 +20,7 @@ def test_an_unknown_request_has_ended(requests):
     assert asyncio.run(requests.wait_ended("never")) is None
 
 
-def test_a_request_ends_with_the_last_that_holds_it(requests):
+def test_a_request_ends_with_its_last_release(requests):
     async def scenario() -> list[bool]:
         requests.hold("a")
         requests.start_generation("a", prompt_tokens=7)
@@ -45,7 +45,7 @@ def test_a_request_ends_with_the_last_that_holds_it(requests):
     )
 
 
-def test_several_generations_under_one_id_all_have_to_end(requests):
+def test_all_generations_of_a_request_must_end(requests):
     async def scenario() -> bool:
         requests.start_generation("a", prompt_tokens=1)
         requests.start_generation("a", prompt_tokens=1)
@@ -59,7 +59,7 @@ def test_several_generations_under_one_id_all_have_to_end(requests):
     assert asyncio.run(scenario())
 
 
-def test_a_thread_that_works_for_a_request_keeps_it_open(requests):
+def test_a_thread_working_on_a_request_keeps_it_open(requests):
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(RequestPool(requests))
@@ -72,7 +72,7 @@ def test_a_thread_that_works_for_a_request_keeps_it_open(requests):
         current_call.set(Call("a"))
         task = asyncio.create_task(asyncio.to_thread(work))
         await reached.wait()
-        task.cancel()  # the client has gone; the thread has not
+        task.cancel()  # the client has disconnected; the thread is still running
         waiter = asyncio.create_task(requests.wait_ended("a"))
         await asyncio.wait([waiter], timeout=0.05)
         assert not waiter.done()
@@ -82,17 +82,17 @@ def test_a_thread_that_works_for_a_request_keeps_it_open(requests):
     asyncio.run(scenario())
 
 
-def test_the_end_of_a_call_cancels_what_it_began_and_what_it_still_begins():
+def test_the_end_of_a_call_cancels_earlier_and_later_generations():
     cancelled = []
     call = Call("a")
-    call.on_end(lambda: cancelled.append("begun"))
+    call.on_end(lambda: cancelled.append("earlier"))
     assert cancelled == []
     call.end()
-    call.on_end(lambda: cancelled.append("too late"))
-    assert cancelled == ["begun", "too late"]
+    call.on_end(lambda: cancelled.append("later"))
+    assert cancelled == ["earlier", "later"]
 
 
-def test_a_waiter_that_has_gone_does_not_disturb_the_end(requests):
+def test_a_cancelled_waiter_does_not_affect_the_end(requests):
     async def scenario() -> None:
         requests.hold("a")
         waiter = asyncio.create_task(requests.wait_ended("a"))
@@ -104,7 +104,7 @@ def test_a_waiter_that_has_gone_does_not_disturb_the_end(requests):
     asyncio.run(scenario())
 
 
-def test_ended_requests_leave_nothing_but_the_last_usages(requests):
+def test_only_the_last_usages_of_ended_requests_are_kept(requests):
     for number in range(KEPT_USAGES + 10):
         requests.start_generation(str(number), prompt_tokens=1)
         requests.end_generation(str(number))

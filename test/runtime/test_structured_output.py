@@ -1,4 +1,4 @@
-"""Where a grammar begins in an answer that may begin with a thought. Needs mlx_vlm, no model."""
+"""Where a grammar starts in an answer with reasoning. Needs mlx_vlm, no model."""
 
 import mlx.core as mx
 import pytest
@@ -8,13 +8,13 @@ from launcher.structured_output import AfterReasoning, has_tokens
 
 WORDS = ["<think>", "</think>", "<|channel>", "<channel|>", "thought", "a", "{", "}"]
 ADDED = 4
-"""So many of the words are tokens that the model was given beyond its vocabulary."""
+"""The first words are special tokens of the model; this is their number."""
 GEMMA = ("<|channel>thought", "<channel|>")
 QWEN = ("<think>", "</think>")
 
 
 class Tokenizer:
-    """Knows the words, and every other letter as one."""
+    """Has a token for each word, and one for all other characters."""
 
     def __init__(self) -> None:
         self.added_tokens_decoder = dict(enumerate(WORDS[:ADDED]))
@@ -33,7 +33,7 @@ class Tokenizer:
 
 
 class Grammar:
-    """Allows `{` only, and notes what it is told of."""
+    """Allows `{` only, and records the tokens it receives."""
 
     def __init__(self) -> None:
         self.seen: list[int | None] = []
@@ -50,27 +50,27 @@ class Grammar:
 
 
 def allowed(opened: tuple[str, str] | None, said: list[str]) -> list[set[str]]:
-    """The words that the model may say at each step, when it says these."""
+    """The words that are allowed at each step of an answer."""
     processor = AfterReasoning(Grammar(), Tokenizer(), opened, reasoning_markers())
     steps = []
     logits = mx.zeros((1, len(WORDS)))
     for step, word in enumerate(["", *said]):
         if step == 0:
-            bound = processor(mx.array([5]), logits)
+            masked = processor(mx.array([5]), logits)
         else:
-            bound = processor.process_last_token(WORDS.index(word), logits)
-        steps.append({WORDS[at] for at, value in enumerate(bound[0].tolist()) if value == 0})
+            masked = processor.process_last_token(WORDS.index(word), logits)
+        steps.append({WORDS[at] for at, value in enumerate(masked[0].tolist()) if value == 0})
     return steps
 
 
 EVERYTHING = set(WORDS)
 
 
-def test_a_grammar_begins_where_the_thought_of_the_prompt_ends():
+def test_a_grammar_starts_after_the_reasoning_of_the_prompt():
     assert allowed(QWEN, ["a", "</think>", "{"]) == [EVERYTHING, EVERYTHING, {"{"}, {"{"}]
 
 
-def test_a_model_that_is_asked_to_think_may_begin_with_a_thought():
+def test_a_model_with_thinking_enabled_may_start_with_reasoning():
     begins = {"<think>", "<|channel>", "{"}
     assert allowed(None, ["<|channel>", "thought", "a", "<channel|>"]) == [
         begins,
@@ -79,7 +79,7 @@ def test_a_model_that_is_asked_to_think_may_begin_with_a_thought():
     ]
 
 
-def test_without_a_thought_the_grammar_holds_from_the_first_token():
+def test_without_reasoning_the_grammar_applies_from_the_first_token():
     assert allowed(None, ["{"])[1] == {"{"}
 
 
@@ -94,10 +94,10 @@ def test_without_a_thought_the_grammar_holds_from_the_first_token():
         ("[mine", ("[mine", "mine]")),
     ],
 )
-def test_the_end_of_the_prompt_tells_whether_a_thought_is_open(prompt, expected):
+def test_open_reasoning_is_found_at_the_end_of_the_prompt(prompt, expected):
     assert open_reasoning(prompt, False, "[mine", "mine]") == expected
 
 
-def test_a_thought_can_begin_only_with_a_token_of_the_models_own():
+def test_reasoning_can_start_only_with_a_special_token_of_the_model():
     assert has_tokens(Tokenizer(), QWEN)
     assert not has_tokens(Tokenizer(), ("thought", "a"))

@@ -1,4 +1,4 @@
-"""Which `chat_template_kwargs` reach a chat template. Needs mlx_vlm, no model."""
+"""Which `chat_template_kwargs` are passed to a chat template. Needs mlx_vlm, no model."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from launcher.template_kwargs import FIELD, template_names
 TEMPLATE = "{% if add_vision_id %}{{ style }}{% endif %}{{ messages }}"
 
 
-def test_names_of_a_template_are_those_of_processor_and_tokenizer():
+def test_template_names_come_from_the_processor_and_the_tokenizer():
     tokenizer = SimpleNamespace(chat_template={"default": "{{ other }}"})
     processor = SimpleNamespace(chat_template=TEMPLATE, tokenizer=tokenizer)
     assert {"add_vision_id", "style", "other"} <= set(template_names(processor))
@@ -30,7 +30,7 @@ def patched(monkeypatch):
     template_kwargs.patch()
 
 
-def test_only_names_that_the_template_uses_are_passed_on(patched):
+def test_only_names_that_the_template_uses_are_passed(patched):
     given = {"add_vision_id": True, "unused": 1, "enable_thinking": True}
     request = SimpleNamespace(model_extra={FIELD: given}, model_fields_set=set())
     kwargs = request_normalization._build_gen_args(request).to_template_kwargs()

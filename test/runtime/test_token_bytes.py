@@ -34,7 +34,7 @@ def byte_level():
 
 
 def sentence_piece():
-    """As those of Gemma and Llama: words with U+2581 for the space, and bytes for the rest."""
+    """Like those of Gemma and Llama: U+2581 for spaces, and bytes for unknown characters."""
     pieces = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
     pieces += ["\u2581", *"abcdefrst.\u00e9", "\u2581a", "\u2581r", "re", "st"]
     vocab = {piece: index for index, piece in enumerate(pieces)}
@@ -77,7 +77,7 @@ def test_special_tokens_are_their_own_text():
         assert (text, bytes(raw)) == (token, token.encode())
 
 
-def test_other_tokenizers_stay_as_they_are():
+def test_other_tokenizers_are_unchanged():
     class Other:
         def decode(self, ids):
             return "é"

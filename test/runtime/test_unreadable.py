@@ -1,4 +1,4 @@
-"""Folders that the person may not read are named so; also when the tests run as root."""
+"""Unreadable folders and files are reported as such. Also works if the tests run as root."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def model():
-    """A copy of the demo model; the test is somebody whom its modes keep out."""
+    """A copy of the demo model, and a user without access to it."""
     with tempfile.TemporaryDirectory() as temporary:
         top = Path(temporary)
         top.chmod(0o755)
@@ -35,7 +35,7 @@ KEPT_OUT = [".", "config.json", "model.safetensors", ".."]
 
 
 @pytest.mark.parametrize("name", KEPT_OUT)
-def test_what_may_not_be_read_is_named(model, name):
+def test_an_unreadable_file_is_reported_by_name(model, name):
     keep_out(Path(os.path.normpath(model / name)))
     problem = inspect(str(model)).problem
     assert problem["reason"] == "model_incomplete"

@@ -1,4 +1,4 @@
-"""Models of random weights, of the architectures that Sightglass suggests, and prompts for them."""
+"""Models with random weights, one for each architecture that Sightglass suggests, and prompts."""
 
 import copy
 import importlib
@@ -14,7 +14,7 @@ from mlx_vlm.utils import update_module_configs
 from runtime_process import DEMO
 
 PICTURE = 5
-"""The token that stands for a part of a picture."""
+"""The token for a part of an image."""
 BEGIN_OF_PICTURE = 7
 TOKENS_OF_PICTURE = 16
 SIZE = {"hidden_size": 32, "intermediate_size": 64}
@@ -124,7 +124,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 ALL_CONFIGS = {
     **CONFIGS,
-    # The demo model's, which comes with its own weights.
+    # That of the demo model, which has its own weights.
     "qwen2_vl": {
         **QWEN_TOKENS,
         "text_config": {**QWEN3_VL_TEXT, "model_type": "qwen2_vl"},
@@ -144,16 +144,16 @@ ALL_CONFIGS = {
 
 
 def make_model(kind: str) -> Any:
-    """mlx_vlm's own, as its load_model makes it, but with weights that nobody has trained."""
+    """An mlx_vlm model, created like load_model does, but with random weights."""
     model = build(kind, {"model_type": kind, **copy.deepcopy(ALL_CONFIGS[kind])})
-    # Louder than at their start, so that a wrong feature changes what is said.
+    # Larger than the initial values, so that a wrong feature changes the answer.
     parameters = tree_flatten(model.parameters())
     model.load_weights([(name, 3 * weights) for name, weights in parameters], strict=False)
     return model
 
 
 def build(kind: str, config: dict[str, Any]) -> Any:
-    """mlx_vlm's architecture for such a configuration, with random weights."""
+    """The model of mlx_vlm for a configuration, with random weights."""
     architecture = importlib.import_module(f"mlx_vlm.models.{kind}")
     parts = ["text", "vision", "perceiver", "projector", "audio"]
     read = architecture.ModelConfig.from_dict(copy.deepcopy(config))
@@ -162,7 +162,7 @@ def build(kind: str, config: dict[str, Any]) -> Any:
 
 
 def make_prompt(model: Any, seed: int) -> tuple[list[int], dict]:
-    """Words, a picture of noise, and words again: the tokens, and what the server makes of them."""
+    """Text, a random image, and text: the tokens, and the prompt arguments of the server."""
     ids = [*[10 + seed] * (2 + seed), BEGIN_OF_PICTURE, *[PICTURE] * TOKENS_OF_PICTURE, *[20] * 4]
     key = mx.random.key(seed)
     if model.config.model_type == "gemma4":
@@ -175,7 +175,7 @@ def make_prompt(model: Any, seed: int) -> tuple[list[int], dict]:
     return ids, features.to_dict()
 
 
-# -- folders that the launcher loads: these models with the demo model's tokenizer
+# -- model folders for the launcher: these models with the demo model's tokenizer
 
 SMOLVLM = {
     "text_config": {**TEXT, "model_type": "llama", "num_hidden_layers": 2},
@@ -210,7 +210,7 @@ TOKENIZER = {
     "image_token_id": 1022,
     "video_token_id": 1023,
 }
-"""The demo model's own numbers."""
+"""The configuration of the demo model."""
 MARKERS = {
     "image_token": "<|image_pad|>",
     "boi_token": "<|vision_start|>",
@@ -242,7 +242,7 @@ QWEN_PROCESSOR = {
 
 
 def write_folder(name: str, folder: Path) -> Path:
-    """A complete model folder of that architecture, as on the Hub, with random weights."""
+    """Writes a model folder as on the Hub, with random weights."""
     kind = name.split()[0]
     shutil.copytree(DEMO, folder, ignore=shutil.ignore_patterns("*.safetensors", "README.md"))
     config = {"model_type": kind, **copy.deepcopy(FOLDERS[name]), **TOKENIZER}

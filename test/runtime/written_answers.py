@@ -1,4 +1,4 @@
-"""mlx_vlm's own chat endpoint in this process, with given pieces of text for a generation."""
+"""Runs mlx_vlm's chat endpoint in this process, with given text instead of a generation."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ TOOLS = [
 
 @dataclass
 class Answer:
-    """A streamed answer, put together."""
+    """A complete streamed answer."""
 
     content: str = ""
     reasoning: str = ""
@@ -66,7 +66,7 @@ class Answer:
 
     @property
     def complete(self) -> list[tuple[str, dict]]:
-        """The calls whose arguments are an object."""
+        """The calls whose arguments are a JSON object."""
         read = [(call["name"], _json(call["arguments"])) for call in self.calls]
         return [(name, given) for name, given in read if isinstance(given, dict)]
 
@@ -79,12 +79,12 @@ def _json(text: str) -> Any:
 
 
 async def in_this_thread(call: Any, *args: Any, **kwargs: Any) -> Any:
-    """For `asyncio.to_thread`, which takes most of the time where nothing blocks."""
+    """Replaces `asyncio.to_thread`, which would take most of the time although nothing blocks."""
     return call(*args, **kwargs)
 
 
 class Endpoint:
-    """Answers as if the pieces had been generated."""
+    """Answers as if the model had generated the given pieces."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for holder, names in {**tool_calls.PATCHED, openai: chat_endpoint.REPLACED}.items():
