@@ -9,7 +9,7 @@ import llguidance.hf
 import pytest
 from transformers import AutoTokenizer
 
-from launcher.structured_output import compiled
+from launcher.structured_output import compile_grammar
 
 DEMO = Path(__file__).parents[2] / "resources/models/demo"
 
@@ -21,7 +21,7 @@ def tokenizer() -> llguidance.LLTokenizer:
 
 def matcher_of(tokenizer: llguidance.LLTokenizer, schema: dict) -> llguidance.LLMatcher:
     compiler = llguidance.JsonCompiler(separators=(", ", ": "), whitespace_pattern="")
-    return compiled(tokenizer, compiler.compile(json.dumps(schema)))
+    return compile_grammar(tokenizer, compiler.compile(json.dumps(schema)))
 
 
 def closed(properties: dict, required: list[str]) -> dict:

@@ -93,7 +93,7 @@ def download_verified(file: HubFile, folder: Path, token: str | None, progress: 
         part.unlink()
     raise FatalError(
         "corrupted",
-        f"{file.path} was downloaded twice, and its hash does not match the Hub's.",
+        f"{file.path} was damaged in two downloads: its hash does not match the Hub's.",
         "Try again later, or without a mirror or proxy.",
     )
 

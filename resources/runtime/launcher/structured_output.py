@@ -71,10 +71,10 @@ def _patch_compiling(processor: Any) -> None:
 
     def create_checked(self: Any, grammar: str, llg_tokenizer: Any) -> None:
         create(self, grammar, llg_tokenizer)
-        compiled(llg_tokenizer, grammar)
+        compile_grammar(llg_tokenizer, grammar)
 
     def setup_compiled(self: Any, batch_size: int) -> None:
-        matcher = compiled(self.llg_tokenizer, self.grammar)
+        matcher = compile_grammar(self.llg_tokenizer, self.grammar)
         self.ll_matchers = [matcher.deep_copy() for _ in range(batch_size)]
         self._mask_buffers = [
             structured._allocate_shared_bitmask(batch_size, self.llg_tokenizer.vocab_size)
@@ -86,7 +86,7 @@ def _patch_compiling(processor: Any) -> None:
 
 
 @lru_cache(maxsize=KEPT_GRAMMARS)
-def compiled(llg_tokenizer: Any, grammar: str) -> LLMatcher:
+def compile_grammar(llg_tokenizer: Any, grammar: str) -> LLMatcher:
     """A matcher at the start of the grammar. Raises RefusedError if the grammar is too complex."""
     matcher = LLMatcher(llg_tokenizer, grammar, limits=LIMITS)
     # Many grammars fail only at the first step or the one after.
@@ -102,6 +102,7 @@ def compiled(llg_tokenizer: Any, grammar: str) -> LLMatcher:
 
 
 def _patch_grammars() -> None:
+    """Accepts a `regex`, a `choice` or a `grammar` (GBNF or Lark) in place of a schema."""
     build = mlx_vlm.server.build_json_schema_logits_processor
 
     def build_any(tokenizer: Any, schema: Any) -> Any:
@@ -109,14 +110,9 @@ def _patch_grammars() -> None:
         processor = build(tokenizer, {"type": "null"} if grammar else schema)
         if grammar is None:
             return processor
-        return structured.LLGuidanceLogitsProcessor(to_grammar(*grammar), processor.llg_tokenizer)
+        return structured.LLGuidanceLogitsProcessor(grammar_from(*grammar), processor.llg_tokenizer)
 
     mlx_vlm.server.build_json_schema_logits_processor = build_any
-
-
-def to_grammar(kind: str, text: str) -> str:
-    """llguidance's grammar for a `regex`, a `choice` or a `grammar` (GBNF or Lark)."""
-    return grammar_from(kind, text)
 
 
 def _guarded(upstream: Any) -> Any:
