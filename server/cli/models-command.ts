@@ -34,103 +34,145 @@ interface Options {
   json: boolean;
 }
 
-/** `sightglass models …`: what a person asks about models without serving one. */
+/** What the commands work with. */
+interface Tools {
+  program: ModelsProgram;
+  resources: URL;
+  log: Logger;
+}
+
+/** `sightglass models …`: the commands for models that need no running service. */
 export function createModelsProgram(resources: URL, log: Logger): Command {
   const program = new ModelsProgram(createModelsCommand(resources), log);
-  const print = (text: string) => void process.stdout.write(text);
-  const printJson = (value: unknown) => print(`${JSON.stringify(value, null, 2)}\n`);
-  const tell = (model: FoundModel, json: boolean) => {
-    if (json) printJson(model);
-    else print(describeModel(model));
-    if (model.problem !== undefined) process.exitCode = 1;
-  };
-
+  const tools = { program, resources, log };
   const models = new Command('sightglass models')
     .description('Finds the models on this machine, inspects them, and downloads others.')
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
-  const add = (usage: string, description: string) =>
-    models
-      .command(usage, { isDefault: usage === 'list' })
-      .description(description)
-      .option('--max-concurrency <count>', 'requests that are to run at once', toCount, 1)
-      .option('--json', 'for programs', false);
-
-  add('list', 'list the models on this machine: in the Hugging Face cache, LM Studio and omlx')
-    .option('--folder <path>', 'look there too; may be given more than once', collectFolder, [])
-    .allowExcessArguments() // the default command gets what is none
-    .action(async ({ folder, maxConcurrency, json }: Options, { args: [unknown] }: Command) => {
-      if (unknown !== undefined) refuse(unknown);
-      const own = { name: 'Sightglass', folder: fileURLToPath(new URL('models', resources)) };
-      const places = [own, ...folder.map((each) => ({ name: each, folder: resolve(each) }))];
-      const found = await findModels({ program, places, maxConcurrency });
-      if (json) return printJson(found);
-      const broken = found.filter(({ problem }) => problem !== undefined);
-      const usable = found.filter(({ problem }) => problem === undefined);
-      if (usable.length > 0) printTable(usable, FOUND_COLUMNS);
-      for (const { path, problem } of broken) {
-        const words = `${path}: ${problem?.message} ${problem?.remedy}`;
-        process.stderr.write(`cannot be used: ${toPlain(words)}\n`);
-      }
-      for (const { id, doneBytes, totalBytes = 0 } of await findUnfinished()) {
-        const words = `${id}: ${toSize(doneBytes)} of ${toSize(totalBytes)}`;
-        process.stderr.write(`not finished: ${toPlain(words)}; \`models fetch\` continues it\n`);
-      }
-    });
-
   add(
+    models,
+    'list',
+    'list the models on this machine: in the Hugging Face cache, LM Studio and omlx',
+  )
+    .option('--folder <path>', 'look there too; may be given more than once', collectFolder, [])
+    .allowExcessArguments() // `list` is the default, so an unknown command is its argument
+    .action((options: Options, { args: [unknown] }: Command) => {
+      if (unknown !== undefined) refuse(unknown);
+      return listModels(tools, options);
+    });
+  add(
+    models,
     'show <model>',
     'show what a model is and whether it fits, by its folder or Hugging Face id',
-  ).action(async (pasted: string, { maxConcurrency, json }: Options) => {
-    const path = toModelName(pasted);
-    tell(await inspectModel(path, { program, maxConcurrency }), json);
-  });
-
-  add('suggest', 'list recommended models to download, and whether they fit this machine').action(
-    async ({ maxConcurrency, json }: Options) => {
-      const suggested = await suggestModels(
-        resources,
-        await measureMachine(program),
-        maxConcurrency,
-      );
-      if (json) printJson(suggested);
-      else printTable(suggested, SUGGESTED_COLUMNS);
-    },
-  );
-
-  add('fetch <id>', 'download a model from the Hugging Face Hub, or continue a download').action(
-    async (pasted: string, { maxConcurrency, json }: Options) => {
-      const id = toModelName(pasted);
-      const folder = await fetchModel(id, program);
-      const model = await inspectModel(folder, { program, maxConcurrency });
-      tell({ ...model, path: id, name: id }, json);
-    },
-  );
-
+  ).action((model: string, options: Options) => showModel(tools, toModelName(model), options));
+  add(
+    models,
+    'suggest',
+    'list recommended models to download, and whether they fit this machine',
+  ).action((options: Options) => listSuggestions(tools, options));
+  add(
+    models,
+    'fetch <id>',
+    'download a model from the Hugging Face Hub, or continue a download',
+  ).action((id: string, options: Options) => downloadModel(tools, toModelName(id), options));
   models
     .command('discard <id>')
     .description('remove the files of an unfinished download')
-    .action((pasted: string) => {
-      const request = { id: toModelName(pasted) };
-      return program.run({ task: 'discard', request, onLine: () => {} });
-    });
-
+    .action((id: string) =>
+      program.run({ task: 'discard', request: { id: toModelName(id) }, onLine: () => {} }),
+    );
   add(
+    models,
     'check <model>',
     'load a model and compare its answers to single and concurrent requests',
-  ).action(async (pasted: string, { json, maxConcurrency }: Options) => {
-    const path = toModelName(pasted);
-    const { fit, problem } = await inspectModel(path, { program, maxConcurrency });
-    if (problem !== undefined) throw new ModelError(problem);
-    if (fit !== undefined && fit.verdict !== 'fits') {
-      log.warn(`${path} may not fit: ${explainFit(fit)}.`);
-    }
-    const result = await checkAlone(path, resources, log);
-    if (json) printJson(result);
-    else print(describeCheck(result));
-  });
-
+  ).action((model: string, options: Options) => compareAnswers(tools, toModelName(model), options));
   return models;
+}
+
+function add(models: Command, usage: string, description: string): Command {
+  return models
+    .command(usage, { isDefault: usage === 'list' })
+    .description(description)
+    .option('--max-concurrency <count>', 'requests that are to run at once', toCount, 1)
+    .option('--json', 'print JSON', false);
+}
+
+async function listModels(
+  { program, resources }: Tools,
+  { folder, maxConcurrency, json }: Options,
+): Promise<void> {
+  const own = { name: 'Sightglass', folder: fileURLToPath(new URL('models', resources)) };
+  const places = [own, ...folder.map((each) => ({ name: each, folder: resolve(each) }))];
+  const found = await findModels({ program, places, maxConcurrency });
+  if (json) return printJson(found);
+  const usable = found.filter(({ problem }) => problem === undefined);
+  if (usable.length > 0) printTable(usable, FOUND_COLUMNS);
+  for (const { path, problem } of found) {
+    if (problem === undefined) continue;
+    const text = `${path}: ${problem.message} ${problem.remedy}`;
+    process.stderr.write(`cannot be used: ${toPlain(text)}\n`);
+  }
+  for (const { id, doneBytes, totalBytes = 0 } of await findUnfinished()) {
+    const text = `${id}: ${toSize(doneBytes)} of ${toSize(totalBytes)}`;
+    process.stderr.write(`not finished: ${toPlain(text)}; \`models fetch\` continues it\n`);
+  }
+}
+
+async function showModel(
+  { program }: Tools,
+  path: string,
+  { maxConcurrency, json }: Options,
+): Promise<void> {
+  printModel(await inspectModel(path, { program, maxConcurrency }), json);
+}
+
+async function listSuggestions(
+  { program, resources }: Tools,
+  { maxConcurrency, json }: Options,
+): Promise<void> {
+  const suggested = await suggestModels(resources, await measureMachine(program), maxConcurrency);
+  if (json) printJson(suggested);
+  else printTable(suggested, SUGGESTED_COLUMNS);
+}
+
+async function downloadModel(
+  { program }: Tools,
+  id: string,
+  { maxConcurrency, json }: Options,
+): Promise<void> {
+  const folder = await fetchModel(id, program);
+  const model = await inspectModel(folder, { program, maxConcurrency });
+  printModel({ ...model, path: id, name: id }, json);
+}
+
+async function compareAnswers(
+  { program, resources, log }: Tools,
+  path: string,
+  { maxConcurrency, json }: Options,
+): Promise<void> {
+  const { fit, problem } = await inspectModel(path, { program, maxConcurrency });
+  if (problem !== undefined) throw new ModelError(problem);
+  if (fit !== undefined && fit.verdict !== 'fits') {
+    log.warn(`${path} may not fit: ${explainFit(fit)}.`);
+  }
+  const result = await checkAlone(path, resources, log);
+  if (json) printJson(result);
+  else print(describeCheck(result));
+}
+
+/** Prints a model, and makes the command fail if it has a problem. */
+function printModel(model: FoundModel, json: boolean): void {
+  if (json) printJson(model);
+  else print(describeModel(model));
+  if (model.problem !== undefined) process.exitCode = 1;
+}
+
+function printJson(value: unknown): void {
+  print(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
 }
 
 function refuse(unknown: string): never {
@@ -140,12 +182,12 @@ function refuse(unknown: string): never {
 
 function collectFolder(path: string, before: readonly string[]): string[] {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new InvalidArgumentError('there is no such folder');
+    throw new InvalidArgumentError('not an existing folder');
   }
   try {
     accessSync(path, constants.R_OK | constants.X_OK);
   } catch {
-    throw new InvalidArgumentError('you may not look into this folder');
+    throw new InvalidArgumentError('this folder cannot be read: permission denied');
   }
   return [...before, path];
 }
@@ -153,14 +195,14 @@ function collectFolder(path: string, before: readonly string[]): string[] {
 function toCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 1024) return count;
-  throw new InvalidArgumentError('a whole number from 1 to 1024');
+  throw new InvalidArgumentError('must be a whole number from 1 to 1024');
 }
 
-/** Answers from one line to the next, where there is no terminal for a bar. */
+/** Answers per line of progress where there is no terminal. */
 const LINE_EVERY = 5;
 
 /**
- * Loads a model without serving it, checks it, and lets it go. Ctrl-C ends it.
+ * Loads a model without serving it, checks it, and unloads it. Ctrl-C ends the check.
  * @throws RuntimeFailedError when it cannot be loaded, InterruptedError, and what `checkModel` throws
  */
 export async function checkAlone(

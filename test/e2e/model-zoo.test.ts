@@ -92,7 +92,7 @@ test('the command line lists the good ones on stdout and the broken ones, each w
 test('a missing folder is named', async () => {
   const { stderr, exitCode } = await cli(['list', '--folder', join(zoo, 'nowhere')]);
   assert.equal(exitCode, 2);
-  assert.match(stderr, /nowhere.*there is no such folder/);
+  assert.match(stderr, /nowhere.*not an existing folder/);
 });
 
 test('an unknown command is named, with a suggestion', async () => {
