@@ -1,4 +1,4 @@
-"""Measures what the third round taught, through a running Sightglass. Needs no torch.
+"""Evaluates the third round of training through a running Sightglass. Does not need torch.
 
 npm start -- --port 18080 --model-path FOLDER --allow-text-only    # in another terminal
 python evaluate_lessons.py http://127.0.0.1:18080
@@ -10,19 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.error import HTTPError
 
+from call_cases import call_cases
 from client import chat
-from lesson_cases import Question, lesson_cases
+from json_cases import json_cases
+from lesson_questions import Question
+from place_cases import page_cases, place_cases
 
 AT_A_TIME = 8
 
 
+def lesson_cases(n: int) -> dict[str, list[Question]]:
+    """All rows, with n questions in a full one."""
+    return {**json_cases(n), **call_cases(n), **page_cases(n), **place_cases(n)}
+
+
 def main() -> None:
-    """Asks every question, and prints one line for each row."""
-    parser = argparse.ArgumentParser(description="Measures the third round of the demo model.")
+    """Asks every question and prints a line for each row."""
+    parser = argparse.ArgumentParser(description="Evaluates the third round of the demo model.")
     parser.add_argument("base", help="the address of the service, without /v1")
     parser.add_argument("--n", type=int, default=60, help="questions in a full row")
     parser.add_argument("--show", type=int, default=2, help="wrong answers to print for each row")
-    parser.add_argument("--tokens", type=int, default=200, help="the most in an answer")
+    parser.add_argument("--tokens", type=int, default=200, help="the maximum in an answer")
     options = parser.parse_args()
 
     def ask(question: Question) -> Any:
