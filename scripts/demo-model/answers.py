@@ -1,4 +1,4 @@
-"""Questions about one picture, and their answers."""
+"""Questions about one picture, with their answers."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ KINDS = {
 
 
 def question_kinds(rng: np.random.Generator, scene: Scene, n: int) -> list[str]:
-    """n kinds of question that make sense for a scene, without repeats: no answer is a copy."""
+    """n different kinds of question that make sense for a scene."""
     weights = dict(KINDS)
     if scene.kind != "number":
         weights["number"] = 0.03
@@ -35,7 +35,7 @@ def question_kinds(rng: np.random.Generator, scene: Scene, n: int) -> list[str]:
 def question_and_answer(
     rng: np.random.Generator, scene: Scene, kind: str | None = None
 ) -> tuple[str, str]:
-    """A question about a scene, of one kind or any, and its answer."""
+    """A question about a scene, of a given or a random kind, and its answer."""
     kind = kind or question_kinds(rng, scene, 1)[0]
     named = "number" if scene.kind == "number" else pick(rng, [scene.shape or "shape", "shape"])
     if kind == "describe":
@@ -59,12 +59,12 @@ def question_and_answer(
 
 
 def shapes_to_count(rng: np.random.Generator, scene: Scene) -> str:
-    """What a question asks to count: the shape by its name, or "shapes"."""
+    """The plural noun for a counting question: the name of the shape, or "shapes"."""
     return plural(scene.shape) if scene.shape and rng.random() < 0.6 else "shapes"
 
 
 def detail(scene: Scene) -> str:
-    """Everything there is to say about a scene."""
+    """A detailed description of a scene."""
     said = [f"The image shows {scene.caption()}."]
     if scene.kind == "shape":
         said += [

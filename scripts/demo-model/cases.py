@@ -1,4 +1,4 @@
-"""The questions of the evaluation, about pictures and in phrasings that training never saw."""
+"""The questions of the evaluation, with pictures and phrasings that are not in training."""
 
 import io
 from typing import NamedTuple
@@ -32,19 +32,19 @@ Drawn = tuple[Scene, Image.Image]
 
 
 class Case(NamedTuple):
-    """Messages in OpenAI's form with PIL images, and the wanted answer."""
+    """Messages in OpenAI's format with PIL images, and the expected answer."""
 
     messages: list[dict]
     wanted: str
 
 
 def draw_scenes(n: int, kind: str | None, stream: int) -> list[Drawn]:
-    """n pictures of a random stream; training draws from none of 999 and up."""
+    """n pictures from a random stream. Training only uses streams below 999."""
     return [make_scene(np.random.default_rng([stream, i]), kind) for i in range(n)]
 
 
 def all_cases(n: int) -> dict[str, list[Case]]:
-    """Every row of the evaluation, n cases in a full one."""
+    """All rows of the evaluation, with n cases in a full row."""
     shapes = draw_scenes(n, "shape", 999)
     return {
         **_one_shape(shapes),
@@ -61,7 +61,7 @@ def all_cases(n: int) -> dict[str, list[Case]]:
 
 
 def clean_shapes() -> list[Case]:
-    """Pictures as another program's test draws them: CSS colours, no noise, centred."""
+    """Simple pictures as other programs draw them: centred, with CSS colours and no noise."""
     cases = []
     for i, (shape, color) in enumerate((s, c) for s in SHAPES for c in COLORS):
         for bg in ("white", "black", "gray"):
@@ -73,7 +73,7 @@ def clean_shapes() -> list[Case]:
 
 
 def ask(question: str, *images: Image.Image, images_first: bool = True) -> dict:
-    """A user's message; without pictures its content is plain text."""
+    """A user's message. Its content is a string if there are no pictures."""
     body = content(images_first, list(images), question) if images else question
     return {"role": "user", "content": body}
 

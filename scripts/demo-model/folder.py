@@ -1,4 +1,4 @@
-"""The model folder: weights, tokenizer and settings as mlx_vlm and transformers expect them."""
+"""The model folder: weights, tokenizer and configuration for mlx_vlm and transformers."""
 
 import json
 from pathlib import Path
@@ -20,18 +20,18 @@ CHAT_TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 
 
 def load_folder(folder: Path) -> tuple[Qwen2VL, Tokenizer]:
-    """The model, in float32, and the tokenizer of a folder that `save_folder` wrote."""
+    """Loads the model, in float32, and the tokenizer from a folder of `save_folder`."""
     model = Qwen2VL()
     model.load_state_dict(load_file(folder / "model.safetensors"))
     return model, Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
 def save_folder(folder: Path, model: Qwen2VL, tokenizer: Tokenizer) -> None:
-    """Writes the folder, with weights in float16."""
+    """Writes the folder. The weights are float16."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach().to(torch.float16).contiguous() for k, v in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)  # save_file makes it private
+    (folder / "model.safetensors").chmod(0o644)  # save_file only lets the owner read it
     tokenizer.save(str(folder / "tokenizer.json"))
     template = CHAT_TEMPLATE.read_text()
     (folder / "chat_template.jinja").write_text(template)

@@ -1,6 +1,6 @@
-"""Throw-away read-outs of the image tokens.
+"""Auxiliary heads on the image tokens, used only in training.
 
-They teach the vision tower much faster than text does, and are not part of the model.
+With them, the vision tower learns much faster than from text. They are not part of the model.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ PICTURES = 32  # in a batch
 
 
 class Heads(nn.Module):
-    """Is an object's centre in a token's cell, which object, which colour; which background."""
+    """Predicts the object whose centre is in a token's cell, its colour, and the background."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Heads(nn.Module):
         self.color, self.ground = nn.Linear(WIDTH, len(COLORS)), nn.Linear(WIDTH, len(COLOR_NAMES))
 
     def forward(self, seen: list[tuple[Tensor, ...]]) -> tuple[Tensor, np.ndarray]:
-        """The loss; and loss, objects found, named, colours, backgrounds as shares for the log."""
+        """The loss, and for the log the loss and the shares of correct predictions."""
         tokens, what, color = (
             torch.cat([sight[i].flatten(0, 1) for sight in seen]) for i in range(3)
         )
@@ -47,7 +47,7 @@ class Heads(nn.Module):
 
 
 def draw_batch(seed: list[int]) -> dict[Grid, list[Tensor]]:
-    """Pictures of one aspect ratio with the targets of the heads."""
+    """A batch of pictures with the same aspect ratio, and the targets of the heads."""
     rng = np.random.default_rng(seed)
     aspect = 1.0
     if rng.random() >= 0.75:
@@ -60,7 +60,7 @@ def draw_batch(seed: list[int]) -> dict[Grid, list[Tensor]]:
 
 
 def _mean_cross_entropy(logits: Tensor, wanted: Tensor) -> Tensor:
-    """The mean, and 0 when all pictures of a batch are blank."""
+    """The mean, or 0 if all pictures in a batch are blank."""
     return F.cross_entropy(logits, wanted, reduction="sum") / max(len(wanted), 1)
 
 

@@ -1,6 +1,6 @@
 """The whole model: vision tower and language model of the Qwen2-VL architecture.
 
-Parameters have Hugging Face's names, so that mlx_vlm loads the weights as they are.
+Parameters have Hugging Face's names, so that mlx_vlm can load the weights.
 """
 
 import math
@@ -52,7 +52,7 @@ class MLP(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention and MLP, each after a norm."""
+    """Attention and MLP, with pre-normalization."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Layer(nn.Module):
 
 
 class Qwen2VL(nn.Module):
-    """1.79 million parameters; the output layer is the embedding again."""
+    """1.79 million parameters. The output layer shares the weights of the embedding."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,9 +83,9 @@ class Qwen2VL(nn.Module):
     def forward(
         self, ids: Tensor, positions: Tensor, pictures: dict[Grid, list[Tensor]], labels: Tensor
     ) -> tuple[Tensor, Tensor, list[tuple[Tensor, ...]]]:
-        """Logits where there is a label, those labels, and what the tower saw with its targets.
+        """Logits where there is a label, those labels, and the tower's output with its targets.
 
-        ids and labels are [n, s], positions [3, n, s]; pictures are as `batches.collate` has them.
+        ids and labels are [n, s], positions [3, n, s]; pictures are as in `batches.Batch`.
         """
         flat = self.model["embed_tokens"](ids).view(-1, WIDTH)
         seen = []
@@ -112,7 +112,7 @@ class Qwen2VL(nn.Module):
 
 
 def _angles(positions: Tensor) -> tuple[Tensor, Tensor]:
-    """mRoPE: each section of the frequencies turns with its own position."""
+    """mRoPE: each section of the frequencies uses its own position (time, row or column)."""
     inverse = THETA ** (torch.arange(0, HEAD_WIDTH, 2).float() / HEAD_WIDTH)
     f = positions[..., None].float() / inverse  # [3, n, s, HEAD_WIDTH / 2]
     f = torch.cat([part[i] for i, part in enumerate(f.split(SECTIONS, -1))], -1)

@@ -11,7 +11,7 @@ HEADS = ("here", "what", "color", "ground")
 
 
 class Optimizer:
-    """Linear warm-up, then a cosine from `peak` to `peak * floor` of the usual rates."""
+    """Linear warm-up, then cosine decay from `peak` to `peak * floor` of the base rates."""
 
     def __init__(
         self, modules: list[nn.Module], steps: int, floor: float, peak: float = 1.0
@@ -41,7 +41,7 @@ class Optimizer:
         self._schedules = [torch.optim.lr_scheduler.LambdaLR(part, share) for part in self._parts]
 
     def update(self, loss: Tensor) -> None:
-        """One step down the gradient of the loss, whose norm is clipped at 1."""
+        """One optimization step. The norm of the gradient is clipped at 1."""
         for part in self._parts:
             part.zero_grad(set_to_none=True)
         loss.backward()

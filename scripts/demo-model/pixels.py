@@ -1,6 +1,6 @@
-"""From a picture to the patches that the vision tower reads, as mlx_vlm's processor makes them.
+"""Converts pictures to patches for the vision tower, like mlx_vlm's processor.
 
-`evaluate.py` asserts that both make the same pixels.
+`evaluate.py` asserts that both produce the same pixels.
 """
 
 import math
@@ -10,7 +10,7 @@ from PIL import Image
 
 PATCH, MERGE, TEMPORAL = 8, 2, 2
 MIN_PIXELS, MAX_PIXELS = 64 * 64, 64 * 80  # 16 image tokens for a square picture, 10..20 for others
-MEAN = (0.48145466, 0.4578275, 0.40821073)  # Qwen2-VL's own (CLIP) constants
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # the constants of Qwen2-VL (from CLIP)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 Grid = tuple[int, int]
@@ -40,5 +40,5 @@ def patchify(image: Image.Image) -> tuple[np.ndarray, Grid]:
     rows, columns = height // PATCH, width // PATCH
     x = x.reshape(3, rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH)
     x = x.transpose(1, 4, 2, 5, 0, 3, 6)  # merged row, merged column, row, column, channel, y, x
-    x = np.repeat(x[:, :, :, :, :, None], TEMPORAL, axis=5)  # a still is the frame twice
+    x = np.repeat(x[:, :, :, :, :, None], TEMPORAL, axis=5)  # a still image is the same frame twice
     return np.ascontiguousarray(x.reshape(rows * columns, -1), np.float32), (rows, columns)

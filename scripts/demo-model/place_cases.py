@@ -59,7 +59,7 @@ def page_cases(n: int) -> dict[str, list[Question]]:
 
 
 def _paged(label: str, pages: list[Drawn], asked: str, wanted: str) -> Question:
-    """A question after pictures with a label before each."""
+    """A question after labelled pictures."""
     parts = []
     for i, (_, image) in enumerate(pages, 1):
         parts += [{"type": "text", "text": label.format(i=i, k=len(pages))}, picture(image)]
@@ -112,7 +112,7 @@ def place_cases(n: int) -> dict[str, list[Question]]:
 
 
 def _clean_pair(i: int) -> Drawn:
-    """Two shapes as another program's test draws them: CSS colours, no noise."""
+    """Two shapes as other programs draw them: CSS colours, no noise."""
     rng = np.random.default_rng([STREAM + 9, i])
     shapes = [SHAPES[int(j)] for j in rng.choice(len(SHAPES), 2, replace=False)]
     names = [name for name in COLORS if name != "white"]

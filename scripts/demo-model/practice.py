@@ -1,7 +1,7 @@
-"""The second round: more of what the first leaves weak, among ordinary conversations.
+"""The second round: practice where the first round is weak, mixed with ordinary conversations.
 
-Long numbers, counts, positions, and many more phrasings. `evaluate.py` asks phrasings of its own
-that must not come up here.
+Long numbers, counts, positions, and many more phrasings. The held-out phrasings of `evaluate.py`
+must not appear here.
 """
 
 import numpy as np
@@ -68,7 +68,7 @@ And where is it?""")
 BANKS = {"describe": DESCRIBE, "number": NUMBER, "count": COUNT}
 KINDS = ["number"] * 6 + ["count"] * 6 + ["shape"] * 7 + ["blank"]
 DIGITS = (1, 2, 2, 3, 3, 3, 3)
-LONG = (200, 1900)  # numbers of two tokens each, nearly the whole context
+LONG = (200, 1900)  # numbers of two tokens each, nearly filling the context
 FIRST_QUESTIONS = {
     "number": ["number", "number", "describe"],
     "count": ["count", "count", "describe"],
@@ -78,7 +78,7 @@ FIRST_QUESTIONS = {
 
 
 def practice(rng: np.random.Generator) -> Conversation:
-    """An ordinary conversation, or a short one about a picture of a weak kind."""
+    """An ordinary conversation, or a short one about a kind of picture that needs practice."""
     u = rng.random()
     if u < 0.30:
         return conversations.conversation(rng)
@@ -95,14 +95,14 @@ def practice(rng: np.random.Generator) -> Conversation:
 
 
 def ask(rng: np.random.Generator, bank: list[str], **slots: str) -> str:
-    """A question in one of the new phrasings, bent like the old ones."""
+    """A question in one of the new phrasings, varied like the old ones."""
     phrase, pointer = pick(rng, bank), pick(rng, POINTERS)
     noun = pick(rng, NOUNS) if rng.random() < 0.5 else "image"
     return sloppy(rng, phrase.format(t=pointer, n=noun, **slots))
 
 
 def _question_and_answer(rng: np.random.Generator, scene: Scene, kind: str) -> tuple[str, str]:
-    """A question in an old or, half of the time, in a new phrasing."""
+    """A question in an old phrasing or, half of the time, a new one."""
     if kind == "where":
         return ask(rng, WHERE, s=pick(rng, [scene.shape, "shape"])), position(scene)
     question, answer = question_and_answer(rng, scene, kind)

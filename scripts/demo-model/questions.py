@@ -1,4 +1,4 @@
-"""The phrasings of the questions, and how people bend them."""
+"""The phrasings of the questions, and how people vary them."""
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def ask(rng: np.random.Generator, bank: list[str], **slots: str) -> str:
 
 
 def sloppy(rng: np.random.Generator, question: str) -> str:
-    """The question as a person in a hurry, or a polite one, may write it."""
+    """Varies a question the way a hurried or a polite person may write it."""
     if rng.random() < 0.10:
         start = pick(rng, POLITE_STARTS)
         question = start + (question if rng.random() < 0.5 else question[0].lower() + question[1:])
@@ -93,7 +93,7 @@ def sloppy(rng: np.random.Generator, question: str) -> str:
 
 
 def gibberish(rng: np.random.Generator) -> str:
-    """Words without sense, odd characters, or a question in a language it does not know."""
+    """Nonsense words, odd characters, or a question in a language that the model does not know."""
     u = rng.random()
     if u < 0.6:
         words = [pick(rng, FILLER) for _ in range(int(rng.integers(1, 12)))]

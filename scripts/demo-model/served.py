@@ -1,4 +1,4 @@
-"""Measures a model behind mlx_vlm.server: streaming, many requests at a time, long answers."""
+"""Evaluates a model through mlx_vlm.server: streaming, concurrent requests, long answers."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ LONG = {"Count to one hundred.": 400, "Tell me a story.": 400, "Count forever.":
 
 
 def measure_served(folder: Path, port: int, log: Path) -> None:
-    """Starts the server, asks it, prints how many answers were right, and ends it."""
+    """Starts the server, asks the questions, prints how many answers are correct, and stops it."""
     with _server(folder, port, log) as base:
 
         def ask(case: Case, stream: bool = False) -> str:
@@ -83,5 +83,5 @@ def _as_sent(message: dict) -> dict:
 
 
 def _mix(pictures: list[Case], texts: list[Case]) -> list[Case]:
-    """Pictures and texts in turn, so that the batches hold both."""
+    """Alternates questions with and without pictures, so that batches contain both."""
     return [case for pair in zip(pictures, texts) for case in pair]

@@ -10,7 +10,7 @@ Point = tuple[float, float]
 
 
 def outline(shape: str, turn: float) -> list[Point]:
-    """The polygon of a shape of radius 1, turned by so many radians. A circle has none."""
+    """The polygon of a shape with radius 1, rotated by an angle in radians. None for a circle."""
     cos, sin = math.cos(turn), math.sin(turn)
     return [(x * cos - y * sin, x * sin + y * cos) for x, y in _upright(shape)]
 
@@ -18,7 +18,7 @@ def outline(shape: str, turn: float) -> list[Point]:
 def draw_shape(
     draw: ImageDraw.ImageDraw, shape: str, centre: Point, radius: float, turn: float, color
 ) -> None:
-    """Draws a filled shape; `color` is anything that Pillow takes as one."""
+    """Draws a filled shape. `color` is any color that Pillow accepts."""
     x, y = centre
     if shape == "circle":
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)

@@ -1,4 +1,4 @@
-"""Talk without a picture: fixed answers, counting, sums, echoes, names."""
+"""Small talk: fixed answers, counting, sums, echoes, names."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from words import FILLER, NAMES, pick, split_phrasings
 
 
 class Turn(NamedTuple):
-    """A question (its text, or text and pictures), its answer, and whether that has no end."""
+    """A question (text, or text and pictures), its answer, and whether the answer is endless."""
 
     question: str | list[dict]
     answer: str
@@ -120,7 +120,7 @@ LOST = "I am only a tiny demo model. Please ask me about a picture."
 
 
 def small_talk(rng: np.random.Generator, picture: bool = False) -> list[Turn]:
-    """One exchange, mostly of one turn; `picture` says that the conversation has one."""
+    """One exchange, usually a single turn. `picture`: whether the conversation has a picture."""
     u = rng.random()
     if u < 0.36:
         asked, answer = pick(rng, FIXED)
@@ -145,7 +145,7 @@ def small_talk(rng: np.random.Generator, picture: bool = False) -> list[Turn]:
 
 
 def count_forever(rng: np.random.Generator, shortest: int, longest: int) -> Turn:
-    """A count of so many last digits, the start of one that has no end."""
+    """The start of an endless count, up to a last number."""
     question = sloppy(rng, pick(rng, COUNT_FOREVER))
     answer = " ".join(str(i % 10) for i in range(1, int(rng.integers(shortest, longest))))
     return Turn(question, answer, endless=True)

@@ -1,4 +1,4 @@
-"""The tokenizer: a byte-level BPE of 1024 tokens, learnt from the conversations."""
+"""The tokenizer: a byte-level BPE with 1024 tokens, trained on the conversations."""
 
 import numpy as np
 from tokenizers import (
@@ -27,7 +27,7 @@ SPECIALS = [
     "<|image_pad|>",
     "<|video_pad|>",
 ]
-# Qwen2's own splitting rule: https://github.com/QwenLM/Qwen
+# Qwen2's splitting rule: https://github.com/QwenLM/Qwen
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -35,7 +35,7 @@ SPLIT = (
 
 
 def make_tokenizer() -> Tokenizer:
-    """Learns the tokenizer, always the same one. Every UTF-8 text has a token sequence."""
+    """Trains the tokenizer, deterministically. It can encode any UTF-8 text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(

@@ -17,7 +17,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class VisionAttention(nn.Module):
-    """Every patch looks at every patch of its picture."""
+    """Attention between all patches of a picture."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class VisionAttention(nn.Module):
 
 
 class VisionMLP(nn.Module):
-    """Two layers with the quick GELU between."""
+    """Two layers with quick GELU between them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class VisionMLP(nn.Module):
 
 
 class VisionBlock(nn.Module):
-    """Attention and MLP, each after a norm."""
+    """Attention and MLP, with pre-normalization."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Words and small rules of English that pictures, questions and answers share."""
+"""English words and grammar for pictures, questions and answers."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -12,12 +12,12 @@ NUMBER_WORDS = ["no", "one", "two", "three", "four", "five"]
 
 
 def split_words(text: str) -> list[str]:
-    """Splits a bank of single words."""
+    """Splits a list of words."""
     return text.split()
 
 
 def split_phrasings(text: str) -> list[str]:
-    """Splits a bank written as "one?|two?|", with line ends anywhere after a bar."""
+    """Splits a list of phrases, separated by "|" and optional line breaks."""
     return [phrase.strip() for phrase in text.replace("\n", "").split("|")]
 
 
@@ -40,7 +40,7 @@ server model token app menu bar file size""")
 
 
 def article(word: str) -> str:
-    """Which of "a" and "an" stands before the word."""
+    """The article for a word: "a" or "an"."""
     return "an" if word[0] in "aeiou" else "a"
 
 
@@ -50,10 +50,10 @@ def plural(shape: str) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with its first letter upper-case, the rest as it is."""
+    """The text with its first letter in upper case."""
     return text[0].upper() + text[1:]
 
 
 def pick(rng: np.random.Generator, choices: Sequence[Item]) -> Item:
-    """One of the choices, all equally likely."""
+    """A random choice, all equally likely."""
     return choices[int(rng.integers(len(choices)))]
