@@ -5,51 +5,54 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { png } from './picture.ts';
+import { png } from './fixture.ts';
 
-/** Coding agents send 5,000 to 10,000 tokens with each request, and the demo tokenizer makes more. */
+/** Coding agents send 5,000 to 10,000 tokens per request, and even more with the demo model's tokenizer. */
 export const AGENT_CONTEXT = 65_536;
-/** The first request of an agent reads its whole prompt, which takes long on a loaded machine. */
+/** Processing an agent's first prompt takes long on a busy machine. */
 const TIMEOUT_MS = 600_000;
 
-/** Where the agents' npm packages have their programs; no package's script has run. */
+/** The programs in the agents' npm packages. Install scripts, which would link them, have not run. */
 const PROGRAMS = {
   codex: ['.bin/codex'],
-  // The one that runs on every processor of the kind comes first.
+  // The baseline build runs on every processor, so it comes first.
   opencode: ['-baseline', ''].map(
-    (kind) => `opencode-${process.platform}-${process.arch}${kind}/bin/opencode`,
+    (variant) => `opencode-${process.platform}-${process.arch}${variant}/bin/opencode`,
   ),
 };
 
-/** The program of an agent, or why it cannot be had. */
+/** Returns the path of an agent's program, and why its tests must be skipped if it is not installed. */
 export function findAgent(name: keyof typeof PROGRAMS): { program: string; skip: string | false } {
   const folder = new URL('agents/node_modules/', import.meta.url);
   const program = PROGRAMS[name]
     .map((path) => fileURLToPath(new URL(path, folder)))
     .find((path) => existsSync(path));
-  const skip = program === undefined ? `npm has no ${name} for this machine` : false;
+  const skip =
+    program === undefined
+      ? `${name} is not installed (npm may have no package for this platform)`
+      : false;
   return { program: program ?? name, skip };
 }
 
-/** The command of an MCP server whose tool `snap` returns this text and a picture. */
+/** The command for an MCP server whose tool `snap` returns this text and a picture. */
 export function pictureServer(text: string): [command: string, ...args: string[]] {
   const script = fileURLToPath(new URL('picture-server.mjs', import.meta.url));
   return [process.execPath, script, text, png.toString('base64')];
 }
 
-/** A call of a tool in the format of the model `qwen3-vl`. */
+/** A tool call as the model `qwen3-vl` writes it. */
 export function calling(name: string, args: object): string {
   return `<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`;
 }
 
-/** A folder of its own for an agent's settings or its work. */
+/** Creates a temporary folder for an agent's settings or its work. */
 export async function createFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sightglass-agent-'));
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
 
-/** Runs an agent without a terminal, with a home of its own and none of the user's settings. */
+/** Runs an agent without a terminal, with a separate home folder and none of the user's settings. */
 export async function runAgent(
   program: string,
   args: readonly string[],

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
-import { z } from 'zod';
-import { type RunningService, startService } from '../support/service.ts';
-import { answer, png, question } from './picture.ts';
+import { answer, Picture, png, question, useService } from './fixture.ts';
 
 const messages: Anthropic.MessageParam[] = [
   {
@@ -18,24 +16,20 @@ const messages: Anthropic.MessageParam[] = [
     ],
   },
 ];
-const asked = { model: 'demo', max_tokens: 60, messages };
+const request = { model: 'demo', max_tokens: 60, messages };
 const paint: Anthropic.Tool = {
   name: 'paint',
   description: 'Paints over the picture.',
   input_schema: { type: 'object', properties: { color: { type: 'string' } } },
 };
-const Picture = z.object({ color: z.enum(['red', 'green', 'blue']) });
 
-let running: RunningService;
 let client: Anthropic;
-before(async () => {
-  running = await startService({ apiKey: 'sk-local' });
-  client = new Anthropic({ baseURL: running.url, apiKey: 'sk-local', maxRetries: 0 });
+const service = useService({ apiKey: 'sk-local' }, (url) => {
+  client = new Anthropic({ baseURL: url, apiKey: 'sk-local', maxRetries: 0 });
 });
-after(() => running.stop());
 
 test('the Anthropic client answers about a picture', async () => {
-  const { content, stop_reason, model, usage } = await client.messages.create(asked);
+  const { content, stop_reason, model, usage } = await client.messages.create(request);
   assert.deepEqual(
     content.map((block) => block.type === 'text' && block.text),
     [answer],
@@ -44,8 +38,8 @@ test('the Anthropic client answers about a picture', async () => {
   assert.ok(usage.input_tokens > 0 && usage.output_tokens > 0);
 });
 
-test('the Anthropic client streams the answer and assembles it', async () => {
-  const stream = client.messages.stream(asked);
+test('the Anthropic client streams the answer', async () => {
+  const stream = client.messages.stream(request);
   let streamed = '';
   stream.on('text', (delta) => {
     streamed += delta;
@@ -57,10 +51,10 @@ test('the Anthropic client streams the answer and assembles it', async () => {
 });
 
 test('the Anthropic client asks a follow-up question', async () => {
-  const { role, content } = await client.messages.create(asked);
+  const { role, content } = await client.messages.create(request);
   const next: Anthropic.MessageParam = { role: 'user', content: 'What color is it?' };
   const reply = await client.messages.create({
-    ...asked,
+    ...request,
     messages: [...messages, { role, content }, next],
   });
   assert.deepEqual(
@@ -69,15 +63,15 @@ test('the Anthropic client asks a follow-up question', async () => {
   );
 });
 
-test('the Anthropic client may offer a tool', async () => {
-  const { stop_reason } = await client.messages.create({ ...asked, tools: [paint] });
+test('the Anthropic client accepts a tool that the model does not call', async () => {
+  const { stop_reason } = await client.messages.create({ ...request, tools: [paint] });
   assert.equal(stop_reason, 'end_turn'); // the demo model calls no tools
 });
 
-test('the Anthropic client sends back what a tool said', async () => {
+test('the Anthropic client sends a tool result', async () => {
   const input = { color: 'red' };
   const { stop_reason } = await client.messages.create({
-    ...asked,
+    ...request,
     tools: [paint],
     messages: [
       ...messages,
@@ -91,16 +85,16 @@ test('the Anthropic client sends back what a tool said', async () => {
   assert.equal(stop_reason, 'end_turn');
 });
 
-test('the Anthropic client gets an object that fits a schema', async () => {
+test('the Anthropic client parses an object that matches a schema', async () => {
   const { parsed_output } = await client.messages.parse({
-    ...asked,
+    ...request,
     output_config: { format: zodOutputFormat(Picture) },
   });
   assert.deepEqual(Picture.parse(parsed_output), parsed_output);
 });
 
-test('the Anthropic client tells why a request is refused', async () => {
-  await assert.rejects(client.messages.create({ ...asked, max_tokens: 0 }), (error: unknown) => {
+test('the Anthropic client reports why a request was refused', async () => {
+  await assert.rejects(client.messages.create({ ...request, max_tokens: 0 }), (error: unknown) => {
     assert.ok(error instanceof Anthropic.BadRequestError);
     assert.equal(error.type, 'invalid_request_error');
     assert.match(error.message, /`max_tokens` must be at least 1 \(got 0\)\./);
@@ -108,7 +102,7 @@ test('the Anthropic client tells why a request is refused', async () => {
   });
 });
 
-test('the Anthropic client names a wrong key', async () => {
-  const stranger = new Anthropic({ baseURL: running.url, apiKey: 'sk-other', maxRetries: 0 });
-  await assert.rejects(stranger.messages.create(asked), Anthropic.AuthenticationError);
+test('the Anthropic client reports a wrong key', async () => {
+  const stranger = new Anthropic({ baseURL: service.url, apiKey: 'sk-other', maxRetries: 0 });
+  await assert.rejects(stranger.messages.create(request), Anthropic.AuthenticationError);
 });

@@ -1,4 +1,4 @@
-"""Asks a server through Anthropic's Python client; prints what it said, as JSON, for the test.
+"""Sends requests through Anthropic's Python client and prints the results as JSON. Run by python.client.ts.
 
 python anthropic_client.py BASE_URL DATA_URL anthropic
 """
@@ -36,13 +36,13 @@ def text(**parameters) -> str:
     return client.messages.create(**{**question, **parameters}).content[0].text
 
 
-whole = client.messages.create(**question)
+complete = client.messages.create(**question)
 with client.messages.stream(**question) as stream:
     streamed = "".join(stream.text_stream)
     last = stream.get_final_message()
 turns = [
     *messages,
-    {"role": "assistant", "content": whole.content},
+    {"role": "assistant", "content": complete.content},
     {"role": "user", "content": "What color is it?"},
 ]
 after_tool = [
@@ -53,15 +53,15 @@ after_tool = [
 try:
     text(max_tokens=0)
     error = None
-except BadRequestError as refused:
-    error = str(refused)
+except BadRequestError as refusal:
+    error = str(refusal)
 
 print(
     json.dumps(
         {
-            "whole": whole.content[0].text,
+            "complete": complete.content[0].text,
             "streamed": streamed,
-            "usage": whole.usage.output_tokens == last.usage.output_tokens,
+            "usage": complete.usage.output_tokens == last.usage.output_tokens,
             "follow_up": text(messages=turns),
             "with_tool": text(tools=[tool]),
             "after_tool": text(messages=after_tool, tools=[tool]) != "",

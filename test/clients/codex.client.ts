@@ -19,13 +19,13 @@ import {
 import { RecordingProxy } from './recording-proxy.ts';
 
 /*
- * The real Codex against the real server and runtime, whose model says what a script tells it to.
- * What a tool returns names the script of the next answer.
+ * Tests the real Codex with the real server and runtime. The model's answers are scripted: a prompt or a tool
+ * result contains the id of the next answer.
  */
 
 const { program, skip } = findAgent('codex');
-/** It has custom tools, as functions of no namespace. Without a name, they are in a namespace. */
-const NAMED = 'gpt-5.5';
+/** With this model, Codex sends custom tools at the top level. By default, they are in a namespace. */
+const WITH_CUSTOM_TOOLS = 'gpt-5.5';
 
 interface Served {
   running: ScriptedService;
@@ -52,11 +52,11 @@ after(() => stop(served));
 
 interface CodexEvent {
   type: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever Codex said
+  // biome-ignore lint/suspicious/noExplicitAny: items have many forms
   item?: any;
 }
 
-/** A session of Codex: its settings, its folder, and every command in it. */
+/** Creates the settings and the folder for a session of Codex. `run` runs one command in it. */
 async function startSession(
   t: TestContext,
   { model = '', mcp = '', openai = false, proxy = served.proxy } = {},
@@ -69,7 +69,7 @@ name = "Sightglass"
 base_url = "${proxy.url}/v1"
 wire_api = "responses"
 `;
-  // Its own instructions have 4,000 tokens, which take minutes on a loaded machine.
+  // Codex's default instructions have 4,000 tokens, which take minutes on a busy machine.
   const settings = `${model === '' ? '' : `model = "${model}"`}
 model_instructions_file = "${join(home, 'brief.md')}"
 ${openai ? `openai_base_url = "${proxy.url}/v1"` : 'model_provider = "sightglass"'}
@@ -90,8 +90,8 @@ ${mcp}
       .map((line): CodexEvent => JSON.parse(line));
     t.diagnostic(`${proxy.requests.map(({ method, status }) => `${method} ${status}`).join(', ')}`);
     const items = events.filter(({ type }) => type === 'item.completed').map(({ item }) => item);
-    const said = items.filter(({ type }) => type === 'agent_message').map(({ text }) => text);
-    return { ...result, events, items, said, requests: [...proxy.requests] };
+    const messages = items.filter(({ type }) => type === 'agent_message').map(({ text }) => text);
+    return { ...result, events, items, messages, requests: [...proxy.requests] };
   };
   return { run, cwd };
 }
@@ -102,13 +102,13 @@ test('Codex runs the command that the model calls', { skip }, async (t) => {
   const end = await running.saying('All done.');
   const start = await running.saying(calling('exec_command', { cmd: `echo '${end}'` }));
   const { run } = await startSession(t, { model: 'demo' });
-  const { items, said, requests } = await run(`Do it. ${start}`);
+  const { items, messages, requests } = await run(`Do it. ${start}`);
   const commands = items.filter(({ type }) => type === 'command_execution');
   assert.deepEqual(
     commands.map((item) => [item.aggregated_output, item.exit_code]),
     [[`${end}\n`, 0]],
   );
-  assert.deepEqual([said, requests.map(({ status }) => status)], [['All done.'], [200, 200]]);
+  assert.deepEqual([messages, requests.map(({ status }) => status)], [['All done.'], [200, 200]]);
 });
 
 for (const model of ['demo', '']) {
@@ -126,14 +126,14 @@ for (const model of ['demo', '']) {
     const [command, ...args] = pictureServer(end);
     const mcp = `[mcp_servers.pics]\ncommand = "${command}"\nargs = ${tomlList(args)}`;
     const { run } = await startSession(t, { model, mcp });
-    const { said, requests, stdout } = await run(`Do it. ${start}`);
+    const { messages, requests, stdout } = await run(`Do it. ${start}`);
     const [, answered] = requests;
-    assert.deepEqual([said, requests.length], [['All done.'], 2], stdout);
+    assert.deepEqual([messages, requests.length], [['All done.'], 2], stdout);
     assert.match(JSON.stringify(answered?.body.input.at(-1)), /input_image/);
   });
 }
 
-test('Codex applies the patch that the model writes, and resumes the session', {
+test('Codex applies a patch from the model and resumes the session', {
   skip,
 }, async (t) => {
   const end = await running.saying('All done.');
@@ -142,23 +142,23 @@ test('Codex applies the patch that the model writes, and resumes the session', {
   const added = text.replace(/^(?=.)/gm, '+');
   const input = `*** Begin Patch\n*** Add File: ${file}\n${added}*** End Patch\n`;
   const start = await running.saying(calling('apply_patch', { input }));
-  const { run, cwd } = await startSession(t, { model: NAMED });
+  const { run, cwd } = await startSession(t, { model: WITH_CUSTOM_TOOLS });
   const first = await run(`Do it. ${start}`);
-  assert.deepEqual([first.said, await readdir(cwd)], [['All done.'], [file]], first.stdout);
+  assert.deepEqual([first.messages, await readdir(cwd)], [['All done.'], [file]], first.stdout);
   assert.equal(await readFile(join(cwd, file), 'utf8'), text);
   const more = await running.saying('Nothing more.');
   const next = await run(`And then? ${more}`, ['resume', '--last']);
-  assert.deepEqual([next.said, next.requests.length], [['Nothing more.'], 1], next.stdout);
+  assert.deepEqual([next.messages, next.requests.length], [['Nothing more.'], 1], next.stdout);
   const types = next.requests[0]?.body.input.map(({ type }: { type: string }) => type);
   assert.ok(types.includes('custom_tool_call') && types.includes('custom_tool_call_output'));
 });
 
-test('Codex runs its own script tool, which its default model has', { skip }, async (t) => {
+test('Codex runs its script tool, which it offers to its default model', { skip }, async (t) => {
   const end = await running.saying('All done.');
   const start = await running.saying(calling('exec', { input: `text("${end}");` }));
   const { run } = await startSession(t);
-  const { said, requests, stdout } = await run(`Do it. ${start}`);
-  assert.deepEqual([said, requests.length], [['All done.'], 2], stdout);
+  const { messages, requests, stdout } = await run(`Do it. ${start}`);
+  assert.deepEqual([messages, requests.length], [['All done.'], 2], stdout);
   const [first] = requests;
   assert.ok(first?.body.input.some(({ type }: { type: string }) => type === 'additional_tools'));
 });
@@ -166,11 +166,11 @@ test('Codex runs its own script tool, which its default model has', { skip }, as
 test('Codex with openai_base_url tries one WebSocket, then uses HTTP', { skip }, async (t) => {
   const start = await running.saying('Hello.');
   const { run } = await startSession(t, { openai: true });
-  const { said, requests, stdout } = await run(`Say hello. ${start}`);
+  const { messages, requests, stdout } = await run(`Say hello. ${start}`);
   const answers = requests
     .filter(({ path }) => path.startsWith('/v1/responses'))
     .map(({ method, status }) => `${method} ${status}`);
-  assert.deepEqual([said, answers], [['Hello.'], ['GET 426', 'POST 200']], stdout);
+  assert.deepEqual([messages, answers], [['Hello.'], ['GET 426', 'POST 200']], stdout);
 });
 
 test('Codex works with a template whose roles must alternate', { skip }, async (t) => {
@@ -180,21 +180,23 @@ test('Codex works with a template whose roles must alternate', { skip }, async (
   const call = calling('exec_command', { cmd: `echo '${end}'` });
   const start = await strict.running.saying(call);
   const { run } = await startSession(t, { model: 'demo', proxy: strict.proxy });
-  const { said, requests, stdout } = await run(`Do it. ${start}`);
+  const { messages, requests, stdout } = await run(`Do it. ${start}`);
   const statuses = requests.map(({ status }) => status);
-  assert.deepEqual([said, statuses], [['All done.'], [200, 200]], stdout);
+  assert.deepEqual([messages, statuses], [['All done.'], [200, 200]], stdout);
 });
 
-test('Codex gives up at once when a template refuses, and says why', { skip }, async (t) => {
+test('Codex does not retry a request that the chat template rejects, and shows the reason', {
+  skip,
+}, async (t) => {
   const refusing = await serve('refusing');
   t.after(() => stop(refusing));
   const { run } = await startSession(t, { model: 'demo', proxy: refusing.proxy });
-  const { said, requests, events, stdout } = await run('Do it.');
-  assert.deepEqual([said, requests.map(({ status }) => status)], [[], [400]], stdout);
+  const { messages, requests, events, stdout } = await run('Do it.');
+  assert.deepEqual([messages, requests.map(({ status }) => status)], [[], [400]], stdout);
   assert.match(JSON.stringify(events.at(-1)), /Only haiku are accepted/);
 });
 
-test('a patch of 4,000 tokens is streamed through a custom tool as it is written', async (t) => {
+test('a patch of 4,000 tokens is streamed as the input of a custom tool', async (t) => {
   const added = Array.from({ length: 150 }, (_, at) => `+line ${at}: "quoted" \\ and ü, 😀\n`);
   const input = `*** Begin Patch\n*** Add File: a.txt\n${added.join('')}*** End Patch\n`;
   const script = await running.saying(calling('apply_patch', { input }));
@@ -217,8 +219,11 @@ test('a patch of 4,000 tokens is streamed through a custom tool as it is written
   assert.equal(deltas.map(({ data }) => data.delta).join(''), input);
   assert.ok(usage.output_tokens >= 4000, `${usage.output_tokens} tokens`);
   t.diagnostic(
-    `${usage.output_tokens} tokens in ${Math.round(took)} ms, the first text after ` +
+    `${usage.output_tokens} tokens in ${Math.round(took)} ms, the first delta after ` +
       `${Math.round(first)} ms, ${deltas.length} deltas`,
   );
-  assert.ok(first < took / 2 && deltas.length > 1000, 'the patch comes as it is written');
+  assert.ok(
+    first < took / 2 && deltas.length > 1000,
+    'the patch is not streamed while it is generated',
+  );
 });

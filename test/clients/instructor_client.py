@@ -1,4 +1,4 @@
-"""Asks a server through instructor; prints what it said, as JSON, for the test.
+"""Sends requests through instructor and prints the results as JSON. Run by python.client.ts.
 
 python instructor_client.py BASE_URL DATA_URL chat
 
@@ -47,21 +47,25 @@ def refusal_of(**parameters) -> InstructorRetryException | None:
         return refusal
 
 
-whole = ask()
+complete = ask()
 streamed = ask(stream=True)
 turns = [
-    {"role": "assistant", "content": text(whole)},
+    {"role": "assistant", "content": text(complete)},
     {"role": "user", "content": "What color is it?"},
 ]
 *_, latest = ask(through=client.create_partial, answers=Picture)
 print(
     json.dumps(
         {
-            "whole": text(whole),
-            "streamed": "".join(chunk.choices[0].delta.content or "" for chunk in streamed),
+            "complete": text(complete),
+            "streamed": "".join(
+                chunk.choices[0].delta.content or "" for chunk in streamed
+            ),
             "follow_up": text(ask(*turns)),
             "fits": ask(answers=Picture).color == latest.color,
-            "fits_as_tool": isinstance(ask(through=tool_client.create, answers=Picture), Picture),
+            "fits_as_tool": isinstance(
+                ask(through=tool_client.create, answers=Picture), Picture
+            ),
             "error": str(refusal_of(temperature=3)),
         }
     )

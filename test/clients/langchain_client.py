@@ -1,4 +1,4 @@
-"""Asks a server through LangChain's ChatOpenAI; prints what it said, as JSON, for the test.
+"""Sends requests through LangChain's ChatOpenAI and prints the results as JSON. Run by python.client.ts.
 
 python langchain_client.py BASE_URL DATA_URL chat|responses
 """
@@ -46,10 +46,10 @@ def count(message: AIMessage) -> int:
     return message.usage_metadata["output_tokens"]
 
 
-whole = model.invoke([ask])
+complete = model.invoke([ask])
 chunks = list(model.stream([ask]))
 streamed = reduce(operator.add, chunks)
-follow_up = model.invoke([ask, whole, HumanMessage("What color is it?")])
+follow_up = model.invoke([ask, complete, HumanMessage("What color is it?")])
 call = {"id": "call_1", "name": "paint", "args": {"color": "red"}}
 after_tool = [
     ask,
@@ -60,15 +60,15 @@ picture = model.with_structured_output(Picture, method="json_schema").invoke([as
 try:
     model.invoke([ask], temperature=3)
     error = None
-except BadRequestError as refused:
-    error = str(refused)
+except BadRequestError as refusal:
+    error = str(refusal)
 
 print(
     json.dumps(
         {
-            "whole": whole.text,
+            "complete": complete.text,
             "streamed": streamed.text,
-            "usage": count(whole) == count(streamed),
+            "usage": count(complete) == count(streamed),
             "follow_up": follow_up.text,
             "with_tool": model.bind_tools([paint]).invoke([ask]).text,
             "after_tool": model.bind_tools([paint]).invoke(after_tool).text != "",

@@ -1,4 +1,4 @@
-"""Asks a server through LiteLLM; prints what it said, as JSON, for the test.
+"""Sends requests through LiteLLM and prints the results as JSON. Run by python.client.ts.
 
 python litellm_client.py BASE_URL DATA_URL openai|anthropic
 
@@ -39,7 +39,7 @@ class Picture(BaseModel):
     color: Literal["red", "green", "blue"]
 
 
-def complete(**parameters):
+def ask(**parameters):
     return litellm.completion(
         model=f"{provider}/demo",
         api_base=base_url,
@@ -50,19 +50,19 @@ def complete(**parameters):
 
 
 def text(**parameters) -> str:
-    return complete(**parameters).choices[0].message.content
+    return ask(**parameters).choices[0].message.content
 
 
 def fits(answer: str) -> bool:
     return isinstance(Picture.model_validate_json(answer), Picture)
 
 
-whole = complete()
-chunks = list(complete(stream=True, stream_options={"include_usage": True}))
+complete = ask()
+chunks = list(ask(stream=True, stream_options={"include_usage": True}))
 streamed = litellm.stream_chunk_builder(chunks)
 turns = [
     *messages,
-    {"role": "assistant", "content": whole.choices[0].message.content},
+    {"role": "assistant", "content": complete.choices[0].message.content},
     {"role": "user", "content": "What color is it?"},
 ]
 after_tool = [
@@ -71,17 +71,18 @@ after_tool = [
     {"role": "tool", "tool_call_id": "call_1", "content": "painted"},
 ]
 try:
-    complete(temperature=3)
+    ask(temperature=3)
     error = None
-except litellm.BadRequestError as refused:
-    error = str(refused)
+except litellm.BadRequestError as refusal:
+    error = str(refusal)
 
 print(
     json.dumps(
         {
-            "whole": whole.choices[0].message.content,
+            "complete": complete.choices[0].message.content,
             "streamed": streamed.choices[0].message.content,
-            "usage": whole.usage.completion_tokens == streamed.usage.completion_tokens,
+            "usage": complete.usage.completion_tokens
+            == streamed.usage.completion_tokens,
             "follow_up": text(messages=turns),
             "with_tool": text(tools=[tool]),
             "after_tool": text(messages=after_tool, tools=[tool]) != "",

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import {
   Agent,
   type AgentInputItem,
@@ -12,9 +12,7 @@ import {
   tool,
 } from '@openai/agents';
 import { OpenAI } from 'openai';
-import { z } from 'zod';
-import { type RunningService, startService } from '../support/service.ts';
-import { answer, image, question } from './picture.ts';
+import { answer, image, Picture, question, useService } from './fixture.ts';
 
 setTracingDisabled(true);
 
@@ -29,15 +27,11 @@ const input: AgentInputItem[] = [
     ],
   },
 ];
-const Picture = z.object({ color: z.enum(['red', 'green', 'blue']) });
 
-let running: RunningService;
 let client: OpenAI;
-before(async () => {
-  running = await startService();
-  client = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'not needed', maxRetries: 0 });
+useService({}, (url) => {
+  client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'not needed', maxRetries: 0 });
 });
-after(() => running.stop());
 
 for (const [api, Model] of [
   ['Responses', OpenAIResponsesModel],
@@ -64,7 +58,7 @@ for (const [api, Model] of [
       assert.equal(streamed, answer);
     });
 
-    test('an agent runs a tool and answers after it', async () => {
+    test('an agent runs a tool and answers with its result', async () => {
       const painted: string[] = [];
       const paint = tool({
         name: 'paint',
@@ -84,7 +78,7 @@ for (const [api, Model] of [
       assert.equal(typeof finalOutput, 'string');
     });
 
-    test('an agent gets an object that fits a schema', async () => {
+    test('an agent parses an object that matches a schema', async () => {
       const agent = new Agent({
         name: 'Viewer',
         model: new Model(client, model),

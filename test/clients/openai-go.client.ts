@@ -3,19 +3,19 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { startService } from '../support/service.ts';
-import { answer, image, tooHot } from './picture.ts';
+import { answer, image, tooHot } from './fixture.ts';
 
 const cwd = fileURLToPath(new URL('go', import.meta.url));
 const { exitCode, stdout: version } = await execa('go', ['version'], { reject: false });
-/** Its go.mod asks for this version; an older Go would download another toolchain. */
+/** The version in go.mod. An older Go would download a newer toolchain. */
 const OLDEST_MINOR = 26;
 const minor = exitCode === 0 ? Number(/go1\.(\d+)/.exec(version)?.[1] ?? 0) : undefined;
 const skip =
   minor === undefined
     ? 'Go is not installed'
-    : minor < OLDEST_MINOR && `Go is 1.${minor}; openai-go’s test needs 1.${OLDEST_MINOR} or newer`;
+    : minor < OLDEST_MINOR && `needs Go 1.${OLDEST_MINOR} or newer (found 1.${minor})`;
 
-test('openai-go reads answers, streams, objects, calls and errors', { skip }, async (t) => {
+test('openai-go handles answers, streams, objects, calls and errors', { skip }, async (t) => {
   const running = await startService();
   t.after(() => running.stop());
   const { stdout } = await execa('go', ['run', '.', `${running.url}/v1`, image], {
@@ -24,7 +24,7 @@ test('openai-go reads answers, streams, objects, calls and errors', { skip }, as
     timeout: 240_000,
   });
   assert.deepEqual(JSON.parse(stdout), {
-    whole: answer,
+    complete: answer,
     streamed: answer,
     responses: answer,
     fits: true,

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import OpenAI from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
-import { z } from 'zod';
-import { type RunningService, startService } from '../support/service.ts';
-import { answer, image, question, tooHot } from './picture.ts';
+import { answer, image, Picture, question, tooHot, useService } from './fixture.ts';
 
 const input: OpenAI.Responses.ResponseInput = [
   {
@@ -15,7 +13,6 @@ const input: OpenAI.Responses.ResponseInput = [
     ],
   },
 ];
-const Picture = z.object({ color: z.enum(['red', 'green', 'blue']) });
 const paint: OpenAI.Responses.FunctionTool = {
   type: 'function',
   name: 'paint',
@@ -25,15 +22,12 @@ const paint: OpenAI.Responses.FunctionTool = {
 };
 const text = { format: zodTextFormat(Picture, 'picture') };
 
-let running: RunningService;
 let client: OpenAI;
-before(async () => {
-  running = await startService();
-  client = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'not needed', maxRetries: 0 });
+useService({}, (url) => {
+  client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'not needed', maxRetries: 0 });
 });
-after(() => running.stop());
 
-test('the Node client of Responses answers about a picture', async () => {
+test('the Node client for Responses answers about a picture', async () => {
   const response = await client.responses.create({ model: 'demo', input });
   assert.deepEqual(
     [response.output_text, response.status, response.model],
@@ -42,7 +36,7 @@ test('the Node client of Responses answers about a picture', async () => {
   assert.ok((response.usage?.output_tokens ?? 0) > 0);
 });
 
-test('the Node client of Responses streams the answer and assembles it', async () => {
+test('the Node client for Responses streams the answer', async () => {
   const stream = client.responses.stream({ model: 'demo', input });
   let streamed = '';
   stream.on('response.output_text.delta', ({ delta }) => {
@@ -53,7 +47,7 @@ test('the Node client of Responses streams the answer and assembles it', async (
   assert.ok((usage?.output_tokens ?? 0) > 0);
 });
 
-test('the Node client of Responses sees events in their order', async () => {
+test('the Node client for Responses receives the events in order', async () => {
   const events: OpenAI.Responses.ResponseStreamEvent[] = [];
   const stream = await client.responses.create({ model: 'demo', input, stream: true });
   for await (const event of stream) events.push(event);
@@ -76,7 +70,7 @@ test('the Node client of Responses sees events in their order', async () => {
   );
 });
 
-test('the Node client of Responses asks a follow-up question with the output it got', async () => {
+test('the Node client for Responses asks a follow-up question with the previous output', async () => {
   const { output } = await client.responses.create({ model: 'demo', input });
   const next = { role: 'user', content: 'What color is it?' } as const;
   const { output_text } = await client.responses.create({
@@ -86,7 +80,7 @@ test('the Node client of Responses asks a follow-up question with the output it 
   assert.equal(output_text, 'Green.');
 });
 
-test('the Node client of Responses asks a follow-up question of a response that was kept', async () => {
+test('the Node client for Responses asks a follow-up question about a stored response', async () => {
   const { id } = await client.responses.create({ model: 'demo', input });
   const { output_text } = await client.responses.create({
     model: 'demo',
@@ -96,12 +90,12 @@ test('the Node client of Responses asks a follow-up question of a response that 
   assert.equal(output_text, 'Green.');
 });
 
-test('the Node client of Responses may offer a tool', async () => {
+test('the Node client for Responses accepts a tool that the model does not call', async () => {
   const response = await client.responses.create({ model: 'demo', input, tools: [paint] });
   assert.equal(response.output_text, answer); // the demo model calls no tools
 });
 
-test('the Node client of Responses sends back what a tool said', async () => {
+test('the Node client for Responses sends a tool result', async () => {
   const call_id = 'call_1';
   const turns: OpenAI.Responses.ResponseInput = [
     ...input,
@@ -112,7 +106,7 @@ test('the Node client of Responses sends back what a tool said', async () => {
   assert.equal(status, 'completed');
 });
 
-test('the Node client of Responses gets an object that fits a schema', async () => {
+test('the Node client for Responses parses an object that matches a schema', async () => {
   const { output_parsed } = await client.responses.parse({
     model: 'demo',
     input,
@@ -122,13 +116,13 @@ test('the Node client of Responses gets an object that fits a schema', async () 
   assert.deepEqual(Picture.parse(output_parsed), output_parsed);
 });
 
-test('the Node client of Responses streams an object that fits a schema', async () => {
+test('the Node client for Responses streams an object that matches a schema', async () => {
   const stream = client.responses.stream({ model: 'demo', input, text, max_output_tokens: 60 });
   const { output_parsed } = await stream.finalResponse();
   assert.deepEqual(Picture.parse(output_parsed), output_parsed);
 });
 
-test('the Node client of Responses tells why a request is refused, and which part of it', async () => {
+test('the Node client for Responses reports why a request was refused, and which parameter', async () => {
   const refused = client.responses.create({ model: 'demo', input, temperature: 3 });
   await assert.rejects(refused, (error: unknown) => {
     assert.ok(error instanceof OpenAI.BadRequestError);

@@ -13,7 +13,7 @@ import {
 } from './agent.ts';
 import { RecordingProxy } from './recording-proxy.ts';
 
-/* The real opencode against the real server and runtime, as Codex in `codex.client.ts`. */
+/* Tests the real opencode with the real server and runtime, like Codex in `codex.client.ts`. */
 
 const { program, skip } = findAgent('opencode');
 
@@ -54,7 +54,7 @@ async function startSession(t: TestContext, npm: Provider, mcp = {}) {
         },
       },
     },
-    // Its own prompt is long, which takes minutes on a loaded machine.
+    // opencode's default prompt is long, which takes minutes on a busy machine.
     agent: { build: { prompt: 'You are a coding agent. Be brief.' }, title: { disable: true } },
     mcp,
   };
@@ -71,45 +71,45 @@ async function startSession(t: TestContext, npm: Provider, mcp = {}) {
     const parts = stdout
       .split('\n')
       .filter((line) => line.startsWith('{'))
-      // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever opencode said
+      // biome-ignore lint/suspicious/noExplicitAny: parts have many forms
       .map((line): any => JSON.parse(line))
       .map(({ part }) => part ?? {});
-    const said = parts.filter(({ type }) => type === 'text').map(({ text }) => text.trim());
+    const texts = parts.filter(({ type }) => type === 'text').map(({ text }) => text.trim());
     const tools = parts.filter(({ type }) => type === 'tool');
-    const asked = proxy.requests.filter(({ method }) => method === 'POST');
-    t.diagnostic(asked.map(({ path, status }) => `${path} ${status}`).join(', '));
-    return { said, tools, asked, output: stdout + stderr };
+    const requests = proxy.requests.filter(({ method }) => method === 'POST');
+    t.diagnostic(requests.map(({ path, status }) => `${path} ${status}`).join(', '));
+    return { texts, tools, requests, output: stdout + stderr };
   };
   return { run };
 }
 
 for (const [npm, path] of Object.entries(providers) as [Provider, string][]) {
-  test(`opencode runs a command, and goes on in a second turn, over ${path}`, {
+  test(`opencode runs a command and continues the session, over ${path}`, {
     skip,
   }, async (t) => {
     const end = await running.saying('All done.');
     const command = { command: `echo '${end}'`, description: 'Names the next answer' };
     const start = await running.saying(calling('bash', command));
     const { run } = await startSession(t, npm);
-    const { said, tools, asked, output } = await run(`Do it. ${start}`);
+    const { texts, tools, requests, output } = await run(`Do it. ${start}`);
     assert.deepEqual(
-      [said, tools.map(({ tool, state }) => [tool, state.output.trim()])],
+      [texts, tools.map(({ tool, state }) => [tool, state.output.trim()])],
       [['All done.'], [['bash', end]]],
       output,
     );
-    assert.deepEqual([...new Set(asked.map((request) => request.path))], [path]);
+    assert.deepEqual([...new Set(requests.map((request) => request.path))], [path]);
     const more = await running.saying('Nothing more.');
     const next = await run(`And then? ${more}`, '--continue');
-    assert.deepEqual(next.said, ['Nothing more.'], next.output);
+    assert.deepEqual(next.texts, ['Nothing more.'], next.output);
   });
 }
 
-test('opencode shows the model a picture that an MCP server returned', { skip }, async (t) => {
+test('opencode sends the model a picture from an MCP server', { skip }, async (t) => {
   const end = await running.saying('All done.');
   const start = await running.saying(calling('pics_snap', {}));
   const pics = { type: 'local', command: pictureServer(end), enabled: true };
   const { run } = await startSession(t, '@ai-sdk/openai-compatible', { pics });
-  const { said, asked, output } = await run(`Do it. ${start}`);
-  assert.deepEqual(said, ['All done.'], output);
-  assert.match(JSON.stringify(asked.at(-1)?.body.messages), /image_url/);
+  const { texts, requests, output } = await run(`Do it. ${start}`);
+  assert.deepEqual(texts, ['All done.'], output);
+  assert.match(JSON.stringify(requests.at(-1)?.body.messages), /image_url/);
 });

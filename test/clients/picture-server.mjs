@@ -1,5 +1,5 @@
-// An MCP server over stdio with one tool, `snap`, which returns a text and a picture.
-// `node picture-server.mjs TEXT PNG_IN_BASE64`
+// `node picture-server.mjs TEXT BASE64_PNG`: an MCP server over stdio. Its only tool, `snap`, returns the text
+// and the picture.
 
 import { createInterface } from 'node:readline';
 
@@ -9,7 +9,7 @@ const snap = {
   description: 'Takes a picture.',
   inputSchema: { type: 'object', properties: {}, additionalProperties: false },
 };
-const answers = {
+const methods = {
   initialize: ({ protocolVersion }) => ({
     protocolVersion,
     capabilities: { tools: {} },
@@ -28,8 +28,8 @@ const answers = {
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, method, params } = JSON.parse(line);
   if (id === undefined) continue; // a notification
-  const result = answers[method]?.(params);
-  const error = { code: -32601, message: `There is no method ${method} here.` };
-  const answer = { jsonrpc: '2.0', id, ...(result === undefined ? { error } : { result }) };
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  const result = methods[method]?.(params);
+  const error = { code: -32601, message: `Unknown method: ${method}` };
+  const response = { jsonrpc: '2.0', id, ...(result === undefined ? { error } : { result }) };
+  process.stdout.write(`${JSON.stringify(response)}\n`);
 }

@@ -1,4 +1,4 @@
-"""Asks a server through Pydantic AI; prints what it said, as JSON, for the test.
+"""Sends requests through Pydantic AI and prints the results as JSON. Run by python.client.ts.
 
 python pydantic_ai_client.py BASE_URL DATA_URL chat|responses
 """
@@ -37,9 +37,9 @@ def paint(color: str) -> str:
     return "painted"
 
 
-whole = agent.run_sync(ask)
+complete = agent.run_sync(ask)
 streamed = agent.run_stream_sync(ask)
-follow_up = agent.run_sync("What color is it?", message_history=whole.all_messages())
+follow_up = agent.run_sync("What color is it?", message_history=complete.all_messages())
 call = ToolCallPart("paint", {"color": "red"}, tool_call_id="call_1")
 result = ToolReturnPart("paint", "painted", tool_call_id="call_1")
 after_tool = painter.run_sync(
@@ -54,15 +54,15 @@ picture = agent.run_sync(ask, output_type=NativeOutput(Picture))
 try:
     agent.run_sync(ask, model_settings={"temperature": 3})
     error = None
-except ModelHTTPError as refused:
-    error = str(refused)
+except ModelHTTPError as refusal:
+    error = str(refusal)
 
 print(
     json.dumps(
         {
-            "whole": whole.output,
+            "complete": complete.output,
             "streamed": "".join(streamed.stream_text(delta=True)),
-            "usage": whole.usage.output_tokens == streamed.usage.output_tokens,
+            "usage": complete.usage.output_tokens == streamed.usage.output_tokens,
             "follow_up": follow_up.output,
             "with_tool": with_tool.output,
             "after_tool": after_tool.output != "",

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
-import { type RunningService, startService } from '../support/service.ts';
-import { answer, image, png, question } from './picture.ts';
+import { test } from 'node:test';
+import { answer, image, png, question, useService } from './fixture.ts';
 
 /*
- * Request bodies in the shape that apps send which cannot run here: the fields and their values are
- * the apps', the texts are ours. Those of `agents.jsonl` were recorded between agents and a server.
+ * Request bodies of apps that cannot run here: the fields and their values are theirs, the texts are ours.
+ * The bodies in `agents.jsonl` were recorded between agents and a server.
  */
 
 const asPart = { type: 'image_url', image_url: { url: image } };
@@ -20,7 +19,7 @@ const run = {
     additionalProperties: false,
   },
 };
-const asked = [
+const input = [
   {
     type: 'message',
     role: 'user',
@@ -55,7 +54,7 @@ const custom = {
   description: 'Changes files.',
   format: { type: 'grammar', syntax: 'lark', definition: 'start: LINE+\nLINE: /[^\\n]+\\n/' },
 };
-/** What Codex adds to every request. */
+/** The fields that Codex sends with every request. */
 const codex = {
   model: 'gpt-5.5-codex',
   instructions: 'Be brief.',
@@ -172,12 +171,12 @@ const bodies: [app: string, path: string, body: object][] = [
   [
     'Codex, a named model',
     responses,
-    { ...codex, input: asked, tools: [{ type: 'function', strict: false, ...run }] },
+    { ...codex, input, tools: [{ type: 'function', strict: false, ...run }] },
   ],
   [
     'Codex, MCP servers and apply_patch',
     responses,
-    { ...codex, input: asked, tools: [{ type: 'function', ...run }, namespace, custom] },
+    { ...codex, input, tools: [{ type: 'function', ...run }, namespace, custom] },
   ],
   [
     'Codex, its default model',
@@ -186,18 +185,18 @@ const bodies: [app: string, path: string, body: object][] = [
       ...codex,
       input: [
         { type: 'additional_tools', role: 'developer', tools: [namespace, custom] },
-        ...asked,
+        ...input,
       ],
     },
   ],
   [
-    'Codex, the turn after a call of its own tools',
+    'Codex, the turn after a custom tool call',
     responses,
     {
       ...codex,
       tools: [{ type: 'function', ...run }, custom],
       input: [
-        ...asked,
+        ...input,
         {
           type: 'custom_tool_call',
           id: 'ctc_1',
@@ -212,7 +211,7 @@ const bodies: [app: string, path: string, body: object][] = [
           call_id: 'call_1',
           output: [{ type: 'input_text', text: 'Done.' }],
         },
-        ...asked,
+        ...input,
       ],
     },
   ],
@@ -230,7 +229,7 @@ interface Recorded {
   path: string;
   body: object;
   status: number;
-  /** The call that the answer must be, without its arguments. */
+  /** The expected call in the answer, without its arguments. */
   call?: Record<string, string>;
 }
 const recorded = readFileSync(new URL('agents.jsonl', import.meta.url), 'utf8')
@@ -240,11 +239,7 @@ const recorded = readFileSync(new URL('agents.jsonl', import.meta.url), 'utf8')
   .split('\n')
   .map((line): Recorded => JSON.parse(line));
 
-let running: RunningService;
-before(async () => {
-  running = await startService();
-});
-after(() => running.stop());
+const service = useService();
 
 function post(path: string, body: object): Promise<Response> {
   const headers = {
@@ -254,14 +249,14 @@ function post(path: string, body: object): Promise<Response> {
       'anthropic-beta': 'context-management-2025-06-27,interleaved-thinking-2025-05-14',
     }),
   };
-  return fetch(running.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  return fetch(service.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
 for (const [app, path, body] of bodies) {
-  test(`${app}: the request is answered, and streamed`, async () => {
-    const whole = await post(path, body);
-    const text = await whole.text();
-    assert.equal(whole.status, 200, text);
+  test(`${app}: the request is answered, with and without streaming`, async () => {
+    const complete = await post(path, body);
+    const text = await complete.text();
+    assert.equal(complete.status, 200, text);
     const streamed = await post(path, { ...body, stream: true });
     assert.equal(streamed.status, 200);
     assert.match(await streamed.text(), endOfStream[path] ?? /never/);
@@ -269,10 +264,10 @@ for (const [app, path, body] of bodies) {
 }
 
 for (const { name, from, path, body, status, call } of recorded) {
-  test(`${from}, ${name}: the request gets ${status}, streamed too`, async () => {
-    const whole = await post(path, body);
-    const text = await whole.text();
-    assert.equal(whole.status, status, text);
+  test(`${from}, ${name}: the status is ${status}, with and without streaming`, async () => {
+    const complete = await post(path, body);
+    const text = await complete.text();
+    assert.equal(complete.status, status, text);
     const streamed = await post(path, { ...body, stream: true });
     const events = await streamed.text();
     assert.equal(streamed.status, status, events);
@@ -285,7 +280,7 @@ for (const { name, from, path, body, status, call } of recorded) {
   });
 }
 
-test('a greedy request of Apple’s client gets the usual answer', async () => {
+test('a greedy request from Apple’s client gets the expected answer', async () => {
   const [, path = '', body = {}] = bodies[0] ?? [];
   const { choices } = (await (await post(path, body)).json()) as {
     choices: { message: { content: string } }[];
@@ -293,10 +288,10 @@ test('a greedy request of Apple’s client gets the usual answer', async () => {
   assert.equal(choices[0]?.message.content, answer);
 });
 
-test('a forced call of a tool in a namespace comes back with namespace and name apart', async () => {
+test('a forced call of a tool in a namespace has the namespace and the name in separate fields', async () => {
   const response = await post(responses, {
     ...codex,
-    input: asked,
+    input,
     tools: [namespace],
     tool_choice: 'required',
   });
@@ -307,7 +302,7 @@ test('a forced call of a tool in a namespace comes back with namespace and name 
   assert.deepEqual([call?.['namespace'], call?.['name']], ['mcp__camera', 'snap']);
 });
 
-test('Claude Code counts the tokens of a request, with and without a picture', async () => {
+test('Claude Code can count the tokens of a request, with and without a picture', async () => {
   const { max_tokens: _, temperature: __, ...counted } = claudeCode;
   for (const turns of [claudeCode.messages, [{ role: 'user', content: 'foo' }]]) {
     const response = await post(`${messages}/count_tokens`, { ...counted, messages: turns });

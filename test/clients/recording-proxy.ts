@@ -6,11 +6,11 @@ export interface Recorded {
   method: string;
   path: string;
   status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the client sent
+  // biome-ignore lint/suspicious/noExplicitAny: bodies have many forms
   body: any;
 }
 
-/** Stands between an agent and the server, and keeps what was asked. */
+/** Forwards requests from an agent to the server and records them. */
 export class RecordingProxy {
   readonly requests: Recorded[] = [];
   readonly #server: http.Server;
@@ -20,17 +20,17 @@ export class RecordingProxy {
       const chunks: Buffer[] = [];
       for await (const chunk of incoming) chunks.push(chunk);
       const bytes = Buffer.concat(chunks);
-      const answer = await ask(target, incoming, bytes);
-      this.#record(incoming, answer, bytes);
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
+      const response = await forward(target, incoming, bytes);
+      this.#record(incoming, response, bytes);
+      outgoing.writeHead(response.statusCode ?? 502, response.headers);
+      response.pipe(outgoing);
     });
     this.#server.on('upgrade', async (incoming, socket) => {
-      const answer = await ask(target, incoming, Buffer.alloc(0));
-      this.#record(incoming, answer, Buffer.alloc(0));
-      answer.resume();
+      const response = await forward(target, incoming, Buffer.alloc(0));
+      this.#record(incoming, response, Buffer.alloc(0));
+      response.resume();
       socket.end(
-        `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n` +
+        `HTTP/1.1 ${response.statusCode} ${response.statusMessage}\r\n` +
           'connection: close\r\ncontent-length: 0\r\n\r\n',
       );
     });
@@ -52,17 +52,21 @@ export class RecordingProxy {
     this.#server.closeAllConnections();
   }
 
-  #record(incoming: http.IncomingMessage, answer: http.IncomingMessage, bytes: Buffer): void {
+  #record(incoming: http.IncomingMessage, response: http.IncomingMessage, bytes: Buffer): void {
     const { method = '', url: path = '' } = incoming;
     const body = bytes.length === 0 ? undefined : JSON.parse(bytes.toString());
-    this.requests.push({ method, path, status: answer.statusCode ?? 0, body });
+    this.requests.push({ method, path, status: response.statusCode ?? 0, body });
   }
 }
 
-async function ask(target: string, { method, url, headers }: http.IncomingMessage, body: Buffer) {
+async function forward(
+  target: string,
+  { method, url, headers }: http.IncomingMessage,
+  body: Buffer,
+) {
   const { host: _, ...rest } = headers;
   const request = http.request(target + url, { method, headers: rest });
   request.end(body);
-  const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
-  return answer;
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  return response;
 }

@@ -1,6 +1,6 @@
-// Sets up what these tests need beside the project's own set-up: the packages of package-lock.json
-// here, a virtual environment of requirements.txt, and the coding agents of agents/package.json. A warm
-// run reads a few files.
+// Installs what these tests need in addition to the project's setup: the npm packages in package-lock.json,
+// a virtual environment with requirements.txt, and the coding agents in agents/package.json. When everything
+// is up to date, it only reads a few files.
 
 import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -35,26 +35,26 @@ try {
 }
 
 function isSetUp() {
-  const made = readJson(stamp);
+  const installed = readJson(stamp);
   return (
-    made?.locks === hashFiles([npmLock, pythonLock]) &&
-    made.folder === folder &&
+    installed?.locks === hashFiles([npmLock, pythonLock]) &&
+    installed.folder === folder &&
     existsSync(python) &&
     existsSync(nodeModules)
   );
 }
 
-/** The stamp is written last, into the environment: one that was interrupted is built from the start. */
+/** The stamp in the environment is written last, so an interrupted setup starts over. */
 async function setUp() {
   if (isSetUp()) return;
   rmSync(venv, { recursive: true, force: true, maxRetries: 5 });
-  await npmCi(root, { folder, title: 'Installing the Node clients of the tests' });
-  await step('Creating a Python environment', {
+  await npmCi(root, { folder, title: 'Installing the Node clients for the tests' });
+  await step('Creating a Python environment for the tests', {
     command: await ensurePython(root),
     args: ['-I', '-m', 'venv', venv],
     env: toPythonEnvironment(),
   });
-  await step('Installing the Python clients of the tests', {
+  await step('Installing the Python clients for the tests', {
     command: python,
     args: ['-I', '-m', 'pip', 'install', ...AS_LOCKED, '--no-deps', '-r', pythonLock],
     env: toPipEnvironment(python),
@@ -67,13 +67,13 @@ function hasAgents() {
 }
 
 /**
- * Their npm packages have programs of 400 MB for some platforms and none for others: tests of an agent
- * that cannot be had are skipped. There is no lock, since npm writes none without every platform's
- * package; each agent asks for its program by exact version.
+ * The agents' npm packages are up to 400 MB, and not available for every platform, so a failure only skips
+ * their tests. There is no lock file: npm cannot write one without the packages for all platforms. The
+ * agents depend on exact versions of their programs.
  */
 async function setUpAgents() {
   try {
-    await step('Installing the coding agents of the tests', {
+    await step('Installing the coding agents for the tests', {
       command: 'npm',
       args: ['install', '--no-save', '--no-package-lock', '--ignore-scripts', '--bin-links'],
       cwd: agents,
@@ -81,7 +81,7 @@ async function setUpAgents() {
     writeStamp(agentsStamp, { packages: hashFiles([agentsPackages]) });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    process.stderr.write('The coding agents could not be installed. Their tests are skipped.\n');
+    process.stderr.write(`${error.message}\nThe tests with coding agents will be skipped.\n`);
   }
 }
 

@@ -17,7 +17,9 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 url, api = os.environ["SIGHTGLASS_URL"], os.environ["SIGHTGLASS_API"]
 
-CANNOT_COPY = pytest.mark.xfail(reason="The demo model copies nothing from the question.")
+CANNOT_COPY = pytest.mark.xfail(
+    reason="The demo model copies nothing from the question."
+)
 
 
 class TestStandard(ChatModelIntegrationTests):
@@ -29,7 +31,12 @@ class TestStandard(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self) -> dict:
-        common = {"model": "demo", "api_key": "not needed", "max_retries": 0, "timeout": 60}
+        common = {
+            "model": "demo",
+            "api_key": "not needed",
+            "max_retries": 0,
+            "timeout": 60,
+        }
         if api == "messages":
             return {**common, "base_url": url, "max_tokens": 200}
         more = {"base_url": f"{url}/v1", "max_tokens": 200, "stream_usage": True}

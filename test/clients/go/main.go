@@ -1,4 +1,4 @@
-// Asks a server through openai-go; prints what it said, as JSON, for the test.
+// Sends requests through openai-go and prints the results as JSON. Run by openai-go.client.ts.
 //
 //	go run . BASE_URL DATA_URL
 package main
@@ -47,7 +47,7 @@ func main() {
 	}
 	check(stream.Err())
 
-	// Neither schema says anything about additional properties, as most do not.
+	// Like most schemas, this one does not mention additional properties.
 	color := map[string]any{
 		"type":       "object",
 		"properties": map[string]any{"color": map[string]any{"enum": []string{"red", "green"}}},
@@ -69,7 +69,7 @@ func main() {
 	_, err := client.Chat.Completions.New(ctx, refused)
 	var refusal *openai.Error
 	if !errors.As(err, &refusal) {
-		log.Fatal("not refused: ", err)
+		log.Fatal("expected an error response: ", err)
 	}
 
 	response, err := client.Responses.New(ctx, responses.ResponseNewParams{
@@ -90,7 +90,7 @@ func main() {
 	})
 	check(err)
 	check(json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"whole":     ask(params).Content,
+		"complete":  ask(params).Content,
 		"streamed":  streamed.Choices[0].Message.Content,
 		"responses": response.OutputText(),
 		"fits":      hasColor(ask(fitting).Content),
