@@ -85,8 +85,8 @@ def _check_config(folder: Path) -> dict:
     if config.get("model_file"):
         raise FatalError(
             "unsupported_model",
-            f"The model contains its own Python code ({config['model_file']}), which mlx_vlm would run "
-            "without asking.",
+            f"The model contains its own Python code ({config['model_file']}), which mlx_vlm "
+            "would run without asking.",
             "Choose a model whose type mlx_vlm supports.",
         )
     check_quantization(config)
