@@ -67,7 +67,7 @@ export type Say = (line: string) => void;
 export class DownloadProgress {
   readonly #say: Say;
   readonly #bar: SingleBar | undefined;
-  #told = '';
+  #lastPrinted = '';
 
   constructor(say: Say, out: NodeJS.WriteStream = process.stderr) {
     this.#say = say;
@@ -103,8 +103,8 @@ export class DownloadProgress {
     const { phase, doneBytes, totalBytes } = download;
     const tenth = totalBytes ? Math.floor((TENTHS * doneBytes) / totalBytes) : -1;
     const key = phase === 'downloading' ? `${tenth}` : phase;
-    if (key === this.#told) return;
-    this.#told = key;
+    if (key === this.#lastPrinted) return;
+    this.#lastPrinted = key;
     this.#say(`${download.id}: ${toWords(download)}`);
   }
 }

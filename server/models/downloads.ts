@@ -121,7 +121,9 @@ export class Downloads {
       env: endpoint === undefined ? undefined : { HF_ENDPOINT: endpoint },
       onLine: hear,
     });
-    if (path === undefined) throw new TypeError('Expected to be told where the model is.');
+    if (path === undefined) {
+      throw new TypeError('The hub program ended without reporting where the model is.');
+    }
     return path;
   }
 
