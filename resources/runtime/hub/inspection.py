@@ -1,6 +1,6 @@
-"""What a model is and whether it can be served here, read from its folder without loading it.
+"""Inspects a model in its folder, without loading it: what it is, and whether it can be served.
 
-Whether a type is known, and what its configuration means, is asked of mlx_vlm itself.
+mlx_vlm decides whether it supports the type, and interprets the configuration.
 """
 
 import json
@@ -29,7 +29,7 @@ from shared.model_folder import (
 
 @dataclass
 class Inspected:
-    """One model. Sizes are bytes; what could not be read is None."""
+    """One model. Sizes are in bytes; unknown values are None."""
 
     model: str
     path: str
@@ -43,14 +43,14 @@ class Inspected:
 
 
 def inspect_all(models: list[str], events: EventWriter) -> None:
-    """A line for the machine, then one for each model, in their order."""
+    """Writes an event for the machine, then one for each model, in order."""
     events.write("machine", memory_bytes=memory_bytes(), tokens_per_request=TOKENS_PER_REQUEST)
     for model in models:
         events.write("model", **asdict(inspect(model)))
 
 
 def memory_bytes() -> int:
-    """What models may take: on Apple silicon the working set that the GPU recommends."""
+    """Memory available to models: on Apple silicon, the GPU's recommended working set."""
     if mx.default_device() == mx.Device(mx.gpu):
         return int(mx.device_info()["max_recommended_working_set_size"])
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -80,7 +80,7 @@ def inspect(model: str) -> Inspected:
 
 
 def describe(folder: Path, found: Inspected) -> None:
-    """What the files say, broken or not."""
+    """Reads what it can from the files, even if they are incomplete."""
     if not folder.is_dir():
         return
     found.bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -92,11 +92,11 @@ def describe(folder: Path, found: Inspected) -> None:
         found.model_type = short(config.get("model_type"))
         found.quantization = quantization_of(config)
     except (OSError, ValueError, AttributeError, RecursionError):
-        return  # check_model_folder tells it better
+        return  # check_model_folder reports it
 
 
 def ask_mlx_vlm(folder: Path, found: Inspected) -> None:
-    """Raises FatalError for a type that mlx_vlm does not know."""
+    """Raises FatalError for a type that mlx_vlm does not support."""
     config = load_config(folder)
     architecture = known_architecture(config)
     found.sees_pictures = hasattr(architecture, "VisionModel") and any(map(VISION.search, config))
@@ -104,9 +104,9 @@ def ask_mlx_vlm(folder: Path, found: Inspected) -> None:
 
 
 def known_architecture(config: dict) -> Any:
-    """mlx_vlm's module for such a model. Raises FatalError when it has none."""
+    """mlx_vlm's module for the model. Raises FatalError if there is none."""
     try:
-        # Without a folder, so that no code out of it is run.
+        # Without a folder, so that no code in it is run.
         return get_model_and_args(config)[0]
     except (ImportError, ValueError, KeyError) as error:
         kind = str(config.get("model_type"))[:100]
@@ -116,7 +116,7 @@ def known_architecture(config: dict) -> Any:
 
 
 def to_mlx_vlm_config(architecture: Any, config: dict) -> Any:
-    """As mlx_vlm's own load_model reads it, with its defaults for what is left out."""
+    """Reads a configuration as mlx_vlm's load_model does, with its defaults."""
     whole = dict(config)
     whole.setdefault("text_config", whole.pop("llm_config", {}))
     whole.setdefault("vision_config", {})

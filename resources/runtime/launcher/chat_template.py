@@ -150,7 +150,7 @@ def render_once(processor: Any, config: Any, messages: list[Message], **kwargs: 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """Raises TemplateFailedError in its block after so long. mlx_vlm renders on the main thread,
-    where a signal is what interrupts a loop without end; on any other there is no deadline."""
+    where a signal can interrupt an endless loop; on other threads there is no deadline."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -171,7 +171,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def refusal(code: str, message: str, status: int = 400) -> HTTPException:
-    """What the gateway makes an error of its own of (`generation-error.ts`)."""
+    """An error that the gateway converts by its code (`server/generation/errors.ts`)."""
     return HTTPException(status_code=status, detail={"code": code, "message": message})
 
 

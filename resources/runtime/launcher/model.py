@@ -1,4 +1,4 @@
-"""Loads the model with mlx_vlm, tells why it could not be loaded, and describes what was loaded."""
+"""Loads the model with mlx_vlm, explains errors, and describes the loaded model."""
 
 import platform
 import re
@@ -26,7 +26,7 @@ OUT_OF_MEMORY = re.compile(
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What the supervisor is told of a model."""
+    """What is reported to the supervisor about a model."""
 
     model_type: str
     context_length: int | None
@@ -44,7 +44,7 @@ class LoadedModel:
 
 
 def load_model(folder: str, name: str, description: Description) -> LoadedModel:
-    """Loads it where mlx_vlm's server looks for it. Raises FatalError, in which it has its name."""
+    """Loads a model into the cache of mlx_vlm's server. Raises FatalError with its `name`."""
     try:
         _, processor, config = get_cached_model(folder, None, model_kind="text_generation")
     except Exception as error:
@@ -56,7 +56,7 @@ def load_model(folder: str, name: str, description: Description) -> LoadedModel:
         context_length=context_length_of(config),
         quantization=description.quantization,
         sees_images=description.sees_images,
-        # Some processors bring a template of their own.
+        # Some processors have their own chat template.
         calls_tools=calls_tools(templates),
         thinks=thinks(templates),
         vocab_size=_positive(getattr(text, "vocab_size", getattr(config, "vocab_size", None))),
@@ -79,13 +79,13 @@ def memory_bytes() -> int:
 
 
 def context_length_of(config: Any) -> int | None:
-    """Tokens that prompt and answer may have together, by the model's own word."""
+    """Maximum number of tokens of prompt and answer together, from the model's configuration."""
     text = getattr(config, "text_config", None) or config
     return _positive(getattr(text, "max_position_embeddings", None))
 
 
 def refuse_beyond_context(prompt_tokens: int) -> None:
-    """Raises a RefusedError in OpenAI's words; mlx_vlm itself would answer nonsense."""
+    """Raises RefusedError with OpenAI's wording; mlx_vlm would answer nonsense."""
     limit = context_length_of(runtime.model_cache.get("config"))
     if limit is not None and prompt_tokens >= limit:
         raise RefusedError(_beyond_context(limit, str(prompt_tokens)))
@@ -169,7 +169,7 @@ def _reason(chain: list[BaseException]) -> str:
 
 
 def find_media_tokens(processor: Any, config: Any) -> list[str]:
-    """Every marker that stands for an image, a video or a sound: a prompt's text must hold none."""
+    """All markers of images, videos and audio, which the text of a prompt must not contain."""
     tokenizer = getattr(processor, "tokenizer", processor)
     texts: set[str] = set()
     for holder in (processor, tokenizer):
@@ -183,5 +183,5 @@ def find_media_tokens(processor: Any, config: Any) -> list[str]:
                 texts.add(tokenizer.decode([value]))
     added = getattr(tokenizer, "added_tokens_decoder", {}).values()
     texts.update(str(token) for token in added if MEDIA.search(str(token)))
-    # A marker has brackets of some kind; what has none is a word of the language.
+    # Markers have brackets; anything else is an ordinary word.
     return sorted(text.strip() for text in texts if re.search(r"[<\[({|]", text))

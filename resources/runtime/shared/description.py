@@ -1,6 +1,6 @@
-"""What a model's files say about it, read before it is loaded and without importing mlx.
+"""Describes a model from its files, without loading it or importing mlx.
 
-The gateway answers questions about the model's capabilities with it, also while none is loaded.
+The gateway reports the model's capabilities from it, even while no model is loaded.
 """
 
 import json
@@ -28,7 +28,7 @@ THOUGHT = re.compile(
 
 @dataclass(frozen=True)
 class Description:
-    """What is not in the files is None."""
+    """Values that the files do not contain are None."""
 
     model_type: str | None
     quantization: str | None
@@ -39,7 +39,7 @@ class Description:
 
 
 def describe(folder: Path) -> Description:
-    """Never raises for a file that is missing or damaged: what it would say is unknown then."""
+    """Missing and damaged files are ignored; their values are unknown."""
     config = _read_object(folder / "config.json")
     templates = list(_templates(folder))
     return Description(
@@ -81,7 +81,7 @@ def quantization_of(config: dict) -> str | None:
 
 
 def short(value: object) -> str | None:
-    """A name as a configuration has it; None for anything longer."""
+    """The value if it is a plausible name, otherwise None."""
     return value if isinstance(value, str) and 0 < len(value) <= 100 else None
 
 
