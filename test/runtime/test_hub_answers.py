@@ -1,7 +1,6 @@
 """Responses of the Hub are validated, because parts of them become paths."""
 
 import socket
-import ssl
 from types import SimpleNamespace
 
 import httpx2
@@ -88,24 +87,33 @@ def test_an_invalid_token_is_refused_and_not_repeated(token):
     assert token not in caught.value.message
 
 
-@pytest.mark.parametrize("name", [*hub_errors.CERTIFICATES, "NODE_EXTRA_CA_CERTS"])
-def test_unreadable_certificates_are_reported_with_their_variable(monkeypatch, name):
-    for each in (*hub_errors.CERTIFICATES, "NODE_EXTRA_CA_CERTS"):
-        monkeypatch.delenv(each, raising=False)
-    monkeypatch.setenv(name, "/nowhere/ca.pem")
-    with pytest.raises(FatalError, match=f"{name} is /nowhere/ca.pem"):
-        hub_errors.check_certificates()
-
-
-def test_an_untrusted_certificate_is_reported_with_the_remedy():
-    refused = ssl.SSLCertVerificationError(1, "CERTIFICATE_VERIFY_FAILED")
-    refused.verify_message = "self-signed certificate in certificate chain"
-    error = httpx2.ConnectError("failed")
-    error.__cause__ = refused
+@pytest.mark.parametrize(
+    ("status", "is_transient"),
+    [(502, True), (503, True), (504, True), (429, True), (403, False), (407, False)],
+)
+def test_a_proxy_that_is_briefly_unavailable_is_asked_again(status, is_transient):
+    error = httpx2.ProxyError(f"{status} Reason")
+    assert hub_errors.is_transient(error) == is_transient
     fatal = hub_errors.to_fatal(error, "owner/name", None)
-    assert "is not trusted (self-signed" in fatal.message
-    assert "SSL_CERT_FILE or REQUESTS_CA_BUNDLE" in fatal.remedy
-    assert not hub_errors.is_transient(error)
+    assert fatal.message.startswith("The proxy re")
+    assert str(status) in fatal.message
+    assert "HTTPS_PROXY" in fatal.remedy
+
+
+def test_a_question_is_repeated_while_the_proxy_is_unavailable(monkeypatch):
+    monkeypatch.setattr(download, "RETRY_SECONDS", (0, 0))
+    answers = [httpx2.ProxyError("503 Busy"), httpx2.ProxyError("502 Busy"), "answer"]
+
+    def ask():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert download.answer_of(ask) == "answer"
+    answers[:] = [httpx2.ProxyError("403 Forbidden"), "answer"]
+    with pytest.raises(httpx2.ProxyError):
+        download.answer_of(ask)
 
 
 @pytest.mark.parametrize(

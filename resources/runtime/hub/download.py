@@ -7,9 +7,12 @@ download is never mistaken for a model. A process may be killed at any time; the
 import json
 import re
 import shutil
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 from httpx2 import Client
@@ -20,16 +23,16 @@ from huggingface_hub.utils import filter_repo_objects
 from huggingface_hub.utils._http import hf_request_event_hook
 
 from hub.hub_errors import (
-    check_certificates,
     check_endpoint,
     check_online,
     check_token,
     explained,
     free_bytes,
+    is_unavailable,
     not_an_id,
-    trusted_certificates,
 )
 from hub.hub_file import HubFile, download_verified, hash_file
+from hub.network import check_certificates, check_proxy, trusted_certificates
 from hub.progress import Progress
 from shared.hub_cache import DOT_FILES, MODEL_FILES
 from shared.lines import EventWriter, FatalError
@@ -39,12 +42,15 @@ UNFINISHED = "sightglass-download"
 """The folder in the repository's cache that holds an unfinished download. `server/models` lists
 them."""
 
+Answer = TypeVar("Answer")
+
 COMMIT = re.compile(r"[0-9a-f]{40}")
 """Commits from the Hub are checked, because they become folder names."""
 
 CONCURRENT_FILES = 4
 TIMEOUT_SECONDS = 30
 """Without a timeout, huggingface_hub would wait forever for a Hub that does not respond."""
+RETRY_SECONDS = (1, 2)
 SPARE_BYTES = 100_000_000
 """Disk space that a download leaves free."""
 
@@ -61,6 +67,7 @@ def fetch(name: str, token: str | None, events: EventWriter) -> None:
     with explained(name, token):
         check_online(name)
         check_endpoint()
+        check_proxy()
         check_certificates()
         check_token(token or get_token())
         set_client_factory(client_with_timeout)
@@ -110,10 +117,10 @@ def exclusive_lock(folder: Path, name: str) -> AbstractContextManager:
 def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
     """The latest revision, and its files that mlx_vlm needs, the smallest first."""
     api = HfApi(token=token)
-    revision = api.model_info(name, timeout=TIMEOUT_SECONDS).sha
+    revision = answer_of(lambda: api.model_info(name, timeout=TIMEOUT_SECONDS)).sha
     if not COMMIT.fullmatch(revision):
         raise ValueError(f"{revision!r} is not a commit.")
-    listed = api.list_repo_tree(name, recursive=True, revision=revision)
+    listed = answer_of(lambda: [*api.list_repo_tree(name, recursive=True, revision=revision)])
     available = {file.path: file for file in listed if isinstance(file, RepoFile)}
     paths = filter_repo_objects(available, allow_patterns=MODEL_FILES)
     wanted = [available[path] for path in paths if not PurePosixPath(path).name.startswith(".")]
@@ -124,6 +131,18 @@ def plan(name: str, token: str | None) -> tuple[str, list[HubFile]]:
         raise FatalError("unsupported_model", f"{name} has no config.json.", CONVERT)
     files = [HubFile.of(name, revision, file) for file in wanted]
     return revision, sorted(files, key=lambda file: file.size)
+
+
+def answer_of(ask: Callable[[], Answer]) -> Answer:
+    """Asks the Hub, and again up to twice while it or the proxy is unavailable."""
+    for seconds in RETRY_SECONDS:
+        try:
+            return ask()
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+        time.sleep(seconds)
+    return ask()
 
 
 def client_with_timeout() -> Client:

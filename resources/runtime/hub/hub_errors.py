@@ -2,16 +2,13 @@
 
 import errno
 import os
-import re
 import shutil
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 from huggingface_hub import constants, get_token
@@ -24,20 +21,34 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import parse_ratelimit_headers
 
+from hub.network import CREDENTIALS, certificate_problem, chosen_certificates, proxy_in_use
 from shared.lines import FatalError
 
 NETWORK = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError)
 TRANSIENT = (408, 429, 500, 502, 503, 504)
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+UNAVAILABLE = (502, 503, 504)
 
 
 def is_transient(error: Exception) -> bool:
     """Whether a retry may succeed."""
+    if (status := status_of(error)) is not None:
+        return status in TRANSIENT
+    return isinstance(error, NETWORK) and certificate_problem(error) is None
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether the Hub or the proxy answered that it does not work at the moment."""
+    return status_of(error) in UNAVAILABLE
+
+
+def status_of(error: Exception) -> int | None:
+    """The status that the Hub answered, or the proxy when asked to connect to the Hub."""
     if isinstance(error, HfHubHTTPError) and error.response is not None:
-        return error.response.status_code in TRANSIENT
-    if isinstance(error, httpx2.ProxyError) or certificate_problem(error) is not None:
-        return False
-    return isinstance(error, NETWORK)
+        return error.response.status_code
+    # httpx2 keeps the proxy's status only in the text: "503 Service Unavailable".
+    if isinstance(error, httpx2.ProxyError) and (first := str(error)[:3]).isdigit():
+        return int(first)
+    return None
 
 
 @contextmanager
@@ -72,9 +83,10 @@ def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
         return FatalError(
             "network",
             f"The certificate of {hub} is not trusted ({reason}).",
-            "If your company inspects TLS, set SSL_CERT_FILE or REQUESTS_CA_BUNDLE to a PEM file "
-            "with its certificates.",
+            to_trust(),
         )
+    if isinstance(error, httpx2.ProxyError) and status_of(error) == 407:
+        return refused(407, hub)
     if isinstance(error, httpx2.ProxyError):
         return FatalError(
             "network",
@@ -107,14 +119,15 @@ def to_fatal(error: Exception, name: str, token: str | None) -> FatalError:
     return FatalError("failed", f"{type(error).__name__}: {error}"[:300], "Read the log.")
 
 
-def proxy_in_use() -> str | None:
-    """The proxy for the Hub, without its password."""
-    address = urlsplit(constants.ENDPOINT)
-    proxies = getproxies()
-    if proxy_bypass(address.netloc):
-        return None
-    proxy = proxies.get(address.scheme) or proxies.get("all")
-    return None if proxy is None else CREDENTIALS.sub("", proxy)
+def to_trust() -> str:
+    """How to have a company's certificates trusted."""
+    if (chosen := chosen_certificates()) is not None:
+        path = os.environ[chosen]
+        return f"If your company inspects TLS, add its certificates to {path} ({chosen})."
+    return (
+        "If your company inspects TLS, set SSL_CERT_FILE or REQUESTS_CA_BUNDLE to a PEM file with "
+        "its certificates."
+    )
 
 
 def not_an_id(name: str) -> FatalError:
@@ -135,11 +148,6 @@ def check_endpoint() -> None:
         raise FatalError("network", message, "Set it to a URL, such as https://huggingface.co.")
 
 
-CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables that name trusted certificates; the first that is set wins. httpx reads the first two
-itself; requests, curl and pip read the others. NODE_EXTRA_CA_CERTS adds to them."""
-
-
 def check_online(name: str) -> None:
     """Raises FatalError when the user has switched the network off."""
     if constants.is_offline_mode():
@@ -148,49 +156,6 @@ def check_online(name: str) -> None:
             f"{name} cannot be downloaded: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set.",
             "Unset it, then run the command again.",
         )
-
-
-def check_certificates() -> None:
-    """Raises FatalError when a variable names certificates that cannot be read."""
-    chosen = next((name for name in CERTIFICATES if os.environ.get(name)), None)
-    for name in filter(None, (chosen, "NODE_EXTRA_CA_CERTS")):
-        if path := os.environ.get(name):
-            try:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-                context.load_verify_locations(**_locations(path))
-            except (OSError, ValueError) as error:
-                raise FatalError(
-                    "network",
-                    f"{name} is {path}, which has no readable certificates: {error}"[:300],
-                    f"Set {name} to a PEM file with your company's certificates, or unset it.",
-                ) from error
-
-
-def trusted_certificates() -> ssl.SSLContext:
-    """What the download trusts: the certificates that the environment names, else the system's."""
-    chosen = next((name for name in CERTIFICATES if os.environ.get(name)), None)
-    if chosen is None:
-        context = httpx2.create_ssl_context()
-    else:
-        context = ssl.create_default_context(**_locations(os.environ[chosen]))
-    if extra := os.environ.get("NODE_EXTRA_CA_CERTS"):
-        context.load_verify_locations(extra)
-    return context
-
-
-def _locations(path: str) -> dict[str, str]:
-    return {"capath" if Path(path).is_dir() else "cafile": path}
-
-
-def certificate_problem(error: BaseException) -> str | None:
-    """Why the server's certificate was refused, if that is what went wrong."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return seen.verify_message
-        seen = seen.__cause__ or seen.__context__
-    text = str(error)
-    return text if "CERTIFICATE_VERIFY_FAILED" in text else None
 
 
 def was_rate_limited(error: Exception) -> bool:
@@ -249,7 +214,8 @@ def refused(status: int, hub: str) -> FatalError:
         return FatalError("rate_limited", message, remedy)
     if status == 407:
         message = "The proxy requires a user name and password (status 407)."
-        return FatalError("network", message, "Add them to HTTPS_PROXY: http://user:password@host.")
+        remedy = "Set them in HTTPS_PROXY: http://user:password@host:port."
+        return FatalError("network", message, remedy)
     remedy = "Try again later." if status in TRANSIENT else "Open it in a browser to see why."
     return FatalError("network", f"{hub} answered with status {status}.", remedy)
 

@@ -21,9 +21,13 @@ export class HubClient {
   token: string | undefined;
   readonly #waiting = new Set<() => void>();
 
-  private constructor(home: string, hubUrl: string, { log, from }: { log: Logger; from: URL }) {
+  private constructor(
+    home: string,
+    hubUrl: string,
+    { log, from, env }: { log: Logger; from: URL; env: Readonly<Record<string, string>> },
+  ) {
     this.home = home;
-    this.env = { HF_HOME: home, HF_ENDPOINT: hubUrl, HF_TOKEN: '', HOME: home };
+    this.env = { HF_HOME: home, HF_ENDPOINT: hubUrl, HF_TOKEN: '', HOME: home, ...env };
     const command = { ...createModelsCommand(from), env: this.env };
     this.program = new ModelsProgram(command, log);
     this.downloads = new Downloads({
@@ -42,15 +46,17 @@ export class HubClient {
       home,
       log = pino({ level: 'silent' }),
       from = resources,
+      env = {},
     }: {
       home?: string;
       log?: Logger;
       /** Where the runtime is. */
       from?: URL;
+      env?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<HubClient> {
     const folder = home ?? (await mkdtemp(join(tmpdir(), 'sightglass-hub-')));
-    return new HubClient(folder, hubUrl, { log, from });
+    return new HubClient(folder, hubUrl, { log, from, env });
   }
 
   /** Resolves when what is told of the download is so. */

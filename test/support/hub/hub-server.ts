@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type HubFile, HubRepository } from './hub-repository.ts';
 import { Pace } from './paced-body.ts';
@@ -9,6 +10,12 @@ export interface HubRequest {
   path: string;
   range: string | undefined;
   hasToken: boolean;
+}
+
+/** A certificate with its key, in PEM. */
+interface Tls {
+  key: string;
+  cert: string;
 }
 
 const API = /^\/api\/models\/([^/]+\/[^/]+)(?:\/(tree|revision)\/([^/]+))?$/;
@@ -26,9 +33,10 @@ export class HubServer {
   readonly requests: HubRequest[] = [];
   /** Of an account that may not read what is gated. */
   readonly strangersToken = 'hf_ofSomebodyElse';
-  readonly #server = createServer((request, response) => this.#answer(request, response));
+  readonly #tls: Tls | undefined;
+  readonly #server: Server;
   /** Where large files lie: another origin, which no token is for. */
-  readonly #cdn = createServer((request, response) => this.#answer(request, response));
+  readonly #cdn: Server;
   readonly #sockets = new Set<Socket>();
   readonly #repositories = new Map<string, HubRepository>();
   readonly #corrupt = new Map<string, number>();
@@ -36,8 +44,19 @@ export class HubServer {
   readonly #limit = new Map<string, string>();
   #isDown = false;
 
-  static async start(): Promise<HubServer> {
-    const hub = new HubServer();
+  private constructor(tls: Tls | undefined) {
+    const answer = (request: IncomingMessage, response: ServerResponse) =>
+      this.#answer(request, response);
+    const create = () =>
+      tls === undefined ? createServer(answer) : createTlsServer({ ...tls }, answer);
+    this.#tls = tls;
+    this.#server = create();
+    this.#cdn = create();
+  }
+
+  /** Speaks HTTPS if it has a certificate. */
+  static async start({ tls }: { tls?: Tls } = {}): Promise<HubServer> {
+    const hub = new HubServer(tls);
     for (const server of [hub.#server, hub.#cdn]) {
       server.on('connection', (socket) => {
         if (hub.#isDown) socket.destroy();
@@ -50,7 +69,12 @@ export class HubServer {
   }
 
   get url(): string {
-    return toUrl(this.#server);
+    return this.#urlOf(this.#server);
+  }
+
+  #urlOf(server: Server): string {
+    const scheme = this.#tls === undefined ? 'http' : 'https';
+    return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
   /** Offers the files of a folder as a model. Again with the same id: as its newest revision. */
@@ -135,7 +159,7 @@ export class HubServer {
     response
       .writeHead(302, {
         ...common,
-        location: `${toUrl(this.#cdn)}/cdn${path}`,
+        location: `${this.#urlOf(this.#cdn)}/cdn${path}`,
         'x-linked-etag': `"${file.sha256}"`,
         'x-linked-size': file.data.length,
         etag: `"${file.oid}"`,
@@ -177,10 +201,6 @@ export class HubServer {
     const body = left > 0 ? Buffer.from(whole.map((byte) => byte ^ 1)) : whole;
     void this.pace.write(response, { name, body, breakAt });
   }
-}
-
-function toUrl(server: Server): string {
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 function json(response: ServerResponse, body: unknown): void {
