@@ -61,7 +61,7 @@ export function FoundModelRow({
   snapshot: Snapshot;
   onUse: (path: string) => Promise<Applied>;
 }) {
-  const { path, name, fit } = model;
+  const { path, name, fit, note } = model;
   const [asks, setAsks] = useState(false);
   const [isOpen, setOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
@@ -93,6 +93,7 @@ export function FoundModelRow({
       {fit !== undefined && (
         <FitBadge fit={fit} of={name} isOpen={isOpen} onToggle={() => setOpen(!isOpen)} />
       )}
+      {note !== undefined && <p class="model-more">{note}</p>}
       {fit !== undefined && isOpen && <p class="model-more">{toFitNumbers(fit)}</p>}
       {fit !== undefined && asks && (
         <Confirmation

@@ -23,7 +23,7 @@ export function explainFit(fit: Fit): string {
 
 /** Describes a model, one fact per line. */
 export function describeModel(model: FoundModel): string {
-  const { path, type, quantization, bytes, seesPictures, fit, problem } = model;
+  const { path, type, quantization, bytes, seesPictures, fit, problem, note } = model;
   const facts: [string, string | undefined][] = [
     ['Model', path],
     ['Architecture', type],
@@ -33,6 +33,7 @@ export function describeModel(model: FoundModel): string {
     ['Memory', fit === undefined ? undefined : `${toVerdict(fit)}: ${explainFit(fit)}`],
     ['Problem', problem?.message],
     ['Remedy', problem?.remedy],
+    ['Note', note],
   ];
   return facts
     .flatMap(([name, value]) =>

@@ -107,6 +107,9 @@ async function listModels(
   if (json) return printJson(found);
   const usable = found.filter(({ problem }) => problem === undefined);
   if (usable.length > 0) printTable(usable, FOUND_COLUMNS);
+  for (const { path, note } of usable) {
+    if (note !== undefined) process.stderr.write(`note: ${toPlain(`${path}: ${note}`)}\n`);
+  }
   for (const { path, problem } of found) {
     if (problem === undefined) continue;
     const text = `${path}: ${problem.message} ${problem.remedy}`;

@@ -71,5 +71,6 @@ function toFoundModel(
     ...(sees_pictures === null ? {} : { seesPictures: sees_pictures }),
     ...(weights_bytes === 0 ? {} : { fit: judgeFit(sizes, machine, maxConcurrency) }),
     ...(line.problem === null ? {} : { problem: line.problem }),
+    ...(line.note === null ? {} : { note: line.note }),
   };
 }

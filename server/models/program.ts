@@ -21,6 +21,8 @@ export const ModelLine = z.object({
   quantization: z.string().nullable(),
   sees_pictures: z.boolean().nullable(),
   problem: Problem.nullable(),
+  /** What limits a model that can be served. */
+  note: z.string().nullable(),
 });
 export type ModelLine = z.infer<typeof ModelLine>;
 

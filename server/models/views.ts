@@ -40,6 +40,8 @@ export const FoundModel = z.object({
   fit: Fit.optional(),
   /** Why it cannot be served. */
   problem: Problem.optional(),
+  /** What limits a model that can be served. */
+  note: z.string().optional(),
 });
 export type FoundModel = z.infer<typeof FoundModel>;
 

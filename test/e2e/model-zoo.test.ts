@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,7 +10,7 @@ import type { FoundModel } from '../../server/contract.ts';
 import { findModels, inspectModel } from '../../server/models/find-models.ts';
 import { ModelsProgram } from '../../server/models/program.ts';
 import { createModelsCommand } from '../../server/runtime/process.ts';
-import { changeConfig } from '../support/changed-model.ts';
+import { changeConfig, changedModel } from '../support/changed-model.ts';
 import { makeZoo, SPECIMENS } from '../support/model-zoo.ts';
 import { demoModel, resources } from '../support/service.ts';
 import { runOnTerminal } from '../support/terminal.ts';
@@ -129,6 +129,18 @@ test('one model is shown with its problem and remedy, and the exit code says tha
   const { stdout, exitCode } = await cli(['show', join(zoo, 'gguf')]);
   assert.equal(exitCode, 1);
   assert.match(stdout, /^Problem +.*contains a GGUF model\.\nRemedy +Choose an MLX version/m);
+});
+
+test('a model without a chat template can be served, and says what it lacks', async () => {
+  await using bare = await changedModel(async (folder) => {
+    await rm(join(folder, 'chat_template.jinja'));
+    await writeFile(join(folder, 'tokenizer_config.json'), '{}');
+  });
+  const { stdout, exitCode } = await cli(['show', bare.folder]);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /^Note +This model's folder has no chat template, so mlx_vlm sends/m);
+  const list = await cli(['list', '--folder', bare.folder]);
+  assert.match(list.stderr, /^note: \S+: This model's folder has no chat template/m);
 });
 
 test('a text-only model is listed as one without pictures', async () => {

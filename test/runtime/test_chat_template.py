@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from launcher import chat_template
 from launcher.chat_template import facts_of, render
+from launcher.template_warnings import warn_about_template
 from runtime_process import DEMO
 
 CONTENT = (
@@ -246,3 +247,31 @@ def test_enable_thinking_is_passed_under_the_templates_own_name(rendered):
     template = PLAIN + "{% if thinking %}<think>{% endif %}"
     assert rendered(template, [user("a")], enable_thinking=True).endswith("<think>")
     assert rendered(template, [user("a")], enable_thinking=False).endswith("[assistant:")
+
+
+TEXT_ONLY = "{% for m in messages %}[{{ m.role }}]{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "model_type", "sees_images", "warning"),
+    [
+        (PLAIN, "qwen2_vl", True, None),
+        (None, "qwen2_vl", True, "has no chat template"),
+        (None, "llama", False, "has no chat template"),
+        # Made for a bare prompt.
+        (None, "paligemma", True, None),
+        (TEXT_ONLY, "qwen2_vl", True, "cannot show images"),
+        (TEXT_ONLY, "qwen2_vl", False, None),
+        (TEXT_ONLY, "llama", False, None),
+        ("{{ messages[0].there.is.none }}", "qwen2_vl", True, None),
+    ],
+)
+def test_a_model_whose_template_shows_too_little_is_warned_about(
+    rendered, processor, caplog, template, model_type, sees_images, warning
+):
+    rendered.facts(template)
+    config = SimpleNamespace(model_type=model_type)
+    warn_about_template(processor, config, sees_images=sees_images)
+    warnings = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warnings) == (warning is not None)
+    assert warning is None or warning in warnings[0]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.description import describe
+from shared.description import describe, has_template
 
 TOOLS = "{% if tools %}{{ tools | tojson }}{% endif %}{{ messages }}"
 QWEN3_VL_THINKING = "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
@@ -103,3 +103,16 @@ def test_a_model_with_a_vision_config_sees_images(write):
 def test_damaged_files_are_ignored(write):
     found = describe(write(config__json="{", tokenizer_config__json="[]", chat_template__json="5"))
     assert (found.model_type, found.context_length, found.calls_tools) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, False),
+        ({"tokenizer_config__json": {"chat_template": None}}, False),
+        ({"tokenizer_config__json": {"chat_template": TOOLS}}, True),
+        ({"chat_template__jinja": TOOLS}, True),
+    ],
+)
+def test_a_folder_without_a_chat_template_is_recognized(write, files, expected):
+    assert has_template(write(**files)) is expected

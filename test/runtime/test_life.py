@@ -192,3 +192,26 @@ def test_writes_no_bytecode_if_the_environment_says_so(tmp_path):
     # Python writes the bytecode of __main__ before __main__ runs, unless `-B` is given.
     written = [file.name.split(".")[0] for file in tmp_path.glob("*/__pycache__/*")]
     assert written in ([], ["__main__"])
+
+
+@pytest.mark.parametrize(
+    ("template", "warning"),
+    [
+        (None, "WARNING launcher This model's folder has no chat template"),
+        ("{{ messages[0].role }}", "WARNING launcher This model's chat template cannot show"),
+    ],
+)
+def test_a_model_whose_template_shows_too_little_is_loaded_with_a_warning(
+    start, tmp_path, template, warning
+):
+    model = shutil.copytree(DEMO, tmp_path / "model")
+    (model / "tokenizer_config.json").write_text("{}")
+    if template is None:
+        (model / "chat_template.jinja").unlink()
+    else:
+        (model / "chat_template.jinja").write_text(template)
+    process = start(model=model)
+    process.wait_ready()
+    process.process.stdin.close()
+    process.wait_end()
+    assert warning in "".join(process.log)

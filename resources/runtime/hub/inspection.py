@@ -5,26 +5,32 @@ mlx_vlm decides whether it supports the type, and interprets the configuration.
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+from mlx_vlm.prompt_utils import MODEL_CONFIG
 from mlx_vlm.utils import get_model_and_args, load_config, update_module_configs
 
 from hub.request_memory import TOKENS_PER_REQUEST, request_bytes
-from shared.description import VISION, quantization_of, short
+from shared.description import VISION, has_template, quantization_of, short
 from shared.hub_cache import cached_folder
 from shared.lines import EventWriter, FatalError
 from shared.model_folder import (
     CHOOSE,
+    NO_TEMPLATE,
     check_model_folder,
     is_hub_name,
     missing_package,
     unreadable,
     weights_bytes,
 )
+
+OWN_TEMPLATE = re.compile(r"default_chat_template|_CHAT_TEMPLATE")
+"""In a processor's source: it does not need the folder's template."""
 
 
 @dataclass
@@ -40,6 +46,8 @@ class Inspected:
     quantization: str | None = None
     sees_pictures: bool | None = None
     problem: dict | None = None
+    note: str | None = None
+    """What limits a model that can be served."""
 
 
 def inspect_all(models: list[str], events: EventWriter) -> None:
@@ -100,7 +108,19 @@ def ask_mlx_vlm(folder: Path, found: Inspected) -> None:
     config = load_config(folder)
     architecture = known_architecture(config)
     found.sees_pictures = hasattr(architecture, "VisionModel") and any(map(VISION.search, config))
+    if not has_template(folder) and not brings_template(architecture, config):
+        found.note = NO_TEMPLATE
     found.request_bytes = request_bytes(to_mlx_vlm_config(architecture, config))
+
+
+def brings_template(architecture: Any, config: dict) -> bool:
+    """Whether mlx_vlm's processor may have a template of its own, or the model is made for a bare
+    prompt."""
+    form = MODEL_CONFIG.get(str(config.get("model_type")).lower())
+    if form is not None and form.name.startswith("PROMPT"):
+        return True
+    sources = Path(architecture.__file__).parent.glob("processing*.py")
+    return any(OWN_TEMPLATE.search(source.read_text("utf-8")) for source in sources)
 
 
 def known_architecture(config: dict) -> Any:

@@ -12,6 +12,7 @@ from mlx_vlm.server.runtime import runtime
 
 from launcher.chat_template import facts_of
 from launcher.template_kwargs import template_names, templates_of
+from launcher.template_warnings import warn_about_template
 from shared.description import Description, calls_tools, thinks
 from shared.lines import FatalError, RefusedError
 from shared.model_folder import missing_package, out_of_memory
@@ -49,6 +50,7 @@ def load_model(folder: str, name: str, description: Description) -> LoadedModel:
         _, processor, config = get_cached_model(folder, None, model_kind="text_generation")
     except Exception as error:
         raise to_fatal(name, error) from error
+    warn_about_template(processor, config, sees_images=description.sees_images)
     text = getattr(config, "text_config", None) or config
     templates = templates_of(processor)
     return LoadedModel(

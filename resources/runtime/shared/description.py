@@ -101,6 +101,10 @@ def _text_config(config: dict) -> dict:
     return {}
 
 
+def has_template(folder: Path) -> bool:
+    return any(True for _ in _templates(folder))
+
+
 def _templates(folder: Path) -> Iterator[str]:
     """The chat templates, from all the files in which transformers looks for them."""
     for path in [folder / "chat_template.jinja", *folder.glob("additional_chat_templates/*.jinja")]:

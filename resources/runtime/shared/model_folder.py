@@ -19,6 +19,11 @@ TOKENIZERS = ("tokenizer*", "vocab.*", "*.tiktoken", "*.model")
 LFS_POINTER = b"version https://git-lfs"
 CHOOSE = "Choose the folder of an MLX vision model, with its config.json and .safetensors files."
 CONVERT = "Choose an MLX version of the model, or convert it with `python -m mlx_vlm.convert`."
+NO_TEMPLATE = (
+    "This model's folder has no chat template, so mlx_vlm sends it the conversation as plain text: "
+    "answers may ramble, and tools and thinking have no effect. Add the chat_template.jinja of the "
+    "original model, or choose an instruct model."
+)
 DOWNLOAD_AGAIN = "Download the whole model again."
 
 DAMAGED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
