@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { InvalidRequestError } from '../errors.ts';
+import { splitFieldPath, toFieldPath } from '../field-path.ts';
 import {
   MAX_HEADER_CHARACTERS,
   MAX_IGNORED_PATH_CHARACTERS,
@@ -39,7 +40,7 @@ export function refuseIgnored({ paths: [param] }: IgnoredFields): void {
 /** Converts zod's first issue to an error with the field, what it must be, and what it was. */
 function toInvalidRequest(error: z.ZodError, body: unknown): InvalidRequestError {
   const { issue, path } = mostSpecific(error.issues, []);
-  const field = path.join('.');
+  const field = toFieldPath(path);
   const name = field === '' ? 'The body' : `\`${field}\``;
   const expected = describeExpected(issue);
   const value = path.reduce<unknown>(propertyOf, body);
@@ -175,9 +176,9 @@ export class IgnoredFields {
     if (this.#paths.length < MAX_IGNORED_PATHS) this.#paths.push(toJsonPath(path));
   }
 
-  /** Adds paths whose names are already joined with dots, such as those of schema keywords. */
+  /** Adds field paths, such as those of schema keywords. */
   addJoined(paths: readonly string[]): void {
-    for (const path of paths) this.add(...path.split('.'));
+    for (const path of paths) this.add(...splitFieldPath(path));
   }
 
   /** The paths, up to 1 KB, followed by the number of further ones. */

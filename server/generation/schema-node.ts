@@ -1,3 +1,4 @@
+import { escapeName } from '../field-path.ts';
 import { MAX_IGNORED_PATH_CHARACTERS, MAX_SCHEMA_BOUND } from '../limits.ts';
 
 export type Node = Readonly<Record<string, unknown>>;
@@ -76,8 +77,8 @@ export function pickKeywords(node: Node): Node {
 
 /** Appends a name to a path. The client chooses the name, so a long one is truncated. */
 export function pathTo(path: string, name: string): string {
-  const isLong = name.length > MAX_IGNORED_PATH_CHARACTERS;
-  return `${path}.${isLong ? `${name.slice(0, MAX_IGNORED_PATH_CHARACTERS)}...` : name}`;
+  const start = escapeName(name.slice(0, MAX_IGNORED_PATH_CHARACTERS));
+  return `${path}.${start}${name.length > MAX_IGNORED_PATH_CHARACTERS ? '...' : ''}`;
 }
 
 /** The values of a keyword in all parts. Refuses an invalid one. */

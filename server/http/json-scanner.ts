@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '../errors.ts';
+import { toFieldPath } from '../field-path.ts';
 import {
   LONG_STRING_BYTES,
   MAX_DEPTH,
@@ -250,7 +251,7 @@ export function checkBody(
 
 function isImagePath(path: Path): boolean {
   const isShort = (key: string | number) => typeof key === 'number' || key.length <= LONGEST_KEY;
-  return path.every(isShort) && IMAGE_PATH.test(path.join('.'));
+  return path.every(isShort) && IMAGE_PATH.test(toFieldPath(path));
 }
 
 function createDepthError(): InvalidRequestError {
@@ -264,13 +265,13 @@ function checkKey(key: string | number, path: Path): void {
   if (!key.isWellFormed()) throw createMalformedError(path, key);
   if (key === '__proto__') {
     throw new InvalidRequestError('The body must not contain a field named `__proto__`.', {
-      param: path.join('.'),
+      param: toFieldPath(path),
     });
   }
 }
 
 function createSizeError(path: Path, max: number, what: string): InvalidRequestError {
-  const field = path.join('.');
+  const field = toFieldPath(path);
   return new InvalidRequestError(
     `${field === '' ? 'The body' : `\`${field}\``} may have at most ${max} ${what}.`,
     { param: field === '' ? null : field, code: 'body_too_complex' },
@@ -278,7 +279,7 @@ function createSizeError(path: Path, max: number, what: string): InvalidRequestE
 }
 
 function createTextError(path: Path): InvalidRequestError {
-  const field = path.join('.');
+  const field = toFieldPath(path);
   return new InvalidRequestError(
     `\`${field}\` is too long. A request may have at most ${MAX_TEXT_BYTES / 1e6} MB of text.`,
     { param: field, code: 'text_too_large' },
@@ -286,7 +287,7 @@ function createTextError(path: Path): InvalidRequestError {
 }
 
 function createMalformedError(path: Path, text: string | LongText): InvalidRequestError {
-  const field = path.join('.');
+  const field = toFieldPath(path);
   const { length } = text;
   const got = length <= 40 ? JSON.stringify(text) : `a string of ${length} characters`;
   return new InvalidRequestError(

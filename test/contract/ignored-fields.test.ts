@@ -227,6 +227,29 @@ test('keywords of a schema that are not enforced are reported, and refused with 
   assert.match(answer.error.message, /properties\.a\.not/);
 });
 
+test('a dot or percent sign in a name is encoded in every path that names the field', async (t) => {
+  const { ask } = await startReady(t);
+  const schema = (names: string[]) => ({
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name, { not: { const: 1 } }])),
+  });
+  const { ignored } = await ask('chat', { guided_json: schema(['a.b', 'a%2Eb', 'über']) });
+  const place = 'guided_json.properties';
+  assert.deepEqual(ignored?.split(', ').sort(), [
+    `${place}.%C3%BCber.not`,
+    `${place}.a%252Eb.not`,
+    `${place}.a%2Eb.not`,
+  ]);
+  const params = async (body: object) => (await ask('chat', body)).answer.error.param;
+  const parameters = schema(['a.b']);
+  const tools = [{ type: 'function', function: { name: 'f', parameters, strict: true } }];
+  const inTool = 'tools.0.function.parameters.properties.a%2Eb.not';
+  assert.deepEqual(
+    [await params({ tools }), await params({ logit_bias: { '1.5': 'x' } })],
+    [inTool, 'logit_bias.1%2E5'],
+  );
+});
+
 test('an empty conversation is refused in our words', async (t) => {
   const { ask } = await startReady(t);
   const { status, answer } = await ask('responses', { input: '', max_output_tokens: 1 });
