@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ModelError } from '../problem.ts';
-import { hubCache } from './places.ts';
+import { hubCache, UNFINISHED } from './places.ts';
 import type { ModelsLine, ModelsProgram } from './program.ts';
 import type { Download } from './views.ts';
 
@@ -188,7 +188,6 @@ function toFailure(error: unknown): Pick<Download, 'phase' | 'problem'> {
 
 /** The file that `resources/runtime/hub/download.py` keeps beside the downloaded files. */
 const Marker = z.object({ id: z.string(), total_bytes: z.number().min(0) });
-const FOLDER = 'sightglass-download';
 
 /** Finds downloads on disk that were paused or whose process was killed. */
 export async function findUnfinished(
@@ -198,7 +197,7 @@ export async function findUnfinished(
   const cache = hubCache(env, home);
   const repositories = await readdir(cache).catch(() => []);
   const found = repositories.map(async (name): Promise<Download[]> => {
-    const folder = join(cache, name, FOLDER);
+    const folder = join(cache, name, UNFINISHED);
     const text = await readFile(join(folder, 'download.json'), 'utf8').catch(() => undefined);
     const marker = text === undefined ? undefined : parse(text);
     if (marker === undefined) return [];

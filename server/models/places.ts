@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -17,6 +17,9 @@ export interface Place {
   name: string;
   folder: string;
 }
+
+/** The folder of a download in its repository (`hub/download.py`), until it is complete. */
+export const UNFINISHED = 'sightglass-download';
 
 /** Folders below a place: `owner/name`. */
 const DEPTH = 2;
@@ -75,18 +78,51 @@ export interface CachedModel {
 }
 
 /**
- * The complete models of a Hugging Face cache, none if the folder is not one. huggingface_hub's layout
- * is `models--owner--name/{refs,snapshots}`; it writes `refs/main` when the download has ended.
+ * The models of a Hugging Face cache, none if the folder is not one. huggingface_hub's layout is
+ * `models--owner--name/{refs,snapshots}`.
  */
 export async function listCachedModels(cache: string): Promise<CachedModel[]> {
   const repositories = (await namesIn(cache)).filter((entry) => entry.startsWith('models--'));
   const models = repositories.map(async (entry) => {
-    const ref = await readFile(join(cache, entry, 'refs', 'main'), 'utf8').catch(() => undefined);
-    if (ref === undefined) return [];
+    const commit = await currentCommit(join(cache, entry));
+    if (commit === undefined) return [];
     const id = entry.slice('models--'.length).replace('--', '/');
-    return [{ id, folder: join(cache, entry, 'snapshots', ref.trim()) }];
+    return [{ id, folder: join(cache, entry, 'snapshots', commit) }];
   });
   return (await Promise.all(models)).flat();
+}
+
+/**
+ * The commit of the main branch, or else of the tag or branch that was downloaded last, or else the
+ * latest snapshot: downloading a commit leaves no reference. `shared/hub_cache.py` picks the same.
+ */
+async function currentCommit(repository: string): Promise<string | undefined> {
+  const refs = join(repository, 'refs');
+  const main = await readLine(join(refs, 'main'));
+  if (main !== undefined) return main;
+  const names = await readdir(refs, { recursive: true }).catch(() => []);
+  const [ref] = await latestFirst(names.map((name) => join(refs, name)));
+  if (ref !== undefined) return readLine(ref);
+  // A download of ours is not complete before it has written the reference.
+  if ((await namesIn(repository)).includes(UNFINISHED)) return undefined;
+  const snapshots = join(repository, 'snapshots');
+  const commits = (await namesIn(snapshots)).map((name) => join(snapshots, name));
+  const [snapshot] = await latestFirst(commits, { ofFolders: true });
+  return snapshot === undefined ? undefined : basename(snapshot);
+}
+
+/** The files, or the folders, among the paths; the latest first. */
+async function latestFirst(
+  paths: readonly string[],
+  { ofFolders = false } = {},
+): Promise<string[]> {
+  const found = await Promise.all(
+    paths.map(async (path) => ({ path, stats: await stat(path).catch(() => undefined) })),
+  );
+  return found
+    .filter(({ stats }) => stats !== undefined && stats.isDirectory() === ofFolders)
+    .sort((a, b) => (b.stats?.mtimeMs ?? 0) - (a.stats?.mtimeMs ?? 0))
+    .map(({ path }) => path);
 }
 
 /**

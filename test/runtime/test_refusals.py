@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from runtime_process import DEMO
+from shared.lines import FatalError
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 
@@ -198,15 +199,16 @@ def test_a_model_that_is_not_downloaded_is_reported_with_the_command(start):
     assert "sightglass models fetch nobody/nothing" in fatal["remedy"]
 
 
-@pytest.mark.parametrize("ref", ["main", "v1.0", "refs/pr/1"])
-def test_a_model_downloaded_from_a_tag_or_branch_is_found(monkeypatch, tmp_path, ref):
+@pytest.mark.parametrize("ref", ["main", "v1.0", "refs/pr/1", None])
+def test_a_model_downloaded_from_a_tag_a_branch_or_a_commit_is_found(monkeypatch, tmp_path, ref):
     from shared import hub_cache
 
     commit = "0123456789" * 4
     repository = tmp_path / "models--acme--demo"
     shutil.copytree(DEMO, repository / "snapshots" / commit)
-    (repository / "refs" / ref).parent.mkdir(parents=True, exist_ok=True)
-    (repository / "refs" / ref).write_text(commit)
+    if ref is not None:
+        (repository / "refs" / ref).parent.mkdir(parents=True, exist_ok=True)
+        (repository / "refs" / ref).write_text(commit)
     monkeypatch.setattr(hub_cache.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(
         hub_cache,
@@ -214,6 +216,10 @@ def test_a_model_downloaded_from_a_tag_or_branch_is_found(monkeypatch, tmp_path,
         functools.partial(hub_cache.snapshot_download, cache_dir=tmp_path),
     )
     assert hub_cache.cached_folder("acme/demo") == repository / "snapshots" / commit
+    if ref is None:
+        (repository / hub_cache.UNFINISHED).mkdir()
+        with pytest.raises(FatalError, match="neither a folder nor a downloaded model"):
+            hub_cache.cached_folder("acme/demo")
 
 
 def test_a_missing_folder_is_reported_before_mlx_is_imported(start, tmp_path):

@@ -34,13 +34,9 @@ from hub.hub_errors import (
 from hub.hub_file import HubFile, download_verified, hash_file
 from hub.network import check_certificates, check_proxy, trusted_certificates
 from hub.progress import Progress
-from shared.hub_cache import DOT_FILES, MODEL_FILES
+from shared.hub_cache import DOT_FILES, MODEL_FILES, UNFINISHED
 from shared.lines import EventWriter, FatalError
 from shared.model_folder import CONVERT, HUB_NAME, check_quantization
-
-UNFINISHED = "sightglass-download"
-"""The folder in the repository's cache that holds an unfinished download. `server/models` lists
-them."""
 
 Answer = TypeVar("Answer")
 

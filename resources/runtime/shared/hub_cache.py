@@ -22,6 +22,9 @@ MODEL_FILES = [
 ]
 """The files of a repository that mlx_vlm uses (`get_model_path` in mlx_vlm/utils.py)."""
 
+UNFINISHED = "sightglass-download"
+"""The folder of a download in its repository, until it is complete. `server/models` lists them."""
+
 DOT_FILES = [".*", "*/.*"]
 """Files that macOS adds, and that were uploaded by accident."""
 
@@ -43,8 +46,8 @@ def cached_folder(name: str) -> Path:
 
 
 def _snapshot(name: str) -> str:
-    """The snapshot of the main branch, or else the latest one of another branch or a tag, because
-    the cache may have no `refs/main`."""
+    """The snapshot of the main branch, or else the latest one of another branch, a tag or a commit,
+    because the cache may have no `refs/main`. `server/models/places.ts` lists the same."""
     try:
         return _complete(name, None)
     except IncompleteSnapshotError:
@@ -67,9 +70,16 @@ def _complete(name: str, revision: str | None) -> str:
 
 
 def _commits(name: str) -> list[str]:
-    """The commits of the branches and tags in the cache, the latest first. A snapshot that is still
-    being downloaded has no reference yet."""
+    """The commits of the branches and tags in the cache, the latest first. Without any, those of
+    the snapshots, unless our own download is incomplete: it writes its reference last."""
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
-    refs = [each for each in (folder / "refs").rglob("*") if each.is_file()]
-    latest_first = sorted(refs, key=lambda each: -each.stat().st_mtime)
-    return [each.read_text("utf-8").strip() for each in latest_first]
+    if refs := [each for each in (folder / "refs").rglob("*") if each.is_file()]:
+        return [each.read_text("utf-8").strip() for each in _latest_first(refs)]
+    if (folder / UNFINISHED).exists():
+        return []
+    snapshots = [each for each in folder.glob("snapshots/[!.]*") if each.is_dir()]
+    return [each.name for each in _latest_first(snapshots)]
+
+
+def _latest_first(paths: list[Path]) -> list[Path]:
+    return sorted(paths, key=lambda each: -each.stat().st_mtime)

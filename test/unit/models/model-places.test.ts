@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { listCandidates } from '../../../server/models/places.ts';
+import { listCachedModels, listCandidates } from '../../../server/models/places.ts';
 
 let home: string;
 before(async () => {
@@ -45,6 +45,37 @@ test('models are found where other apps keep them and where a person says, by na
     { path: gguf, name: 'owner/studio-gguf', place: 'LM Studio' },
     { path: single, name: 'single', place: '~/single' },
   ]);
+});
+
+test('a cached model may have been downloaded by a tag, a branch or a commit', async () => {
+  const cache = join(home, 'cache');
+  const [one, two] = ['1'.repeat(40), '2'.repeat(40)];
+  const add = (name: string, path: string, text = '') =>
+    make(`cache/models--owner--${name}/${path}`, text);
+  for (const [name, commit, changed] of [
+    ['v1', one, 2000],
+    ['refs/pr/1', two, 1000],
+  ] as const) {
+    const folder = await add('tags', `refs/${name}`, commit);
+    await utimes(join(folder, basename(name)), changed, changed);
+    await add('main', `refs/${name}`, one);
+  }
+  await add('main', 'refs/main', `${two}\n`);
+  await add('commits', `snapshots/${one}/config.json`);
+  await add('commits', `snapshots/${two}/config.json`);
+  await utimes(join(cache, 'models--owner--commits/snapshots', two), 1000, 1000);
+  await add('unfinished', `snapshots/${one}/config.json`);
+  await add('unfinished', 'sightglass-download/download.json');
+  const folderOf = (name: string, commit: string) =>
+    join(cache, `models--owner--${name}`, 'snapshots', commit);
+  assert.deepEqual(
+    (await listCachedModels(cache)).sort((a, b) => a.id.localeCompare(b.id)),
+    [
+      { id: 'owner/commits', folder: folderOf('commits', one) },
+      { id: 'owner/main', folder: folderOf('main', two) },
+      { id: 'owner/tags', folder: folderOf('tags', one) },
+    ],
+  );
 });
 
 test('LM Studio’s models are where its settings say, and where its folder was moved', async () => {
