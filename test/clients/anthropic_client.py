@@ -1,4 +1,6 @@
-"""Sends requests through Anthropic's Python client and prints the results as JSON. Run by python.client.ts.
+"""Sends requests through Anthropic's Python client and prints the results as JSON.
+
+Run by python.client.ts:
 
 python anthropic_client.py BASE_URL DATA_URL anthropic
 """

@@ -58,14 +58,10 @@ print(
     json.dumps(
         {
             "complete": text(complete),
-            "streamed": "".join(
-                chunk.choices[0].delta.content or "" for chunk in streamed
-            ),
+            "streamed": "".join(chunk.choices[0].delta.content or "" for chunk in streamed),
             "follow_up": text(ask(*turns)),
             "fits": ask(answers=Picture).color == latest.color,
-            "fits_as_tool": isinstance(
-                ask(through=tool_client.create, answers=Picture), Picture
-            ),
+            "fits_as_tool": isinstance(ask(through=tool_client.create, answers=Picture), Picture),
             "error": str(refusal_of(temperature=3)),
         }
     )

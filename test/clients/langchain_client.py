@@ -1,4 +1,6 @@
-"""Sends requests through LangChain's ChatOpenAI and prints the results as JSON. Run by python.client.ts.
+"""Sends requests through LangChain's ChatOpenAI and prints the results as JSON.
+
+Run by python.client.ts:
 
 python langchain_client.py BASE_URL DATA_URL chat|responses
 """

@@ -81,8 +81,7 @@ print(
         {
             "complete": complete.choices[0].message.content,
             "streamed": streamed.choices[0].message.content,
-            "usage": complete.usage.completion_tokens
-            == streamed.usage.completion_tokens,
+            "usage": complete.usage.completion_tokens == streamed.usage.completion_tokens,
             "follow_up": text(messages=turns),
             "with_tool": text(tools=[tool]),
             "after_tool": text(messages=after_tool, tools=[tool]) != "",

@@ -17,9 +17,7 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 url, api = os.environ["SIGHTGLASS_URL"], os.environ["SIGHTGLASS_API"]
 
-CANNOT_COPY = pytest.mark.xfail(
-    reason="The demo model copies nothing from the question."
-)
+CANNOT_COPY = pytest.mark.xfail(reason="The demo model copies nothing from the question.")
 
 
 class TestStandard(ChatModelIntegrationTests):

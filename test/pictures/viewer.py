@@ -1,8 +1,8 @@
 """Compares images as the model sees them with the originals as a color-managed viewer shows them.
 
-Reads lines of JSON with the `file` of the original, the `sent` image that the gateway converted it to,
-and the `background` color behind transparent pixels. Writes a line for each, with the mean `difference`
-of the channels (of 255) or Pillow's `error`. Only compares the first page or frame.
+Reads lines of JSON with the `file` of the original, the `sent` image that the gateway converted it
+to, and the `background` color behind transparent pixels. Writes a line for each, with the mean
+`difference` of the channels (of 255) or Pillow's `error`. Only compares the first page or frame.
 """
 
 import io
@@ -56,9 +56,7 @@ def find_alpha(image: Image.Image) -> Image.Image | None:
     if image.mode.startswith("I"):
         if not isinstance(key, int):
             return None
-        return Image.fromarray(
-            np.where(np.asarray(image) == key, 0, 255).astype(np.uint8)
-        )
+        return Image.fromarray(np.where(np.asarray(image) == key, 0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or key is not None:
         return image.convert("RGBA").getchannel("A")
     return None
@@ -69,9 +67,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile is not None:
         space = profile[16:20]
         wanted = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}.get(space)
-        if wanted is not None and (
-            wanted == colors.mode or "CMYK" not in (wanted, colors.mode)
-        ):
+        if wanted is not None and (wanted == colors.mode or "CMYK" not in (wanted, colors.mode)):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(
                 colors.convert(wanted), source, SRGB, outputMode="RGB"
@@ -101,9 +97,7 @@ def main() -> None:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     for line in sys.stdin:
         request = json.loads(line)
-        result = compare(
-            request["file"], request.get("sent"), request.get("background", "white")
-        )
+        result = compare(request["file"], request.get("sent"), request.get("background", "white"))
         print(json.dumps(result), flush=True)
 
 
