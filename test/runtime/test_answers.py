@@ -9,8 +9,9 @@ from mlx_vlm.server import openai
 
 from call_formats import FORMATS, MISTAKES, NOW, ROME, THOUGHTS, WEATHER, CallFormat
 from launcher import chat_endpoint
+from launcher.call_sender import HELD_CHARACTERS
 from shared.lines import FatalError
-from written_answers import Answer, Endpoint
+from written_answers import TOOLS, Answer, Endpoint
 
 LONG = "Line with 'quotes', commas, [brackets] and {braces}.\n" * 20
 
@@ -289,6 +290,150 @@ def test_quotation_marks_around_names_in_gemmas_calls_are_removed(endpoint, body
 def test_strings_in_gemmas_calls_may_contain_brackets(endpoint, city):
     text = FORMATS["gemma4"].call("get_weather", {"city": city})
     assert read(endpoint, text, parser="gemma4").complete == [("get_weather", {"city": city})]
+
+
+PIECE = re.compile(
+    r"\]<\]minimax\[>\[</?[^>]*>\n?|<\|\"\|>|</?[^<>]*>\n?|\[[A-Z_]+\]|\w+|\s+|[^\w\s]"
+)
+"""A tag, a sign or a word of a call."""
+
+
+@every_format
+@pytest.mark.parametrize("order", [("city", "days"), ("city", "note", "days"), ("days", "city")])
+def test_a_call_with_one_tag_or_sign_missing_or_repeated_is_that_call_or_text(
+    endpoint, form: CallFormat, order
+):
+    arguments = {name: {**ROME, "note": "hot"}[name] for name in order}
+    pieces = PIECE.findall(form.body("get_weather", arguments))
+    for at, piece in enumerate(pieces):
+        if re.fullmatch(r"[\w\s]+", piece):
+            continue
+        for instead in ([], [piece, piece]):
+            body = "".join([*pieces[:at], *instead, *pieces[at + 1 :]])
+            text = f"Hm. {form.start}{body}{form.end}"
+            if len(text) < HELD_CHARACTERS:
+                answer = read(endpoint, text, parser=form.parser)
+            else:
+                answer = endpoint.answer([text], parser=form.parser)
+            assert answer.error is None
+            if [name for name, _ in answer.complete] == ["get_weather"]:
+                assert answer.complete[0][1] == arguments, text
+            elif not answer.complete:
+                assert (answer.calls, answer.content) == ([], text)
+            else:  # the name is passed on as written, even if there is no such function
+                assert [given for _, given in answer.complete] == [arguments], text
+
+
+VALUE_TAGS = {
+    "qwen3_coder": ("<parameter={}>", "\n</parameter>"),
+    "minimax_m2": ('<parameter name="{}">', "</parameter>"),
+    "atem": ('<atem:parameter name="{}">', "</atem:parameter>"),
+    "minicpm5": ('<param name="{}">', "</param>"),
+    "glm47": ("<arg_key>{}</arg_key>\n<arg_value>", "</arg_value>"),
+    "longcat": (
+        "<longcat_arg_key>{}</longcat_arg_key>\n<longcat_arg_value>",
+        "</longcat_arg_value>",
+    ),
+}
+"""The tags around a value, in the formats with such tags."""
+BOTH = ["city", "days"]
+every_tagged = pytest.mark.parametrize("name", VALUE_TAGS)
+
+
+def without_end(name: str, value: str, call: str) -> str:
+    """A call without the tag after a value."""
+    _, end = VALUE_TAGS[name]
+    assert call.count(f"{value}{end}") == 1
+    return call.replace(f"{value}{end}", value)
+
+
+@every_tagged
+@pytest.mark.parametrize(
+    ("arguments", "value", "required", "is_call"),
+    [
+        ({"city": "Rome", "days": 3}, "3", [], True),
+        ({"city": "Rome", "days": 3}, "Rome", BOTH, True),
+        ({"city": "Rome", "days": 3}, "Rome", [], False),
+        ({"days": 3, "city": "Rome"}, "3", [], True),
+        ({"days": 3, "city": "Rome"}, "Rome", [], True),
+        ({"note": "hot", "city": "Rome", "days": 3}, "hot", BOTH, True),
+        ({"note": "hot", "city": "Rome", "days": 3}, "Rome", BOTH, True),
+        ({"city": "Rome", "note": "hot", "days": 3}, "Rome", BOTH, False),
+        ({"city": LONG.strip(), "days": 3}, LONG.strip(), BOTH, True),
+        ({"city": LONG.strip(), "days": 3}, LONG.strip(), [], False),
+    ],
+    ids=[
+        "after the last value",
+        "before a required argument",
+        "before an optional argument",
+        "after a number",
+        "after the last text",
+        "before the first of two",
+        "before the second of two",
+        "between two texts",
+        "after a long text",
+        "after a long text, before an optional argument",
+    ],
+)
+def test_a_value_whose_end_is_missing_ends_where_only_one_reading_is_possible(
+    endpoint, name, arguments, value, required, is_call
+):
+    form = FORMATS[name]
+    text = f"Hm. {without_end(name, value, form.call('get_weather', arguments))}"
+    tools = requiring(required)
+    answer = endpoint.answer([text], parser=form.parser, tools=tools)
+    assert answer.error is None
+    expected = ([("get_weather", arguments)], "Hm.") if is_call else ([], text)
+    assert (answer.complete, answer.content) == expected
+    streamed = endpoint.answer(tokens(text), parser=form.parser, tools=tools)
+    assert (streamed.error, streamed.complete) == (None, answer.complete)
+    if is_call or not streamed.calls:
+        assert shown(streamed) == shown(answer)
+    else:  # what was sent stays incomplete, and is right as far as it goes
+        [sent] = streamed.calls
+        assert streamed.finish_reason == "stop"
+        assert json.loads(sent["arguments"] + '"}').items() <= arguments.items()
+        assert len(text) > HELD_CHARACTERS
+
+
+def requiring(names: list[str]) -> list[dict]:
+    weather, now = json.loads(json.dumps(TOOLS))
+    weather["function"]["parameters"]["required"] = names
+    return [weather, now]
+
+
+@every_tagged
+def test_a_call_after_one_with_a_missing_end_is_a_call(endpoint, name: str):
+    form = FORMATS[name]
+    first = without_end(name, "3", form.call("get_weather", ROME))
+    for second in (NOW, WEATHER):
+        text = f"{first}\n{form.call(*second[0])}"
+        assert read(endpoint, text, parser=form.parser).complete == WEATHER + second
+
+
+@pytest.mark.parametrize("name", ["qwen3_coder", "minimax_m2", "atem"])
+def test_calls_between_one_pair_of_markers_may_lack_the_end_of_the_first(endpoint, name: str):
+    form = FORMATS[name]
+    first = form.body("get_weather", ROME)
+    second = form.body("now", {}).replace("<atem:function_calls>\n", "")
+    text = f"{form.start}{first.replace(form.unclosed.strip(), '')}{second}{form.end}"
+    assert read(endpoint, text, parser=form.parser).complete == WEATHER + NOW
+    ended = f"{form.start}{without_end(name, '3', first)}{second}{form.end}"
+    assert read(endpoint, ended, parser=form.parser).complete == WEATHER + NOW
+
+
+@every_tagged
+@pytest.mark.parametrize(
+    ("inner", "days"), [("days", None), ("what", 3), ("days", 3)], ids=["typed", "unknown", "given"]
+)
+def test_tags_in_a_value_that_can_be_no_argument_are_text(endpoint, name: str, inner, days):
+    form = FORMATS[name]
+    value = f"Write {VALUE_TAGS[name][0].format(inner)} there."
+    arguments = {"city": value, **({"days": days} if days else {})}
+    if days and inner == "days":
+        arguments = {"days": days, "city": value}
+    text = form.call("get_weather", arguments)
+    assert read(endpoint, text, parser=form.parser).complete == [("get_weather", arguments)]
 
 
 def test_a_value_of_a_nullable_type_is_kept(endpoint):

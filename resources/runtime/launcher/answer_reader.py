@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 
 from launcher.call_sender import CallSender
 from launcher.reasoning import Markers
-from launcher.tool_calls import CallReader, InsideValueError, Read
+from launcher.tagged_calls import InsideValueError
+from launcher.tool_calls import CallReader, Read
 
 OPENINGS = (
     "<|START_TEXT|>",

@@ -18,12 +18,19 @@ from mlx_vlm.tools import streaming
 from mlx_vlm.tools.parsers import gemma4, minimax_m2, qwen3_coder
 
 from launcher.patching import require_names
+from launcher.tagged_calls import TAGS, InsideValueError, Reading, TagReader, before_doubt
 
 PATCHED = {
     streaming: ("_json_calls", "_xml_call", "_gemma_call", "_without_marker_tail"),
     qwen3_coder: ("_convert_param_value", "_get_arguments_config", "_string_types"),
     minimax_m2: ("_convert_param_value_with_types",),
-    gemma4: ("_tool_call_regex", "_ESCAPE", "_split_top_level", "_find_top_level_colon"),
+    gemma4: (
+        "_tool_call_regex",
+        "_ESCAPE",
+        "_split_top_level",
+        "_find_top_level_colon",
+        "_find_matching_brace",
+    ),
 }
 
 QUOTE = '<|"|>'
@@ -79,10 +86,6 @@ class Read:
     rest: str = ""
 
 
-class InsideValueError(ValueError):
-    """The text ends inside a string or value, so that the marker after it may be part of that."""
-
-
 class CallReader:
     """Reads calls of one format, between its start and its end marker, for a request's tools."""
 
@@ -121,7 +124,9 @@ class CallReader:
 
     def certain_part(self, body: str) -> str:
         """The part of a body that `begun` told of."""
-        return body.rstrip(BRACKETS) if self.format in JSON_FORMATS else body
+        if self.format in JSON_FORMATS:
+            return body.rstrip(BRACKETS)
+        return before_doubt(body, self.format) if self.format in TAGS else body
 
     def may_begin(self, body: str) -> bool:
         """Whether the text after a start marker can still become a call."""
@@ -140,6 +145,12 @@ class CallReader:
             return list(_json_begun(body, self, whole=True)) if self.format in JSON_FORMATS else []
         except Exception:
             return []
+
+    def parameters(self, name: str) -> dict:
+        """The schema of a function's parameters; empty if it has none, or is not offered."""
+        functions = [tool.get("function") or {} for tool in self.tools]
+        found = [each.get("parameters") for each in functions if each.get("name") == name]
+        return found[0] if found and isinstance(found[0], dict) else {}
 
     @property
     def names(self) -> set[str]:
@@ -423,84 +434,17 @@ def _prepare_kimi(body: str, asked: Asked) -> Prepared:
 # -- formats of tags
 
 
-@dataclass(frozen=True)
-class Tags:
-    """Tags around a call and around each of its values."""
-
-    call: re.Pattern
-    call_end: str
-    value: re.Pattern
-    value_end: str
-
-
-def _attribute(tag: str, wrapped: str = "") -> re.Pattern:
-    start = re.escape(wrapped) + f"<{tag}"
-    return re.compile(start + r"\b[^>]*?\bname\s*=\s*[\"']?([^\"'>]+)[\"']?[^>]*>")
-
-
-TAGS = {
-    "qwen3_coder": Tags(
-        re.compile(r"<function=([^>]+)>"),
-        "</function>",
-        re.compile(r"<parameter=([^>]+)>"),
-        "</parameter>",
-    ),
-    "minimax_m2": Tags(_attribute("invoke"), "</invoke>", _attribute("parameter"), "</parameter>"),
-    "atem": Tags(
-        _attribute("atem:invoke"),
-        "</atem:invoke>",
-        _attribute("atem:parameter"),
-        "</atem:parameter>",
-    ),
-    "minicpm5": Tags(_attribute("function"), "</function>", _attribute("param"), "</param>"),
-}
-
-
 def _prepare_tags(body: str, asked: Asked) -> Prepared:
     """Each call as a text of its own, with the names of its arguments."""
-    tags = TAGS[asked.reader.format]
-    texts, expected, place = [], [], 0
-    while body[place:].strip():
-        place += len(body[place:]) - len(body[place:].lstrip())
-        head = tags.call.match(body, place)
-        if head is None:
-            raise ValueError("It is not a call.")
-        end, keys, is_closed = _walk(body, head.end(), tags, asked)
-        text = body[place:end] + ("" if is_closed else tags.call_end)
-        texts.append(text)
-        expected.append((head[1].strip(), keys))
-        place = end
-    return texts, expected, ""
-
-
-def _walk(body: str, place: int, tags: Tags, asked: Asked) -> tuple[int, set[str], bool]:
-    """Where a call ends, its argument names, and whether its end was written."""
-    keys: set[str] = set()
-    while True:
-        place += len(body[place:]) - len(body[place:].lstrip())
-        if body.startswith(tags.call_end, place):
-            return place + len(tags.call_end), keys, True
-        if place == len(body) and asked.repair:
-            return place, keys, False
-        value = tags.value.match(body, place)
-        if value is None or value[1] in keys:
-            raise ValueError("It is not a call.")
-        keys.add(value[1].strip())
-        end = body.find(tags.value_end, value.end())
-        if end < 0:
-            end = body.rfind(tags.call_end, value.end())
-            if not asked.repair or end < 0 or body[end + len(tags.call_end) :].strip():
-                raise InsideValueError("The text ends inside a value.")
-            if asked.reader.format != "qwen3_coder":  # its parser closes the last value itself
-                raise ValueError("A value does not end.")
-            return end + len(tags.call_end), keys, True
-        place = end + len(tags.value_end)
+    reader = TagReader(body, asked)
+    calls = reader.read(reader.calls())
+    return [call.text for call in calls], [(call.name, set(call.values)) for call in calls], ""
 
 
 def _prepare_atem(body: str, asked: Asked) -> Prepared:
     # What precedes is the model's note to itself.
-    _, _, calls = body.rpartition("<atem:function_calls>")
-    return _prepare_tags(calls, asked)
+    _, start, calls = body.partition("<atem:function_calls>")
+    return _prepare_tags(calls if start else body, asked)
 
 
 def _prepare_minicpm(body: str, asked: Asked) -> Prepared:
@@ -526,19 +470,7 @@ def _prepare_minicpm(body: str, asked: Asked) -> Prepared:
     return [escaped(text) for text in texts], expected, rest
 
 
-ARGUMENT_PAIRS = {
-    "glm47": ("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"),
-    "longcat": (
-        "<longcat_arg_key>",
-        "</longcat_arg_key>",
-        "<longcat_arg_value>",
-        "</longcat_arg_value>",
-    ),
-}
-
-
 def _prepare_pairs(body: str, asked: Asked) -> Prepared:
-    key, key_end, value, value_end = ARGUMENT_PAIRS[asked.reader.format]
     if body.lstrip().startswith(("{", "[")):
         found, rest = _load(body, asked)
         if not _only_brackets(rest):
@@ -546,33 +478,18 @@ def _prepare_pairs(body: str, asked: Asked) -> Prepared:
         calls = [_call_of(call) for call in (found if isinstance(found, list) else [found])]
         texts = [_json({"name": name, "arguments": given}) for name, given in calls]
         return texts, [(name, set(given)) for name, given in calls], ""
-    at = body.find(key)
+    at = body.find(TAGS[asked.reader.format].markup[0])
     name = (body if at < 0 else body[:at]).strip()
     if not NAME.fullmatch(name):
         return _prepare_plain(body, asked)
-    keys: set[str] = set()
-    place = len(body) if at < 0 else at
-    text = body
-    while body[place:].strip():
-        start = re.compile(rf"\s*{re.escape(key)}(.*?){re.escape(key_end)}", re.DOTALL)
-        found = start.match(body, place)
-        if found is None:
-            raise ValueError("It is not a call.")
-        opening = re.compile(rf"(?:\\n|\s)*{re.escape(value)}").match(body, found.end())
-        if opening is None or found[1].strip() in keys:
-            raise ValueError("It is not a call.")
-        keys.add(found[1].strip())
-        end = body.find(value_end, opening.end())
-        if end < 0:
-            if not (asked.repair and asked.closed):
-                raise InsideValueError("The text ends inside a value.")
-            text, end = body + value_end, len(body)
-        place = end + len(value_end)
-    if not keys:
+    if at < 0:
         if not asked.closed and name not in asked.reader.names:
             raise ValueError("The call does not end.")
-        text = _json({"name": name, "arguments": {}})
-    return [text], [(name, keys)], ""
+        return [_json({"name": name, "arguments": {}})], [(name, set())], ""
+    reader = TagReader(body, asked)
+    found = (Reading((call,), fixed) for call, _, fixed in reader.values(name, name, at, {}))
+    [call] = reader.read(found)
+    return [call.text], [(name, set(call.values))], ""
 
 
 def _prepare_plain(body: str, asked: Asked) -> Prepared:
@@ -584,6 +501,17 @@ def _prepare_plain(body: str, asked: Asked) -> Prepared:
     if parsed["name"] != name or set(parsed["arguments"]) == {"raw"}:
         raise ValueError("It is not a call.")
     return [_json({"name": name, "arguments": parsed["arguments"]})], None, ""
+
+
+def _has_text_between(text: str) -> bool:
+    """Whether there is text outside of MiniMax M3's arguments, after which its parser stops."""
+    depth = 0
+    for part in text.split(MINIMAX)[1:]:
+        tag, _, after = part.partition(">")
+        depth += -1 if tag.startswith("</") else 1
+        if depth < 2 and after.strip():
+            return True
+    return False
 
 
 MINIMAX_CALL = re.compile(re.escape(MINIMAX) + r"<invoke\b")
@@ -602,8 +530,8 @@ def _prepare_minimax_m3(body: str, asked: Asked) -> Prepared:
         if not asked.repair:
             raise ValueError("The call does not end.")
         text += end
-    if not text.endswith(end):
-        raise ValueError("There is text after the call.")
+    if not text.endswith(end) or _has_text_between(text):
+        raise ValueError("There is text after the call, or between its arguments.")
     names = re.findall(re.escape(MINIMAX) + r"<invoke\b[^>]*?name\s*=\s*[\"']?([^\"'\s>]+)", text)
     if len(names) != begun:
         raise ValueError("The call has no name.")
@@ -642,8 +570,34 @@ def _prepare_gemma(body: str, asked: Asked) -> Prepared:
         raise ValueError("An argument has no name.")
     if any(not entry[colon + 1 :].strip() for entry, colon in zip(entries, colons, strict=True)):
         raise ValueError("An argument has no value.")
+    _check_gemma_object(text[head.end() : -1])
     keys = {entry[:colon].strip() for entry, colon in zip(entries, colons, strict=True)}
     return [text], [(head[1], keys)], ""
+
+
+def _check_gemma_object(text: str) -> None:
+    """Raises ValueError for an entry of which the parser would leave out or invent a part."""
+    for entry in filter(str.strip, gemma4._split_top_level(text)):
+        name, colon, value = entry.partition(":")
+        if not colon or re.search(r"[{}\[\]<>]", name):
+            raise ValueError("An argument has no name.")
+        _check_gemma_value(value.strip())
+
+
+def _check_gemma_value(value: str) -> None:
+    if value.startswith(QUOTE):
+        is_whole = value.find(QUOTE, len(QUOTE)) == len(value) - len(QUOTE)
+    elif value.startswith(("{", "[")):
+        is_whole = gemma4._find_matching_brace(value, 0) == len(value) - 1
+        if is_whole and value[0] == "{":
+            _check_gemma_object(value[1:-1])
+        elif is_whole:
+            for item in filter(str.strip, gemma4._split_top_level(value[1:-1])):
+                _check_gemma_value(item.strip())
+    else:
+        is_whole = QUOTE not in value and not value.startswith(":")
+    if not is_whole:
+        raise ValueError("There is text between the arguments.")
 
 
 def _is_literal(text: str | None) -> bool:
@@ -689,26 +643,48 @@ class Constants(ast.NodeTransformer):
         return ast.Constant(CONSTANTS[node.id]) if node.id in CONSTANTS else node
 
 
+PYTHON_STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+
+
 def _prepare_pythonic(body: str, asked: Asked) -> Prepared:
     text = body.strip()
-    try:
-        expression = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    expression = _python(text)
+    if expression is None:
         found = scan(text if text.startswith("[") else f"[{text}]", "\"'")
         if found.in_string:
-            raise InsideValueError("The text ends inside a string.") from None
+            raise InsideValueError("The text ends inside a string.")
         if not asked.repair:
-            return [text], None, ""  # mlx_vlm's parser tolerates some
-        text = found.fixed + found.open
-        try:
-            expression = ast.parse(text, mode="eval").body
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
-            return [text], None, ""
+            raise ValueError("It is not Python.")
+        text = PYTHON_STRING.sub(lambda string: string[0].replace("\n", "\\n"), text)
+        expression = _python(text)
+        if expression is None:
+            text = found.fixed + found.open
+            expression = _python(text)
+        if expression is None:
+            return [_with_apostrophes(text, asked)], None, ""
     if asked.repair:
         if isinstance(expression, ast.Call):
             expression = ast.List([expression], ast.Load())
         text = ast.unparse(Constants().visit(expression))
     return [text], None, ""
+
+
+def _python(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+
+
+def _with_apostrophes(text: str, asked: Asked) -> str:
+    """A text that mlx_vlm's parser tolerates: strings with their own quotation marks in them. Those
+    within words are apostrophes; any other may be the end of the string."""
+    call = asked.reader.module.parse_tool_call(text)
+    for value in call["arguments"].values():
+        is_several = isinstance(value, tuple)
+        if is_several or (isinstance(value, str) and re.search(r"\B['\"]|['\"]\B", value)):
+            raise ValueError("A string may end in several places.")
+    return text
 
 
 PREPARE: dict[str, Callable[[str, Asked], Prepared]] = {
@@ -775,7 +751,7 @@ def _certain(text: str) -> str:
 
 
 def _xml_begun(body: str, reader: CallReader) -> Any:
-    return streaming._xml_call(body, reader.tools, reader.module)
+    return streaming._xml_call(before_doubt(body, reader.format), reader.tools, reader.module)
 
 
 def _gemma_begun(body: str, reader: CallReader) -> Any:
@@ -787,16 +763,11 @@ def _gemma_begun(body: str, reader: CallReader) -> Any:
 
 
 def _value_begun(body: str, reader: CallReader) -> Any:
-    """For formats of pairs: what mlx_vlm's parser reads once the open value is closed."""
-    if reader.format == "minimax_m2":
-        tags = TAGS["minimax_m2"]
-        value_end, end = tags.value_end, tags.call_end
-        heads = [(found.end(), found[1]) for found in tags.value.finditer(body)]
-    else:
-        key, key_end, value, value_end = ARGUMENT_PAIRS[reader.format]
-        end = ""
-        pair = rf"{re.escape(key)}(.*?){re.escape(key_end)}\s*{re.escape(value)}"
-        heads = [(found.end(), found[1].strip()) for found in re.finditer(pair, body, re.DOTALL)]
+    """For the other formats of tags: what mlx_vlm's parser reads once the open value is closed."""
+    body = before_doubt(body, reader.format)
+    tags = TAGS[reader.format]
+    value_end, end = tags.value_end, tags.call_end
+    heads = [(found.end(), found[1].strip()) for found in tags.value.finditer(body)]
     if not heads or body.find(value_end, heads[-1][0]) >= 0:
         return
     start, name = heads[-1]
