@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Problem } from '../problem.ts';
 
-/** What a model is and can do. Null means that its files do not say. */
+/** What a model is. Null means that its files do not say. */
 const description = {
   model_type: z.string().nullable(),
   /** In tokens, for prompt and answer together. */
@@ -9,14 +9,17 @@ const description = {
   /** `4-bit`, `mxfp4`, or for unquantized weights their type, such as `bfloat16`. */
   quantization: z.string().nullable(),
   sees_images: z.boolean(),
-  /** Whether its chat template passes on the tools of a request. */
-  calls_tools: z.boolean(),
-  /** Whether it thinks before it answers, always or on request. */
-  thinks: z.boolean(),
 };
 
 /** What the model's files say. Reported before the model is loaded. */
-export const DescriptionLine = z.object({ event: z.literal('description'), ...description });
+export const DescriptionLine = z.object({
+  event: z.literal('description'),
+  ...description,
+  /** Whether its chat template passes on the tools of a request, as far as its text tells. */
+  calls_tools: z.boolean(),
+  /** Whether it thinks before it answers, always or on request, as far as that text tells. */
+  thinks: z.boolean(),
+});
 export type ModelDescription = Omit<z.infer<typeof DescriptionLine>, 'event'>;
 
 /** What the model's chat template supports, found by rendering it (`chat_template.py`). */

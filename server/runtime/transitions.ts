@@ -99,7 +99,9 @@ function becomeReady(
 }
 
 function toDescription(model: ReadyLine): ModelDescription {
-  const { model_type, context_length, quantization, sees_images, calls_tools, thinks } = model;
+  const { model_type, context_length, quantization, sees_images, template } = model;
+  const calls_tools = template.tools !== 'none';
+  const thinks = template.thinking !== 'none';
   return { model_type, context_length, quantization, sees_images, calls_tools, thinks };
 }
 

@@ -119,7 +119,7 @@ test('clients of other servers find out what the model can do where they look fo
 
 test('a model is described in every phase of the runtime, as far as it is known', async (t) => {
   const described = { model_type: 'qwen3_vl', context_length: 9, quantization: '8-bit' };
-  const able = { sees_images: true, calls_tools: true, thinks: true };
+  const guess = { sees_images: true, calls_tools: true, thinks: false };
   const overrides = { modelPath: 'mlx-community/Qwen3-VL-4B-Thinking-8bit', maxAnswerTokens: 5 };
   const { url, stubs, service, settings } = await startStubService(t, overrides, () => {});
   const { runtime } = service;
@@ -127,10 +127,10 @@ test('a model is described in every phase of the runtime, as far as it is known'
     const { state, max_model_len, capabilities, max_tokens } = await get(
       `${url}/v1/models/mlx-community/Qwen3-VL-4B-Thinking-8bit`,
     );
-    return [state, max_model_len, max_tokens, capabilities?.vision, capabilities?.reasoning];
+    const { vision, function_calling, reasoning } = capabilities ?? {};
+    return [state, max_model_len, max_tokens, vision, function_calling, reasoning];
   };
-  const unknown = [undefined, 5, undefined, undefined];
-  const known = [9, 5, true, true];
+  const unknown = [undefined, 5, undefined, undefined, undefined];
   const stub = await stubs.at(0);
   assert.deepEqual(await look(), ['loading', ...unknown]);
   const props = await get(`${url}/props`);
@@ -139,12 +139,14 @@ test('a model is described in every phase of the runtime, as far as it is known'
     [undefined, undefined],
   );
   stub.loading();
-  const line = { event: 'description', ...described, ...able } as const;
+  const line = { event: 'description', ...described, ...guess } as const;
   stub.tell({ do: 'say', line });
   await until({ service }, () => runtime.state.context.description !== undefined);
-  assert.deepEqual(await look(), ['loading', ...known]);
-  stub.ready({ ...described, ...able });
+  assert.deepEqual(await look(), ['loading', 9, 5, true, true, false]);
+  const template = { tools: 'none', thinking: 'always', reasoning_effort: false } as const;
+  stub.ready({ ...described, sees_images: true, template });
   await runtime.ensureReady(never);
+  const known = [9, 5, true, false, true];
   assert.deepEqual(await look(), ['loaded', ...known]);
   const [listed] = (await get(`${url}/v1/models`)).data;
   assert.deepEqual(

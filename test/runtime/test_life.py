@@ -45,10 +45,9 @@ def test_reports_loading_and_then_the_models_facts(start):
         "context_length": 4096,
         "quantization": "float16",
         "sees_images": True,
-        "calls_tools": True,
-        "thinks": False,
     }
-    assert process.next_line() == {"event": "description", **facts}
+    guess = {"calls_tools": True, "thinks": False}
+    assert process.next_line() == {"event": "description", **facts, **guess}
     weights = process.next_line()
     assert weights == {"event": "weights", "weights_bytes": weights_bytes(DEMO)}
     assert weights["weights_bytes"] > 1_000_000

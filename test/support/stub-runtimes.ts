@@ -39,8 +39,6 @@ export const readyLine: ReadyLine = {
   context_length: 4096,
   quantization: '4-bit',
   sees_images: true,
-  calls_tools: false,
-  thinks: false,
   vocab_size: null,
   media_tokens: [],
   template_names: [],

@@ -11,9 +11,9 @@ from mlx_vlm.server.app import get_cached_model
 from mlx_vlm.server.runtime import runtime
 
 from launcher.chat_template import facts_of
-from launcher.template_kwargs import template_names, templates_of
+from launcher.template_kwargs import template_names
 from launcher.template_warnings import warn_about_template
-from shared.description import Description, calls_tools, thinks
+from shared.description import Description
 from shared.lines import FatalError, RefusedError
 from shared.model_folder import missing_package, out_of_memory
 
@@ -33,8 +33,6 @@ class LoadedModel:
     context_length: int | None
     quantization: str | None
     sees_images: bool
-    calls_tools: bool
-    thinks: bool
     vocab_size: int | None
     media_tokens: list[str]
     template_names: list[str]
@@ -52,15 +50,11 @@ def load_model(folder: str, name: str, description: Description) -> LoadedModel:
         raise to_fatal(name, error) from error
     warn_about_template(processor, config, sees_images=description.sees_images)
     text = getattr(config, "text_config", None) or config
-    templates = templates_of(processor)
     return LoadedModel(
         model_type=str(config.model_type),
         context_length=context_length_of(config),
         quantization=description.quantization,
         sees_images=description.sees_images,
-        # Some processors have their own chat template.
-        calls_tools=calls_tools(templates),
-        thinks=thinks(templates),
         vocab_size=_positive(getattr(text, "vocab_size", getattr(config, "vocab_size", None))),
         media_tokens=find_media_tokens(processor, config),
         template_names=template_names(processor),

@@ -53,7 +53,8 @@ def describe(folder: Path) -> Description:
 
 
 def calls_tools(templates: list[str]) -> bool:
-    """Whether the templates show tools to the model."""
+    """Whether the templates show tools to the model, as far as their text tells. A loaded model's
+    are rendered instead (`launcher/chat_template.py`)."""
     return any(re.search(r"\btools\b", code) for code in _code(templates))
 
 

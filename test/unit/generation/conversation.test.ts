@@ -11,8 +11,6 @@ const model: ReadyLine = {
   model_type: 'qwen2_vl',
   quantization: null,
   sees_images: true,
-  calls_tools: true,
-  thinks: false,
   load_seconds: 1,
   memory_bytes: 1,
   context_length: 4096,

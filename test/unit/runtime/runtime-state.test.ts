@@ -22,7 +22,12 @@ const description = {
   calls_tools: true,
   thinks: false,
 };
-const model = { event: 'ready', model: 'demo', memory_bytes: 5, ...description } as ReadyLine;
+const { calls_tools: _, thinks: __, ...loaded } = description;
+const template = { tools: 'native', thinking: 'none', reasoning_effort: false } as const;
+const model = {
+  ...{ event: 'ready', model: 'demo', memory_bytes: 5 },
+  ...{ ...loaded, template },
+} as ReadyLine;
 const failure = { reason: 'model_not_found', message: 'There is no model.', remedy: 'Choose one.' };
 const connection = { socketPath: 'this' } as RuntimeConnection;
 const another = { socketPath: 'another' } as RuntimeConnection;
@@ -253,8 +258,10 @@ test('B and then C, while A still runs, drains A once and starts C', () => {
 test('what is known of a model outlives its process, and is forgotten with the model', () => {
   const known = (state: RuntimeState) => state.context.description;
   const fresh = state(phases.loading, { description: undefined });
-  const described = after(fresh, events.description);
-  assert.deepEqual(known(described), description);
+  // The text of a chat template tells less than rendering it.
+  const guess = { ...description, calls_tools: false, thinks: true };
+  const described = after(fresh, { type: 'description', description: guess });
+  assert.deepEqual(known(described), guess);
   const ready = after(fresh, events.ready);
   assert.deepEqual(known(ready), description);
   const unloaded = after(ready, events.unload, events.idle, events.exit);
