@@ -17,10 +17,50 @@ export function record<Key extends z.core.$ZodRecordKey, Value extends z.ZodType
 
 export const JsonObject = record(z.string(), z.unknown());
 
+/** The arguments of an earlier call: JSON text, or an object as Ollama's clients send it. */
+export const CallArguments = z.union([
+  z.string(),
+  JsonObject.transform((fields) => JSON.stringify(fields)),
+]);
+
 /** A JSON Schema. The runtime has additional limits when it compiles the schema to a grammar. */
 export const JsonSchema = JsonObject.refine(isSmallSchema, {
   error: `a schema of at most ${MAX_SCHEMA_VALUES} values and ${MAX_SCHEMA_DEPTH} levels`,
-});
+  abort: true,
+}).overwrite((schema) => withLowerCaseTypes(schema) as Record<string, unknown>);
+
+const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'];
+/** Keywords whose values are data. */
+const DATA_KEYWORDS = ['enum', 'const', 'default', 'example', 'examples', 'required'];
+/** Keywords whose values are schemas by name. */
+const MAP_KEYWORDS = [
+  'properties',
+  'patternProperties',
+  '$defs',
+  'definitions',
+  'dependentSchemas',
+];
+
+/** Gemini's clients write `OBJECT` for `object`. */
+function withLowerCaseTypes(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withLowerCaseTypes);
+  return mapObject(schema, (value, keyword) => {
+    if (DATA_KEYWORDS.includes(keyword)) return value;
+    if (keyword === 'type') return Array.isArray(value) ? value.map(toType) : toType(value);
+    if (MAP_KEYWORDS.includes(keyword)) return mapObject(value, withLowerCaseTypes);
+    return withLowerCaseTypes(value);
+  });
+}
+
+function toType(type: unknown): unknown {
+  const lower = typeof type === 'string' ? type.toLowerCase() : '';
+  return TYPES.includes(lower) ? lower : type;
+}
+
+function mapObject(value: unknown, map: (value: unknown, name: string) => unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, map(inner, name)]));
+}
 
 function isSmallSchema(schema: unknown): boolean {
   const { values, levels } = measure(schema);

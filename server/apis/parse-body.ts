@@ -75,7 +75,8 @@ function describeExpected(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
       if (!issue.message.startsWith('Invalid')) return issue.message;
-      return issue.expected === 'int' ? 'an integer' : withArticle(issue.expected);
+      if (issue.expected === 'int') return 'an integer';
+      return withArticle(issue.expected === 'record' ? 'object' : issue.expected);
     case 'too_small':
       return size(issue.origin, issue.inclusive ? 'at least' : 'more than', issue.minimum);
     case 'too_big':

@@ -234,3 +234,110 @@ test('a listed parameter has the same outcome in all three APIs', () => {
     }
   }
 });
+
+const content = 'Hello';
+
+/** A schema as Gemini's clients write it, whose data looks like types too. */
+const upper = {
+  type: 'OBJECT',
+  properties: {
+    type: { type: 'STRING', enum: ['OBJECT', 'STRING'] },
+    list: { type: 'ARRAY', items: { type: ['INTEGER', 'NULL'] } },
+    either: { anyOf: [{ type: 'BOOLEAN' }, { const: { type: 'NUMBER' } }] },
+  },
+  required: ['type'],
+};
+const lower = {
+  type: 'object',
+  properties: {
+    type: { type: 'string', enum: ['OBJECT', 'STRING'] },
+    list: { type: 'array', items: { type: ['integer', 'null'] } },
+    either: { anyOf: [{ type: 'boolean' }, { const: { type: 'NUMBER' } }] },
+  },
+  required: ['type'],
+};
+
+test('types of JSON Schema may be written in upper case', async (t) => {
+  const { ask } = await startReady(t);
+  const look = { name: 'look', description: 'Looks.' };
+  const tools = {
+    chat: { type: 'function', function: { ...look, parameters: upper } },
+    responses: { type: 'function', ...look, parameters: upper },
+    messages: { ...look, input_schema: upper },
+  };
+  for (const api of names) {
+    const { status, ignored, runtime } = await ask(api, { tools: [tools[api]] });
+    const [sent] = (runtime?.['tools'] ?? []) as { function: { parameters: object } }[];
+    assert.deepEqual([api, status, ignored], [api, 200, null]);
+    assert.deepEqual(sent?.function.parameters, lower);
+    const first = await ask(api, { json_schema: upper });
+    const second = await ask(api, { json_schema: lower });
+    assert.ok(first.runtime?.['response_format']);
+    assert.deepEqual(first.runtime['response_format'], second.runtime?.['response_format']);
+  }
+});
+
+test('a call is forced under the names of other servers too', async (t) => {
+  const { ask } = await startReady(t);
+  const functions = ['look', 'listen'].map((name) => ({ name, parameters: lower }));
+  const tools = {
+    chat: functions.map((each) => ({ type: 'function', function: each })),
+    responses: functions.map((each) => ({ type: 'function', ...each })),
+  };
+  const one = { type: 'tool', name: 'listen' };
+  for (const [api, tool_choice, offered] of [
+    ['chat', 'any', ['look', 'listen']],
+    ['chat', one, ['listen']],
+    ['responses', 'any', ['look', 'listen']],
+  ] as const) {
+    const { ignored, answer, runtime } = await ask(api, { tools: tools[api], tool_choice });
+    const sent = (runtime?.['tools'] ?? []) as { function: { name: string } }[];
+    assert.deepEqual(
+      [ignored, runtime?.['tool_choice'], sent.map((tool) => tool.function.name)],
+      [null, 'required', offered],
+    );
+    if (api === 'responses') assert.equal(answer.tool_choice, 'required');
+  }
+  const { status, answer } = await ask('chat', {
+    tools: tools.chat,
+    tool_choice: { ...one, name: 'smell' },
+  });
+  assert.deepEqual([status, answer.error.param], [400, 'tool_choice']);
+});
+
+test('the arguments of an earlier call may be an object', async (t) => {
+  const { ask } = await startReady(t);
+  const given = { city: 'Rome', days: [1, null] };
+  const call = (args: unknown) => ({
+    id: 'c1',
+    type: 'function',
+    function: { name: 'look', arguments: args },
+  });
+  const chat = (args: unknown) => ({
+    messages: [
+      { role: 'user', content },
+      { role: 'assistant', content: null, tool_calls: [call(args)] },
+      { role: 'tool', tool_call_id: 'c1', content: 'Sunny.' },
+    ],
+  });
+  const responses = (args: unknown) => ({
+    input: [
+      { role: 'user', content },
+      { type: 'function_call', call_id: 'c1', name: 'look', arguments: args },
+      { type: 'function_call_output', call_id: 'c1', output: 'Sunny.' },
+    ],
+  });
+  for (const [api, body] of [
+    ['chat', chat],
+    ['responses', responses],
+  ] as const) {
+    const text = await ask(api, body(JSON.stringify(given)));
+    const object = await ask(api, body(given));
+    assert.deepEqual([object.status, object.ignored], [200, null]);
+    assert.ok(text.runtime?.['messages']);
+    assert.deepEqual(object.runtime?.['messages'], text.runtime['messages']);
+    const { status, answer } = await ask(api, body(3));
+    assert.equal(status, 400);
+    assert.match(answer.error.message, /arguments` must be a string or an object \(got 3\)/);
+  }
+});

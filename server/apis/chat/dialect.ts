@@ -92,7 +92,11 @@ function toToolNames({ tools }: ChatCompletionRequest): ToolNames<GivenTool> {
 }
 
 function toChoice({ tool_choice: choice }: ChatCompletionRequest): ToolChoice | null | undefined {
+  if (choice === 'any') return 'required';
   if (choice == null || typeof choice === 'string') return choice;
+  if (choice.type === 'tool') {
+    return { mode: 'required', tools: [{ type: 'function', name: choice.name }] };
+  }
   if (choice.type !== 'allowed_tools') return { mode: 'required', tools: [toNamedTool(choice)] };
   const { mode, tools } = choice.allowed_tools;
   return { mode, tools: tools.map(toNamedTool) };

@@ -8,6 +8,7 @@ import {
 } from '../../limits.ts';
 import { customTool, FunctionName, functionTool, otherTool } from '../client-tool.ts';
 import {
+  CallArguments,
   gateway,
   ImageText,
   JsonObject,
@@ -51,7 +52,7 @@ const ChatToolCall = z.discriminatedUnion('type', [
   z.object({
     ...toolCall,
     type: z.literal('function'),
-    function: z.object({ name: z.string(), arguments: z.string() }),
+    function: z.object({ name: z.string(), arguments: CallArguments }),
   }),
   z.object({
     ...toolCall,
@@ -108,8 +109,9 @@ export type NamedTool = z.infer<typeof NamedTool>;
 
 const ChatTools = z.array(ChatTool).max(MAX_TOOLS);
 const ChatToolChoice = z.union([
-  z.enum(['none', 'auto', 'required']),
+  z.enum(['none', 'auto', 'required', 'any']), // `any` is Mistral's name of `required`
   NamedTool,
+  z.object({ type: z.literal('tool'), name: FunctionName }), // Anthropic's form
   z.object({
     type: z.literal('allowed_tools'),
     allowed_tools: z.object({

@@ -147,6 +147,7 @@ function repeatToolChoice(
   { tool_choice: choice }: ResponsesRequest,
   body: unknown,
 ): ResponseBody['tool_choice'] {
+  if (choice === 'any') return 'required';
   const sent = asSent(body).tool_choice ?? 'auto';
   const isAllowedTools = typeof choice === 'object' && choice?.type === 'allowed_tools';
   return isAllowedTools ? Object.assign({}, sent, { mode: choice.mode }) : sent;

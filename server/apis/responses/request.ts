@@ -3,6 +3,7 @@ import { MAX_LIST_ITEMS, MAX_MESSAGES, MAX_WORDS } from '../../limits.ts';
 import { ImageDetail } from '../chat/request.ts';
 import { FunctionName } from '../client-tool.ts';
 import {
+  CallArguments,
   dropped,
   gateway,
   ImageText,
@@ -57,7 +58,7 @@ const FunctionCallItem = z.object({
   call_id: z.string(),
   namespace: z.string().nullish(),
   name: z.string(),
-  arguments: z.string(),
+  arguments: CallArguments,
 });
 const FunctionCallOutputItem = z.object({
   type: z.literal('function_call_output'),

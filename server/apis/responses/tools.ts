@@ -46,7 +46,7 @@ const Named = z.object({
   namespace: NamespaceName.nullish(),
 });
 export const ResponsesToolChoice = z.union([
-  z.enum(['none', 'auto', 'required']),
+  z.enum(['none', 'auto', 'required', 'any']), // `any` is Mistral's name of `required`
   Named,
   z.object({
     type: z.literal('allowed_tools'),
@@ -102,6 +102,7 @@ function toolsIn(
 export function toResponsesChoice(
   choice: z.infer<typeof ResponsesToolChoice> | null | undefined,
 ): ToolChoice | null | undefined {
+  if (choice === 'any') return 'required';
   if (choice == null || typeof choice === 'string') return choice;
   if (choice.type !== 'allowed_tools') return { mode: 'required', tools: [toNamed(choice)] };
   if (choice.mode === 'none') return 'none';
