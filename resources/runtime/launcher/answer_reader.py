@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from launcher.call_sender import CallSender
 from launcher.reasoning import Markers
 from launcher.tagged_calls import InsideValueError
-from launcher.tool_calls import CallReader, Read
+from launcher.tool_calls import CallReader
+from launcher.written_calls import Read
 
 OPENINGS = (
     "<|START_TEXT|>",
@@ -57,9 +58,9 @@ class AnswerReader:
         self._markers = markers
         self._reader = reader
         self._calls = CallSender(reader)
-        self._start = reader.module.tool_call_start if reader else ""
-        self._end = (reader.module.tool_call_end if reader else "") or "\n"
-        is_harmony = reader is not None and reader.format == "harmony"
+        self._start = reader.start_marker if reader else ""
+        self._end = (reader.end_marker if reader else "") or "\n"
+        is_harmony = reader is not None and reader.format_name == "harmony"
         self._endings = (*ENDINGS, *(HARMONY_ENDINGS if is_harmony else ()))
         self._reasoning = opened
         self._phase = "start" if opened is None else "reasoning"

@@ -4,7 +4,8 @@ import json
 import uuid
 from dataclasses import dataclass
 
-from launcher.tool_calls import CallReader, WrittenCall
+from launcher.tool_calls import CallReader
+from launcher.written_calls import WrittenCall
 
 HELD_CHARACTERS = 256
 """A call shorter than this is sent only once it is complete. What has been sent cannot be taken
@@ -55,7 +56,7 @@ class CallSender:
         if self._is_inconsistent or (len(body) < HELD_CHARACTERS and not is_last):
             return
         sent_before = sum(len(sent.arguments) for sent in self._block)
-        for place, (name, arguments) in enumerate(self._reader.begun(body)):
+        for place, (name, arguments) in enumerate(self._reader.partial(body)):
             if place == len(self._block):
                 self._open(name)
             sent = self._block[place]
@@ -64,7 +65,7 @@ class CallSender:
                 return
             self._send(sent, arguments)
         if sum(len(sent.arguments) for sent in self._block) > sent_before:
-            self.sent_length = len(self._reader.certain_part(body))
+            self.sent_length = len(self._reader.certain_prefix(body))
 
     def send_complete(self, calls: list[WrittenCall], body: str) -> bool:
         """Sends the rest of a block's complete calls. Returns False, and sends nothing, if they

@@ -7,14 +7,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from launcher.tool_calls import Asked
-
-
-class InsideValueError(ValueError):
-    """The text ends inside a string or value, so that the marker after it may be part of that."""
+from launcher.call_json import InsideValueError
+from launcher.written_calls import ReadOptions
 
 
 @dataclass(frozen=True)
@@ -104,15 +100,18 @@ class TagReader:
     parameters decide. A text with several possible readings is not a call.
     """
 
-    def __init__(self, body: str, asked: "Asked") -> None:
+    def __init__(self, body: str, options: ReadOptions) -> None:
         self._body = body
-        self._asked = asked
-        self._tags = tags = TAGS[asked.reader.format]
+        self._options = options
+        self._tags = tags = TAGS[options.call_format.name]
         self._ends_inside = False
         self._tried = 0
         end, start = (
             re.escape(marker)
-            for marker in (asked.reader.module.tool_call_end, asked.reader.module.tool_call_start)
+            for marker in (
+                options.call_format.module.tool_call_end,
+                options.call_format.module.tool_call_start,
+            )
         )
         call = f"|{tags.call.pattern}" if tags.call else ""
         # The end of a call and the start of another, which no value contains.
@@ -126,7 +125,7 @@ class TagReader:
         ]
         if len(found) > 1:
             found = [reading for reading in found if all(map(self._fits, reading.calls))]
-        if len(found) == 1 and (self._asked.repair or not found[0].is_repaired):
+        if len(found) == 1 and (self._options.repair or not found[0].is_repaired):
             return found[0].calls
         if self._ends_inside and all(reading.is_repaired for reading in found):
             raise InsideValueError("The text ends inside a value.")
@@ -194,7 +193,7 @@ class TagReader:
             if self._tried > MAX_MISSING_TAGS:
                 raise ValueError("It has too many readings.")
             yield at, at, True
-        if closed < 0 and tags.call is None and self._asked.closed:
+        if closed < 0 and tags.call is None and self._options.closed:
             yield len(body), len(body), True
 
     def _starts_call(self, place: int) -> bool:
@@ -206,7 +205,7 @@ class TagReader:
 
     def _fits(self, call: TaggedCall) -> bool:
         """Whether the function has these parameters, with such values."""
-        schema = self._asked.reader.parameters(call.name)
+        schema = self._options.call_format.parameters(call.name)
         properties = schema.get("properties")
         if not isinstance(properties, dict):
             return True
