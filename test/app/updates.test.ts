@@ -1,80 +1,16 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, type TestContext, test } from 'node:test';
-import { post } from '../support/chat.ts';
+import { after, before, describe, test } from 'node:test';
 import { noChromium } from '../support/chromium.ts';
-import type { AppState } from '../support/electron/app-under-test.ts';
 import type { StandInApp } from '../support/electron/start-app.ts';
-import {
-  type PackagedOptions,
-  packageApp,
-  startStubbed,
-  textQuestion,
-} from '../support/packaged-app.ts';
-import {
-  hasIcon,
-  type SightglassApp,
-  showState,
-  startSightglass,
-} from '../support/sightglass-app.ts';
+import { packageApp } from '../support/packaged-app.ts';
+import { type SightglassApp, showState, startSightglass } from '../support/sightglass-app.ts';
 import { UpdateFeed } from '../support/update-feed.ts';
+import { check, checkAndRead, genericFeed, start } from './update-checks.ts';
 
 // electron-updater's own MacUpdater against a server on this machine. Only macOS's part,
 // Squirrel.Mac, is the stand-in's.
 
 const skip = noChromium;
-const genericFeed = ({ port }: UpdateFeed) => ({
-  provider: 'generic',
-  url: `http://127.0.0.1:${port}`,
-});
-
-async function start(
-  t: TestContext,
-  toUpdate: (feed: UpdateFeed) => object = genericFeed,
-  options: PackagedOptions = {},
-) {
-  const feed = await UpdateFeed.start();
-  const packaged = await packageApp({ update: toUpdate(feed), isOnMac: true, ...options });
-  const { launch, installed } = packaged;
-  const running = await startSightglass({ startServerAtLaunch: false }, { launch });
-  t.after(async () => {
-    await running[Symbol.asyncDispose]();
-    await packaged[Symbol.asyncDispose]();
-    await feed[Symbol.asyncDispose]();
-  });
-  return { running, app: running.app, feed, installed };
-}
-
-/** Answers the dialogs to come, then chooses Check for Updates. */
-async function check(app: StandInApp, ...buttons: string[]): Promise<void> {
-  for (const button of buttons) await app.answerDialog({ button });
-  await app.openTrayMenu();
-  await app.clickMenuItem('Check for Updates…');
-}
-
-/** The text of the message boxes so far. */
-function messages({ calls }: AppState): string[] {
-  const shown = calls.filter(({ name }) => name === 'dialog message');
-  return shown.map(({ args }) => {
-    const { message, detail } = args[0] as { message: string; detail: string };
-    return `${message} ${detail}`;
-  });
-}
-
-/** Checks for updates, and waits until the last message box shows this text. */
-async function checkAndRead(app: StandInApp, pattern: RegExp, ...buttons: string[]): Promise<void> {
-  const before = messages(await app.state()).length;
-  await check(app, ...buttons);
-  const state = await app.until(
-    (each) => each.dialogs.length === 0 && messages(each).length === before + buttons.length,
-  );
-  assert.match(messages(state).at(-1) ?? '', pattern);
-  // The menu offers the next check once the app has handled the answer.
-  for (;;) {
-    const menu = await app.openTrayMenu();
-    if (menu.some(({ label, enabled }) => label === 'Check for Updates…' && enabled)) return;
-  }
-}
-
 describe('checks that install nothing', { skip }, () => {
   let feed: UpdateFeed;
   let running: SightglassApp<StandInApp>;
@@ -168,49 +104,3 @@ test('an update is downloaded with its progress shown, and installed at quit', {
   assert.equal(await app.exitCode, 0);
   assert.ok((await installed())?.equals(feed.zip), 'macOS has received all of it');
 });
-
-test('running requests are answered before the app quits for an update', { skip }, async () => {
-  await using feed = await UpdateFeed.start();
-  const update = genericFeed(feed);
-  await using running = await startStubbed({}, { update, isOnMac: true });
-  const { app, stubs, url, installed } = running;
-  await app.until(hasIcon('ready'));
-  const stub = await stubs.at(0);
-  const answer = post(url, textQuestion);
-  answer.catch(() => {}); // so that another failure is reported first
-  const { id } = await stub.requests.at(0);
-  await check(app, 'Download', 'Later');
-  await app.until((state) => messages(state).some((text) => /9\.8\.7 will be/.test(text)));
-  await app.answerDialog({ button: 'Let Them Finish' });
-  await app.openTrayMenu();
-  await app.clickMenuItem('Quit and Install 9.8.7');
-  stub.answer(id, 'Done.');
-  assert.equal((await answer).status, 200);
-  assert.equal(await app.exitCode, 0);
-  assert.ok((await installed())?.equals(feed.zip));
-});
-
-test('a GitHub repository without a release is reported', { skip }, async (t) => {
-  const { app, feed } = await start(t, ({ port }) => {
-    const host = `127.0.0.1:${port}`;
-    return { provider: 'github', owner: 'someone', repo: 'sightglass', host, protocol: 'http' };
-  });
-  feed.answers.set('/someone/sightglass/releases.atom', (_request, response) => {
-    response.end('<feed xmlns="http://www.w3.org/2005/Atom"><title>Release notes</title></feed>');
-  });
-  await checkAndRead(app, /No release of Sightglass was found/, 'OK');
-});
-
-for (const [signature, pattern] of [
-  ['none', /cannot be installed\. macOS updates only apps that are signed/],
-  ['adhoc', /cannot be installed\. It is not signed by the developer of this copy/],
-] as const) {
-  test(`what macOS says about an app signed "${signature}" is reported`, { skip }, async (t) => {
-    const { app, installed } = await start(t, genericFeed, { signature });
-    await checkAndRead(app, pattern, 'Download', 'OK');
-    await checkAndRead(app, pattern, 'Download', 'OK'); // the first attempt has left nothing behind
-    await app.quit();
-    assert.equal(await app.exitCode, 0);
-    assert.equal(await installed(), undefined);
-  });
-}

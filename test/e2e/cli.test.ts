@@ -1,36 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { test } from 'node:test';
 import { execa } from 'execa';
-import { endless, post, question, statsOf, textOf } from '../support/chat.ts';
-import { readUntil } from '../support/output.ts';
+import { endless, post, question, textOf } from '../support/chat.ts';
+import { bannerOf, LOCAL, sightglass, urlIn } from '../support/command-line.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
-
-/** Runs the command line as `npm start` does, with its logs in a folder of the test's own. */
-function sightglass(t: TestContext, args: string[]) {
-  const state = mkdtempSync(join(tmpdir(), 'sightglass-test-'));
-  t.after(() => rmSync(state, { recursive: true, force: true }));
-  const child = execa(process.execPath, ['server/cli.ts', ...args], {
-    reject: false,
-    env: { XDG_STATE_HOME: state, HOME: state },
-  });
-  t.after(() => child.kill('SIGKILL'));
-  return child;
-}
-
-/** What it prints once the model answers. */
-const bannerOf = (child: ReturnType<typeof sightglass>) => readUntil(child.stdout, /Logs: .*\n/);
-
-const urlIn = (banner: string) => /http:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
-const LOCAL = ['--port', '0', '--host', '127.0.0.1'];
 
 test('a service from its start to SIGTERM', async (t) => {
   const child = sightglass(t, [...LOCAL, '--log-format', 'json']);
@@ -85,25 +63,6 @@ test('Ctrl-C lets running and waiting requests complete, then exits with code 0'
   assert.equal((await child).exitCode, 0);
 });
 
-test('a second Ctrl-C stops at once, and the waiting client gets an error', async (t) => {
-  const child = sightglass(t, LOCAL);
-  const url = urlIn(await bannerOf(child));
-  const answer = post(url, endless(redCircle));
-  while ((await statsOf(url)).active_requests === 0) await setTimeout(20); // nothing to await
-  child.kill('SIGINT');
-  await readUntil(child.stderr, /press Ctrl-C again/);
-  child.kill('SIGINT');
-  const { status, body } = await answer;
-  assert.deepEqual([status, body.error.code], [503, 'request_cancelled']);
-  assert.equal((await child).exitCode, 0);
-});
-
-test('a host that is not ours is one line and exit code 1', async (t) => {
-  const { exitCode, stderr } = await sightglass(t, ['--port', '0', '--host', '192.0.2.1']);
-  assert.equal(exitCode, 1);
-  assert.match(stderr, /^error: Cannot listen on 192\.0\.2\.1, port 0: .*EADDRNOTAVAIL.*$/m);
-});
-
 test('a port that is taken is named, with the next free one', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   t.after(() => other.close());
@@ -147,9 +106,4 @@ test('--help explains every flag', async (t) => {
   ]) {
     assert.match(stdout, new RegExp(`^ {2}${flag}.* {2,}\\S`, 'm'));
   }
-});
-
-test('listening on every address without a key is warned about', async (t) => {
-  const child = sightglass(t, ['--port', '0', '--host', '0.0.0.0', '--log-format', 'json']);
-  await readUntil(child.stderr, /without an API key: anyone on this network can use the model/);
 });

@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { ListenError } from '../../server/http/server.ts';
 import { Settings } from '../../server/settings.ts';
 import { changedModel } from '../support/changed-model.ts';
 import { freePort } from '../support/free-port.ts';
-import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel, type RunningService, startService, until } from '../support/service.ts';
+import { answerOf, ask, long, usual } from './picture-question.ts';
 
-const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const base = Settings.parse({ modelPath: demoModel, port: 0, logLevel: 'silent' });
 /** Models that could not be loaded, and why. */
 const rollbacks: string[] = [];
@@ -29,36 +25,6 @@ beforeEach(async () => {
   await running.runtime();
 });
 after(() => running.stop());
-
-function ask(url: string, extra: object = {}, headers: Record<string, string> = {}) {
-  const content = [
-    { type: 'image_url', image_url: { url: image } },
-    { type: 'text', text: 'What is in this image?' },
-  ];
-  return fetch(`${url}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ messages: [{ role: 'user', content }], ...extra }),
-  });
-}
-
-/** What was said in whole, or streamed to its end; anything else is no answer. */
-async function answerOf(asked: Promise<Response>): Promise<string> {
-  const response = await asked;
-  const text = await response.text();
-  assert.equal(response.status, 200, text);
-  if (response.headers.get('content-type')?.startsWith('application/json')) {
-    return JSON.parse(text).choices[0].message.content;
-  }
-  const events = text.split('\n\n').filter((block) => block.startsWith('data: '));
-  assert.equal(events.pop(), 'data: [DONE]');
-  const deltas = events.map((event) => JSON.parse(event.slice(6)).choices[0].delta);
-  return deltas.map(({ content }) => content ?? '').join('');
-}
-const usual = 'A red circle on a white background.';
-
-/** A request that generates until its limit of tokens. */
-const long = { logit_bias: { 1016: -100, 1018: -100 }, max_tokens: 200 };
 
 test('a key, limits and origins apply from the next request on', async () => {
   const { service } = running;
@@ -116,32 +82,6 @@ test('an idle model is unloaded, and loaded again for the next request', async (
     [200, 200],
   );
   assert.equal(service.runtime.state.phase, 'ready');
-});
-
-test('a request that arrives while the model is being unloaded is answered', async () => {
-  const { service } = running;
-  const unloaded = service.runtime.unload();
-  const answer = ask(url);
-  await unloaded;
-  assert.equal((await answer).status, 200);
-});
-
-test('a model that cannot be loaded is rolled back to the previous one, and waiting requests are answered', async (t) => {
-  const empty = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
-  t.after(() => rm(empty, { recursive: true }));
-  const { service } = running;
-  const first = ask(url, long);
-  await until(running, () => service.queue.stats.runningCount === 1);
-  const waiting = [ask(url), ask(url), ask(url, { stream: true })];
-  await until(running, () => service.queue.stats.queueSize === 2);
-  await service.apply({ ...base, modelPath: empty });
-  assert.ok((await answerOf(first)).length > 200, 'it came to its end');
-  assert.deepEqual(await Promise.all(waiting.map(answerOf)), [usual, usual, usual]);
-  assert.deepEqual(rollbacks, [`${demoModel} model_incomplete`]);
-  const { state } = service.runtime;
-  assert.equal(state.phase === 'ready' && state.model.model, demoModel);
-  const list = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] };
-  assert.equal(list.data[0]?.id, 'demo');
 });
 
 test('another model is loaded once running requests have ended, and answers the waiting ones', async (t) => {

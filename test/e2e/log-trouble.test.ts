@@ -1,47 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { execa } from 'execa';
 import { post, question, textOf } from '../support/chat.ts';
-import { readUntil } from '../support/output.ts';
-import { drawShape, toDataUrl } from '../support/pictures.ts';
-
-const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
-const ANSWER = 'A red circle on a white background.';
-const REQUESTS = 400;
-
-function tempFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sightglass-test-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-function start(t: TestContext, command: string, args: string[], env: Record<string, string>) {
-  const child = execa(command, args, { reject: false, env, buffer: { stderr: false } });
-  t.after(() => child.kill('SIGKILL'));
-  return child;
-}
-
-const CLI = [process.execPath, 'server/cli.ts', '--port', '0', '--host', '127.0.0.1'];
-
-/** Requests that are refused, each with a line in the log. Returns the statuses that were seen. */
-async function flood(url: string): Promise<number[]> {
-  const statuses = new Set<number>();
-  for (let sent = 0; sent < REQUESTS; sent += 20) {
-    const answers = Array.from({ length: 20 }, () => post(url, { messages: [] }));
-    for (const { status } of await Promise.all(answers)) statuses.add(status);
-  }
-  return [...statuses];
-}
-
-async function urlOf(child: ReturnType<typeof start>): Promise<string> {
-  const banner = await readUntil(child.stdout, /Logs: .*\n/);
-  return /http:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
-}
+import { ANSWER, CLI, flood, redCircle, start, tempFolder, urlOf } from './logging-service.ts';
 
 const canMount =
   process.platform === 'linux' &&
@@ -65,31 +28,4 @@ test('a full disk fails no request, even when the runtime is killed, and is repo
   assert.equal((await child).exitCode, 0);
   const warnings = readFileSync(stderr, 'utf8').match(/Cannot write the log file in/g);
   assert.equal(warnings?.length, 1);
-});
-
-test('an unread stderr pipe delays no request, and the process still ends', async (t) => {
-  const state = tempFolder(t);
-  const [command = '', ...args] = [...CLI, '--log-level', 'trace', '--log-format', 'json'];
-  const env = { ...process.env, XDG_STATE_HOME: state, HOME: state };
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  t.after(() => child.kill('SIGKILL'));
-  const banner = await readUntil(child.stdout, /Logs: .*\n/);
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
-  assert.deepEqual(await flood(url), [400]);
-  assert.equal(textOf(await post(url, question(redCircle))), ANSWER);
-  child.kill('SIGTERM');
-  assert.deepEqual(await once(child, 'exit'), [0, null]);
-});
-
-test('closing the terminal (SIGHUP) lets running requests complete', async (t) => {
-  const state = tempFolder(t);
-  const [command = '', ...args] = CLI;
-  const child = start(t, command, args, { XDG_STATE_HOME: state, HOME: state });
-  child.stderr?.resume();
-  const url = await urlOf(child);
-  const answers = [1, 2].map(() => post(url, question(redCircle)));
-  await Promise.race(answers);
-  child.kill('SIGHUP');
-  assert.deepEqual((await Promise.all(answers)).map(textOf), [ANSWER, ANSWER]);
-  assert.equal((await child).exitCode, 0);
 });

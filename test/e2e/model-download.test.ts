@@ -1,21 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { execa } from 'execa';
 import { findUnfinished } from '../../server/models/downloads.ts';
 import { inspectModel } from '../../server/models/find-models.ts';
 import { changeConfig, changedModel } from '../support/changed-model.ts';
-import { post, question } from '../support/chat.ts';
 import { hubTest, ID, reasonOf, SLOW, WEIGHTS, WEIGHTS_BYTES } from '../support/hub/hub-test.ts';
 import { readUntil } from '../support/output.ts';
-import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { demoModel } from '../support/service.ts';
-import { runOnTerminal } from '../support/terminal.ts';
-import { testPartialFile, testRepair } from './damaged-downloads.ts';
-
-// The real huggingface_hub downloads the demo model from a stand-in for the Hub.
-
-const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 
 hubTest(
   'a model comes with its progress told, is offered only when it is whole, and can be served',
@@ -101,49 +92,6 @@ hubTest(
   },
 );
 
-hubTest('a missing model is downloaded before it is served', async ({ hub, client }) => {
-  const args = ['--model-path', ID, '--port', '0', '--host', '127.0.0.1'];
-  const child = execa(process.execPath, ['server/cli.ts', ...args], {
-    env: { ...client.env, XDG_STATE_HOME: client.home },
-    reject: false,
-  });
-  const banner = await readUntil(child.stdout, /Logs: .*\n/);
-  assert.match(banner, /Sightglass serves owner\/demo on /);
-  assert.equal(hub.pace.total(WEIGHTS), WEIGHTS_BYTES);
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';
-  const { status } = await post(url, question(redCircle));
-  assert.equal(status, 200);
-  child.kill('SIGTERM');
-  const { exitCode, stderr } = await child;
-  assert.equal(exitCode, 0);
-  const logged = stderr.split('\n').map((line) => JSON.parse(line).msg);
-  assert.ok(logged.includes('owner/demo: checking the files'));
-});
-
-hubTest('on a terminal there is a bar, and Ctrl-C pauses', async ({ hub, client }) => {
-  hub.pace.bytesPerSecond = SLOW;
-  const command = [process.execPath, 'server/cli.ts', 'models', 'fetch', ID];
-  const shown = await runOnTerminal(command, client.env);
-  assert.match(shown, /█+░+ \d+% {2}[\d.]+ MB of 3\.7 MB, [\d.]+ [kM]B\/s, \d+ s left/);
-  assert.match(shown, /█{40} 100%/);
-  await hub.add('owner/other', demoModel);
-  hub.pace.hold(WEIGHTS, WEIGHTS_BYTES + 1_000_000);
-  const args = ['server/cli.ts', 'models', 'fetch', 'owner/other'];
-  const child = execa(process.execPath, args, { env: client.env, reject: false });
-  await readUntil(child.stderr, /of 3\.7 MB/);
-  child.kill('SIGINT');
-  const { exitCode, stderr } = await child;
-  assert.equal(exitCode, 130);
-  assert.match(stderr, /Paused\. Run the same command to continue; `models discard owner\/other`/);
-});
-
-hubTest('a file that comes damaged is fetched again', async ({ hub, client }) => {
-  hub.corruptNext(WEIGHTS, 1);
-  await client.downloads.start(ID);
-  assert.equal(hub.pace.total(WEIGHTS), 2 * WEIGHTS_BYTES);
-  assert.deepEqual(await client.offered(), [ID]);
-});
-
 hubTest(
   'a file that comes damaged twice is refused, and never offered',
   async ({ hub, client }) => {
@@ -155,21 +103,6 @@ hubTest(
     assert.deepEqual(await client.offered(), []);
   },
 );
-
-testPartialFile('the same size, but wrong', WEIGHTS_BYTES);
-
-hubTest('a network that goes away is waited for', async ({ hub, client }) => {
-  hub.pace.hold(WEIGHTS, 1_000_000);
-  const arriving = client.downloads.start(ID);
-  await hub.pace.sent(WEIGHTS, 1_000_000);
-  hub.setDown(true);
-  await client.until(({ phase }) => phase === 'waiting');
-  assert.match(client.downloads.list[0]?.problem?.remedy ?? '', /continues automatically/);
-  hub.pace.release();
-  hub.setDown(false);
-  await arriving;
-  assert.deepEqual(await client.offered(), [ID]);
-});
 
 hubTest(
   'a rate limit in the middle of a download is reported with its duration (C11)',
@@ -186,46 +119,6 @@ hubTest(
     assert.deepEqual(await client.offered(), [ID]);
   },
 );
-
-hubTest('a network that is not there at first is said at once', async ({ hub, client }) => {
-  hub.setDown(true);
-  await assert.rejects(client.downloads.start(ID), (error) => reasonOf(error) === 'network');
-});
-
-hubTest('cancelling removes all that has come, and only that', async ({ hub, client }) => {
-  await client.downloads.start(ID);
-  await using changed = await changedModel((folder) => writeFile(join(folder, 'new.txt'), 'new'));
-  await hub.add(ID, changed.folder);
-  hub.breakNext('new.txt', 0);
-  hub.pace.bytesPerSecond = 1;
-  const arriving = client.downloads.start(ID).catch(() => {});
-  await client.until(({ phase }) => phase === 'downloading');
-  await client.downloads.cancel(ID);
-  await arriving;
-  assert.deepEqual(client.downloads.list, []);
-  assert.deepEqual(await findUnfinished({ HF_HOME: client.home }), []);
-  assert.deepEqual(await client.offered(), [ID]); // the one that was whole before
-  await hub.add('owner/other', changed.folder);
-  const other = client.downloads.start('owner/other').catch(() => {});
-  await client.until(({ phase }) => phase === 'downloading');
-  await client.downloads.cancel('owner/other');
-  await other;
-  assert.deepEqual(
-    (await readdir(join(client.home, 'hub'))).filter((name) => name.includes('other')),
-    [],
-  );
-});
-
-hubTest('of a newer revision only what has changed comes', async ({ hub, client }) => {
-  await client.downloads.start(ID);
-  await using changed = await changedModel((folder) => writeFile(join(folder, 'new.txt'), 'new'));
-  await hub.add(ID, changed.folder);
-  const folder = await client.downloads.start(ID);
-  assert.ok((await readdir(folder)).includes('new.txt'));
-  assert.equal(hub.pace.total(WEIGHTS), WEIGHTS_BYTES);
-});
-
-testRepair('has other bytes', (file) => writeFile(file, Buffer.alloc(WEIGHTS_BYTES)));
 
 hubTest('what the Hub says is no command to the terminal', async ({ hub, client }) => {
   await using evil = await changedModel((folder) =>

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir, totalmem } from 'node:os';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { execa } from 'execa';
@@ -13,8 +12,6 @@ import { createModelsCommand } from '../../server/runtime/process.ts';
 import { changeConfig, changedModel } from '../support/changed-model.ts';
 import { makeZoo, SPECIMENS } from '../support/model-zoo.ts';
 import { demoModel, resources } from '../support/service.ts';
-import { runOnTerminal } from '../support/terminal.ts';
-import { testRefusals } from './refused-models.ts';
 
 const program = new ModelsProgram(createModelsCommand(resources), pino({ level: 'silent' }));
 let zoo: string;
@@ -61,8 +58,6 @@ for (const [name, { reason, words }] of Object.entries(SPECIMENS)) {
   });
 }
 
-testRefusals(() => zoo, ['missing-shard', 'gguf', 'unknown-type']);
-
 test('serving a broken model is one line on stderr and exit code 1', async () => {
   const { stderr, exitCode } = await execa(
     process.execPath,
@@ -89,42 +84,6 @@ test('the command line lists the good ones on stdout and the broken ones, each w
   }
 });
 
-test('a missing folder is named', async () => {
-  const { stderr, exitCode } = await cli(['list', '--folder', join(zoo, 'nowhere')]);
-  assert.equal(exitCode, 2);
-  assert.match(stderr, /nowhere.*not an existing folder/);
-});
-
-test('an unknown command is named, with a suggestion', async () => {
-  const { stderr, exitCode } = await cli(['bogus/model']);
-  assert.equal(exitCode, 2);
-  assert.match(stderr, /^error: unknown command 'bogus\/model'.*: sightglass models show bogus\/m/);
-});
-
-const noFullDevice = !existsSync('/dev/full') && 'there is no /dev/full here';
-test('output that cannot be written is reported', { skip: noFullDevice }, async () => {
-  const command = 'exec "$0" server/cli.ts models show "$1" > /dev/full';
-  const env = { HF_HOME: zoo, HOME: zoo };
-  const { stderr, exitCode } = await execa(
-    'sh',
-    ['-c', command, process.execPath, join(zoo, 'good')],
-    {
-      reject: false,
-      env,
-    },
-  );
-  assert.equal(exitCode, 1);
-  assert.match(stderr, /^error: could not write the output: ENOSPC/);
-});
-
-test('on a terminal the list is a table with a heading', async () => {
-  const command = [process.execPath, 'server/cli.ts', 'models', 'list'];
-  const stdout = await runOnTerminal(command, { HF_HOME: zoo, HOME: zoo, NO_COLOR: '1' });
-  const [heading = '', row = ''] = stdout.split('\n');
-  assert.match(heading, /^Model +Architecture +Weights +Size +Pictures +Memory +Place/);
-  assert.equal(row.indexOf('qwen2_vl'), heading.indexOf('Architecture'));
-});
-
 test('one model is shown with its problem and remedy, and the exit code says that there is one', async () => {
   const { stdout, exitCode } = await cli(['show', join(zoo, 'gguf')]);
   assert.equal(exitCode, 1);
@@ -148,11 +107,4 @@ test('a text-only model is listed as one without pictures', async () => {
   await changeConfig(blind, { model_type: 'llama', vision_config: undefined });
   const model = await inspectModel(blind, { program, maxConcurrency: 1 });
   assert.deepEqual([model.type, model.seesPictures, model.problem], ['llama', false, undefined]);
-});
-
-test('a model larger than the memory does not fit, with the numbers', async () => {
-  const large = join(zoo, 'cut-short');
-  await truncate(join(large, 'model.safetensors'), totalmem() * 2); // sparse: takes no room
-  const { stdout } = await cli(['show', large]);
-  assert.match(stdout, /^Memory +does not fit: [\d.]+ GB of weights and .* for models$/m);
 });

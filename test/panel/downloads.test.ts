@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Download } from '../../server/contract.ts';
-import { press, show } from '../renderer/panel-fixture.ts';
+import { press } from '../renderer/panel-fixture.ts';
 import { asked } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { downloads, suggested } from '../support/models.ts';
@@ -23,28 +23,6 @@ for (const [phase, words] of [
   test(`a download shows its progress: ${phase}`, { skip }, async () => {
     const page = await open(withDownload(downloads[phase]));
     assert.equal(await page.locator('.download .model-facts').textContent(), words);
-  });
-}
-
-test('a download has an accessible progress bar', { skip }, async () => {
-  const page = await open(withDownload(downloads.downloading));
-  const bar = page.getByRole('progressbar', { name: `Download of ${downloads.downloading.id}` });
-  const part = () => bar.evaluate((each) => (each as unknown as { position: number }).position);
-  assert.equal((await part()).toFixed(2), '0.39');
-  await show(page, withDownload(downloads.starting));
-  assert.equal(await part(), -1, 'not known yet');
-});
-
-for (const [phase, label, expected] of [
-  ['downloading', 'Pause', ['pauseDownload', {}]],
-  ['paused', 'Resume', ['download', { use: false }]],
-  ['failed', 'Try Again', ['download', { use: false }]],
-] as const) {
-  test(`a ${phase} download has the button ${label}`, { skip }, async () => {
-    const { id } = downloads[phase];
-    const page = await open(withDownload(downloads[phase]));
-    await press(page, `${label} the download of ${id}`);
-    assert.deepEqual(await asked(page), [[expected[0], { id, ...expected[1] }]]);
   });
 }
 
@@ -81,53 +59,6 @@ test('a token for a gated model is saved, used, and not shown again', { skip }, 
   ]);
   assert.equal(await field.getAttribute('type'), 'password');
   assert.equal(await field.inputValue(), '');
-});
-
-test('if a token cannot be saved, the panel says so and downloads nothing', { skip }, async () => {
-  const page = await open(withDownload(downloads.gated), {
-    setHubToken: { refused: 'The keychain is locked.' },
-  });
-  await page.locator('.hub-token input').fill('hf_secret');
-  await page.keyboard.press('Enter');
-  await page.locator('.hub-token').getByText('The keychain is locked.').waitFor();
-  assert.equal((await asked(page)).length, 1);
-});
-
-test('a saved token can be removed', { skip }, async () => {
-  const page = await open(snapshot({ hasHubToken: true }));
-  await press(page, 'Remove the Hugging Face token');
-  assert.deepEqual(await asked(page), [['setHubToken', {}]]);
-});
-
-test('progress does not shift the layout', { skip }, async () => {
-  const page = await open(withDownload(downloads.downloading));
-  const places = async () => {
-    const all = await page.locator('.download :is(p, progress, button), .found').all();
-    return JSON.stringify(await Promise.all(all.map((each) => each.boundingBox())));
-  };
-  const before = await places();
-  for (const told of [
-    { ...downloads.downloading, bytesPerSecond: 124e6, secondsLeft: 8000, doneBytes: 2.9e9 },
-    { ...downloads.downloading, secondsLeft: 3 },
-    downloads.verifying,
-    downloads.paused,
-    downloads.starting,
-  ]) {
-    await show(page, withDownload(told));
-    assert.equal(await places(), before, told.phase);
-  }
-});
-
-test('a new download does not scroll away what the user is looking at', { skip }, async () => {
-  const page = await open();
-  await page.locator('.found .models[aria-busy="false"]').waitFor();
-  await page.locator('.suggested-row').first().waitFor();
-  const field = page.getByLabel('or a Hugging Face id');
-  await field.scrollIntoViewIfNeeded();
-  const place = async () => Math.round((await field.boundingBox())?.y ?? 0);
-  const before = await place();
-  await show(page, withDownload(downloads.downloading));
-  assert.ok(Math.abs((await place()) - before) <= 1, `from ${before} to ${await place()}`);
 });
 
 test('without a model, a downloaded one is used', { skip }, async () => {
