@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { eventsOf, postTo } from '../support/api.ts';
-import type { ChangedModel } from '../support/changed-model.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { applySettings, type RunningService, startService } from '../support/service.ts';
-import { createTemplateModel, templates } from '../support/template-model.ts';
+import {
+  type Api,
+  apis,
+  assistant,
+  limited,
+  paths,
+  promptOf,
+  tool,
+  user,
+  useTemplates,
+} from './template-service.ts';
 
 // The real runtime with the chat templates of other models: strict ones, ones without tools or
 // thinking, broken ones.
@@ -12,77 +20,20 @@ import { createTemplateModel, templates } from '../support/template-model.ts';
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const png = image.slice(image.indexOf(',') + 1);
 
-type Template = keyof typeof templates;
-let running: RunningService;
-let current: Template = 'strict';
-const models = new Map<Template, ChangedModel>();
+const serve = useTemplates();
 
-/** The demo model's folder with this template. */
-async function modelPathOf(name: Template): Promise<string> {
-  const model = models.get(name) ?? (await createTemplateModel(templates[name]));
-  models.set(name, model);
-  return model.folder;
-}
-
-const settingsFor = async (name: Template) => ({
-  ...{ modelPath: await modelPathOf(name), allowTextOnly: true },
-});
-before(async () => {
-  running = await startService(await settingsFor(current));
-});
-after(async () => {
-  await running.stop();
-  await Promise.all([...models.values()].map((model) => model[Symbol.asyncDispose]()));
-});
-
-/** The service once it serves the model with this template. */
-async function serve(name: Template): Promise<RunningService> {
-  if (name !== current) {
-    current = name;
-    await applySettings(running, await settingsFor(name));
-    await running.runtime();
-  }
-  return running;
-}
-
-const paths = {
-  chat: '/v1/chat/completions',
-  messages: '/v1/messages',
-  responses: '/v1/responses',
-};
-type Api = keyof typeof paths;
-const apis = Object.keys(paths) as Api[];
 const params: Record<Api, string> = {
   chat: 'messages',
   messages: 'messages',
   responses: 'input',
 };
 
-const user = (content: unknown) => ({ role: 'user', content });
-const assistant = (content: unknown, more: object = {}) => ({
-  role: 'assistant',
-  content,
-  ...more,
-});
-const limited = (api: Api, max: number) =>
-  api === 'responses' ? { max_output_tokens: max } : { max_tokens: max };
-
 const chatImage = { type: 'image_url', image_url: { url: image } };
 const anthropicImage = {
   type: 'image',
   source: { type: 'base64', media_type: 'image/png', data: png },
 };
-const tool = (api: Api) => {
-  const [name, schema] = ['look', { type: 'object', properties: { at: { type: 'integer' } } }];
-  if (api === 'chat') return { type: 'function', function: { name, parameters: schema } };
-  if (api === 'messages') return { name, input_schema: schema };
-  return { type: 'function', name, parameters: schema };
-};
 const call = { name: 'look', arguments: '{"at": 1}' };
-
-/** All tokens of the prompt; Anthropic's `input_tokens` leave out those from the cache. */
-const promptOf = ({ usage }: Awaited<ReturnType<typeof postTo>>['body']) =>
-  usage.input_tokens + (usage.cache_read_input_tokens ?? 0);
 
 /** What agents send. Each API's own form, and the one message that a strict template must be shown. */
 const conversations: Record<string, Record<Api, object>> = {
@@ -241,105 +192,4 @@ test('the last message of the assistant is continued, and the answer is what fol
   const begun = await postTo(url, paths.chat, { messages: turns, ...more });
   const [prefilled, own] = [chat, begun].map(({ body }) => body.usage.prompt_tokens);
   assert.ok(own > prefilled, 'without continue_final_message, the model begins its own message');
-});
-
-for (const failure of ['undefined', 'endless']) {
-  test(`a template that fails (${failure}) is not the request’s fault, and a retry would not help`, async () => {
-    const { url } = await serve('plain');
-    const { status, headers, body } = await postTo(url, paths.chat, {
-      messages: [user(`fail: ${failure}`)],
-    });
-    assert.deepEqual(
-      [status, headers.get('x-should-retry'), body.error.code],
-      [500, 'false', 'template_failed'],
-    );
-    assert.equal((await fetch(`${url}/health`)).status, 200);
-  });
-}
-
-test('calls that a model writes as they were described are calls', async () => {
-  const { url } = await serve('plain');
-  const written = '<tool_call>\n{"name": "look", "arguments": {"at": 1}}\n</tool_call>';
-  const asked = (api: Api) => ({
-    ...(api === 'responses' ? { input: 'Look.' } : { messages: [user('Look.')] }),
-    ...limited(api, 100),
-    tools: [tool(api)],
-    guided_choice: [written],
-  });
-  const chat = (await postTo(url, paths.chat, asked('chat'))).body.choices[0];
-  assert.deepEqual(
-    [chat.finish_reason, chat.message.tool_calls[0].function.name],
-    ['tool_calls', 'look'],
-  );
-  assert.deepEqual(JSON.parse(chat.message.tool_calls[0].function.arguments), { at: 1 });
-  const message = (await postTo(url, paths.messages, asked('messages'))).body;
-  assert.deepEqual(message.content.at(-1).input, { at: 1 });
-  const response = (await postTo(url, paths.responses, asked('responses'))).body;
-  assert.deepEqual(JSON.parse(response.output.at(-1).arguments), { at: 1 });
-});
-
-test('thinking that a model cannot do, or cannot leave, is reported as ignored', async () => {
-  const ignoredBy = async (name: Template) => {
-    const { url } = await serve(name);
-    const ask = async (api: Api, fields: object) => {
-      const body = api === 'responses' ? { input: 'Hi.' } : { messages: [user('Hi.')] };
-      const answer = await postTo(url, paths[api], { ...body, ...limited(api, 2), ...fields });
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
-      return answer.headers.get('x-sightglass-ignored');
-    };
-    const on = [
-      await ask('chat', { reasoning_effort: 'low' }),
-      await ask('chat', { chat_template_kwargs: { enable_thinking: true } }),
-      await ask('responses', { reasoning: { effort: 'high' } }),
-      await ask('messages', { thinking: { type: 'enabled', budget_tokens: 1024 } }),
-      await ask('messages', { think: true, output_config: { effort: 'low' } }),
-    ];
-    const off = [
-      await ask('chat', { reasoning_effort: 'none' }),
-      await ask('chat', { enable_thinking: false }),
-      await ask('messages', { thinking: { type: 'disabled' } }),
-    ];
-    return { on, off };
-  };
-  assert.deepEqual(await ignoredBy('plain'), {
-    on: [
-      'reasoning_effort',
-      'chat_template_kwargs.enable_thinking',
-      'reasoning.effort',
-      'thinking',
-      'think, output_config.effort',
-    ],
-    off: [null, null, null],
-  });
-  assert.deepEqual(await ignoredBy('alwaysThinks'), {
-    on: ['reasoning_effort', null, 'reasoning.effort', null, 'output_config.effort'],
-    off: ['reasoning_effort', 'enable_thinking', 'thinking'],
-  });
-  assert.deepEqual(await ignoredBy('mayThink'), {
-    on: [null, null, null, null, null],
-    off: [null, null, null],
-  });
-});
-
-test('what cannot be continued is refused by name', async () => {
-  const { url } = await serve('lastQuestion');
-  const turns = [user('What is it?'), assistant('It')];
-  const schema = { type: 'object', properties: {}, additionalProperties: false };
-  const asked = { continue_final_message: true };
-  const byTemplate = { messages: turns, ...asked };
-  const cases: [Api, object, string][] = [
-    ['chat', byTemplate, 'continue_final_message'],
-    ['chat', { messages: [user('Hi.')], ...asked }, 'continue_final_message'],
-    ['chat', { ...byTemplate, add_generation_prompt: true }, 'add_generation_prompt'],
-    ['chat', { messages: turns, add_generation_prompt: false }, 'add_generation_prompt'],
-    ['chat', { ...byTemplate, json_schema: schema }, 'continue_final_message'],
-    ['responses', { input: turns, ...asked }, 'continue_final_message'],
-  ];
-  for (const [api, body, param] of cases) {
-    const { status, body: refused } = await postTo(url, paths[api], body);
-    assert.deepEqual([status, refused.error.param], [400, param], JSON.stringify(refused));
-  }
-  const { status, body } = await postTo(url, paths.messages, { messages: turns, max_tokens: 5 });
-  assert.equal(status, 400);
-  assert.match(body.error.message, /cannot be continued/);
 });

@@ -5,6 +5,8 @@ import OpenAI from 'openai';
 import { schemaErrors } from '../support/openapi/validate.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService } from '../support/service.ts';
+import { callsOf, camera, input, patch } from './client-tools.ts';
+import { testForcedCalls } from './forced-calls.ts';
 
 // The demo model was not taught these functions: it calls them because the grammar allows nothing else.
 
@@ -149,96 +151,16 @@ test('a tool that is named is used, in Messages', async () => {
   }
 });
 
-/** A forced call on one of the APIs: its arguments, and why the answer ended. */
-interface Forced {
-  arguments: string;
-  ended: string | null | undefined;
-}
+testForcedCalls('chat', () => running.url);
 
-/** Ways to force a call of `paint` with these parameters and stop sequences. */
-const APIS: Record<string, (parameters: Parameters, stop: string[]) => Promise<Forced[]>> = {
-  'chat completions': async (parameters, stop) => {
-    const tools = [{ type: 'function' as const, function: { name: 'paint', parameters } }];
-    const asked = { ...chat, tools, stop, max_tokens: 300 };
-    const whole = await openai.chat.completions.create(asked);
-    const streamed = await openai.chat.completions.stream(asked).finalChatCompletion();
-    return [whole, streamed].map(({ choices: [choice] }) => {
-      const call = choice?.message.tool_calls?.[0];
-      const text = call?.type === 'function' ? call.function.arguments : '';
-      return { arguments: text, ended: choice?.finish_reason };
-    });
-  },
-  Responses: async (parameters) => {
-    const image_url = toDataUrl(png, 'image/png');
-    const content = [{ type: 'input_image' as const, image_url, detail: 'auto' as const }];
-    const asked = {
-      model: 'demo',
-      input: [{ role: 'user' as const, content }],
-      tools: [{ type: 'function' as const, name: 'paint', parameters, strict: null }],
-      tool_choice: 'required' as const,
-      max_output_tokens: 300,
-    };
-    const whole = await openai.responses.create(asked);
-    const streamed = await openai.responses.stream(asked).finalResponse();
-    for (const { tools } of [whole, streamed]) {
-      assert.equal(tools[0]?.type === 'function' && tools[0].strict, false);
-    }
-    return [whole, streamed].map(({ output: [item], status }) => ({
-      arguments: item?.type === 'function_call' ? item.arguments : '',
-      ended: status,
-    }));
-  },
-  Messages: async (parameters, stop_sequences) => {
-    const data = png.toString('base64');
-    const source = { type: 'base64' as const, media_type: 'image/png' as const, data };
-    const asked = {
-      model: 'demo',
-      max_tokens: 300,
-      messages: [{ role: 'user' as const, content: [{ type: 'image' as const, source }] }],
-      tools: [{ name: 'paint', input_schema: parameters }],
-      tool_choice: { type: 'any' as const },
-      stop_sequences,
-    };
-    const whole = await anthropic.messages.create(asked);
-    const streamed = await anthropic.messages.stream(asked).finalMessage();
-    return [whole, streamed].map(({ content: [use], stop_reason }) => ({
-      arguments: JSON.stringify(use?.type === 'tool_use' ? use.input : undefined),
-      ended: stop_reason,
-    }));
-  },
-};
-
-type Parameters = { type: 'object'; [keyword: string]: unknown };
-
-/** A schema as pydantic writes it: it says nothing about further properties, at any depth. */
-const open: Parameters = {
-  type: 'object',
-  properties: {
-    color: { enum: ['red', 'blue'] },
-    at: { type: 'object', properties: { x: { enum: [1, 2] } }, required: ['x'] },
-  },
-  required: ['color', 'at'],
-};
-const ends = ['tool_calls', 'completed', 'tool_use'];
-
-for (const [api, force] of Object.entries(APIS)) {
-  test(`a forced call ends though its schema leaves objects open, on ${api}`, async () => {
-    for (const { arguments: text, ended } of await force(open, [])) {
-      assert.ok(ends.includes(String(ended)), `${ended}: ${text}`);
-      assert.match(text, /^\{"color": ?"(red|blue)", ?"at": ?\{"x": ?[12]\}\}$/);
-    }
+test('a custom tool with a regular expression is called with a matching input', async () => {
+  const format = { type: 'grammar', syntax: 'regex', definition: '[a-c]{2}/\\d' };
+  const [call] = await callsOf(running.url, {
+    input,
+    tools: [camera, { ...patch, format }],
+    tool_choice: { type: 'custom', name: 'apply_patch' },
+    max_output_tokens: 60,
   });
-
-  if (api === 'Responses') continue; // It has no stop sequences.
-  test(`a stop sequence inside of the arguments does not cut a forced call, on ${api}`, async () => {
-    const red: Parameters = {
-      type: 'object',
-      properties: { color: { enum: ['red'] } },
-      required: ['color'],
-    };
-    for (const { arguments: text, ended } of await force(red, ['red', '"color"', '}'])) {
-      assert.ok(ends.includes(String(ended)), `${ended}: ${text}`);
-      assert.deepEqual(JSON.parse(text), { color: 'red' });
-    }
-  });
-}
+  assert.equal(call?.type, 'custom_tool_call');
+  assert.match(call.input ?? '', /^[a-c]{2}\/\d$/);
+});

@@ -1,3 +1,3 @@
 import { testWrittenAnswers } from './written-answers.ts';
 
-testWrittenAnswers({ samples: 1, cuts: [19], everyApi: false, turns: 2 });
+testWrittenAnswers({ samples: 1, every: 3, cuts: [19], everyApi: false, turns: 2 });

@@ -1,6 +1,6 @@
-// What the three APIs make of everything that models write, through the whole service. The cases are
-// those of test/runtime/test_answers.py, which runs all of them, and every cut, without the service.
-// Here each format has some of them; `npm run test:answers` sends all.
+// How the three APIs present what models write, through the whole service. The cases are those of
+// test/runtime/test_answers.py, which runs all of them, cut at every token, without the service.
+// These tests send a sample; `npm run test:answers` sends everything.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -24,15 +24,17 @@ interface Case {
   isCut?: boolean;
 }
 
-/** How much is sent. */
+/** How many requests the tests send. */
 export interface Extent {
-  /** Cases of each format, other ones for each; undefined for all. */
+  /** Cases per format, different ones for each format. Undefined sends all. */
   samples: number | undefined;
-  /** A cut answer ends after one of these numbers of tokens. */
+  /** Sends only every nth of these cases. */
+  every: number;
+  /** Token limits for the tests of cut answers. */
   cuts: readonly number[];
-  /** Whether each case goes to all APIs, streamed and not, or only to the next of them. */
+  /** Whether each case goes to all APIs, streamed and not, or to one API in turn. */
   everyApi: boolean;
-  /** Requests of each agent, of which there are as many as run at once. */
+  /** Requests of each concurrent agent. */
   turns: number;
 }
 const AT_ONCE = 8;
@@ -93,8 +95,8 @@ const schema = {
   required: ['a'],
   additionalProperties: false,
 };
-/** Tests the answers of a service of its own, with as many requests as `Extent` says. */
-export function testWrittenAnswers({ samples, cuts, everyApi, turns }: Extent): void {
+/** Starts a service and tests its answers. */
+export function testWrittenAnswers({ samples, every, cuts, everyApi, turns }: Extent): void {
   before(async () => {
     const listing = fileURLToPath(new URL('../runtime/call_formats.py', import.meta.url));
     const { python } = createRuntimeCommand(resources);
@@ -106,9 +108,9 @@ export function testWrittenAnswers({ samples, cuts, everyApi, turns }: Extent): 
   const apisFor = (index: number) =>
     everyApi ? apis : apis.slice(index % apis.length).slice(0, 1);
 
-  test('a call is a call and a mistake is text on all three APIs, streamed as whole', async () => {
+  test('all three APIs return valid calls as calls and malformed ones as text, streamed or not', async () => {
     await pMap(
-      sample(cases, samples),
+      sample(cases, samples).filter((_, index) => index % every === 0),
       async (each, index) => {
         for (const { api, whole, streamed } of await tell(each, apisFor(index))) {
           const where = `${each.name}, ${api}: ${JSON.stringify(whole)}`;
@@ -135,8 +137,8 @@ export function testWrittenAnswers({ samples, cuts, everyApi, turns }: Extent): 
     );
   });
 
-  test('a call that the limit cuts ends with that reason and never looks complete', async () => {
-    const cut = cases.filter(({ isCut }) => isCut);
+  test('a call cut off by the token limit reports that limit and never looks complete', async () => {
+    const cut = cases.filter(({ isCut }) => isCut).filter((_, index) => index % every === 0);
     const chosen = cut.flatMap((each) => cuts.map((tokens) => ({ each, tokens })));
     await pMap(
       chosen,
@@ -159,10 +161,10 @@ export function testWrittenAnswers({ samples, cuts, everyApi, turns }: Extent): 
   });
 
   for (const [thought, { prompt, said }] of Object.entries({
-    'the prompt opens': { prompt: '[[opens <think>\n]]', said: 'Hm.</think>' },
-    'Gemma 4 begins': { prompt: '', said: '<|channel>thought\nHm.<channel|>' },
+    'the prompt has opened': { prompt: '[[opens <think>\n]]', said: 'Hm.</think>' },
+    'Gemma 4 opens': { prompt: '', said: '<|channel>thought\nHm.<channel|>' },
   })) {
-    test(`a schema or a forced call holds what follows a thought that ${thought}`, async () => {
+    test(`a schema or a forced call applies to the text after a thought that ${thought}`, async () => {
       for (const [nth, [text, asked, expected]] of (
         [
           ['{"a": 1}', { schema }, { content: '{"a": 1}', calls: [] }],
@@ -171,7 +173,7 @@ export function testWrittenAnswers({ samples, cuts, everyApi, turns }: Extent): 
             { forced: 'now' },
             { content: '', calls: [['now', {}]] },
           ],
-          // What the schema does not allow is not said.
+          // Text that the schema does not allow is left out.
           ['{"a": 1} and more', { schema }, { content: '{"a": 1}', calls: [] }],
         ] as const
       ).entries()) {
@@ -193,7 +195,7 @@ export function testWrittenAnswers({ samples, cuts, everyApi, turns }: Extent): 
     });
   }
 
-  test('an answer that ends in its thought says why, under a schema too', async () => {
+  test('an answer that ends inside its thought reports why, with a schema too', async () => {
     const script = await service.saying('I wonder why the sky is blue and the sea is not.');
     const asking = { prompt: `${script} [[opens <think>\n]]`, functions, thinks: true };
     for (const [api, ask] of apis) {
@@ -209,7 +211,7 @@ export function testWrittenAnswers({ samples, cuts, everyApi, turns }: Extent): 
     }
   });
 
-  test('answers with thoughts and calls that are generated at once are not mixed up', async () => {
+  test('thoughts and calls of concurrent answers are not mixed up', async () => {
     const agents = Array.from({ length: AT_ONCE }, (_, at) => at);
     await pMap(
       agents,

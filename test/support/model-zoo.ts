@@ -96,7 +96,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
   },
 };
 
-/** Makes one of each, and `good`, in a folder. */
+/** Makes a folder with one of each, and with `good`. */
 export async function makeZoo(folder: string): Promise<void> {
   await cp(demoModel, join(folder, 'good'), { recursive: true });
   for (const [name, { make }] of Object.entries(SPECIMENS)) {
