@@ -13,7 +13,7 @@ describe('an app whose secrets are in a locked keychain', { skip: noChromium }, 
   });
   after(() => running?.[Symbol.asyncDispose]());
 
-  test('the server does not start without its key, and says why', async () => {
+  test('the server does not start without its key, and the panel says why', async () => {
     const { page, url } = running;
     await showState(running, 'Failed');
     const alert = page.getByRole('alert');

@@ -57,7 +57,7 @@ describeApp('the app in the menu bar', off, (scenario) => {
     const { app } = running;
     await openPanel(running);
     await app.pressTray();
-    await setTimeout(300); // longer than a click, which is told from a press by the time
+    await setTimeout(300); // longer than a click, which is distinguished from a press by its duration
     await app.releaseTray();
     assert.equal(isPanelOpen(await app.state()), false, 'it was not opened again');
   });
@@ -165,7 +165,7 @@ describe('what only the stand-in can show', { skip }, () => {
     assert.ok(x >= 0 && y >= 0, `at ${x}, ${y}`);
   });
 
-  test('a dialog opened from the menu comes in front of other apps', async () => {
+  test('a dialog opened from the menu is in front of other apps', async () => {
     const { app } = running;
     await app.answerDialog({ button: 'OK' });
     await app.openTrayMenu();
@@ -208,7 +208,7 @@ test('the app writes to the folder of --user-data-dir and creates it', { skip },
   assert.match(await readFile(join(folder, 'settings.json'), 'utf8'), /"queueSize": 7/);
 });
 
-test('a second instance exits at once', { skip }, async (t) => {
+test('a second instance exits immediately', { skip }, async (t) => {
   const { home, env } = await makeHome(t);
   const second = onStandIn({ isFirstInstance: false })(home, env);
   await assert.rejects(second, /The app has ended \(0\)/);

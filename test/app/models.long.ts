@@ -12,7 +12,7 @@ describe('the models of an app', { skip: noChromium }, () => {
   });
   after(() => running?.[Symbol.asyncDispose]());
 
-  test('every broken model is listed with what is wrong with it', async () => {
+  test('every broken model is listed with its problem', async () => {
     const { page } = running;
     const count = Object.keys(SPECIMENS).length;
     await page.getByText(`Cannot be used (${count})`).click();

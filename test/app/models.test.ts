@@ -13,7 +13,7 @@ describe('the models of an app', { skip: noChromium }, () => {
   });
   after(() => running?.[Symbol.asyncDispose]());
 
-  test('a model that is clicked is served', async () => {
+  test('clicking a model serves it', async () => {
     const { page } = running;
     await page.getByRole('button', { name: /^good/ }).click();
     await page.getByRole('button', { name: /^good.*Serving/ }).waitFor();

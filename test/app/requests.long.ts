@@ -11,7 +11,7 @@ import { startRequest } from './running-request.ts';
 
 const skip = noChromium;
 
-test('deadlines stand still while the Mac sleeps', { skip }, async () => {
+test('deadlines are paused while the Mac sleeps', { skip }, async () => {
   await using running = await startStubbed({ queueTimeoutSeconds: 1 });
   const { app, url } = running;
   await app.until(hasIcon('ready'));

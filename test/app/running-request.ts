@@ -6,9 +6,9 @@ import { type StubbedApp, textQuestion } from '../support/packaged-app.ts';
 export async function startRequest({ stubs, url }: StubbedApp) {
   const stub = stubs.processes.all.at(-1);
   assert.ok(stub);
-  const arriving = stub.requests.at(stub.requests.all.length);
+  const received = stub.requests.at(stub.requests.all.length);
   const answer = post(url, textQuestion);
   answer.catch(() => {}); // so that another failure is reported first
-  const { id } = await arriving;
+  const { id } = await received;
   return { answer, finish: () => stub.answer(id, 'Done.') };
 }

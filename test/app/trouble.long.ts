@@ -13,7 +13,7 @@ import { demoModel } from '../support/service.ts';
 import { hasIcon, onStandIn, showState, showView } from '../support/sightglass-app.ts';
 import type { StubProcess } from '../support/stub-runtimes.ts';
 
-// Stub runtimes, which fail when a test wants them to. `e2e` has the same failures of the real one.
+// Stub runtimes, which fail on command. `e2e` tests the same failures with the real runtime.
 
 const skip = noChromium;
 
@@ -65,11 +65,11 @@ test('a folder without a model is reported, and another one can be chosen', { sk
   await alert.waitFor({ state: 'detached' });
 });
 
-test('an app that cannot read its settings says so and quits', { skip }, async (t) => {
+test('an app that cannot read its settings reports it and quits', { skip }, async (t) => {
   await buildApp();
   const home = await mkdtemp(join(tmpdir(), 'sightglass-home-'));
   t.after(() => rm(home, { recursive: true }));
-  // A link to itself cannot be read, like a file of another user, but by root neither.
+  // A link to itself cannot be read, not even by root.
   await symlink('settings.json', join(home, 'settings.json'));
   const app = await onStandIn()(home, { HOME: home, XDG_STATE_HOME: home });
   t.after(() => app.stop());

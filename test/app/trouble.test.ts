@@ -10,7 +10,7 @@ import { demoModel } from '../support/service.ts';
 import { showState, showView } from '../support/sightglass-app.ts';
 import type { StubProcess } from '../support/stub-runtimes.ts';
 
-// Stub runtimes, which fail when a test wants them to. `e2e` has the same failures of the real one.
+// Stub runtimes, which fail on command. `e2e` tests the same failures with the real runtime.
 
 const skip = noChromium;
 

@@ -47,7 +47,7 @@ for (const [signature, pattern] of [
   ['none', /cannot be installed\. macOS updates only apps that are signed/],
   ['adhoc', /cannot be installed\. It is not signed by the developer of this copy/],
 ] as const) {
-  test(`what macOS says about an app signed "${signature}" is reported`, { skip }, async (t) => {
+  test(`the error of macOS about an app signed "${signature}" is reported`, { skip }, async (t) => {
     const { app, installed } = await start(t, genericFeed, { signature });
     await checkAndRead(app, pattern, 'Download', 'OK');
     await checkAndRead(app, pattern, 'Download', 'OK'); // the first attempt has left nothing behind

@@ -32,7 +32,7 @@ describe('checks that install nothing', { skip }, () => {
     assert.deepEqual(feed.asked, ['/latest-mac.yml']);
   });
 
-  test('an app that is up to date says so', async () => {
+  test('an app that is up to date reports it', async () => {
     feed.answers.set('/latest-mac.yml', (_request, response) => {
       response.end(feed.channelFile.replaceAll(feed.version, '0.1.0'));
     });

@@ -99,8 +99,8 @@ ${mcp}
 const tomlList = (words: readonly string[]) => `[${words.map((word) => JSON.stringify(word))}]`;
 
 test('Codex runs the command that the model calls', { skip }, async (t) => {
-  const end = await running.saying('All done.');
-  const start = await running.saying(calling('exec_command', { cmd: `echo '${end}'` }));
+  const end = await running.script('All done.');
+  const start = await running.script(calling('exec_command', { cmd: `echo '${end}'` }));
   const { run } = await startSession(t, { model: 'demo' });
   const { items, messages, requests } = await run(`Do it. ${start}`);
   const commands = items.filter(({ type }) => type === 'command_execution');
@@ -114,7 +114,7 @@ test('Codex runs the command that the model calls', { skip }, async (t) => {
 for (const model of ['demo', '']) {
   const name = model === '' ? 'its default model' : `the model ${model}`;
   test(`Codex calls an MCP server that returns a picture, with ${name}`, { skip }, async (t) => {
-    const end = await running.saying('All done.');
+    const end = await running.script('All done.');
     const call =
       model === ''
         ? calling('exec', {
@@ -122,7 +122,7 @@ for (const model of ['demo', '']) {
               'const shot = await tools.mcp__pics__snap({});\nfor (const part of shot.content) part.type === "text" ? text(part.text) : image(part);',
           })
         : calling('mcp__pics__snap', {});
-    const start = await running.saying(call);
+    const start = await running.script(call);
     const [command, ...args] = pictureServer(end);
     const mcp = `[mcp_servers.pics]\ncommand = "${command}"\nargs = ${tomlList(args)}`;
     const { run } = await startSession(t, { model, mcp });
@@ -136,17 +136,17 @@ for (const model of ['demo', '']) {
 test('Codex applies a patch from the model and resumes the session', {
   skip,
 }, async (t) => {
-  const end = await running.saying('All done.');
+  const end = await running.script('All done.');
   const file = `${end}.txt`;
   const text = 'a "quoted" line\nü \\ 😀\n';
   const added = text.replace(/^(?=.)/gm, '+');
   const input = `*** Begin Patch\n*** Add File: ${file}\n${added}*** End Patch\n`;
-  const start = await running.saying(calling('apply_patch', { input }));
+  const start = await running.script(calling('apply_patch', { input }));
   const { run, cwd } = await startSession(t, { model: WITH_CUSTOM_TOOLS });
   const first = await run(`Do it. ${start}`);
   assert.deepEqual([first.messages, await readdir(cwd)], [['All done.'], [file]], first.stdout);
   assert.equal(await readFile(join(cwd, file), 'utf8'), text);
-  const more = await running.saying('Nothing more.');
+  const more = await running.script('Nothing more.');
   const next = await run(`And then? ${more}`, ['resume', '--last']);
   assert.deepEqual([next.messages, next.requests.length], [['Nothing more.'], 1], next.stdout);
   const types = next.requests[0]?.body.input.map(({ type }: { type: string }) => type);
@@ -154,8 +154,8 @@ test('Codex applies a patch from the model and resumes the session', {
 });
 
 test('Codex runs its script tool, which it offers to its default model', { skip }, async (t) => {
-  const end = await running.saying('All done.');
-  const start = await running.saying(calling('exec', { input: `text("${end}");` }));
+  const end = await running.script('All done.');
+  const start = await running.script(calling('exec', { input: `text("${end}");` }));
   const { run } = await startSession(t);
   const { messages, requests, stdout } = await run(`Do it. ${start}`);
   assert.deepEqual([messages, requests.length], [['All done.'], 2], stdout);
@@ -164,7 +164,7 @@ test('Codex runs its script tool, which it offers to its default model', { skip 
 });
 
 test('Codex with openai_base_url tries one WebSocket, then uses HTTP', { skip }, async (t) => {
-  const start = await running.saying('Hello.');
+  const start = await running.script('Hello.');
   const { run } = await startSession(t, { openai: true });
   const { messages, requests, stdout } = await run(`Say hello. ${start}`);
   const answers = requests
@@ -176,9 +176,9 @@ test('Codex with openai_base_url tries one WebSocket, then uses HTTP', { skip },
 test('Codex works with a template whose roles must alternate', { skip }, async (t) => {
   const strict = await serve('strict');
   t.after(() => stop(strict));
-  const end = await strict.running.saying('All done.');
+  const end = await strict.running.script('All done.');
   const call = calling('exec_command', { cmd: `echo '${end}'` });
-  const start = await strict.running.saying(call);
+  const start = await strict.running.script(call);
   const { run } = await startSession(t, { model: 'demo', proxy: strict.proxy });
   const { messages, requests, stdout } = await run(`Do it. ${start}`);
   const statuses = requests.map(({ status }) => status);
@@ -199,7 +199,7 @@ test('Codex does not retry a request that the chat template rejects, and shows t
 test('a patch of 4,000 tokens is streamed as the input of a custom tool', async (t) => {
   const added = Array.from({ length: 150 }, (_, at) => `+line ${at}: "quoted" \\ and ü, 😀\n`);
   const input = `*** Begin Patch\n*** Add File: a.txt\n${added.join('')}*** End Patch\n`;
-  const script = await running.saying(calling('apply_patch', { input }));
+  const script = await running.script(calling('apply_patch', { input }));
   const tools = [{ type: 'custom', name: 'apply_patch', description: 'Changes files.' }];
   const started = performance.now();
   let first = Number.POSITIVE_INFINITY;

@@ -87,9 +87,9 @@ for (const [npm, path] of Object.entries(providers) as [Provider, string][]) {
   test(`opencode runs a command and continues the session, over ${path}`, {
     skip,
   }, async (t) => {
-    const end = await running.saying('All done.');
+    const end = await running.script('All done.');
     const command = { command: `echo '${end}'`, description: 'Names the next answer' };
-    const start = await running.saying(calling('bash', command));
+    const start = await running.script(calling('bash', command));
     const { run } = await startSession(t, npm);
     const { texts, tools, requests, output } = await run(`Do it. ${start}`);
     assert.deepEqual(
@@ -98,15 +98,15 @@ for (const [npm, path] of Object.entries(providers) as [Provider, string][]) {
       output,
     );
     assert.deepEqual([...new Set(requests.map((request) => request.path))], [path]);
-    const more = await running.saying('Nothing more.');
+    const more = await running.script('Nothing more.');
     const next = await run(`And then? ${more}`, '--continue');
     assert.deepEqual(next.texts, ['Nothing more.'], next.output);
   });
 }
 
 test('opencode sends the model a picture from an MCP server', { skip }, async (t) => {
-  const end = await running.saying('All done.');
-  const start = await running.saying(calling('pics_snap', {}));
+  const end = await running.script('All done.');
+  const start = await running.script(calling('pics_snap', {}));
   const pics = { type: 'local', command: pictureServer(end), enabled: true };
   const { run } = await startSession(t, '@ai-sdk/openai-compatible', { pics });
   const { texts, requests, output } = await run(`Do it. ${start}`);

@@ -22,7 +22,7 @@ const key = { authorization: 'Bearer secret' };
 const ask = (body: unknown, headers = {}) =>
   post(running.url, body, { headers: { ...key, ...headers } });
 
-/** What the design's table has of an error, and that it has OpenAI's form with the seed's detail. */
+/** Checks an error against the design's table, OpenAI's form and the seed's `detail`. */
 async function errorOf(response: Response) {
   const { error, detail, ...rest } = (await response.json()) as {
     error: { message: string; type: string; code: string | null; param: string | null };
@@ -109,7 +109,7 @@ const images: [string, string, string, number, RegExp][] = [
   ['a loopback address', 'http://127.0.0.1:9/x.png', 'image_address_not_allowed', 400, /./],
   ['the metadata service', 'http://169.254.169.254/latest', 'image_address_not_allowed', 400, /./],
   [
-    'what is no picture',
+    'a file that is not an image',
     toDataUrl(Buffer.from('hello'), 'image/png'),
     'image_unsupported_format',
     400,
@@ -139,7 +139,7 @@ for (const [what, url, code, status, message] of images) {
   });
 }
 
-test('a picture that is scaled down is announced in a header', async () => {
+test('a header reports that an image was scaled down', async () => {
   const large = await drawShape({ shape: 'circle', color: 'red', width: 3000, height: 2000 });
   const { status, headers } = await ask(question(toDataUrl(large, 'image/png')));
   assert.equal(status, 200);
@@ -149,7 +149,7 @@ test('a picture that is scaled down is announced in a header', async () => {
   );
 });
 
-test('a sensible x-request-id is taken from the client, another is not', async () => {
+test('a valid x-request-id of the client is kept, an invalid one is not', async () => {
   const sent = async (id: string) =>
     (await ask(question(redCircle), { 'x-request-id': id })).headers.get('x-request-id');
   assert.equal(await sent('my-app:42'), 'my-app:42');
@@ -157,7 +157,7 @@ test('a sensible x-request-id is taken from the client, another is not', async (
   assert.match((await sent('x'.repeat(200))) ?? '', /^req-/);
 });
 
-test('two requests in flight with one id are told apart', async () => {
+test('two concurrent requests with the same id get different ids', async () => {
   const { queue } = running.service;
   queue.pause();
   const asked = [1, 2].map(() => ask(question(redCircle), { 'x-request-id': 'twin' }));
@@ -174,7 +174,7 @@ test('two requests in flight with one id are told apart', async () => {
   ]);
 });
 
-test('the key is taken from the headers of OpenAI’s, Anthropic’s and Azure’s clients, in any of them', async () => {
+test('the API key is accepted in the headers of OpenAI’s, Anthropic’s and Azure’s clients', async () => {
   const [right, wrong] = ['secret', 'placeholder'];
   const cases: [status: number, headers: Record<string, string>][] = [
     [200, { 'x-api-key': right }],
@@ -190,19 +190,19 @@ test('the key is taken from the headers of OpenAI’s, Anthropic’s and Azure�
   }
 });
 
-test('health needs no key, and says ok when the model is ready', async () => {
+test('/health requires no key, and reports ok when the model is ready', async () => {
   const response = await fetch(`${running.url}/health`);
   const { status, state } = (await response.json()) as { status: string; state: string };
   assert.deepEqual([response.status, status, state], [200, 'ok', 'ready']);
 });
 
-test('every path is there without /v1 too', async () => {
+test('every path is also served without /v1', async () => {
   for (const path of ['/models', '/queue/stats', '/health']) {
     assert.equal((await fetch(running.url + path, { headers: key })).status, 200, path);
   }
 });
 
-test('a stop sequence ends the answer before it, with the usage told', async () => {
+test('a stop sequence ends the answer before it, and the usage is complete', async () => {
   const { body } = await ask(question(redCircle, { stop: [' on a'] }));
   assert.equal(body.choices[0].message.content, 'A red circle');
   assert.equal(body.choices[0].finish_reason, 'stop');
@@ -214,7 +214,7 @@ test('max_completion_tokens ends the answer with finish_reason length', async ()
   assert.deepEqual([body.choices[0].finish_reason, body.usage.completion_tokens], ['length', 2]);
 });
 
-test('the model’s own image marker in a text gets 400 where it stands', async () => {
+test('the model’s image token in a text gets 400 with its path', async () => {
   const { status, body } = await ask({ messages: [userMessage('<|image_pad|>', redCircle)] });
   assert.deepEqual(
     [status, body.error.code, body.error.param],
@@ -231,7 +231,7 @@ test('a conversation beyond the model’s context gets 400 in OpenAI’s words, 
   }
 });
 
-test('an image that Pillow cannot read gets 400 without a word of its payload', async () => {
+test('an image that Pillow cannot read gets 400 without any of its content', async () => {
   const broken = await sharp(Buffer.from(redCircle.split(',')[1] ?? '', 'base64'))
     .jpeg()
     .withExif({ IFD0: { Software: 'x' } })
@@ -273,7 +273,7 @@ for (const [what, body] of [
   });
 }
 
-test('a client that sends half a request and leaves does no harm', async () => {
+test('a client that disconnects in the middle of its request does no harm', async () => {
   const { port } = new URL(running.url);
   const socket = connect(Number(port), '127.0.0.1');
   await once(socket, 'connect');

@@ -4,11 +4,11 @@ import pino from 'pino';
 import { eventsOf, postTo } from '../support/api.ts';
 import { post } from '../support/chat.ts';
 import { type StubService, startStubService, until } from '../support/service.ts';
-// What stands between a request and its job, with a runtime that does as the test says.
+// The path from an HTTP request to its job, with a stub runtime that the test controls.
 import { hello, PATH, streamedText } from '../support/stub-requests.ts';
 import type { StubProcess } from '../support/stub-runtimes.ts';
 
-/** Has the stub send a piece of an answer, and breaks it once the client has that. */
+/** Makes the stub send part of an answer, and fails it once the client has received that. */
 async function eventsOfBroken(
   { url, stubs }: StubService,
   path: string,
@@ -73,7 +73,7 @@ for (const isStream of [false, true]) {
     const asked = post(url, { ...hello, stream: isStream });
     const stub = await stubs.at(0);
     const { id } = await stub.requests.at(0);
-    stub.tell({ do: 'send', id, data: 'inner matters' });
+    stub.command({ do: 'send', id, data: 'inner matters' });
     const { status, body } = await asked;
     assert.deepEqual(
       [status, body],

@@ -10,7 +10,7 @@ before(async () => {
 after(() => running.stop());
 
 for (const [what, ask] of Object.entries(ways)) {
-  test(`${what} any of the schemas fits it and ends`, async () => {
+  test(`${what} each of the schemas matches it and completes`, async () => {
     assert.deepEqual(await problems(running.url, ask, schemas), []);
   });
 }

@@ -25,15 +25,15 @@ for (const field of schemas) {
 /** Every third of the schemas, which together fit into the demo model’s context. */
 const third = (first: number) => schemas.filter((_, at) => at % 3 === first);
 
-// `field-schemas.long.ts` tries each of them in each way.
+// `field-schemas.long.ts` tries all of them in all ways.
 for (const [index, [what, ask]] of Object.entries(ways).entries()) {
-  test(`${what} every sixth of the schemas fits it and ends`, async () => {
+  test(`${what} every sixth of the schemas matches it and completes`, async () => {
     const sixth = schemas.filter((_, at) => at % 6 === index);
     assert.deepEqual(await problems(running.url, ask, sixth), []);
   });
 }
 
-test('as tools the model may call, none of the schemas is refused by any API', async () => {
+test('every API accepts all of the schemas as tools', async () => {
   const source = { type: 'url', url: image };
   const content = [{ type: 'image', source }];
   const input = [{ role: 'user', content: [{ type: 'input_image', image_url: image }] }];

@@ -130,7 +130,7 @@ test('the conversation cannot be replaced through chat_template_kwargs', async (
   assert.deepEqual([wrong.status, wrong.answer.error.param], [400, 'chat_template_kwargs']);
 });
 
-test('no name of a field breaks the response or its header', async (t) => {
+test('no field name can corrupt the response or its header', async (t) => {
   const { ask, service } = await startReady(t);
   for (const [name, expected] of [
     ['a\r\nset-cookie: b=c', 'a%0D%0Aset-cookie%3A%20b%3Dc'],
@@ -250,17 +250,17 @@ test('a dot or percent sign in a name is encoded in every path that names the fi
   );
 });
 
-test('an empty conversation is refused in our words', async (t) => {
+test('an empty conversation is refused with an explanation', async (t) => {
   const { ask } = await startReady(t);
   const { status, answer } = await ask('responses', { input: '', max_output_tokens: 1 });
   assert.deepEqual([status, answer.error.param, answer.error.code], [400, 'input', 'empty_input']);
 });
 
-test('a refused text-only request names the flag, and the hosts learn who sent it', async (t) => {
+test('a refused text-only request names the flag, and listeners learn which client sent it', async (t) => {
   const { ask, service } = await startReady(t, { allowTextOnly: false });
-  const told: string[] = [];
+  const reported: string[] = [];
   t.after(
-    service.activity.onTextOnlyRefused(({ client, count }) => told.push(`${client} ${count}`)),
+    service.activity.onTextOnlyRefused(({ client, count }) => reported.push(`${client} ${count}`)),
   );
   for (const _ of [1, 2]) {
     const { status, answer } = await ask('chat', {});
@@ -270,5 +270,5 @@ test('a refused text-only request names the flag, and the hosts learn who sent i
       /--allow-text-only \(in the app: Answer without a picture\)/,
     );
   }
-  assert.deepEqual(told, ['node 1', 'node 2']);
+  assert.deepEqual(reported, ['node 1', 'node 2']);
 });

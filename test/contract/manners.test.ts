@@ -61,14 +61,14 @@ test('HEAD is answered as GET, without the body', async () => {
   assert.equal(await head.text(), '');
 });
 
-test('OPTIONS tells what a path takes, without a key', async () => {
+test('OPTIONS lists the methods of a path, without a key', async () => {
   const options = (path: string) => fetch(running.url + path, { method: 'OPTIONS' });
   const chat = await options('/v1/chat/completions');
   assert.deepEqual([chat.status, chat.headers.get('allow')], [204, 'POST']);
   assert.equal((await options('/v1/models')).headers.get('allow'), 'HEAD, GET');
 });
 
-test('a page of a listed origin may call, after its preflight', async () => {
+test('a page of a listed origin may send requests, after its preflight', async () => {
   const preflight = await fetch(`${running.url}/v1/chat/completions`, {
     method: 'OPTIONS',
     headers: {
@@ -90,7 +90,7 @@ test('a page of a listed origin may call, after its preflight', async () => {
   assert.match(exposed, /x-request-id.*x-sightglass-ignored/);
 });
 
-test('an error reaches the page, too', async () => {
+test('a page of a listed origin can read errors', async () => {
   const refused = await ask({ messages: 5 }, { origin: page });
   assert.deepEqual(
     [refused.status, refused.headers.get('access-control-allow-origin')],
@@ -98,7 +98,7 @@ test('an error reaches the page, too', async () => {
   );
 });
 
-test('a page of another origin is told nothing, and never may send cookies', async () => {
+test('a page of another origin gets no CORS headers, and cookies are never allowed', async () => {
   for (const origin of ['https://evil.example', 'null', `${page}.evil.example`]) {
     assert.deepEqual(corsOf(await ask(question(image), { origin })), {});
     const preflight = await fetch(`${running.url}/v1/chat/completions`, {
@@ -109,14 +109,14 @@ test('a page of another origin is told nothing, and never may send cookies', asy
   }
 });
 
-test('no page may call unless its origin is listed: none is, by default', async () => {
+test('by default no origin is allowed', async () => {
   await applySettings(running, { apiKey: 'secret' });
   const response = await call('/v1/models', { headers: { origin: page } });
   assert.deepEqual(corsOf(response), {});
   await applySettings(running, settings);
 });
 
-test('a sane x-request-id is taken from the client, another replaced', async () => {
+test('a valid x-request-id of the client is kept, an invalid one replaced', async () => {
   const idOf = async (id: string) =>
     (await call('/v1/models', { headers: { 'x-request-id': id } })).headers.get('x-request-id');
   assert.equal(await idOf('trace-1:2.3_4'), 'trace-1:2.3_4');
@@ -124,7 +124,7 @@ test('a sane x-request-id is taken from the client, another replaced', async () 
     assert.match((await idOf(bad)) ?? '', /^req-/);
 });
 
-test('a stream is never compressed, and its first event comes while the model goes on', async () => {
+test('a stream is not compressed, and its first event arrives during generation', async () => {
   const abort = new AbortController();
   const response = await fetch(`${running.url}/v1/chat/completions`, {
     method: 'POST',
@@ -143,7 +143,7 @@ test('a stream is never compressed, and its first event comes while the model go
   abort.abort();
 });
 
-/** A web server that sends its picture, or a 404, only when the test says so. */
+/** A web server that sends its picture, or a 404, on the test's command. */
 async function slowPicture(t: { after: (clean: () => void) => void }) {
   const asked = Promise.withResolvers<ServerResponse>();
   const { url } = await serve(t, (_request, response) => asked.resolve(response));
@@ -152,7 +152,7 @@ async function slowPicture(t: { after: (clean: () => void) => void }) {
   return { url, give, refuse };
 }
 
-test('comments keep a stream alive while nothing is to be said', async (t) => {
+test('comments keep a stream alive while there are no events', async (t) => {
   const picture = await slowPicture(t);
   const response = await ask({ ...question(picture.url), stream: true });
   assert.ok(response.body !== null);
@@ -176,7 +176,7 @@ test('comments keep a stream alive while nothing is to be said', async (t) => {
   assert.equal(said.join(''), 'A red circle on a white background.');
 });
 
-test('comments disturb no client, and an error after them still reaches it', async (t) => {
+test('clients ignore the comments and still receive an error after them', async (t) => {
   const client = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'secret', maxRetries: 0 });
   const streamed = async (url: string, give: () => Promise<unknown>) => {
     const messages = question(url).messages as OpenAI.ChatCompletionMessageParam[];
@@ -193,7 +193,7 @@ test('comments disturb no client, and an error after them still reaches it', asy
   await assert.rejects(streamed(broken.url, broken.refuse), /404/);
 });
 
-test('what is no HTTP is answered in OpenAI’s form', async () => {
+test('input that is not HTTP gets an error in OpenAI’s form', async () => {
   const { port } = new URL(running.url);
   for (const [sent, status] of [
     ['rubbish\r\n\r\n', 400],
@@ -291,7 +291,7 @@ for (const [what, headers, code] of [
   ],
 ] as const) {
   test(`${what} is refused: ${code}`, async () => {
-    const body = new TextEncoder().encode('{}'); // fetch gives bytes no type of its own
+    const body = new TextEncoder().encode('{}'); // fetch sets no content type for bytes
     const init = { method: 'POST', headers: { ...key, ...headers }, body, dispatcher };
     const response = await request(`${running.url}/v1/chat/completions`, init);
     const { error } = (await response.body.json()) as { error: { code: string } };
@@ -312,7 +312,7 @@ for (const [method, path] of [
   ['POST', '/realtime/sessions'],
   ['POST', '/api/v0/embeddings'],
 ] as const) {
-  test(`${method} ${path} says that it is not served`, async () => {
+  test(`${method} ${path} gets an error that names the unsupported path`, async () => {
     const response = await call(path, { method });
     const { error } = (await response.json()) as { error: { code: string } };
     assert.deepEqual([response.status, error.code], [404, 'endpoint_not_served']);
@@ -320,7 +320,7 @@ for (const [method, path] of [
 }
 
 for (const path of ['completions', 'embeddings']) {
-  test(`POST /v1/${path} says that it is not served, and what is`, async () => {
+  test(`POST /v1/${path} gets an error that names the supported paths`, async () => {
     const client = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'secret' });
     const asked =
       path === 'embeddings'

@@ -75,12 +75,12 @@ test('stop_sequences end a message, stream or not, and are never shown', async (
   assert.equal(events.at(-2)?.data.delta.stop_sequence, 'circle on');
 });
 
-test('max_tokens cuts a message and says so', async () => {
+test('max_tokens truncates a message, and stop_reason reports it', async () => {
   const { body } = await create({ max_tokens: 3 });
   assert.deepEqual([body.content[0].text, body.stop_reason], ['A red circle', 'max_tokens']);
 });
 
-test('a turn of tools is taken, with an image in the result', async () => {
+test('a tool call and its result with an image are accepted', async () => {
   const { body } = await create({ tools: [{ name: 'look', input_schema: { type: 'object' } }] }, [
     ...asked,
     {
@@ -100,7 +100,7 @@ test('a turn of tools is taken, with an image in the result', async () => {
   assert.match(body.content[0].text, /blue/i);
 });
 
-test('parameters are taken: temperature, top_p, top_k, thinking, tools, tool_choice, stream', async () => {
+test('these parameters are accepted: temperature, top_p, top_k, thinking, tools, tool_choice, stream', async () => {
   const tools = [{ type: 'custom', name: 'look', input_schema: { type: 'object' } }];
   for (const extra of [
     { temperature: 0.5, top_p: 0.9, top_k: 5, stream: false },
@@ -119,7 +119,7 @@ const refusals: [string, object, object[], number, string, RegExp][] = [
   ['no max_tokens', { max_tokens: undefined }, asked, 400, 'invalid_request_error', /`max_tokens`/],
   ['no image', {}, [user(text('Hello'))], 400, 'invalid_request_error', /contains no image/],
   [
-    'an image that is none',
+    'data that is not an image',
     {},
     [user(text('?'), byUrl('data:image/png;base64,AAAA'))],
     400,
@@ -161,7 +161,7 @@ test('a wrong key is refused in Anthropic’s form; x-api-key is the right one',
   await applySettings(running);
 });
 
-test('message_start tells the tokens of the prompt, as message_delta does', async () => {
+test('message_start and message_delta report the same prompt tokens', async () => {
   const events = await eventsOf(running.url, '/v1/messages', {
     ...{ model: 'claude', max_tokens: 5, messages: asked },
   });
@@ -195,7 +195,7 @@ for (const [what, body] of [
   });
 }
 
-test('count_tokens takes text only, and no slot of the queue', async () => {
+test('count_tokens accepts text without an image, and does not use the queue', async () => {
   const { body } = await counted({ model: 'claude', messages: [user(text('Hello'))] });
   assert.ok(body.input_tokens > 0);
   assert.equal(running.service.queue.stats.activeRequests, 0);
@@ -206,7 +206,7 @@ test('count_tokens reports the fields that it ignores', async () => {
   assert.equal(headers.get('x-sightglass-ignored'), 'foo');
 });
 
-test('count_tokens refuses a bad body as the message itself would be', async () => {
+test('count_tokens refuses an invalid body like the message itself', async () => {
   const { status, body } = await counted({ model: 'claude', messages: [] });
   assert.deepEqual([status, body.error.type], [400, 'invalid_request_error']);
 });

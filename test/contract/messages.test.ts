@@ -57,12 +57,12 @@ const conversations: [string, object[], string][] = [
   ],
 ];
 for (const [what, messages, expected] of conversations) {
-  test(`${what} are taken in messages`, async () => {
+  test(`${what} are accepted in messages`, async () => {
     assert.equal(textOf(await ask(messages)), expected);
   });
 }
 
-test('a turn of tools is taken: null content, tool_calls, results with text and with an image', async () => {
+test('a turn with tools is accepted: null content, tool_calls, results with text and with an image', async () => {
   for (const result of ['A circle.', [{ type: 'text', text: 'Seen.' }, imagePart(blue)]]) {
     const { status } = await ask([
       userMessage('Look.', red),
@@ -73,7 +73,7 @@ test('a turn of tools is taken: null content, tool_calls, results with text and 
   }
 });
 
-test('the picture that a tool gave is the one that the model sees last', async () => {
+test('a picture returned by a tool is the last one that the model sees', async () => {
   const withTool = [
     { role: 'user', content: 'Look.' },
     { role: 'assistant', content: null, tool_calls: [call] },
@@ -84,7 +84,7 @@ test('the picture that a tool gave is the one that the model sees last', async (
   assert.match(textOf(answer), /blue/i);
 });
 
-test('an earlier refusal of the model is part of what it said', async () => {
+test('an earlier refusal of the model is part of the conversation', async () => {
   const refused = { role: 'assistant', content: [{ type: 'refusal', refusal: 'I cannot.' }] };
   const turns = [
     userMessage('Who is it?', red),
@@ -94,7 +94,7 @@ test('an earlier refusal of the model is part of what it said', async () => {
   assert.equal((await ask(turns)).status, 200);
 });
 
-test('a picture of low detail is scaled down, and a header says so', async () => {
+test('a picture with low detail is scaled down, and a header reports it', async () => {
   const large = toDataUrl(
     await drawShape({ shape: 'circle', color: 'red', width: 1024, height: 1024 }),
     'image/png',

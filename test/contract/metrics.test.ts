@@ -6,7 +6,7 @@ import { startService, startStubService, until } from '../support/service.ts';
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 
-/** Of Prometheus' text format: the value of each sample, by its name with its labels. */
+/** The samples of Prometheus' text format, by name with labels. */
 async function scrape(url: string): Promise<Map<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -18,7 +18,7 @@ async function scrape(url: string): Promise<Map<string, number>> {
   );
 }
 
-test('Prometheus is told what runs and waits, and what became of what has ended', async () => {
+test('metrics report running, waiting and ended requests', async () => {
   const running = await startService({ maxConcurrency: 1, queueSize: 7 });
   try {
     const { url, service } = running;
@@ -48,7 +48,7 @@ test('Prometheus is told what runs and waits, and what became of what has ended'
   }
 });
 
-test('the metrics have the content type of Prometheus, and need the key when there is one', async (t) => {
+test('metrics have the content type of Prometheus, and require the API key if one is set', async (t) => {
   const { url } = await startStubService(t, { apiKey: 'secret' });
   assert.equal((await fetch(`${url}/metrics`)).status, 401);
   const headers = { authorization: 'Bearer secret' };

@@ -16,7 +16,7 @@ const get = async (url: string, init: RequestInit = {}): Promise<Body> =>
   (await fetch(url, init)).json();
 const never = new AbortController().signal;
 
-/** How clients of other servers read what a model can do, each from its own server's fields. */
+/** How clients of other servers read a model's capabilities. */
 const CLIENTS: Record<string, (model: Body) => Record<string, unknown>> = {
   vLLM: (model) => ({ context: model.max_model_len }),
   Groq: (model) => ({ context: model.context_window }),
@@ -50,7 +50,7 @@ const EXPECTED: Record<string, unknown> = {
   ...{ context: 4096, vision: true, tools: true, thinking: false, structured: true },
 };
 
-test('clients of other servers find out what the model can do where they look for it', async (t) => {
+test('clients of other servers find the model’s capabilities where they expect them', async (t) => {
   const { url, service, stop } = await startService();
   t.after(stop);
   for (const when of ['loaded', 'not-loaded']) {
@@ -117,7 +117,7 @@ test('clients of other servers find out what the model can do where they look fo
   });
 });
 
-test('a model is described in every phase of the runtime, as far as it is known', async (t) => {
+test('the description of a model is available in every phase of the runtime once known', async (t) => {
   const described = { model_type: 'qwen3_vl', context_length: 9, quantization: '8-bit' };
   const guess = { sees_images: true, calls_tools: true, thinks: false };
   const overrides = { modelPath: 'mlx-community/Qwen3-VL-4B-Thinking-8bit', maxAnswerTokens: 5 };
@@ -140,7 +140,7 @@ test('a model is described in every phase of the runtime, as far as it is known'
   );
   stub.loading();
   const line = { event: 'description', ...described, ...guess } as const;
-  stub.tell({ do: 'say', line });
+  stub.command({ do: 'say', line });
   await until({ service }, () => runtime.state.context.description !== undefined);
   assert.deepEqual(await look(), ['loading', 9, 5, true, true, false]);
   const template = { tools: 'none', thinking: 'always', reasoning_effort: false } as const;
@@ -177,7 +177,7 @@ test('a model is described in every phase of the runtime, as far as it is known'
   assert.equal((await get(`${url}/api/v0/models/B`)).type, 'llm');
 });
 
-test('descriptions need the key, and never contain the path of the model', async (t) => {
+test('descriptions require the key, and never contain the model’s path', async (t) => {
   const overrides = { apiKey: 'secret', modelPath: '/Users/somebody/models/Qwen-4bit' };
   const { url } = await startStubService(t, overrides);
   const paths = ['models', 'models/Qwen-4bit', 'props', 'api/v0/models', 'api/v0/models/Qwen-4bit'];
@@ -197,7 +197,7 @@ test('descriptions need the key, and never contain the path of the model', async
   assert.deepEqual([type, error.type], ['error', 'authentication_error']);
 });
 
-test('LM Studio’s clients may chat where they have found the model', async (t) => {
+test('LM Studio’s clients can chat at the path where they found the model', async (t) => {
   const { url, stubs } = await startStubService(t);
   const stub = await stubs.at(0);
   const answer = get(`${url}/api/v0/chat/completions`, {
@@ -210,7 +210,7 @@ test('LM Studio’s clients may chat where they have found the model', async (t)
   assert.equal((await answer).choices[0].message.content, 'Hello.');
 });
 
-test('every parameter that the list says is supported is honoured', () => {
+test('every parameter listed as supported has an effect', () => {
   const honoured = compatibilityOf(ChatCompletionRequest)
     .filter(([, { effect }]) => effect === 'gateway' || effect === 'runtime')
     .map(([name]) => name);

@@ -4,7 +4,7 @@ import { postTo } from '../support/api.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService } from '../support/service.ts';
 
-// What only the runtime can judge is refused with the field that its client knows it by.
+// Errors that only the runtime can find name the field as its client sent it.
 
 let running: RunningService;
 const png = await drawShape({ shape: 'circle', color: 'red' });
@@ -102,7 +102,7 @@ const refused: [what: string, path: string, body: object, param: string, message
 
 for (const [what, path, body, param, message] of refused) {
   for (const stream of [false, true]) {
-    test(`${what} that cannot be, in ${path}${stream ? ', streaming' : ''}`, async () => {
+    test(`an invalid ${what}, in ${path}${stream ? ', streaming' : ''}`, async () => {
       const { status, body: answer } = await postTo(running.url, `/v1${path}`, { ...body, stream });
       assert.deepEqual([status, answer.error.param], [400, param]);
       assert.match(answer.error.message, message);
@@ -110,14 +110,14 @@ for (const [what, path, body, param, message] of refused) {
   }
 }
 
-test('Anthropic’s form has no param: the message names the field', async () => {
+test('Anthropic’s errors have no param, so the message names the field', async () => {
   const asked = message({ output_config: { format: { type: 'json_schema', schema: bad } } });
   const { status, body } = await postTo(running.url, '/v1/messages', asked);
   assert.deepEqual([status, body.error.type], [400, 'invalid_request_error']);
   assert.match(body.error.message, /`output_config\.format` .*banana/);
 });
 
-test('what contradicts itself is told in words of the runtime, without its wrapping', async () => {
+test('contradictory fields are refused with the runtime’s message', async () => {
   const asked = chat({ min_pixels: 1_000_000, max_pixels: 10 });
   const { body } = await postTo(running.url, '/v1/chat/completions', asked);
   assert.match(body.error.message, /request: min_pixels must not exceed max_pixels$/);

@@ -34,7 +34,7 @@ const result = { type: 'function_call_output', call_id: 'call_1', output: 'Rain.
 
 const short = { max_output_tokens: 60 };
 
-/** What the specification's own runner asks, and what else a response may contain. */
+/** The requests of the specification's test runner, and other contents of a response. */
 const requests: Record<string, { input: string | object[]; [option: string]: unknown }> = {
   'a text': { input: [ask('Say hello.')], max_output_tokens: 20 },
   'a string': { input: 'Say hello.', max_output_tokens: 20 },
@@ -122,7 +122,7 @@ for (const [what, body] of Object.entries(requests)) {
   });
 }
 
-test('a call comes with all the events that Open Responses has for it', async () => {
+test('a call is streamed with all of its Open Responses events', async () => {
   const body = { input: [seen], tools: [weather], tool_choice: 'required' };
   const events = await eventsOf(running.url, '/v1/responses', body);
   const types = events.map(({ data }) => `${data.type} ${data.item?.type ?? ''}`.trim());
@@ -140,7 +140,7 @@ test('a call comes with all the events that Open Responses has for it', async ()
   );
 });
 
-test('an item_reference may come without its type', async () => {
+test('an item_reference may lack its type', async () => {
   const { body } = await postTo(running.url, '/v1/responses', { input: [seen] });
   const { id } = body.output[0];
   for (const reference of [{ id }, { id, type: null }]) {
@@ -153,15 +153,15 @@ test('a thought and a failure fit Open Responses in every event', async (t) => {
   const { url, stubs } = await startStubService(t);
   const stub = await stubs.at(0);
   for (const [at, ending] of ['response.completed', 'error'].entries()) {
-    const { promise: told, resolve } = Promise.withResolvers<void>();
+    const { promise: sent, resolve } = Promise.withResolvers<void>();
     const asked = eventsOf(url, '/v1/responses', { input: 'Hi' }, ({ event }) => {
       if (event === 'response.output_text.delta') resolve();
     });
     const { id } = await stub.requests.at(at);
     const thought = { choices: [{ delta: { reasoning: 'Hm.' }, finish_reason: null }] };
-    stub.tell({ do: 'send', id, data: thought });
+    stub.command({ do: 'send', id, data: thought });
     stub.send(id, 'Hello.');
-    await told;
+    await sent;
     if (ending === 'error') stub.fail(id, 'it broke');
     else stub.finish(id);
     const events = await asked;

@@ -22,7 +22,7 @@ before(async () => {
 });
 after(() => running.stop());
 
-/** Newer than the stored specification, or read by clients though it is in none. */
+/** Newer than the stored specification, or read by clients though undocumented. */
 const ALLOWED = [
   ...['cache_write_tokens', 'access_programs', 'reasoning_content'],
   // Of the Open Responses specification.

@@ -8,7 +8,7 @@ import { ResponsesRequest } from '../../server/apis/responses/request.ts';
 // stub runtime shows what reaches mlx_vlm.
 import { names, startReady } from '../support/minimal-requests.ts';
 
-/** What mlx_vlm gets of every request. */
+/** Sent to mlx_vlm with every request. */
 const ALWAYS = [
   'model',
   'stream',
@@ -19,7 +19,7 @@ const ALWAYS = [
   'max_tokens',
 ];
 
-/** Each becomes these parameters of the runtime. */
+/** The runtime's parameters for each field. */
 const honoured: [fields: Record<string, unknown>, runtime: Record<string, unknown>][] = [
   [{ repeat_penalty: 1.1 }, { repetition_penalty: 1.1 }],
   [{ repetition_penalty: 1.1 }, { repetition_penalty: 1.1 }],
@@ -55,7 +55,7 @@ const honoured: [fields: Record<string, unknown>, runtime: Record<string, unknow
   [{ stop_sequences: ['a', 'b', 'c', 'd', 'e'] }, {}],
 ];
 
-/** What other servers call `response_format`, and what the runtime is to hold the answer to. */
+/** Other servers' names for `response_format`, and the constraint that the runtime receives. */
 function structuredOutputs(): [Record<string, unknown>, Record<string, unknown>][] {
   const schema = { type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'] };
   const closed = { ...schema, additionalProperties: false, $defs: {} };
@@ -83,7 +83,7 @@ function structuredOutputs(): [Record<string, unknown>, Record<string, unknown>]
   ];
 }
 
-/** Ignored whatever the value. */
+/** Ignored with any value. */
 const hints: Record<string, unknown> = {
   ...{ verbosity: 'low', keep_alive: '5m', ttl: 60, options: { num_ctx: 1 }, num_ctx: 8192 },
   ...{ context_length: 1, num_keep: 1, n_keep: 1, transforms: ['middle-out'], truncate: true },
@@ -141,7 +141,7 @@ test('other spellings reach the runtime as its own parameters', async (t) => {
   }
 });
 
-test('every spelling of the limit is honoured, and none means the rest of the context', async (t) => {
+test('every spelling of the limit is applied, and no limit means the rest of the context', async (t) => {
   const { ask } = await startReady(t);
   for (const api of names) {
     for (const [fields, expected] of limits) {
@@ -162,7 +162,7 @@ test('--max-answer-tokens caps every answer', async (t) => {
   assert.equal((await ask('chat', { max_tokens: 3 })).runtime?.['max_tokens'], 3);
 });
 
-test('hints are ignored and reported, whatever their value, and never reach the runtime', async (t) => {
+test('hints are ignored and reported with any value, and never reach the runtime', async (t) => {
   const { ask } = await startReady(t);
   for (const api of names) {
     for (const [name, value] of Object.entries(hints)) {
@@ -177,7 +177,7 @@ test('hints are ignored and reported, whatever their value, and never reach the 
   }
 });
 
-test('what would change the answer is refused by name', async (t) => {
+test('parameters that would change the answer are refused by name', async (t) => {
   const { ask } = await startReady(t);
   for (const api of names) {
     for (const [name, value] of Object.entries(refused)) {
@@ -188,7 +188,7 @@ test('what would change the answer is refused by name', async (t) => {
   }
 });
 
-test('values that ask for nothing are accepted', async (t) => {
+test('values without effect are accepted', async (t) => {
   const { ask } = await startReady(t);
   for (const fields of [
     ...[

@@ -37,7 +37,7 @@ after(async () => {
 
 const ask = (extra: object) => post(running.url, question(image, extra));
 const BABBLED = 24;
-/** So many tokens for a question that the model cannot answer: it babbles, and repeats itself. */
+/** Asks a question that the model cannot answer: it babbles and repeats itself for this many tokens. */
 const babble = (extra: object) =>
   post(running.url, {
     ...endless(image),
@@ -57,13 +57,13 @@ async function tokensOf(extra: object): Promise<{ prompt: number; completion: nu
   return { prompt: usage.prompt_tokens, completion: usage.completion_tokens };
 }
 
-/** Everything of an answer that does not differ from one request to the next. */
+/** The parts of an answer that are the same for every request. */
 function essence({ status, body }: Answer) {
   const { id, created, usage, ...rest } = body;
   return { status, ...rest };
 }
 
-test('top_p 0 always takes the likeliest token', async () => {
+test('top_p 0 always picks the most likely token', async () => {
   const greedy = textOf(await count({ temperature: 0, max_tokens: 12 }));
   assert.equal(textOf(await count({ temperature: 2, top_p: 0, max_tokens: 12 })), greedy);
 });
@@ -143,7 +143,7 @@ for (const [api, path, schema, body] of paths) {
 }
 
 // Of Responses, whose own are in responses.test.ts: max_tool_calls
-test('parameters of Responses and Messages without effect are taken', async () => {
+test('parameters of Responses and Messages without effect are accepted', async () => {
   const input = [
     { role: 'user', content: [{ type: 'input_image', image_url: image }] },
     { role: 'user', content: 'What is in this image?' },
@@ -177,12 +177,12 @@ test('parameters of Responses and Messages without effect are taken', async () =
   assert.equal(response.status, 200);
 });
 
-test('model is any name, and comes back', async () => {
+test('any model name is accepted and returned', async () => {
   assert.equal((await ask({ model: 'gpt-9' })).body.model, 'gpt-9');
   assert.equal((await ask({})).body.model, 'demo');
 });
 
-test('max_completion_tokens and max_tokens cut the answer and say so', async () => {
+test('max_completion_tokens and max_tokens truncate the answer, and finish_reason reports it', async () => {
   for (const limit of ['max_completion_tokens', 'max_tokens']) {
     const { body } = await ask({ [limit]: 3 });
     assert.equal(body.choices[0].message.content, 'A red circle');
@@ -190,12 +190,12 @@ test('max_completion_tokens and max_tokens cut the answer and say so', async () 
   }
 });
 
-test('max_tokens beside another max_completion_tokens is refused', async () => {
+test('max_tokens with a different max_completion_tokens is refused', async () => {
   const { status, body } = await ask({ max_completion_tokens: 3, max_tokens: 4 });
   assert.deepEqual([status, body.error.param], [400, 'max_tokens']);
 });
 
-test('n gives so many answers, with their tokens summed and the prompt counted once', async () => {
+test('n returns that many answers, with their tokens added up and the prompt counted once', async () => {
   const one = await tokensOf({ seed: 7, temperature: 2 });
   const { body } = await babble({ n: 3, seed: 11, temperature: 2 });
   const contents = body.choices.map((choice: { message: { content: string } }) =>
@@ -210,7 +210,7 @@ test('n gives so many answers, with their tokens summed and the prompt counted o
   assert.ok(body.usage.prompt_tokens < one.prompt * 2);
 });
 
-test('n answers of a stream come one after the other, each with its index and its end', async () => {
+test('the n answers of a stream follow one another, each with its index and finish reason', async () => {
   const order: [number, string][] = [];
   for await (const event of stream(running.url, question(image, { n: 2 }))) {
     if (event === '[DONE]') break;
@@ -223,7 +223,7 @@ test('n answers of a stream come one after the other, each with its index and it
   ]);
 });
 
-test('n without a temperature has the answers differ', async () => {
+test('with n and no temperature, the answers differ', async () => {
   const { body } = await babble({ n: 2, seed: 3 });
   const contents = body.choices.map((choice: { message: object }) =>
     JSON.stringify(choice.message),
@@ -231,14 +231,14 @@ test('n without a temperature has the answers differ', async () => {
   assert.ok(new Set(contents).size > 1);
 });
 
-test('seed makes an answer come again, another seed another', async () => {
+test('the same seed repeats an answer, and another seed changes it', async () => {
   const at = async (seed: number) => textOf(await count({ seed, temperature: 2, max_tokens: 12 }));
   const [first, again, other] = [await at(5), await at(5), await at(6)];
   assert.equal(first, again);
   assert.notEqual(first, other);
 });
 
-test('temperature makes answers differ, however small or large it is', async () => {
+test('answers differ at any temperature, however small or large', async () => {
   const answers = await Promise.all(
     [1, 2, 3].map(async () => textOf(await count({ temperature: 2, max_tokens: 20 }))),
   );
@@ -246,7 +246,7 @@ test('temperature makes answers differ, however small or large it is', async () 
   assert.equal(await textAt({ temperature: 1e-300 }), usual);
 });
 
-// Each leaves the likeliest token only, as temperature 0 does.
+// Each leaves only the most likely token, like temperature 0.
 for (const only of [
   { top_k: 1 },
   { top_p: 1e-6 },
@@ -255,7 +255,7 @@ for (const only of [
   { typical_p: 1e-6, top_k: 1 },
   { p_less: true, top_k: 1 },
 ]) {
-  test(`${Object.keys(only)[0]} narrows what is sampled`, async () => {
+  test(`${Object.keys(only)[0]} limits sampling`, async () => {
     const greedy = textOf(await count({ temperature: 0, max_tokens: 12 }));
     assert.equal(textOf(await count({ temperature: 2, max_tokens: 12, ...only })), greedy);
   });
@@ -266,7 +266,7 @@ for (const penalty of [
   { frequency_penalty: 2 },
   { repetition_penalty: 10 },
 ]) {
-  test(`${Object.keys(penalty)[0]} keeps the model from repeating itself`, async () => {
+  test(`${Object.keys(penalty)[0]} reduces repetition`, async () => {
     const plain = textOf(await babble({ temperature: 0 }));
     assert.notEqual(textOf(await babble({ temperature: 0, ...penalty })), plain);
   });
@@ -277,7 +277,7 @@ for (const [penalty, context] of [
   [{ frequency_penalty: 2 }, 'frequency_context_size'],
   [{ repetition_penalty: 10 }, 'repetition_context_size'],
 ] as const) {
-  test(`${context} is how far back the penalty looks`, async () => {
+  test(`${context} limits how far back the penalty looks`, async () => {
     const far = textOf(await babble({ temperature: 0, ...penalty }));
     assert.notEqual(textOf(await babble({ temperature: 0, ...penalty, [context]: 1 })), far);
   });
@@ -292,7 +292,7 @@ test('logit_bias forbids a token', async () => {
   assert.notEqual(await textAt({ temperature: 0, logit_bias: none, max_tokens: 8 }), usual);
 });
 
-test('logprobs and top_logprobs tell of every token of the answer', async () => {
+test('logprobs and top_logprobs cover every token of the answer', async () => {
   const { body } = await ask({ logprobs: true, top_logprobs: 2, temperature: 1 });
   const { content } = body.choices[0].logprobs;
   const tokens = content.map(({ token }: { token: string }) => token);
@@ -309,7 +309,7 @@ test('top_logprobs without logprobs is refused', async () => {
   assert.deepEqual([status, body.error.param], [400, 'top_logprobs']);
 });
 
-test('stream_options asks for the usage', async () => {
+test('stream_options include_usage adds the usage', async () => {
   const usages = [];
   const asked = question(image, { stream_options: { include_usage: true } });
   for await (const event of stream(running.url, asked)) {
@@ -319,20 +319,20 @@ test('stream_options asks for the usage', async () => {
   assert.ok(usages.at(-1).total_tokens > 0);
 });
 
-test('min_pixels and max_pixels change how much of a picture the model reads', async () => {
+test('min_pixels and max_pixels change the number of image tokens', async () => {
   const prompt = async (extra: object) => (await tokensOf({ max_tokens: 1, ...extra })).prompt;
   const plain = await prompt({});
   assert.ok((await prompt({ max_pixels: 3136, min_pixels: 1 })) < plain);
   assert.ok((await prompt({ max_pixels: 50_000, min_pixels: 40_000 })) > plain);
 });
 
-test('resize_shape is taken, as one side or two', async () => {
+test('resize_shape is accepted with one side or two', async () => {
   for (const resize_shape of [[64], [64, 128]]) {
     assert.equal((await ask({ resize_shape, max_tokens: 1 })).status, 200);
   }
 });
 
-test('min_pixels, max_pixels and resize_shape stay within the limit of an image', async () => {
+test('min_pixels, max_pixels and resize_shape beyond the image limit are refused', async () => {
   const limit = 4_194_304;
   for (const [name, value, got] of [
     ['min_pixels', limit + 1, limit + 1],
@@ -355,7 +355,7 @@ test('tools are accepted with every tool_choice', async () => {
   }
 });
 
-test('tool_choice names a function that there is', async () => {
+test('a tool_choice that names an unknown function is refused', async () => {
   const tool = { type: 'function', function: { name: 'look' } };
   const choice = { type: 'function', function: { name: 'listen' } };
   for (const [tools, tool_choice] of [
@@ -368,7 +368,7 @@ test('tool_choice names a function that there is', async () => {
   }
 });
 
-test('parameters for models that think are taken by one that does not', async () => {
+test('a model that does not think accepts the parameters for thinking', async () => {
   const { status } = await ask({
     reasoning_effort: 'low',
     enable_thinking: true,
@@ -379,7 +379,7 @@ test('parameters for models that think are taken by one that does not', async ()
   assert.equal(status, 200);
 });
 
-test('modalities are taken as far as they ask for text', async () => {
+test('modalities other than text are refused', async () => {
   assert.equal((await ask({ modalities: ['text'] })).status, 200);
   const { status, body } = await ask({ modalities: ['text', 'audio'] });
   assert.deepEqual([status, body.error.param.split('.')[0]], [400, 'modalities']);

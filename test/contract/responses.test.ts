@@ -21,7 +21,7 @@ const picture = (url: string, text = 'What is in this image?') => ({
 });
 const create = (extra: object, input: unknown = [picture(red)]) =>
   postTo(running.url, '/v1/responses', { input, temperature: 0, ...extra });
-// biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the server said
+// biome-ignore lint/suspicious/noExplicitAny: a test reads any JSON
 const textOf = (body: any): string => body.output[0]?.content[0]?.text ?? JSON.stringify(body);
 const forget = (id: string) => fetch(`${running.url}/v1/responses/${id}`, { method: 'DELETE' });
 
@@ -33,7 +33,7 @@ test('a response answers about an input_image and repeats the model’s name', a
   );
 });
 
-test('a stream of a response says the same, in order', async () => {
+test('a streamed response has the same content, in order', async () => {
   const events = await eventsOf(running.url, '/v1/responses', {
     input: [picture(red)],
     stream_options: { include_obfuscation: false },
@@ -56,7 +56,7 @@ test('a stream of a response says the same, in order', async () => {
   assert.deepEqual([deltas, textOf(events.at(-1)?.data.response)], [usual, usual]);
 });
 
-test('max_output_tokens cuts the response and says so', async () => {
+test('max_output_tokens truncates the response, and incomplete_details reports it', async () => {
   const { body } = await create({ max_output_tokens: 3 });
   assert.deepEqual(
     [textOf(body), body.status, body.incomplete_details],
@@ -64,7 +64,7 @@ test('max_output_tokens cuts the response and says so', async () => {
   );
 });
 
-test('previous_response_id goes on with the conversation, pictures included', async () => {
+test('previous_response_id continues the conversation, with its pictures', async () => {
   for (const stream of [false, true]) {
     const first = stream
       ? (await eventsOf(running.url, '/v1/responses', { input: [picture(blue)] })).at(-1)?.data
@@ -76,7 +76,7 @@ test('previous_response_id goes on with the conversation, pictures included', as
   }
 });
 
-test('store false keeps nothing', async () => {
+test('store: false stores nothing', async () => {
   const { body } = await create({ store: false });
   const { status, body: refused } = await create({ previous_response_id: body.id }, 'And now?');
   assert.deepEqual([status, refused.error.param], [404, 'previous_response_id']);
@@ -104,7 +104,7 @@ test('an item_reference names an item of an earlier answer', async () => {
   assert.deepEqual([status, refused.error.param], [404, 'input.0']);
 });
 
-test('the turns of earlier answers are taken: output_text, reasoning, function calls, images', async () => {
+test('output items of earlier answers are accepted: output_text, reasoning, function calls, images', async () => {
   const { body } = await create({}, [
     picture(red),
     {
@@ -121,7 +121,7 @@ test('the turns of earlier answers are taken: output_text, reasoning, function c
   assert.match(textOf(body), /blue/i);
 });
 
-test('include and top_logprobs ask for the logprobs', async () => {
+test('include and top_logprobs add the logprobs', async () => {
   for (const extra of [{ include: ['message.output_text.logprobs'] }, { top_logprobs: 2 }]) {
     const { body } = await create({ ...extra, temperature: 1 });
     const tokens = body.output[0].content[0].logprobs.map(({ token }: { token: string }) => token);
@@ -129,7 +129,7 @@ test('include and top_logprobs ask for the logprobs', async () => {
   }
 });
 
-test('parameters are honoured or repeated: temperature, top_p, seed, metadata, tools', async () => {
+test('parameters are applied or echoed: temperature, top_p, seed, metadata, tools', async () => {
   const tool = { type: 'function', name: 'look', parameters: { type: 'object' } };
   const { body } = await create({
     temperature: 0.5,
@@ -207,7 +207,7 @@ for (const [what, extra, input, status, param] of refusals) {
   });
 }
 
-test('input items have an id, a status and typed content, however they were sent', async () => {
+test('input items have an id, a status and typed content in every form they can be sent', async () => {
   const { body } = await create({}, [
     { role: 'user', content: 'Hello' },
     { role: 'assistant', content: 'Hi' },

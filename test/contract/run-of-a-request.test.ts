@@ -5,7 +5,7 @@ import { postTo } from '../support/api.ts';
 import { post, question } from '../support/chat.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { startStubService, until } from '../support/service.ts';
-// What stands between a request and its job, with a runtime that does as the test says.
+// The path from an HTTP request to its job, with a stub runtime that the test controls.
 import { answerAll, hello, PATH, streamed, streamedText } from '../support/stub-requests.ts';
 import { usage } from '../support/stub-runtimes.ts';
 
@@ -53,12 +53,12 @@ for (const isStream of [false, true]) {
     const body = { ...hello, stop: ['STOP'] };
     const asked = isStream ? streamed(url, body).then(streamedText) : post(url, body);
     const stub = await stubs.at(0);
-    stub.tell({ do: 'keep requests' });
+    stub.command({ do: 'keep requests' });
     const { id } = await stub.requests.at(0);
     stub.send(id, 'one ', 'ST', 'OP', ' two');
-    await stub.closed.at(0); // nobody reads on, though the model would go on
+    await stub.closed.at(0); // the response is closed although the model could continue
     const used = { prompt_tokens: 7, completion_tokens: 4, total_tokens: 11 };
-    stub.tell({ do: 'end', id, usage: used });
+    stub.command({ do: 'end', id, usage: used });
     const answer = await asked;
     assert.equal(
       typeof answer === 'string' ? answer : answer.body.choices[0].message.content,
@@ -106,7 +106,7 @@ test('a stream starts at its arrival, a queued request at its turn', async (t) =
   }
 });
 
-test('each request has one line in the log with its timing', async (t) => {
+test('each request is logged in one line with its timing', async (t) => {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'info' }, { write: (text) => void lines.push(JSON.parse(text)) });
   const { url, stubs, service } = await startStubService(t, {}, undefined, log);
@@ -122,14 +122,14 @@ test('each request has one line in the log with its timing', async (t) => {
   await assert.rejects(left);
   await service.activity.idle();
   await post(url, { messages: 5 }, { headers: { 'x-request-id': 'three' } });
-  const told = lines
+  const logged = lines
     .filter(({ msg }) => msg === 'request' || msg === 'refused')
     .map(({ id, msg, outcome, tokens, firstTokenMs, kind, stream, status }) => ({
       ...{ id, msg, outcome, tokens, kind, stream, status },
       hasToken: typeof firstTokenMs === 'number',
     }));
   const both = { msg: 'request', kind: 'text', stream: false, status: undefined };
-  assert.deepEqual(told, [
+  assert.deepEqual(logged, [
     { ...both, id: 'one', outcome: 'ok', tokens: 2, hasToken: true },
     { ...both, id: 'two', outcome: 'client_gone', tokens: 0, hasToken: false },
     {
@@ -153,22 +153,22 @@ test('a request id that still holds a slot is replaced', async (t) => {
   const headers = { 'x-request-id': 'same' };
   const late = post(url, hello, { headers });
   const stub = await stubs.at(0);
-  stub.tell({ do: 'keep requests' });
+  stub.command({ do: 'keep requests' });
   await stub.requests.at(0);
   assert.equal((await late).status, 504);
   assert.equal(service.queue.has('same'), true);
   const again = post(url, hello, { headers });
   const { id } = await stub.requests.at(1);
   stub.answer(id, 'x');
-  stub.tell({ do: 'end', id });
+  stub.command({ do: 'end', id });
   const answer = await again;
   assert.equal(answer.status, 200);
   assert.notEqual(answer.headers.get('x-request-id'), 'same');
   assert.equal(answer.headers.get('x-request-id'), id);
-  stub.tell({ do: 'end', id: 'same' });
+  stub.command({ do: 'end', id: 'same' });
 });
 
-test('clients that send the server’s own key are known by their address', async (t) => {
+test('clients that send the server’s own key are identified by their address', async (t) => {
   const { url, stubs, service } = await startStubService(t, {
     apiKey: 'sk-ours',
     maxConcurrency: 3,
@@ -185,7 +185,7 @@ test('clients that send the server’s own key are known by their address', asyn
   await Promise.all(asked);
 });
 
-test('a client that sends a key nobody asked for is known by its fingerprint', async (t) => {
+test('a client that sends a key when none is set is identified by its fingerprint', async (t) => {
   const { url, stubs, service } = await startStubService(t, { maxConcurrency: 4 });
   const headers = [
     { authorization: 'Bearer sk-first' },
@@ -207,7 +207,7 @@ test('a client that sends a key nobody asked for is known by its fingerprint', a
   await Promise.all(asked);
 });
 
-test('a forced call wins over a format, and is the only thing the runtime may say', async (t) => {
+test('a forced call takes precedence over a format, and the runtime can generate nothing else', async (t) => {
   const { url, stubs } = await startStubService(t);
   const asked = post(url, {
     ...hello,
@@ -248,7 +248,7 @@ for (const [path, body] of [
       const { id } = await stub.requests.at(index);
       for (const at of [0, 1]) {
         const choices = [{ delta: { tool_calls: [call(at)] }, finish_reason: null }];
-        stub.tell({ do: 'send', id, data: { choices } });
+        stub.command({ do: 'send', id, data: { choices } });
       }
       if (isParallel === false) await stub.closed.at(index);
       else stub.finish(id, 'tool_calls');

@@ -6,7 +6,7 @@ import { post, question } from '../support/chat.ts';
 import { freePort } from '../support/free-port.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { startStubService, until } from '../support/service.ts';
-// What stands between a request and its job, with a runtime that does as the test says.
+// The path from an HTTP request to its job, with a stub runtime that the test controls.
 import { answerAll, hello, streamed, streamedText } from '../support/stub-requests.ts';
 
 test('stopping the service cancels waiting requests', async (t) => {
@@ -23,7 +23,7 @@ test('stopping the service cancels waiting requests', async (t) => {
   );
 });
 
-test('B and then C while a stream runs: the stream is whole, and C answers the next', async (t) => {
+test('B and then C while a stream runs: the stream completes, and C answers the next request', async (t) => {
   const { url, stubs, service, settings } = await startStubService(t);
   const asked = streamed(url);
   const first = await stubs.at(0);
@@ -47,7 +47,7 @@ test('B and then C while a stream runs: the stream is whole, and C answers the n
   );
 });
 
-test('a check runs alone: streams that arrive meanwhile wait', async (t) => {
+test('a check runs alone, and new streams wait', async (t) => {
   const { url, stubs, service } = await startStubService(t);
   const running = streamed(url);
   const stub = await stubs.at(0);
@@ -96,11 +96,11 @@ test('/health reports every phase of the runtime', async (t) => {
   const { id } = await first.requests.at(0);
   const unloaded = runtime.unload();
   assert.deepEqual(await health(), unavailable('draining'));
-  first.tell({ do: 'ignore SIGTERM' });
+  first.command({ do: 'ignore SIGTERM' });
   first.answer(id, 'x');
   await first.terms.at(0);
   assert.deepEqual(await health(), unavailable('stopping'));
-  first.tell({ do: 'exit', code: 0 });
+  first.command({ do: 'exit', code: 0 });
   await Promise.all([unloaded, asked]);
   assert.deepEqual(await health(), [200, { status: 'ok', state: 'unloaded', model: 'A' }]);
 
@@ -112,7 +112,7 @@ test('/health reports every phase of the runtime', async (t) => {
   // The second restart is a second away.
   assert.deepEqual(await health(), unavailable('crashed', { reason: 'killed by SIGKILL' }));
   await runtime.ensureReady(new AbortController().signal);
-  (await stubs.at(3)).tell({
+  (await stubs.at(3)).command({
     do: 'say',
     line: { event: 'fatal', reason: 'out_of_memory', message: 'No.', remedy: 'Less.' },
   });
@@ -146,7 +146,7 @@ test('the queue is paused while the runtime starts or drains', async (t) => {
   assert.deepEqual([isHeld(), first.requests.all.length], [false, 1]);
 });
 
-test('--max-streams refuses one more stream, and no whole request', async (t) => {
+test('--max-streams refuses further streams, but not other requests', async (t) => {
   const { url, stubs } = await startStubService(t, { maxStreams: 1 });
   const first = streamed(url);
   const stub = await stubs.at(0);
@@ -188,13 +188,13 @@ test('changed settings apply to every part from the next request on', async (t) 
   await until({ service }, () => service.runtime.state.phase === 'unloaded'); // the memory saver
   await service.apply({ ...settings, hangTimeoutSeconds: 1 });
   const hung = post(url, hello);
-  (await stubs.at(1)).tell({ do: 'stand still' });
+  (await stubs.at(1)).command({ do: 'stall' });
   const next = await stubs.at(2); // the hang watch
   next.answer((await next.requests.at(0)).id, 'x');
   assert.equal((await hung).status, 200);
 });
 
-test('two changes of the address at once leave the last one, and no other', async (t) => {
+test('of two concurrent address changes, only the last one applies', async (t) => {
   const { service, settings } = await startStubService(t);
   const [first, second] = [await freePort(), await freePort()];
   await Promise.all([first, second].map((port) => service.apply({ ...settings, port })));
@@ -202,14 +202,14 @@ test('two changes of the address at once leave the last one, and no other', asyn
   assert.deepEqual([await listens(first), await listens(second)], [false, true]);
 });
 
-test('a service that is stopped while it moves listens nowhere', async (t) => {
+test('a service that is stopped during an address change does not listen anywhere', async (t) => {
   const { service, settings } = await startStubService(t);
   const port = await freePort();
   await Promise.all([service.apply({ ...settings, port }), service.stop()]);
   assert.equal(await acceptsConnections('127.0.0.1', port), false);
 });
 
-test('a service that ends gives what runs the drain timeout, then an error', async (t) => {
+test('a service that is shut down gives running requests the drain timeout, then an error', async (t) => {
   const { url, stubs, service } = await startStubService(t, { drainTimeoutSeconds: 0.2 });
   const asked = streamed(url);
   const stub = await stubs.at(0);
@@ -217,7 +217,7 @@ test('a service that ends gives what runs the drain timeout, then an error', asy
   stub.send(id, 'one');
   const waiting = post(url, hello);
   await until({ service }, () => service.activity.count === 2);
-  await service.drain(); // the model goes on for ever
+  await service.drain(); // the model never finishes
   const [events, answer] = [await asked, await waiting];
   assert.match(JSON.stringify(events), /"code":"request_cancelled"/);
   assert.equal(answer.status, 503);

@@ -4,11 +4,11 @@ import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { post, stream } from '../support/chat.ts';
 import { startStubService, until } from '../support/service.ts';
-// What stands between a request and its job, with a runtime that does as the test says.
+// The path from an HTTP request to its job, with a stub runtime that the test controls.
 import { answerAll, hello, PATH } from '../support/stub-requests.ts';
 import { chunk } from '../support/stub-runtimes.ts';
 
-/** Asks for a stream and reads none of it until the socket is resumed. */
+/** Requests a stream and reads nothing until the socket is resumed. */
 async function streamUnread(t: TestContext, url: string) {
   const { port } = new URL(url);
   const socket = connect(Number(port), '127.0.0.1');
@@ -23,7 +23,7 @@ async function streamUnread(t: TestContext, url: string) {
   return socket;
 }
 
-test('a client that does not read delays a change of the model no longer than --drain-timeout', async (t) => {
+test('a client that stops reading delays a model change by at most --drain-timeout', async (t) => {
   const { url, stubs, service, settings } = await startStubService(t, { drainTimeoutSeconds: 0.5 });
   const socket = await streamUnread(t, url);
   const first = await stubs.at(0);
@@ -57,7 +57,7 @@ test('a client that disconnects stops its generation, whole or streamed', async 
     const events = stream(url, hello, { signal: gone.signal });
     const asked = isStream ? events.next() : post(url, hello, { signal: gone.signal });
     const { id } = await stub.requests.at(index);
-    if (isStream) stub.tell({ do: 'send', id, data: chunk('x') });
+    if (isStream) stub.command({ do: 'send', id, data: chunk('x') });
     if (isStream) await asked;
     gone.abort();
     await Promise.allSettled([asked]);
@@ -72,10 +72,10 @@ test('a client that does not read a finished answer is not a hang of the runtime
   const { url, stubs } = await startStubService(t, { hangTimeoutSeconds: 1 });
   await streamUnread(t, url);
   const stub = await stubs.at(0);
-  stub.tell({ do: 'stand still' });
+  stub.command({ do: 'stall' });
   const { id } = await stub.requests.at(0);
   for (let count = 0; count < 100; count += 1) stub.send(id, 'x'.repeat(100_000));
-  stub.tell({ do: 'end', id }); // the generation is over, the client has read nothing
+  stub.command({ do: 'end', id }); // generation has ended, and the client has read nothing
   await stub.probes.at(4); // two seconds
   assert.equal(stubs.count, 1);
   const asked = post(url, hello);

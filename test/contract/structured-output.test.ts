@@ -20,30 +20,30 @@ const schema = {
 };
 const json_schema = { name: 'picture', schema, strict: true };
 
-test('response_format json_schema has the answer fit the schema', async () => {
+test('with response_format json_schema, the answer matches the schema', async () => {
   const response_format = { type: 'json_schema', json_schema };
   const answer = textOf(await post(running.url, question(image, { response_format })));
   assert.ok(['red', 'blue'].includes(JSON.parse(answer).color), answer);
 });
 
-test('response_format json_object has the answer be an object', async () => {
+test('with response_format json_object, the answer is an object', async () => {
   const response_format = { type: 'json_object' };
   const extra = { response_format, max_tokens: 200 };
   const { body } = await post(running.url, question(image, extra));
   const [choice] = body.choices;
-  // A model may go on for ever inside a string; what it wrote is JSON as far as it got.
+  // A model may never end a string; its output is then a prefix of valid JSON.
   if (choice.finish_reason === 'stop')
     assert.equal(typeof JSON.parse(choice.message.content), 'object');
   else assert.match(choice.message.content, /^\s*\{/);
 });
 
-test('response_format text is the usual answer', async () => {
+test('response_format text changes nothing', async () => {
   const extra = { response_format: { type: 'text' }, temperature: 0 };
   const answer = textOf(await post(running.url, question(image, extra)));
   assert.equal(answer, 'A red circle on a white background.');
 });
 
-test('a schema that no value fits, or that refers to nothing, is refused with the reason', async () => {
+test('a schema that no value can match, or with a dangling reference, is refused with the reason', async () => {
   for (const broken of [{ enum: [] }, false, { $ref: '#/$defs/gone' }]) {
     const inside = { type: 'object', properties: { a: broken }, required: ['a'] };
     const asked = { name: 'picture', schema: inside };
@@ -118,14 +118,14 @@ const forms = [
   [{ grammar: gbnf }, /^(yes|no)!$/],
 ] as const;
 for (const [form, expected] of forms) {
-  test(`the answer keeps to ${JSON.stringify(form).slice(0, 60)}`, async () => {
+  test(`the answer matches ${JSON.stringify(form).slice(0, 60)}`, async () => {
     const { status, body } = await post(running.url, question(image, { ...form, max_tokens: 60 }));
     assert.equal(status, 200, JSON.stringify(body));
     assert.match(body.choices[0].message.content, expected);
   });
 }
 
-test('Responses and Messages take the forms of other servers', async () => {
+test('Responses and Messages accept the formats of other servers', async () => {
   const form = { guided_choice: ['cat', 'dog'] };
   const input = [{ role: 'user', content: [{ type: 'input_image', image_url: image }] }];
   const response = await postTo(running.url, '/v1/responses', { input, ...form });
@@ -137,7 +137,7 @@ test('Responses and Messages take the forms of other servers', async () => {
   assert.match(message.body.content[0].text, /^(cat|dog)$/);
 });
 
-test('two ways to say what the answer looks like get 400 that names both', async () => {
+test('two output formats in one request get 400 that names both', async () => {
   const both = { guided_regex: 'a', response_format: { type: 'json_object' } };
   const { status, body } = await post(running.url, question(image, both));
   assert.equal(status, 400);
@@ -190,7 +190,7 @@ for (const [what, complex] of [
   });
 }
 
-test('Responses and Messages take a schema in their own words', async () => {
+test('Responses and Messages accept a schema in their own format', async () => {
   const input = [{ role: 'user', content: [{ type: 'input_image', image_url: image }] }];
   const text = { format: { type: 'json_schema', name: 'picture', schema } };
   const response = await postTo(running.url, '/v1/responses', { input, text });
@@ -222,7 +222,7 @@ test('the joined bytes of logprobs are the text, also where a character spans se
   const { body: completion } = await postTo(running.url, '/v1/chat/completions', chat);
   const { body: whole } = await postTo(running.url, '/v1/responses', response);
   const of = (type: string) => events.filter(({ event }) => event === type);
-  const told = {
+  const entriesByPlace = {
     'a chat completion': completion.choices[0].logprobs.content,
     'a streamed chat completion': chunks.flatMap(
       ({ data }) => data.choices?.[0]?.logprobs?.content ?? [],
@@ -237,10 +237,10 @@ test('the joined bytes of logprobs are the text, also where a character spans se
   };
   const joined = (entries: { bytes: number[] }[]) =>
     Buffer.from(entries.flatMap(({ bytes }) => bytes)).toString();
-  for (const [where, entries] of Object.entries(told)) {
+  for (const [where, entries] of Object.entries(entriesByPlace)) {
     assert.equal(joined(entries), text, where);
     assert.ok(entries.length > [...text].length, 'a character spans several tokens');
-    // The likeliest allowed token is the one that was chosen.
+    // The most likely of the allowed tokens was chosen.
     const [fox] = entries.filter(({ bytes }: { bytes: number[] }) => bytes[0] === 0xf0);
     assert.ok(fox.bytes.length < 4 && fox.top_logprobs[0].bytes.length > 0, where);
   }

@@ -20,7 +20,7 @@ before(async () => {
 });
 after(() => running.stop());
 
-/** Of mlx_vlm's own metrics, what tells whether it still generates. */
+/** mlx_vlm's own metrics that show whether it is still generating. */
 interface Metrics {
   summary: { in_flight: number; last_error: { error: string } };
 }
@@ -77,7 +77,7 @@ test('a request past its deadline gets 504 and the runtime stops generating for 
   );
 });
 
-test('a client that goes away while it waits leaves the queue at once', async () => {
+test('a client that disconnects while waiting leaves the queue immediately', async () => {
   await applySettings(running);
   const [first, second] = [new AbortController(), new AbortController()];
   const ended = Promise.allSettled([
@@ -91,7 +91,7 @@ test('a client that goes away while it waits leaves the queue at once', async ()
   await ended;
 });
 
-test('when a running request’s client goes away its slot is free long before it would have ended', async () => {
+test('a running request is cancelled when its client disconnects', async () => {
   await applySettings(running);
   const gone = new AbortController();
   const ended = Promise.allSettled([post(running.url, forever, { signal: gone.signal })]);
@@ -104,7 +104,7 @@ test('when a running request’s client goes away its slot is free long before i
   await ended;
 });
 
-test('a cancelled stream ends at its client, and in the runtime', async () => {
+test('a cancelled stream ends for its client and in the runtime', async () => {
   await applySettings(running);
   const { activity } = running.service;
   const events = stream(running.url, forever);

@@ -15,7 +15,7 @@ import {
 const serve = useTemplates();
 
 for (const failure of ['undefined', 'endless']) {
-  test(`a template that fails (${failure}) is not the request’s fault, and a retry would not help`, async () => {
+  test(`a template that fails (${failure}) gets 500 and is not worth a retry`, async () => {
     const { url } = await serve('plain');
     const { status, headers, body } = await postTo(url, paths.chat, {
       messages: [user(`fail: ${failure}`)],
@@ -28,7 +28,7 @@ for (const failure of ['undefined', 'endless']) {
   });
 }
 
-test('calls that a model writes as they were described are calls', async () => {
+test('calls written in the described format are recognized', async () => {
   const { url } = await serve('plain');
   const written = '<tool_call>\n{"name": "look", "arguments": {"at": 1}}\n</tool_call>';
   const asked = (api: Api) => ({
@@ -49,7 +49,7 @@ test('calls that a model writes as they were described are calls', async () => {
   assert.deepEqual(JSON.parse(response.output.at(-1).arguments), { at: 1 });
 });
 
-test('thinking that a model cannot do, or cannot leave, is reported as ignored', async () => {
+test('thinking that a model cannot turn on or off is reported as ignored', async () => {
   const ignoredBy = async (name: Template) => {
     const { url } = await serve(name);
     const ask = async (api: Api, fields: object) => {
@@ -92,7 +92,7 @@ test('thinking that a model cannot do, or cannot leave, is reported as ignored',
   });
 });
 
-test('what cannot be continued is refused by name', async () => {
+test('a conversation that cannot be continued is refused with the field’s name', async () => {
   const { url } = await serve('lastQuestion');
   const turns = [user('What is it?'), assistant('It')];
   const schema = { type: 'object', properties: {}, additionalProperties: false };

@@ -14,8 +14,8 @@ import {
   useTemplates,
 } from './template-service.ts';
 
-// The real runtime with the chat templates of other models: strict ones, ones without tools or
-// thinking, broken ones.
+// The real runtime with chat templates of other models: strict, without tools or thinking, or
+// broken.
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const png = image.slice(image.indexOf(',') + 1);
@@ -35,7 +35,7 @@ const anthropicImage = {
 };
 const call = { name: 'look', arguments: '{"at": 1}' };
 
-/** What agents send. Each API's own form, and the one message that a strict template must be shown. */
+/** Conversations of agents in each API's form. */
 const conversations: Record<string, Record<Api, object>> = {
   'two messages of the user': {
     chat: { messages: [user('Look.'), user('What is it?')] },
@@ -126,7 +126,7 @@ const conversations: Record<string, Record<Api, object>> = {
   },
 };
 
-test('a strict template answers what agents send, and counts it alike', async () => {
+test('agents’ conversations fit a strict template, and token counts match their usage', async () => {
   const { url } = await serve('strict');
   for (const [name, bodies] of Object.entries(conversations)) {
     for (const api of apis) {
@@ -146,7 +146,7 @@ test('a strict template answers what agents send, and counts it alike', async ()
   assert.equal(await count(user('Look.'), user('Why?')), await count(user('Look.\n\nWhy?')));
 });
 
-test('a conversation that fits no strict template is refused in the template’s words', async () => {
+test('a conversation that a strict template rejects is refused with the template’s message', async () => {
   const { url } = await serve('strict');
   const turns = [assistant('Hello.'), user('Hi.')];
   for (const api of apis) {
@@ -168,7 +168,7 @@ test('a conversation that fits no strict template is refused in the template’s
   assert.equal(status, 400);
 });
 
-test('the last message of the assistant is continued, and the answer is what follows', async () => {
+test('the assistant’s last message is continued, and the answer contains only the continuation', async () => {
   const { url } = await serve('strict');
   const turns = [user('What is it?'), assistant('{"shape":')];
   const more = { max_tokens: 8 };
@@ -179,8 +179,8 @@ test('the last message of the assistant is continued, and the answer is what fol
   const message = await postTo(url, paths.messages, { messages: turns, ...more });
   assert.deepEqual(message.body.content, [{ type: 'text', text }]);
   const events = await eventsOf(url, paths.messages, { messages: turns, ...more });
-  const told = events.map(({ data }) => data.delta?.text ?? '').join('');
-  assert.equal(told, text);
+  const streamedText = events.map(({ data }) => data.delta?.text ?? '').join('');
+  assert.equal(streamedText, text);
   const response = await postTo(url, paths.responses, {
     ...{ input: turns, max_output_tokens: 8, continue_final_message: true },
   });
@@ -189,7 +189,7 @@ test('the last message of the assistant is continued, and the answer is what fol
 
   const counted = await postTo(url, '/v1/messages/count_tokens', { messages: turns });
   assert.equal(counted.body.input_tokens, promptOf(message.body));
-  const begun = await postTo(url, paths.chat, { messages: turns, ...more });
-  const [prefilled, own] = [chat, begun].map(({ body }) => body.usage.prompt_tokens);
-  assert.ok(own > prefilled, 'without continue_final_message, the model begins its own message');
+  const newMessage = await postTo(url, paths.chat, { messages: turns, ...more });
+  const [prefilled, own] = [chat, newMessage].map(({ body }) => body.usage.prompt_tokens);
+  assert.ok(own > prefilled, 'without continue_final_message, the model starts a new message');
 });

@@ -26,7 +26,7 @@ before(async () => {
   running = await startService();
 });
 after(() => running.stop());
-test('requests that arrive during a check are answered after it, even if it is cancelled', async () => {
+test('requests that arrive during a check wait for its end, even if it is cancelled', async () => {
   const { service, url } = running;
   const ended: string[] = [];
   const controller = new AbortController();

@@ -9,7 +9,7 @@ import { drawShape, toDataUrl } from '../support/pictures.ts';
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
 
-test('a second Ctrl-C stops at once, and the waiting client gets an error', async (t) => {
+test('a second Ctrl-C stops immediately, and the waiting client gets an error', async (t) => {
   const child = sightglass(t, LOCAL);
   const url = urlIn(await bannerOf(child));
   const running = post(url, endless(redCircle));
@@ -22,13 +22,13 @@ test('a second Ctrl-C stops at once, and the waiting client gets an error', asyn
   assert.equal((await child).exitCode, 0);
 });
 
-test('a host that is not ours is one line and exit code 1', async (t) => {
+test('a host that is not an address of this machine fails with one line and exit code 1', async (t) => {
   const { exitCode, stderr } = await sightglass(t, ['--port', '0', '--host', '192.0.2.1']);
   assert.equal(exitCode, 1);
   assert.match(stderr, /^error: Cannot listen on 192\.0\.2\.1, port 0: .*EADDRNOTAVAIL.*$/m);
 });
 
-test('listening on every address without a key is warned about', async (t) => {
+test('listening on every address without an API key logs a warning', async (t) => {
   const child = sightglass(t, ['--port', '0', '--host', '0.0.0.0', '--log-format', 'json']);
   await readUntil(child.stderr, /without an API key: anyone on this network can use the model/);
 });

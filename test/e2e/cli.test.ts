@@ -10,12 +10,12 @@ import { drawShape, toDataUrl } from '../support/pictures.ts';
 const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const answer = 'A red circle on a white background.';
 
-test('a service from its start to SIGTERM', async (t) => {
+test('a service from start to SIGTERM', async (t) => {
   const child = sightglass(t, [...LOCAL, '--log-format', 'json']);
   const banner = await bannerOf(child);
   const url = urlIn(banner);
 
-  await t.test('it prints its address, a curl command, and where the logs are', async () => {
+  await t.test('it prints its address, a curl command and the log file', async () => {
     assert.match(banner, /Sightglass serves demo on http:\/\/127\.0\.0\.1:\d+\/v1\n/);
     assert.match(banner, /\nLogs: .*current\.log\n/);
     const line = /^ {2}(curl .*)$/m.exec(banner)?.[1] ?? '';
@@ -23,19 +23,19 @@ test('a service from its start to SIGTERM', async (t) => {
     assert.equal(JSON.parse(stdout).choices[0].message.content, answer);
   });
 
-  // Long enough that its tokens have a rate, even if the first ones arrive late.
+  // Long enough to measure a token rate, even if the first tokens arrive late.
   const long = { ...endless(redCircle), max_tokens: 40 };
   await post(url, long, { headers: { 'x-request-id': 'asked' } });
   await post(url, { messages: [] }, { headers: { 'x-request-id': 'refused' } });
 
-  await t.test('an open connection without a request does not delay the end', async () => {
+  await t.test('an open connection without a request does not delay the exit', async () => {
     const silent = connect(Number(new URL(url).port), '127.0.0.1');
     await once(silent, 'connect');
     child.kill('SIGTERM');
     assert.equal((await child).exitCode, 0);
   });
 
-  await t.test('every request has one line in the log, with its outcome', async () => {
+  await t.test('every request is logged in one line with its outcome', async () => {
     const { stderr } = await child;
     const lines = stderr.split('\n').map((line) => JSON.parse(line));
     const [asked, ...others] = lines.filter(({ id }) => id === 'asked');
@@ -63,7 +63,7 @@ test('Ctrl-C lets running and waiting requests complete, then exits with code 0'
   assert.equal((await child).exitCode, 0);
 });
 
-test('a port that is taken is named, with the next free one', async (t) => {
+test('a port in use fails with the next free port', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   t.after(() => other.close());
   await once(other, 'listening');
@@ -76,7 +76,7 @@ test('a port that is taken is named, with the next free one', async (t) => {
   );
 });
 
-test('a model folder that is not there is one line with the remedy, and exit code 1', async (t) => {
+test('a missing model folder fails with one line, a remedy and exit code 1', async (t) => {
   const args = ['--port', '0', '--host', '127.0.0.1', '--model-path', '/no/such/model'];
   const { exitCode, stderr } = await sightglass(t, [...args, '--log-level', 'silent']);
   assert.equal(exitCode, 1);
@@ -86,7 +86,7 @@ test('a model folder that is not there is one line with the remedy, and exit cod
   );
 });
 
-test('an unknown flag is one line on stderr and exit code 2', async (t) => {
+test('an unknown flag fails with one line on stderr and exit code 2', async (t) => {
   const { exitCode, stderr, stdout } = await sightglass(t, ['--colour', 'red']);
   assert.deepEqual(
     [exitCode, stdout, stderr],

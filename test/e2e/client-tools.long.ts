@@ -22,11 +22,11 @@ import {
 } from './client-tools.ts';
 
 /*
- * Custom tools and namespaces run at the client: the model is offered functions, and a call comes
- * back in the form in which the tool was sent.
+ * Custom tools and namespaces run in the client: the model sees functions, and a call is returned
+ * in the form of its tool.
  */
 
-/** The demo model, for calls that a grammar forces. */
+/** The demo model, for forced calls. */
 let running: RunningService;
 let openai: OpenAI;
 before(async () => {
@@ -98,7 +98,7 @@ for (const [what, body, expected, pattern] of forced) {
   });
 }
 
-test('where functions and a custom tool with a grammar may be called, either is whole', async () => {
+test('with functions and a custom tool that has a grammar, a call of either is valid', async () => {
   const tools = [camera, { ...patch, format: regex }];
   const asked = { input, tools, tool_choice: 'required', max_output_tokens: 100 };
   const [call] = await callsOf(running.url, asked);
@@ -106,14 +106,14 @@ test('where functions and a custom tool with a grammar may be called, either is 
   else assert.match(call?.arguments ?? '', /^\{"which": "(left|right)"\}$/);
 });
 
-test('a grammar that cannot be read is refused by the tool when it is to be enforced', async () => {
+test('an invalid grammar that has to be enforced is refused with the path of its tool', async () => {
   const broken = { ...patch, format: { ...lark, definition: 'start: (' } };
   const body = { input, tools: [camera, broken], tool_choice: 'required' };
   const answer = await postTo(running.url, '/v1/responses', body);
   assert.deepEqual([answer.status, answer.body.error.param], [400, 'tools.1']);
 });
 
-test('a choice of a tool that is not there is refused', async () => {
+test('a tool_choice that names a missing tool is refused', async () => {
   for (const name of ['snap', 'apply_patch']) {
     const tool_choice = { type: name === 'snap' ? 'custom' : 'function', name };
     const answer = await postTo(running.url, '/v1/responses', { input, tools, tool_choice });
@@ -121,7 +121,7 @@ test('a choice of a tool that is not there is refused', async () => {
   }
 });
 
-test('1,024 tools are offered in all, however they are grouped', async () => {
+test('more than 1,024 tools are refused, even in several namespaces', async () => {
   const group = (name: number, size: number) => ({
     type: 'namespace',
     name: `n${name}`,
@@ -133,7 +133,7 @@ test('1,024 tools are offered in all, however they are grouped', async () => {
   assert.deepEqual([status, answer.error.param], [400, 'tools']);
 });
 
-test('tools and tool_choice are repeated as they came', async () => {
+test('tools and tool_choice are echoed unchanged', async () => {
   const tool_choice = { type: 'custom', name: 'apply_patch' };
   const sent = [camera, { ...patch, format: lark, defer_loading: false }, search, own];
   const { body } = await postTo(running.url, '/v1/responses', {
@@ -147,7 +147,7 @@ test('only tools that run elsewhere are left out, and reported', async () => {
   assert.equal(headers.get('x-sightglass-ignored'), 'tools.5');
 });
 
-test('a conversation goes on after calls of the client’s own tools, with their pictures', async () => {
+test('a conversation continues after calls of custom and namespaced tools, with their pictures', async () => {
   const output = [
     { type: 'input_text', text: 'Done.' },
     { type: 'input_image', image_url: image },
@@ -175,7 +175,7 @@ test('a conversation goes on after calls of the client’s own tools, with their
   );
 });
 
-test('chat completions have custom tools too, whole, streamed and in the history', async () => {
+test('chat completions support custom tools, streamed or not, and in the history', async () => {
   const named = { type: 'custom' as const, custom: { name: 'note' } };
   const body = { ...chat, tool_choice: named };
   const whole = await openai.chat.completions.create(body);

@@ -16,8 +16,8 @@ import {
 } from './client-tools.ts';
 
 /*
- * Custom tools and namespaces run at the client: the model is offered functions, and a call comes
- * back in the form in which the tool was sent.
+ * Custom tools and namespaces run in the client: the model sees functions, and a call is returned
+ * in the form of its tool.
  */
 
 /** A model whose answers the tests script. */
@@ -27,9 +27,9 @@ before(async () => {
 });
 after(() => scripted.stop());
 
-/** The input that makes the scripted model write these calls. */
+/** An input that makes the scripted model write these calls. */
 async function calling(...calls: string[]) {
-  const text = await scripted.saying(`<|tool_call_start|>[${calls.join(', ')}]<|tool_call_end|>`);
+  const text = await scripted.script(`<|tool_call_start|>[${calls.join(', ')}]<|tool_call_end|>`);
   const content = [
     { type: 'input_image', image_url: image },
     { type: 'input_text', text },
@@ -53,20 +53,20 @@ const calls: [what: string, says: string, expected: object][] = [
   ['of a plain function', 'run()', { type: 'function_call', status, name: 'run', arguments: '{}' }],
 ];
 for (const [what, says, expected] of calls) {
-  test(`a call ${what} comes back as the tool was sent`, async () => {
+  test(`a call ${what} is returned in the form of its tool`, async () => {
     assert.deepEqual(await callsOf(scripted.url, { tools, input: await calling(says) }), [
       expected,
     ]);
   });
 }
 
-test('two calls of custom tools are two items', async () => {
+test('two calls of custom tools are returned as two items', async () => {
   const asked = { tools, input: await calling("apply_patch(input='a')", "exec(input='b')") };
   const inputs = (await callsOf(scripted.url, asked)).map((call) => call.input);
   assert.deepEqual(inputs, ['a', 'b']);
 });
 
-test('tools of an item additional_tools are offered like those of `tools`', async () => {
+test('tools in an additional_tools item are offered like those in `tools`', async () => {
   const item = { type: 'additional_tools', role: 'developer', tools: [camera, own] };
   const says = await calling("mcp__camera__snap(which='left')");
   assert.deepEqual(await callsOf(scripted.url, { input: [item, ...says] }), [
@@ -89,7 +89,7 @@ test('the input of a custom tool is streamed as text, with OpenAI’s events', a
   }
 });
 
-test('a custom call that the model makes of its own accord has its text as input', async () => {
+test('the text of a call that was not forced becomes the input of a custom tool', async () => {
   const [{ content }] = await calling("note(input='two words')");
   const text = content.find((part) => part.type === 'input_text')?.text ?? '';
   const { body: completion } = await postTo(scripted.url, '/v1/chat/completions', {

@@ -87,7 +87,7 @@ export const chat = {
   tools: chatTools,
 };
 
-/** The calls of a response, which are the same whole and streamed. */
+/** The calls of a response. Asserts that they are the same streamed and not. */
 export async function callsOf(url: string, body: object): Promise<Item[]> {
   const { status: code, body: whole } = await postTo(url, '/v1/responses', body);
   assert.equal(code, 200, JSON.stringify(whole));

@@ -25,9 +25,9 @@ function pid(): number {
   return state.pid;
 }
 
-test('a stream that has not begun when the runtime is killed is served by the next one', async () => {
+test('a stream that has not started when the runtime is killed is served by the next one', async () => {
   const killed = pid();
-  process.kill(killed, 'SIGSTOP'); // it answers nothing from now on
+  process.kill(killed, 'SIGSTOP'); // it does not answer from now on
   const events: string[] = [];
   const streaming = (async () => {
     for await (const event of stream(running.url, question(redCircle))) events.push(event);
@@ -38,7 +38,7 @@ test('a stream that has not begun when the runtime is killed is served by the ne
   assert.equal(events.at(-1), '[DONE]');
 });
 
-test('a runtime that stands still during a request is killed, and the next one answers it', async () => {
+test('a runtime that hangs during a request is killed, and the next one answers it', async () => {
   const stopped = pid();
   const { runtime } = running.service;
   runtime.setLimits({ hangTimeoutMs: 2000 });

@@ -54,7 +54,7 @@ const content = [
   { type: 'image', source },
   { type: 'text', text },
 ];
-/** An endless stream of each API, and what its events must end with. */
+/** An endless stream of each API, and how it must end. */
 const streams: [path: string, body: object, isFailure: (last: NamedEvent) => boolean][] = [
   [
     '/v1/chat/completions',
@@ -73,16 +73,16 @@ const streams: [path: string, body: object, isFailure: (last: NamedEvent) => boo
   ],
 ];
 
-test('streams that have begun when the runtime is killed end with the error event of their API', async () => {
+test('streams that have started when the runtime is killed end with the error event of their API', async () => {
   const killed = pid();
-  let begun = 0;
+  let started = 0;
   const ended = await Promise.all(
     streams.map(async ([path, body]) => {
       let events = 0;
       return eventsOf(running.url, path, body, () => {
         events += 1;
-        if (events === 8) begun += 1;
-        if (events === 8 && begun === streams.length) process.kill(killed, 'SIGKILL');
+        if (events === 8) started += 1;
+        if (events === 8 && started === streams.length) process.kill(killed, 'SIGKILL');
       });
     }),
   );
@@ -123,7 +123,7 @@ async function childOf(parent: number): Promise<number> {
   throw new Error(`${parent} has no child.`);
 }
 
-/** Whether the process is there and not a zombie that nobody has waited for. */
+/** Whether the process is there and not a zombie that has not been reaped. */
 async function isAlive(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   return stat !== undefined && stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { startService } from '../support/service.ts';
 import { BUSY_REQUESTS, overtakenBy } from './overtaking.ts';
 
-test('with fifo the first of them waits for all that were there before it', async (t) => {
+test('with fifo, another client’s request waits for all earlier ones', async (t) => {
   const running = await startService({ queuePolicy: 'fifo', allowTextOnly: true });
   t.after(() => running.stop());
   const overtaken = await overtakenBy(running);

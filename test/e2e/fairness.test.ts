@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { startService } from '../support/service.ts';
 import { overtakenBy, PERSON_REQUESTS } from './overtaking.ts';
 
-test('with the fair policy each request of another client waits for at most one of a busy one', async (t) => {
+test('with fair, each request of another client waits for at most one of a busy client', async (t) => {
   const running = await startService({ queuePolicy: 'fair', allowTextOnly: true });
   t.after(() => running.stop());
   const overtaken = await overtakenBy(running);

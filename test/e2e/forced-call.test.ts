@@ -8,7 +8,7 @@ import { type RunningService, startService } from '../support/service.ts';
 import { callsOf, camera, input, patch } from './client-tools.ts';
 import { testForcedCalls } from './forced-calls.ts';
 
-// The demo model was not taught these functions: it calls them because the grammar allows nothing else.
+// The demo model does not know these functions. It calls them because the grammar allows nothing else.
 
 let running: RunningService;
 let openai: OpenAI;
@@ -64,7 +64,7 @@ function callOf(completion: OpenAI.ChatCompletion) {
   return call.function;
 }
 
-test('a function that is named is called, in chat completions', async () => {
+test('a named function is called in chat completions', async () => {
   const whole = await openai.chat.completions.create(chat);
   assert.deepEqual(schemaErrors('CreateChatCompletionResponse', whole), []);
   const stream = openai.chat.completions.stream(chat);
@@ -79,10 +79,10 @@ test('a function that is named is called, in chat completions', async () => {
   for (const chunk of chunks) {
     assert.deepEqual(schemaErrors('CreateChatCompletionStreamResponse', chunk), []);
   }
-  assert.ok(chunks.length > 5, 'the arguments are told as they come');
+  assert.ok(chunks.length > 5, 'the arguments are streamed');
 });
 
-test('required has one of the functions called', async () => {
+test('with tool_choice required, one of the functions is called', async () => {
   const { name } = callOf(
     await openai.chat.completions.create({ ...chat, tool_choice: 'required' }),
   );
@@ -95,7 +95,7 @@ test('a function without parameters is called with an empty object', async () =>
   assert.deepEqual(called, { name: 'wait', arguments: '{}' });
 });
 
-test('each of n answers is a call', async () => {
+test('with n, every answer is a call', async () => {
   const { choices } = await openai.chat.completions.create({ ...chat, n: 2, temperature: 1 });
   assert.deepEqual(
     choices.map(({ message }) => message.tool_calls?.length),
@@ -103,7 +103,7 @@ test('each of n answers is a call', async () => {
   );
 });
 
-test('a function that is named is called, in Responses', async () => {
+test('a named function is called in Responses', async () => {
   const asked = {
     model: 'demo',
     input: [
@@ -131,7 +131,7 @@ test('a function that is named is called, in Responses', async () => {
   }
 });
 
-test('a tool that is named is used, in Messages', async () => {
+test('a named tool is used in Messages', async () => {
   const data = png.toString('base64');
   const source = { type: 'base64' as const, media_type: 'image/png' as const, data };
   const asked = {

@@ -94,7 +94,7 @@ const ends = ['tool_calls', 'completed', 'tool_use'];
 /** Tests that forced calls on this API end, and that stop sequences do not cut them. */
 export function testForcedCalls(api: Api, serviceUrl: () => string): void {
   const force = APIS[api];
-  test(`a forced call ends though its schema leaves objects open, on ${api}`, async () => {
+  test(`a forced call completes although its schema leaves objects open: ${api}`, async () => {
     for (const { arguments: text, ended } of await force(serviceUrl(), open, [])) {
       assert.ok(ends.includes(String(ended)), `${ended}: ${text}`);
       assert.match(text, /^\{"color": ?"(red|blue)", ?"at": ?\{"x": ?[12]\}\}$/);
@@ -102,7 +102,7 @@ export function testForcedCalls(api: Api, serviceUrl: () => string): void {
   });
 
   if (api === 'responses') return; // It has no stop sequences.
-  test(`a stop sequence inside of the arguments does not cut a forced call, on ${api}`, async () => {
+  test(`a stop sequence within the arguments does not truncate a forced call: ${api}`, async () => {
     const red: Parameters = {
       type: 'object',
       properties: { color: { enum: ['red'] } },

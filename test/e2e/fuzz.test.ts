@@ -8,5 +8,5 @@ before(async () => {
 });
 after(() => running.stop());
 
-test('60 generated bodies are each answered or refused with 4xx, and the server goes on', (t) =>
+test('60 generated bodies are each answered or refused with 4xx, and the server keeps running', (t) =>
   fuzz(t, running.url, 60));

@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 after(() => running.stop());
 
-test('a key, limits and origins apply from the next request on', async () => {
+test('a changed key, limits and origins apply from the next request on', async () => {
   const { service } = running;
   const changed = {
     ...base,
@@ -55,7 +55,7 @@ test('after a change of the port, requests to the old one are still answered', a
   await assert.rejects(ask(url), 'the old port is closed');
 });
 
-test('a port in use changes nothing, and the error names the next free one', async () => {
+test('a change to a port in use has no effect, and the error names the next free one', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
   const { port } = other.address() as AddressInfo;

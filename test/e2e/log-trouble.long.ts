@@ -6,7 +6,7 @@ import { post, question, textOf } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
 import { ANSWER, CLI, flood, redCircle, tempFolder } from './logging-service.ts';
 
-test('an unread stderr pipe delays no request, and the process still ends', async (t) => {
+test('an unread stderr pipe delays no request, and the process still exits', async (t) => {
   const state = tempFolder(t);
   const [command = '', ...args] = [...CLI, '--log-level', 'trace', '--log-format', 'json'];
   const env = { ...process.env, XDG_STATE_HOME: state, HOME: state };

@@ -8,7 +8,7 @@ import { applySettings, type RunningService, startService, until } from '../supp
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const EXPECTED = 'A red circle on a white background.';
-/** The demo model takes 3.6 MB, and after its first answer 4. */
+/** The demo model uses 3.6 MB, and 4 MB after its first answer. */
 const ABOVE_THE_MODEL = { memoryCeilingGigabytes: 0.0039 };
 const BELOW_THE_MODEL = { memoryCeilingGigabytes: 0.001 };
 const lines: { msg: string }[] = [];
@@ -20,7 +20,7 @@ before(async () => {
 after(() => running.stop());
 
 const use = (limits: Partial<Settings>) => applySettings(running, { logLevel: 'warn', ...limits });
-/** Resolves once another process than this one serves. */
+/** Resolves once a different process serves. */
 const untilRestarted = (first: number | undefined) =>
   until(running, () => ![first, undefined].includes(pidOf(running)));
 
@@ -31,7 +31,7 @@ const pidOf = ({ service }: RunningService) => {
 
 const ask = async () => textOf(await post(running.url, question(image)));
 
-test('a model that alone is above the ceiling is kept, with one warning', async () => {
+test('a model that exceeds the ceiling on its own is kept, with one warning', async () => {
   const first = pidOf(running);
   await use(BELOW_THE_MODEL);
   assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [EXPECTED, EXPECTED, EXPECTED]);

@@ -8,7 +8,7 @@ import { applySettings, type RunningService, startService, until } from '../supp
 
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 const EXPECTED = 'A red circle on a white background.';
-/** The demo model takes 3.6 MB, and after its first answer 4. */
+/** The demo model uses 3.6 MB, and 4 MB after its first answer. */
 const ABOVE_THE_MODEL = { memoryCeilingGigabytes: 0.0039 };
 const lines: { msg: string }[] = [];
 const log = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line)) });
@@ -19,7 +19,7 @@ before(async () => {
 after(() => running.stop());
 
 const use = (limits: Partial<Settings>) => applySettings(running, { logLevel: 'warn', ...limits });
-/** Resolves once another process than this one serves. */
+/** Resolves once a different process serves. */
 const untilRestarted = (first: number | undefined) =>
   until(running, () => ![first, undefined].includes(pidOf(running)));
 
@@ -30,7 +30,7 @@ const pidOf = ({ service }: RunningService) => {
 
 const ask = async () => textOf(await post(running.url, question(image)));
 
-test('the memory in use is reported as requests change it', async () => {
+test('the reported memory follows the requests', async () => {
   const { state } = running.service.runtime;
   await ask();
   await until(running, () => running.service.runtime.state !== state);

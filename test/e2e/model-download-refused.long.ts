@@ -6,7 +6,7 @@ import { HubClient } from '../support/hub/hub-client.ts';
 import { hubTest, ID, reasonOf, WEIGHTS } from '../support/hub/hub-test.ts';
 import { mountDisk, noDisk } from './mounted-disk.ts';
 
-hubTest('a model that is not there, and an id that is none, are told apart', async ({ client }) => {
+hubTest('a missing model and an invalid id get different errors', async ({ client }) => {
   await assert.rejects(
     client.downloads.start('owner/none'),
     /has no model owner\/none, or it is private/,
@@ -16,7 +16,7 @@ hubTest('a model that is not there, and an id that is none, are told apart', asy
 });
 
 hubTest(
-  'a type that mlx_vlm does not know is refused before the weights come',
+  'a model type that mlx_vlm does not know is refused before the weights are downloaded',
   async ({ hub, client }) => {
     await using unknown = await changedModel((folder) =>
       changeConfig(folder, { model_type: 'nobody_knows_vl' }),
@@ -31,7 +31,7 @@ hubTest(
 );
 
 hubTest(
-  'a repository without weights for MLX is refused before anything comes',
+  'a repository without MLX weights is refused before anything is downloaded',
   async ({ hub, client }) => {
     await using gguf = await changedModel(async (folder) => {
       await rm(join(folder, WEIGHTS));
@@ -42,29 +42,32 @@ hubTest(
   },
 );
 
-hubTest('the same model is not downloaded by two at once', async ({ hub, client }) => {
-  hub.pace.hold(WEIGHTS, 500_000);
-  const arriving = client.downloads.start(ID);
-  await hub.pace.sent(WEIGHTS, 500_000);
-  const other = await HubClient.start(hub.url, { home: client.home });
-  await assert.rejects(other.downloads.start(ID), (error) => reasonOf(error) === 'busy');
-  hub.pace.release();
-  await arriving;
-});
+hubTest(
+  'two processes cannot download the same model at the same time',
+  async ({ hub, client }) => {
+    hub.pace.hold(WEIGHTS, 500_000);
+    const downloading = client.downloads.start(ID);
+    await hub.pace.sent(WEIGHTS, 500_000);
+    const other = await HubClient.start(hub.url, { home: client.home });
+    await assert.rejects(other.downloads.start(ID), (error) => reasonOf(error) === 'busy');
+    hub.pace.release();
+    await downloading;
+  },
+);
 
 hubTest(
-  'a disk that fills up in between is said, and with room it goes on',
+  'a download that fills the disk is reported, and continues once there is space',
   async ({ hub }) => {
     await using disk = await mountDisk(120_000_000);
     const home = join(disk?.folder ?? '', 'home');
     const client = await HubClient.start(hub.url, { home });
     hub.pace.hold(WEIGHTS, 500_000);
-    const arriving = client.downloads.start(ID);
+    const downloading = client.downloads.start(ID);
     await hub.pace.sent(WEIGHTS, 500_000);
     const filler = join(disk?.folder ?? '', 'filler');
     await writeFile(filler, Buffer.alloc(120_000_000)).catch(() => {}); // as far as there is room
     hub.pace.release();
-    await assert.rejects(arriving, (error) => {
+    await assert.rejects(downloading, (error) => {
       assert.match((error as Error).message, /The disk is full: .*Free some space, then continue/);
       return reasonOf(error) === 'disk_full';
     });
@@ -76,7 +79,7 @@ hubTest(
 );
 
 hubTest(
-  'a folder that nobody may write to is named',
+  'a folder without write permission is reported',
   async ({ client }) => {
     await mkdir(join(client.home, 'hub'), { mode: 0o500 });
     await assert.rejects(client.downloads.start(ID), (error) => reasonOf(error) === 'cannot_write');

@@ -8,9 +8,9 @@ import { hubTest, ID, reasonOf, WEIGHTS } from '../support/hub/hub-test.ts';
 import { demoModel } from '../support/service.ts';
 import { mountDisk, noDisk } from './mounted-disk.ts';
 
-// What is not downloaded, and what is said of it.
+// Downloads that are refused, and the reasons.
 
-test('a gated model says what to do, and comes with a token, which nobody else is told', async () => {
+test('a gated model is downloaded with a token, which is neither logged nor sent to other hosts', async () => {
   const hub = await HubServer.start();
   await using _ = hub;
   await hub.add('owner/gated', demoModel, { isGated: true });
@@ -42,7 +42,7 @@ test('a gated model says what to do, and comes with a token, which nobody else i
 });
 
 hubTest(
-  'a disk without room is said before anything comes',
+  'too little disk space is reported before anything is downloaded',
   async ({ hub }) => {
     await using disk = await mountDisk(3_000_000);
     const client = await HubClient.start(hub.url, { home: join(disk?.folder ?? '', 'home') });

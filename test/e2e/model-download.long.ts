@@ -35,24 +35,30 @@ hubTest('a missing model is downloaded before it is served', async ({ hub, clien
   assert.ok(logged.includes('owner/demo: checking the files'));
 });
 
-hubTest('on a terminal there is a bar, and Ctrl-C pauses', async ({ hub, client }) => {
-  hub.pace.bytesPerSecond = SLOW;
-  const command = [process.execPath, 'server/cli.ts', 'models', 'fetch', ID];
-  const shown = await runOnTerminal(command, client.env);
-  assert.match(shown, /█+░+ \d+% {2}[\d.]+ MB of 3\.7 MB, [\d.]+ [kM]B\/s, \d+ s left/);
-  assert.match(shown, /█{40} 100%/);
-  await hub.add('owner/other', demoModel);
-  hub.pace.hold(WEIGHTS, WEIGHTS_BYTES + 1_000_000);
-  const args = ['server/cli.ts', 'models', 'fetch', 'owner/other'];
-  const child = execa(process.execPath, args, { env: client.env, reject: false });
-  await readUntil(child.stderr, /of 3\.7 MB/);
-  child.kill('SIGINT');
-  const { exitCode, stderr } = await child;
-  assert.equal(exitCode, 130);
-  assert.match(stderr, /Paused\. Run the same command to continue; `models discard owner\/other`/);
-});
+hubTest(
+  'a terminal shows a progress bar, and Ctrl-C pauses the download',
+  async ({ hub, client }) => {
+    hub.pace.bytesPerSecond = SLOW;
+    const command = [process.execPath, 'server/cli.ts', 'models', 'fetch', ID];
+    const shown = await runOnTerminal(command, client.env);
+    assert.match(shown, /█+░+ \d+% {2}[\d.]+ MB of 3\.7 MB, [\d.]+ [kM]B\/s, \d+ s left/);
+    assert.match(shown, /█{40} 100%/);
+    await hub.add('owner/other', demoModel);
+    hub.pace.hold(WEIGHTS, WEIGHTS_BYTES + 1_000_000);
+    const args = ['server/cli.ts', 'models', 'fetch', 'owner/other'];
+    const child = execa(process.execPath, args, { env: client.env, reject: false });
+    await readUntil(child.stderr, /of 3\.7 MB/);
+    child.kill('SIGINT');
+    const { exitCode, stderr } = await child;
+    assert.equal(exitCode, 130);
+    assert.match(
+      stderr,
+      /Paused\. Run the same command to continue; `models discard owner\/other`/,
+    );
+  },
+);
 
-hubTest('a file that comes damaged is fetched again', async ({ hub, client }) => {
+hubTest('a damaged file is downloaded again', async ({ hub, client }) => {
   hub.corruptNext(WEIGHTS, 1);
   await client.downloads.start(ID);
   assert.equal(hub.pace.total(WEIGHTS), 2 * WEIGHTS_BYTES);
@@ -61,49 +67,52 @@ hubTest('a file that comes damaged is fetched again', async ({ hub, client }) =>
 
 testPartialFile('the same size, but wrong', WEIGHTS_BYTES);
 
-hubTest('a network that goes away is waited for', async ({ hub, client }) => {
+hubTest('a download waits for a lost network', async ({ hub, client }) => {
   hub.pace.hold(WEIGHTS, 1_000_000);
-  const arriving = client.downloads.start(ID);
+  const downloading = client.downloads.start(ID);
   await hub.pace.sent(WEIGHTS, 1_000_000);
   hub.setDown(true);
   await client.until(({ phase }) => phase === 'waiting');
   assert.match(client.downloads.list[0]?.problem?.remedy ?? '', /continues automatically/);
   hub.pace.release();
   hub.setDown(false);
-  await arriving;
+  await downloading;
   assert.deepEqual(await client.offered(), [ID]);
 });
 
-hubTest('a network that is not there at first is said at once', async ({ hub, client }) => {
+hubTest('a download without a network fails immediately', async ({ hub, client }) => {
   hub.setDown(true);
   await assert.rejects(client.downloads.start(ID), (error) => reasonOf(error) === 'network');
 });
 
-hubTest('cancelling removes all that has come, and only that', async ({ hub, client }) => {
-  await client.downloads.start(ID);
-  await using changed = await changedModel((folder) => writeFile(join(folder, 'new.txt'), 'new'));
-  await hub.add(ID, changed.folder);
-  hub.breakNext('new.txt', 0);
-  hub.pace.bytesPerSecond = 1;
-  const arriving = client.downloads.start(ID).catch(() => {});
-  await client.until(({ phase }) => phase === 'downloading');
-  await client.downloads.cancel(ID);
-  await arriving;
-  assert.deepEqual(client.downloads.list, []);
-  assert.deepEqual(await findUnfinished({ HF_HOME: client.home }), []);
-  assert.deepEqual(await client.offered(), [ID]); // the one that was whole before
-  await hub.add('owner/other', changed.folder);
-  const other = client.downloads.start('owner/other').catch(() => {});
-  await client.until(({ phase }) => phase === 'downloading');
-  await client.downloads.cancel('owner/other');
-  await other;
-  assert.deepEqual(
-    (await readdir(join(client.home, 'hub'))).filter((name) => name.includes('other')),
-    [],
-  );
-});
+hubTest(
+  'cancelling removes the downloaded files of this download only',
+  async ({ hub, client }) => {
+    await client.downloads.start(ID);
+    await using changed = await changedModel((folder) => writeFile(join(folder, 'new.txt'), 'new'));
+    await hub.add(ID, changed.folder);
+    hub.breakNext('new.txt', 0);
+    hub.pace.bytesPerSecond = 1;
+    const downloading = client.downloads.start(ID).catch(() => {});
+    await client.until(({ phase }) => phase === 'downloading');
+    await client.downloads.cancel(ID);
+    await downloading;
+    assert.deepEqual(client.downloads.list, []);
+    assert.deepEqual(await findUnfinished({ HF_HOME: client.home }), []);
+    assert.deepEqual(await client.offered(), [ID]); // the complete revision is still there
+    await hub.add('owner/other', changed.folder);
+    const other = client.downloads.start('owner/other').catch(() => {});
+    await client.until(({ phase }) => phase === 'downloading');
+    await client.downloads.cancel('owner/other');
+    await other;
+    assert.deepEqual(
+      (await readdir(join(client.home, 'hub'))).filter((name) => name.includes('other')),
+      [],
+    );
+  },
+);
 
-hubTest('of a newer revision only what has changed comes', async ({ hub, client }) => {
+hubTest('only the changed files of a newer revision are downloaded', async ({ hub, client }) => {
   await client.downloads.start(ID);
   await using changed = await changedModel((folder) => writeFile(join(folder, 'new.txt'), 'new'));
   await hub.add(ID, changed.folder);
@@ -145,10 +154,10 @@ hubTest('a downloaded model is served without another download', async ({ hub, c
 function testPartialFile(what: string, bytes: number): void {
   hubTest(`a partial file that is ${what} does no harm`, async ({ hub, client }) => {
     hub.pace.hold(WEIGHTS, 1_000_000);
-    const arriving = client.downloads.start(ID).catch(() => {});
+    const downloading = client.downloads.start(ID).catch(() => {});
     await client.until(({ doneBytes }) => doneBytes > 500_000);
     await client.downloads.pause(ID);
-    await arriving;
+    await downloading;
     hub.pace.release();
     const folder = join(client.home, 'hub/models--owner--demo/sightglass-download');
     const part = (await readdir(folder)).find((name) => name.endsWith('.part')) ?? '';

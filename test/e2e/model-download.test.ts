@@ -9,62 +9,59 @@ import { readUntil } from '../support/output.ts';
 import { demoModel } from '../support/service.ts';
 
 hubTest(
-  'a model comes with its progress told, is offered only when it is whole, and can be served',
+  'a download reports progress, and its model is offered only once complete',
   async ({ hub, client }) => {
     hub.pace.bytesPerSecond = SLOW / 4;
     hub.pace.hold(WEIGHTS, 1_000_000);
-    const arriving = client.downloads.start(ID);
+    const downloading = client.downloads.start(ID);
     await hub.pace.sent(WEIGHTS, 1_000_000);
     assert.deepEqual(await client.offered(), []);
     hub.pace.bytesPerSecond = undefined;
     hub.pace.release();
-    const folder = await arriving;
+    const folder = await downloading;
     assert.deepEqual((await readdir(folder)).sort(), (await readdir(demoModel)).filter(isWanted));
     assert.deepEqual(await client.offered(), [ID]);
     assert.deepEqual(client.downloads.list, []);
     assert.deepEqual(client.phases.slice(0, 2), ['starting', 'downloading']);
-    const done = client.told.map(({ doneBytes }) => doneBytes);
+    const done = client.reported.map(({ doneBytes }) => doneBytes);
     assert.deepEqual(
       done,
       done.toSorted((a, b) => a - b),
     );
-    const speeds = client.told.map(({ bytesPerSecond = 0 }) => bytesPerSecond);
+    const speeds = client.reported.map(({ bytesPerSecond = 0 }) => bytesPerSecond);
     assert.ok(Math.max(...speeds) > 0);
-    assert.ok(client.told.some(({ secondsLeft = 0 }) => secondsLeft > 0));
+    assert.ok(client.reported.some(({ secondsLeft = 0 }) => secondsLeft > 0));
     const { problem } = await inspectModel(ID, { program: client.program, maxConcurrency: 1 });
     assert.equal(problem, undefined);
   },
 );
 
-/** What mlx_vlm takes of a repository. */
+/** Whether mlx_vlm downloads this file. */
 function isWanted(name: string): boolean {
   return /\.(json|safetensors|jinja|txt|model|py)$/.test(name);
 }
 
-hubTest(
-  'a download that was paused goes on where it was, and sends no byte twice',
-  async ({ hub, client }) => {
-    hub.pace.hold(WEIGHTS, 2_000_000);
-    const arriving = client.downloads.start(ID);
-    await client.until(({ doneBytes }) => doneBytes > 1_500_000);
-    await client.downloads.pause(ID);
-    await assert.rejects(arriving, { name: 'AbortError' });
-    assert.equal(client.downloads.list[0]?.phase, 'paused');
-    await hub.pace.closed(WEIGHTS);
-    hub.pace.release();
-    const before = hub.requests.length;
-    await client.downloads.start(ID);
-    const again = hub.requests
-      .slice(before)
-      .filter(({ method, path }) => method === 'GET' && path.endsWith(WEIGHTS));
-    assert.deepEqual([...new Set(again.map(({ range }) => range !== undefined))], [true]);
-    // What was on its way when it was paused comes again, and that is all.
-    assert.ok(hub.pace.total(WEIGHTS) < WEIGHTS_BYTES + 600_000, `${hub.pace.total(WEIGHTS)}`);
-  },
-);
+hubTest('a paused download resumes without downloading bytes again', async ({ hub, client }) => {
+  hub.pace.hold(WEIGHTS, 2_000_000);
+  const downloading = client.downloads.start(ID);
+  await client.until(({ doneBytes }) => doneBytes > 1_500_000);
+  await client.downloads.pause(ID);
+  await assert.rejects(downloading, { name: 'AbortError' });
+  assert.equal(client.downloads.list[0]?.phase, 'paused');
+  await hub.pace.closed(WEIGHTS);
+  hub.pace.release();
+  const before = hub.requests.length;
+  await client.downloads.start(ID);
+  const again = hub.requests
+    .slice(before)
+    .filter(({ method, path }) => method === 'GET' && path.endsWith(WEIGHTS));
+  assert.deepEqual([...new Set(again.map(({ range }) => range !== undefined))], [true]);
+  // Only what was in transit when it was paused is sent again.
+  assert.ok(hub.pace.total(WEIGHTS) < WEIGHTS_BYTES + 600_000, `${hub.pace.total(WEIGHTS)}`);
+});
 
 hubTest(
-  'kill -9 loses nothing but what was on its way; the next one lists it and goes on',
+  'after kill -9, the next process lists the download and resumes it',
   async ({ hub, client }) => {
     hub.pace.hold(WEIGHTS, 1_500_000);
     const cli = (args: string[]) =>
@@ -93,7 +90,7 @@ hubTest(
 );
 
 hubTest(
-  'a file that comes damaged twice is refused, and never offered',
+  'a file that is damaged twice fails the download, and its model is not offered',
   async ({ hub, client }) => {
     hub.corruptNext('tokenizer.json', 2);
     await assert.rejects(client.downloads.start(ID), (error) => reasonOf(error) === 'corrupted');
@@ -105,13 +102,13 @@ hubTest(
 );
 
 hubTest(
-  'a rate limit in the middle of a download is reported with its duration (C11)',
+  'a rate limit during a download is reported with its duration (C11)',
   async ({ hub, client }) => {
     hub.breakNext(WEIGHTS, 1_048_576);
     hub.limitRest(WEIGHTS, '1');
     await client.downloads.start(ID);
     assert.ok(hub.pace.total(WEIGHTS) < WEIGHTS_BYTES + 600_000, 'only the rest is sent again');
-    const problems = client.told.flatMap(({ problem }) => (problem ? [problem.message] : []));
+    const problems = client.reported.flatMap(({ problem }) => (problem ? [problem.message] : []));
     assert.deepEqual(
       [...new Set(problems)],
       ['The Hugging Face Hub has rate-limited this computer for 1 s.'],
@@ -120,16 +117,19 @@ hubTest(
   },
 );
 
-hubTest('what the Hub says is no command to the terminal', async ({ hub, client }) => {
-  await using evil = await changedModel((folder) =>
-    changeConfig(folder, { model_type: '\u001b]0;title\u0007\u202evl' }),
-  );
-  await hub.add('owner/evil', evil.folder);
-  const args = ['server/cli.ts', 'models', 'fetch', 'owner/evil'];
-  const { stderr, exitCode } = await execa(process.execPath, args, {
-    env: client.env,
-    reject: false,
-  });
-  assert.equal(exitCode, 1);
-  assert.match(stderr, /does not know the model type \?\]0;title\?\?vl\./);
-});
+hubTest(
+  'control characters from the Hub are not printed to the terminal',
+  async ({ hub, client }) => {
+    await using evil = await changedModel((folder) =>
+      changeConfig(folder, { model_type: '\u001b]0;title\u0007\u202evl' }),
+    );
+    await hub.add('owner/evil', evil.folder);
+    const args = ['server/cli.ts', 'models', 'fetch', 'owner/evil'];
+    const { stderr, exitCode } = await execa(process.execPath, args, {
+      env: client.env,
+      reject: false,
+    });
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /does not know the model type \?\]0;title\?\?vl\./);
+  },
+);

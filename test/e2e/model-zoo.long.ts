@@ -19,20 +19,20 @@ before(async () => {
 });
 after(() => rm(zoo, { recursive: true }));
 
-/** The command line, as people run it; into a pipe unless a terminal is asked for. */
+/** Runs `models` with these arguments, its output piped. */
 const cli = (args: string[]) =>
   execa(process.execPath, ['server/cli.ts', 'models', ...args], {
     reject: false,
     env: { HF_HOME: zoo, HOME: zoo },
   });
 
-test('a missing folder is named', async () => {
+test('models list names a folder that does not exist', async () => {
   const { stderr, exitCode } = await cli(['list', '--folder', join(zoo, 'nowhere')]);
   assert.equal(exitCode, 2);
   assert.match(stderr, /nowhere.*not an existing folder/);
 });
 
-test('an unknown command is named, with a suggestion', async () => {
+test('an unknown command gets an error with a suggestion', async () => {
   const { stderr, exitCode } = await cli(['bogus/model']);
   assert.equal(exitCode, 2);
   assert.match(stderr, /^error: unknown command 'bogus\/model'.*: sightglass models show bogus\/m/);
@@ -54,7 +54,7 @@ test('output that cannot be written is reported', { skip: noFullDevice }, async 
   assert.match(stderr, /^error: could not write the output: ENOSPC/);
 });
 
-test('on a terminal the list is a table with a heading', async () => {
+test('on a terminal, models list prints a table with headings', async () => {
   const command = [process.execPath, 'server/cli.ts', 'models', 'list'];
   const stdout = await runOnTerminal(command, { HF_HOME: zoo, HOME: zoo, NO_COLOR: '1' });
   const [heading = '', row = ''] = stdout.split('\n');
@@ -62,7 +62,7 @@ test('on a terminal the list is a table with a heading', async () => {
   assert.equal(row.indexOf('qwen2_vl'), heading.indexOf('Architecture'));
 });
 
-test('a model larger than the memory does not fit, with the numbers', async () => {
+test('models show reports why a model does not fit in memory', async () => {
   const large = join(zoo, 'cut-short');
   await truncate(join(large, 'model.safetensors'), totalmem() * 2); // sparse: takes no room
   const { stdout } = await cli(['show', large]);

@@ -25,7 +25,7 @@ before(async () => {
 });
 after(() => rm(zoo, { recursive: true }));
 
-/** The command line, as people run it; into a pipe unless a terminal is asked for. */
+/** Runs `models` with these arguments, its output piped. */
 const cli = (args: string[]) =>
   execa(process.execPath, ['server/cli.ts', 'models', ...args], {
     reject: false,
@@ -58,7 +58,7 @@ for (const [name, { reason, words }] of Object.entries(SPECIMENS)) {
   });
 }
 
-test('serving a broken model is one line on stderr and exit code 1', async () => {
+test('serving a broken model fails with one line on stderr and exit code 1', async () => {
   const { stderr, exitCode } = await execa(
     process.execPath,
     ['server/cli.ts', '--port', '0', '--host', '127.0.0.1', '--model-path', join(zoo, 'gguf')],
@@ -68,7 +68,7 @@ test('serving a broken model is one line on stderr and exit code 1', async () =>
   assert.match(stderr, /^error: .*contains a GGUF model/m);
 });
 
-test('the command line lists the good ones on stdout and the broken ones, each with its reason, on stderr', async () => {
+test('models list prints good models to stdout, and broken ones with the reason to stderr', async () => {
   const { stdout, stderr, exitCode } = await cli(['list', '--folder', zoo]);
   assert.equal(exitCode, 0);
   assert.deepEqual(
@@ -84,7 +84,7 @@ test('the command line lists the good ones on stdout and the broken ones, each w
   }
 });
 
-test('one model is shown with its problem and remedy, and the exit code says that there is one', async () => {
+test('models show prints a problem with its remedy, and exits with 1', async () => {
   const { stdout, exitCode } = await cli(['show', join(zoo, 'gguf')]);
   assert.equal(exitCode, 1);
   assert.match(stdout, /^Problem +.*contains a GGUF model\.\nRemedy +Choose an MLX version/m);
@@ -102,7 +102,7 @@ test('a model without a chat template can be served, and says what it lacks', as
   assert.match(list.stderr, /^note: \S+: This model's folder has no chat template/m);
 });
 
-test('a text-only model is listed as one without pictures', async () => {
+test('a text-only model is listed as such', async () => {
   const blind = join(zoo, 'good');
   await changeConfig(blind, { model_type: 'llama', vision_config: undefined });
   const model = await inspectModel(blind, { program, maxConcurrency: 1 });

@@ -1,19 +1,19 @@
 import { post } from '../support/chat.ts';
 import { type RunningService, until } from '../support/service.ts';
 
-/** Without a picture, so that it is in line as soon as it is counted: one whose picture loads is not. */
+/** Without a picture, so that it is queued as soon as it is counted. */
 const greeting = { messages: [{ role: 'user', content: 'Ahoy' }], max_tokens: 2 };
 export const BUSY_REQUESTS = 30;
 export const PERSON_REQUESTS = 5;
 
 /**
- * One client keeps 30 requests waiting while another asks five times. Gives, for each of the
+ * One client keeps 30 requests waiting while another asks five times. Returns, for each of the
  * other's requests, how many of the first client's were started while it waited.
  */
 export async function overtakenBy(running: RunningService): Promise<number[]> {
   const { service, url } = running;
   const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
-  service.queue.pause(); // else the first may be answered before the last has come
+  service.queue.pause(); // otherwise the first may be answered before the last arrives
   const agent = Array.from({ length: BUSY_REQUESTS }, () => post(url, greeting, as('busy-agent')));
   await until(running, () => service.queue.stats.activeRequests === BUSY_REQUESTS);
   const busy = service.activity.active()[0]?.client;

@@ -6,7 +6,7 @@ import { drawShape, type Shape, toDataUrl } from '../support/pictures.ts';
 const shapes = ['circle', 'square', 'triangle', 'star', 'cross', 'heart'] satisfies Shape[];
 const colors = ['red', 'blue', 'green', 'yellow', 'purple', 'black'];
 
-/** Pictures that all differ, each with the demo model's right answer. */
+/** Different pictures, each with the demo model's correct answer. */
 function pictures(count: number) {
   return Promise.all(
     Array.from({ length: count }, async (_, index) => {
@@ -21,7 +21,7 @@ function pictures(count: number) {
 /** Requests sent at the same time as another. */
 const AT_ONCE = 8;
 
-/** Tests that every answer is about the request's own picture, with this many requests in each. */
+/** Tests that every answer is about its request's picture, with this many requests per test. */
 export function testOwnPictures(
   url: () => string,
   { concurrent, alternating }: { concurrent: number; alternating: number },

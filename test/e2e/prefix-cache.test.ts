@@ -43,7 +43,7 @@ const cases: [Shape, string, number, number, string][] = [
   ['cross', 'black', 200, 150, 'zxcv blah 77 &?'],
 ];
 for (const [shape, color, width, height, question] of cases) {
-  test(`a follow-up about a ${color} ${shape} (${width}x${height}) is answered from the cache as without it`, async () => {
+  test(`a follow-up about a ${color} ${shape} (${width}x${height}) is answered from the cache the same as without it`, async () => {
     const image = toDataUrl(await drawShape({ shape, color, width, height }), 'image/png');
     const first = [userMessage('What is in this image?', image)];
     const next = [

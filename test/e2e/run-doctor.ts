@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { execa } from 'execa';
 
-/** With a home folder of the test's own, so that no log of this machine matters. */
+/** Runs `doctor` with an empty home folder, so that no existing log matters. */
 export function runDoctor(t: TestContext, ...args: string[]) {
   const home = mkdtempSync(join(tmpdir(), 'sightglass-test-'));
   t.after(() => rmSync(home, { recursive: true, force: true }));

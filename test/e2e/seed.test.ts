@@ -6,7 +6,7 @@ import { serve } from '../support/local-server.ts';
 import { drawShape, toDataUrl } from '../support/pictures.ts';
 import { type RunningService, startService } from '../support/service.ts';
 
-// The seed's examples, to the letter but for the picture, which it takes from the internet.
+// The seed's examples, except for the picture, which the seed loads from the internet.
 let running: RunningService;
 let redCircle: Buffer;
 before(async () => {
@@ -104,7 +104,7 @@ test('the multi-turn example is answered about the image of an earlier turn', as
   assert.equal(textOf(response), 'Red.');
 });
 
-test('text alone is refused with 400', async () => {
+test('a request without an image gets 400', async () => {
   const { status, body } = await post(running.url, {
     messages: [{ role: 'user', content: 'Hello' }],
   });

@@ -12,7 +12,7 @@ const client = { apiKey: 'none', maxRetries: 0 };
 const openai = new OpenAI({ baseURL: `${service.url}/v1`, ...client });
 const anthropic = new Anthropic({ baseURL: service.url, ...client });
 const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
-const twoCalls = await service.saying(
+const twoCalls = await service.script(
   '<|tool_call_start|>[look(at=1), listen(to=2, how=[1, 2])]<|tool_call_end|>',
 );
 const parameters = { type: 'object', properties: {}, additionalProperties: true };
@@ -48,13 +48,13 @@ function callsOf(completion: OpenAI.ChatCompletion) {
   return { finish_reason: choice?.finish_reason, calls: read(calls) };
 }
 
-test('chat completions tell of the calls that the model makes', async () => {
+test('chat completions return the model’s calls', async () => {
   const completion = await openai.chat.completions.create(chat);
   assert.deepEqual(callsOf(completion), { finish_reason: 'tool_calls', calls: made });
   assert.deepEqual(schemaErrors('CreateChatCompletionResponse', completion), []);
 });
 
-test('a stream of chat completions tells of them with their index', async () => {
+test('streamed chat completions return calls with their index', async () => {
   const stream = openai.chat.completions.stream(chat);
   const chunks: unknown[] = [];
   stream.on('chunk', (chunk) => chunks.push(chunk));
@@ -73,7 +73,7 @@ test('with parallel_tool_calls false the answer ends after its first call', asyn
   assert.deepEqual(callsOf(await stream.finalChatCompletion()), expected);
 });
 
-test('tool_choice none has the model call nothing', async () => {
+test('with tool_choice none, the model calls nothing', async () => {
   const completion = await openai.chat.completions.create({ ...chat, tool_choice: 'none' });
   assert.deepEqual(callsOf(completion), { finish_reason: 'stop', calls: [] });
 });
@@ -97,7 +97,7 @@ const responses = {
   })),
 };
 
-test('Responses tell of the calls as items, and take them and their outputs back', async () => {
+test('Responses return calls as items, and accept them with their outputs', async () => {
   const first = await openai.responses.create(responses);
   const calls = first.output.flatMap((item) => (item.type === 'function_call' ? [item] : []));
   assert.deepEqual(read(calls), made);
@@ -114,7 +114,7 @@ test('Responses tell of the calls as items, and take them and their outputs back
   assert.equal(next.status, 'completed');
 });
 
-test('a stream of a response tells of each call with well-formed events', async () => {
+test('a streamed response has well-formed events for each call', async () => {
   const events: OpenAI.Responses.ResponseStreamEvent[] = [];
   const stream = openai.responses.stream(responses);
   for await (const event of stream) events.push(event);
@@ -150,17 +150,17 @@ const messages = {
 const usesOf = ({ content }: Anthropic.Message) =>
   content.flatMap((block) => (block.type === 'tool_use' ? [[block.name, block.input]] : []));
 
-test('Messages tell of the calls as blocks, streamed or not', async () => {
+test('Messages return calls as blocks, streamed or not', async () => {
   const message = await anthropic.messages.create(messages);
   assert.deepEqual([usesOf(message), message.stop_reason], [made, 'tool_use']);
   const streamed = await anthropic.messages.stream(messages).finalMessage();
   assert.deepEqual([usesOf(streamed), streamed.stop_reason], [made, 'tool_use']);
 });
 
-const thoughtful = await service.saying('<think>Hm.</think>Red.');
+const thoughtful = await service.script('<think>Hm.</think>Red.');
 const asksIt = [{ role: 'user' as const, content: thoughtful }];
 
-test('what a model thinks is told apart from what it says, in chat completions', async () => {
+test('chat completions separate reasoning from the answer', async () => {
   const asked = { model: 'demo', messages: asksIt };
   const whole = (await openai.chat.completions.create(asked)).choices[0]?.message;
   let [content, reasoning] = ['', ''];
@@ -177,7 +177,7 @@ test('what a model thinks is told apart from what it says, in chat completions',
   assert.deepEqual([content, reasoning], ['Red.', 'Hm.']);
 });
 
-test('what a model thinks is an item of its own in Responses', async () => {
+test('Responses return reasoning as a separate item', async () => {
   const asked = { model: 'demo', input: thoughtful };
   const whole = await openai.responses.create(asked);
   const events: OpenAI.Responses.ResponseStreamEvent[] = [];
@@ -196,7 +196,7 @@ test('what a model thinks is an item of its own in Responses', async () => {
   }
 });
 
-test('what a model thinks is shown in Messages to those who asked for it', async () => {
+test('Messages return thinking only if requested', async () => {
   const asked = { model: 'demo', max_tokens: 500, messages: asksIt };
   const kinds = ({ content }: Anthropic.Message) => content.map(({ type }) => type);
   const thinking = { type: 'enabled' as const, budget_tokens: 1024 };

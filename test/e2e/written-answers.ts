@@ -10,7 +10,7 @@ import pMap from 'p-map';
 import { createRuntimeCommand } from '../../server/runtime/process.ts';
 import { type ScriptedService, startScriptedService } from '../support/scripted-service.ts';
 import { resources } from '../support/service.ts';
-import { finishReasons, type Told, threeApis } from '../support/three-apis.ts';
+import { type Answer, finishReasons, threeApis } from '../support/three-apis.ts';
 
 interface Case {
   name: string;
@@ -52,7 +52,7 @@ const functions = [
 
 let service: ScriptedService;
 let cases: Case[];
-const complete = ({ calls }: Told) =>
+const complete = ({ calls }: Answer) =>
   calls.flatMap(({ name, arguments: text }) => {
     try {
       return [[name, JSON.parse(text)]];
@@ -64,17 +64,17 @@ const complete = ({ calls }: Told) =>
 const apis = Object.entries(threeApis);
 
 /** What these APIs answer to the same request, streamed and not. */
-async function tell({ text, parser, opened }: Case, asked: typeof apis, maxTokens?: number) {
-  const said = await service.saying(text, parser);
-  const prompt = `${said} [[opens ${opened}]]`;
+async function answersTo({ text, parser, opened }: Case, asked: typeof apis, maxTokens?: number) {
+  const script = await service.script(text, parser);
+  const prompt = `${script} [[opens ${opened}]]`;
   const asking = { prompt, functions, ...(maxTokens === undefined ? {} : { maxTokens }) };
-  const told = [];
+  const answers = [];
   for (const [api, ask] of asked) {
     const whole = await ask(service.url, asking, false);
     const streamed = await ask(service.url, asking, true);
-    told.push({ api: api as keyof typeof threeApis, whole, streamed });
+    answers.push({ api: api as keyof typeof threeApis, whole, streamed });
   }
-  return told;
+  return answers;
 }
 
 function sample(all: readonly Case[], count: number | undefined): Case[] {
@@ -112,7 +112,7 @@ export function testWrittenAnswers({ samples, every, cuts, everyApi, turns }: Ex
     await pMap(
       sample(cases, samples).filter((_, index) => index % every === 0),
       async (each, index) => {
-        for (const { api, whole, streamed } of await tell(each, apisFor(index))) {
+        for (const { api, whole, streamed } of await answersTo(each, apisFor(index))) {
           const where = `${each.name}, ${api}: ${JSON.stringify(whole)}`;
           const calls = complete(whole);
           assert.deepEqual({ ...streamed, calls: complete(streamed) }, { ...whole, calls }, where);
@@ -143,14 +143,14 @@ export function testWrittenAnswers({ samples, every, cuts, everyApi, turns }: Ex
     await pMap(
       chosen,
       async ({ each, tokens }, index) => {
-        for (const { api, whole, streamed } of await tell(each, apisFor(index), tokens)) {
+        for (const { api, whole, streamed } of await answersTo(each, apisFor(index), tokens)) {
           const where = `${each.name} after ${tokens}, ${api}: ${JSON.stringify([whole, streamed])}`;
           const isCut = whole.finish === finishReasons[api].length;
           if (!isCut) assert.equal(whole.finish, finishReasons[api].tool_calls, where);
-          for (const told of [whole, streamed]) {
-            assert.equal(told.finish, whole.finish, where);
-            assert.deepEqual(complete(told), isCut ? [] : each.calls, where);
-            assert.ok('Look.'.startsWith(told.content.slice(0, 5)), where);
+          for (const answer of [whole, streamed]) {
+            assert.equal(answer.finish, whole.finish, where);
+            assert.deepEqual(complete(answer), isCut ? [] : each.calls, where);
+            assert.ok('Look.'.startsWith(answer.content.slice(0, 5)), where);
           }
           // A whole message has no form for half a call: there it is text.
           if (api !== 'messages') assert.deepEqual(streamed, whole, where);
@@ -177,7 +177,7 @@ export function testWrittenAnswers({ samples, every, cuts, everyApi, turns }: Ex
           ['{"a": 1} and more', { schema }, { content: '{"a": 1}', calls: [] }],
         ] as const
       ).entries()) {
-        const script = await service.saying(`${said}${text}`);
+        const script = await service.script(`${said}${text}`);
         const asking = { prompt: `${script} ${prompt}`, functions, thinks: true, ...asked };
         for (const [index, [api, ask]] of apis.entries()) {
           for (const streamed of everyApi ? [false, true] : [(nth + index) % 2 === 0]) {
@@ -196,7 +196,7 @@ export function testWrittenAnswers({ samples, every, cuts, everyApi, turns }: Ex
   }
 
   test('an answer that ends inside its thought reports why, with a schema too', async () => {
-    const script = await service.saying('I wonder why the sky is blue and the sea is not.');
+    const script = await service.script('I wonder why the sky is blue and the sea is not.');
     const asking = { prompt: `${script} [[opens <think>\n]]`, functions, thinks: true };
     for (const [api, ask] of apis) {
       const { length, stop } = finishReasons[api as keyof typeof finishReasons];
@@ -220,13 +220,13 @@ export function testWrittenAnswers({ samples, every, cuts, everyApi, turns }: Ex
           const own = `${agent}-${turn}`;
           const call = `{"name": "get_weather", "arguments": {"city": "C${own}"}}`;
           const text = `T${own}.</think>\nA${own}.\n<tool_call>${call}</tool_call>`;
-          const said = await service.saying(turn % 2 === 0 ? `<think>${text}` : text);
-          const prompt = turn % 2 === 0 ? said : `${said} [[opens <think>\n]]`;
+          const script = await service.script(turn % 2 === 0 ? `<think>${text}` : text);
+          const prompt = turn % 2 === 0 ? script : `${script} [[opens <think>\n]]`;
           const [api, ask] = apis[(agent + turn) % apis.length] ?? assert.fail();
-          const told = await ask(service.url, { prompt, functions }, turn % 4 < 2);
+          const answer = await ask(service.url, { prompt, functions }, turn % 4 < 2);
           const finish = finishReasons[api as keyof typeof finishReasons].tool_calls;
           assert.deepEqual(
-            { ...told, calls: complete(told) },
+            { ...answer, calls: complete(answer) },
             {
               ...{ content: `A${own}.`, reasoning: `T${own}.`, finish },
               calls: [['get_weather', { city: `C${own}` }]],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { focused, go, press, TABS, usePanel } from '../renderer/panel-fixture.ts';
-import { asked, tell } from '../support/built-panel.ts';
+import { asked, emit } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { STATES, snapshot } from '../support/snapshots.ts';
 
@@ -100,10 +100,10 @@ test('an answer about a picture is shown as it is generated', { skip }, async ()
   assert.deepEqual(await asked(page), [
     ['ask', { question: 'What is in this image?', image: `data:image/png;base64,${png}` }],
   ]);
-  await tell(page, 'answer', { kind: 'text', id: 'ask-1', text: 'A red ' });
-  await tell(page, 'answer', { kind: 'text', id: 'another', text: 'NOT THIS' });
-  await tell(page, 'answer', { kind: 'text', id: 'ask-1', text: 'circle.' });
-  await tell(page, 'answer', { kind: 'end', id: 'ask-1', tokens: 4, seconds: 0.5 });
+  await emit(page, 'answer', { kind: 'text', id: 'ask-1', text: 'A red ' });
+  await emit(page, 'answer', { kind: 'text', id: 'another', text: 'NOT THIS' });
+  await emit(page, 'answer', { kind: 'text', id: 'ask-1', text: 'circle.' });
+  await emit(page, 'answer', { kind: 'end', id: 'ask-1', tokens: 4, seconds: 0.5 });
   await page.getByText('4 tokens in 500 ms').waitFor();
   assert.equal(await page.locator('.answer').textContent(), 'A red circle.');
 });
@@ -111,9 +111,9 @@ test('an answer about a picture is shown as it is generated', { skip }, async ()
 test('the log follows its end and can be filtered', { skip }, async () => {
   const page = await panel.open(STATES['ready']);
   await go(page, 'Logs');
-  await page.locator('.lines').getByText('id=req-39').waitFor(); // main has sent what there was
+  await page.locator('.lines').getByText('id=req-39').waitFor(); // main has sent the earlier lines
   const line = (number: number, level: string, text: string) => ({ number, at: 0, level, text });
-  await tell(page, 'log', [line(40, 'error', 'it broke'), line(41, 'debug', 'a detail')]);
+  await emit(page, 'log', [line(40, 'error', 'it broke'), line(41, 'debug', 'a detail')]);
   await page.getByText('it broke').waitFor();
   const end = 'scrollHeight - scrollTop - clientHeight < 2'.replaceAll(
     /scroll\w+|client\w+/g,
@@ -154,7 +154,7 @@ test('the panel shows the progress of an update, and installs it by quitting', {
   });
   const bar = page.getByRole('progressbar', { name: 'Downloading Sightglass 0.2.0' });
   assert.equal(await bar.getAttribute('value'), '43');
-  await tell(page, 'snapshot', { ...snapshot(), update: { phase: 'ready', version: '0.2.0' } });
+  await emit(page, 'snapshot', { ...snapshot(), update: { phase: 'ready', version: '0.2.0' } });
   await press(page, 'Quit and Install');
   assert.deepEqual(await asked(page), [['quit', undefined]]);
 });

@@ -57,15 +57,15 @@ test('progress does not shift the layout', { skip }, async () => {
     return JSON.stringify(await Promise.all(all.map((each) => each.boundingBox())));
   };
   const before = await places();
-  for (const told of [
+  for (const download of [
     { ...downloads.downloading, bytesPerSecond: 124e6, secondsLeft: 8000, doneBytes: 2.9e9 },
     { ...downloads.downloading, secondsLeft: 3 },
     downloads.verifying,
     downloads.paused,
     downloads.starting,
   ]) {
-    await show(page, withDownload(told));
-    assert.equal(await places(), before, told.phase);
+    await show(page, withDownload(download));
+    assert.equal(await places(), before, download.phase);
   }
 });
 

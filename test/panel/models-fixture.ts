@@ -20,7 +20,7 @@ export function useModels(): {
   };
 }
 
-/** Waits until it was asked so often. The page may not evaluate text, so this is a function. */
+/** Waits until a command was sent this often. A function, since the page's policy forbids evaluating text. */
 export async function hasAsked(page: Page, command: string, count = 1): Promise<void> {
   await page.waitForFunction(
     ([wanted, times]) => {

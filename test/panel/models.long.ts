@@ -19,7 +19,7 @@ const withDownload = (download: Download) => snapshot({ downloads: [download] })
 const model = (page: Page, name: string) =>
   page.locator('.model-row').filter({ hasText: name }).locator('.model-button');
 const searches = (page: Page, count: number) => hasAsked(page, 'findModels', count);
-/** That the panel has asked nothing, though it had the time to. */
+/** Asserts that the panel sends nothing, after enough time to do so. */
 const asksNothing = async (page: Page) => {
   await show(page, snapshot());
   assert.deepEqual(await asked(page), []);

@@ -16,7 +16,7 @@ const settings = snapshot().settings;
 const model = (page: Page, name: string) =>
   page.locator('.model-row').filter({ hasText: name }).locator('.model-button');
 const searches = (page: Page, count: number) => hasAsked(page, 'findModels', count);
-/** That the panel has asked nothing, though it had the time to. */
+/** Asserts that the panel sends nothing, after enough time to do so. */
 const asksNothing = async (page: Page) => {
   await show(page, snapshot());
   assert.deepEqual(await asked(page), []);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { TABS } from '../renderer/panel-fixture.ts';
-import { BuiltPanel, tell } from '../support/built-panel.ts';
+import { BuiltPanel, emit } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { found, modelPlaces, suggested } from '../support/models.ts';
 import { history, inFlight, logLines, STATES, snapshot } from '../support/snapshots.ts';
@@ -35,7 +35,7 @@ test('numbers of any size do not shift the layout', { skip }, async () => {
       inFlight(20, 9),
     ],
   ] as const) {
-    await tell(page, 'snapshot', snapshot({ active }, load));
+    await emit(page, 'snapshot', snapshot({ active }, load));
     await page.locator('.numbers').getByText(String(load.running)).first().waitFor();
     assert.equal(await places(), before);
   }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
-import { type Answers, tell } from '../support/built-panel.ts';
+import { type Answers, emit } from '../support/built-panel.ts';
 import { checks, downloads } from '../support/models.ts';
 import { STATES, snapshot, trouble } from '../support/snapshots.ts';
 import { go, press, TABS } from './panel-fixture.ts';
@@ -74,15 +74,15 @@ export const MOMENTS: readonly Moment[] = [
     state: 'ready',
     answers: { ask: 'ask-1' },
     reach: async (page) => {
-      await tell(
+      await emit(
         page,
         'snapshot',
         snapshot({ settings: { ...snapshot().settings, allowTextOnly: true } }),
       );
       await go(page, 'Try It');
       await press(page, 'Ask');
-      await tell(page, 'answer', { kind: 'text', id: 'ask-1', text: 'A' });
-      await tell(page, 'answer', { kind: 'error', id: 'ask-1', message: trouble.message });
+      await emit(page, 'answer', { kind: 'text', id: 'ask-1', text: 'A' });
+      await emit(page, 'answer', { kind: 'error', id: 'ask-1', message: trouble.message });
       await page.getByRole('status').getByText(trouble.message).waitFor();
     },
   },
@@ -92,7 +92,7 @@ export const MOMENTS: readonly Moment[] = [
     reach: async (page) => {
       const every = Object.entries(downloads).map(([name, each]) => ({ ...each, id: `a/${name}` }));
       const modelFolders = ['/Volumes/Models'];
-      await tell(
+      await emit(
         page,
         'snapshot',
         snapshot({
@@ -124,7 +124,7 @@ export const MOMENTS: readonly Moment[] = [
     name: `a check of the model: ${name}`,
     state: 'ready',
     reach: async (page: Page) => {
-      await tell(page, 'snapshot', snapshot({ check }));
+      await emit(page, 'snapshot', snapshot({ check }));
       await go(page, 'Models');
       for (const summary of await page.locator('summary:visible').all()) await summary.click();
     },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asked, tell } from '../support/built-panel.ts';
+import { asked, emit } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { STATES, snapshot, trouble } from '../support/snapshots.ts';
 import { focused, go, press, usePanel } from './panel-fixture.ts';
@@ -38,8 +38,8 @@ test('an answer continues while another view is shown', { skip }, async () => {
   await page.getByLabel('Question').press('Control+Enter');
   await page.getByText('Answering…').waitFor();
   await go(page, 'Overview');
-  await tell(page, 'answer', { kind: 'text', id: 'ask-1', text: 'Three.' });
-  await tell(page, 'answer', { kind: 'end', id: 'ask-1', tokens: 2, seconds: 1 });
+  await emit(page, 'answer', { kind: 'text', id: 'ask-1', text: 'Three.' });
+  await emit(page, 'answer', { kind: 'end', id: 'ask-1', tokens: 2, seconds: 1 });
   await go(page, 'Try It');
   await page.getByText('2 tokens in 1.0 s').waitFor();
   assert.equal(await page.locator('.answer').textContent(), 'Three.');
@@ -67,9 +67,9 @@ test('the focus stays in place after Apply and after Start', { skip }, async () 
   await page.getByRole('button', { name: 'Apply' }).press('Enter');
   await page.getByText('Applied.').waitFor();
   assert.equal(await focused(page), 'Apply');
-  await tell(page, 'snapshot', STATES['off']);
+  await emit(page, 'snapshot', STATES['off']);
   await page.getByRole('button', { name: 'Start', exact: true }).press('Enter');
-  await tell(page, 'snapshot', STATES['starting']);
+  await emit(page, 'snapshot', STATES['starting']);
   await page.getByText('Starting').waitFor();
   assert.equal(await page.evaluate('document.activeElement.className'), 'large ');
 });

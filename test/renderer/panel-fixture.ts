@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { Snapshot } from '../../server/contract.ts';
-import { type Answers, BuiltPanel, type PanelOptions, tell } from '../support/built-panel.ts';
+import { type Answers, BuiltPanel, emit, type PanelOptions } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { found, modelPlaces, suggested } from '../support/models.ts';
 import { history, logLines } from '../support/snapshots.ts';
@@ -37,9 +37,9 @@ export function usePanel(): PanelFixture {
   };
 }
 
-/** Tells the panel a snapshot, and has it drawn. */
+/** Sends the panel a snapshot and waits until it is drawn. */
 export async function show(page: Page, shown: Snapshot): Promise<void> {
-  await tell(page, 'snapshot', shown);
+  await emit(page, 'snapshot', shown);
   await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tell } from '../support/built-panel.ts';
+import { emit } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { inFlight, STATES, snapshot, trouble } from '../support/snapshots.ts';
 import { go, press, show, usePanel } from './panel-fixture.ts';
@@ -13,9 +13,9 @@ test('ages and counts do not shift the columns of the requests', { skip }, async
   const at = Date.now();
   const [request] = inFlight(1, 1);
   assert.ok(request);
-  const told = (ageMs: number, tokens: number) =>
+  const snapshotAt = (ageMs: number, tokens: number) =>
     snapshot({ at, active: [{ ...request, arrivedAt: at - ageMs, tokens }] }, { running: 1 });
-  const page = await panel.open(told(900, 0));
+  const page = await panel.open(snapshotAt(900, 0));
   const columns = page.getByLabel('Requests in flight').locator('th, thead td');
   const places = async () => JSON.stringify(await columns.evaluateAll(lefts));
   assert.equal(await columns.count(), 6, 'five columns, and the name of a row');
@@ -25,7 +25,7 @@ test('ages and counts do not shift the columns of the requests', { skip }, async
     [599_000, 9999],
     [5_400_000, 99_999],
   ] as const) {
-    await show(page, told(ageMs, tokens));
+    await show(page, snapshotAt(ageMs, tokens));
     assert.equal(await places(), before);
   }
 });
@@ -37,7 +37,7 @@ function lefts(cells: { getBoundingClientRect: () => { x: number } }[]): number[
 test('a pushed snapshot is not replaced by the response to an earlier request', {
   skip,
 }, async () => {
-  const page = await panel.open(snapshot()); // what main answers from now on, too
+  const page = await panel.open(snapshot()); // main now returns this, too
   await show(page, snapshot({ at: snapshot().at + MINUTE }, { running: 7 }));
   await page.waitForFunction('asked.filter(([name]) => name === "history").length === 2');
   await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))');
@@ -79,7 +79,7 @@ test('the log stays in place while it is scrolled up, and can return to its end'
   await page.locator('.lines').getByText('id=req-39').waitFor();
   await page.evaluate('document.querySelector(".lines").scrollTop = 0');
   await page.getByText('Paused where you scrolled to.').waitFor();
-  await tell(page, 'log', [{ number: 40, at: 0, level: 'info', text: 'one more' }]);
+  await emit(page, 'log', [{ number: 40, at: 0, level: 'info', text: 'one more' }]);
   await page.getByText('one more').waitFor();
   assert.equal(await top(), 0);
   await press(page, 'Go to the End');

@@ -23,7 +23,7 @@ test('the chart stops its timer once it shows no load', {
     'window.ticks = 0; const real = setInterval; window.setInterval = (tick, ms) => real(() => { window.ticks += 1; tick(); }, ms)',
   );
   await go(page, 'Logs');
-  await go(page, 'Overview'); // its clock begins anew, counted
+  await go(page, 'Overview'); // restarts its timer, which is now counted
   await page.clock.runFor(3 * MINUTE);
   assert.ok((await page.evaluate<number>('window.ticks')) > 170, 'it moves');
   await page.clock.runFor(2 * MINUTE);
@@ -51,9 +51,9 @@ test('the question before a stop stays until it is answered; Escape cancels', {
   const question = page.getByRole('alertdialog');
   await press(page, 'Stop');
   await show(page, snapshot());
-  assert.equal(await question.count(), 1, 'not taken away under the pointer');
+  assert.equal(await question.count(), 1, 'the question stays');
   await page.keyboard.press('Escape');
   assert.deepEqual([await question.count(), await focused(page)], [0, 'Stop']);
   await show(page, busy);
-  assert.equal(await question.count(), 0, 'not asked again by itself');
+  assert.equal(await question.count(), 0, 'not asked again');
 });

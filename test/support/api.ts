@@ -13,11 +13,11 @@ export async function postTo(url: string, path: string, body: object): Promise<A
 
 export interface NamedEvent {
   event: string | undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the server said
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads any JSON
   data: any;
 }
 
-/** The events of a stream as they come, their data read as JSON but for `[DONE]`. */
+/** Yields the events of a stream, with their data parsed as JSON except `[DONE]`. */
 export async function* follow(url: string, path: string, body: object): AsyncGenerator<NamedEvent> {
   const response = await fetch(`${url}${path}`, {
     method: 'POST',
@@ -36,7 +36,7 @@ export async function* follow(url: string, path: string, body: object): AsyncGen
   }
 }
 
-/** All events of a stream that ends; `onEvent` is called as each comes. */
+/** All events of a stream that ends. `onEvent` is called for each as it arrives. */
 export async function eventsOf(
   url: string,
   path: string,

@@ -21,8 +21,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Builds the app into `dist`, as `npm run app` does, unless it is newer than its sources: many tests
- * want it, some at once.
+ * Builds the app into `dist`, as `npm run app` does, unless it is newer than its sources. Many tests
+ * need it, some at the same time.
  */
 export async function buildApp(): Promise<void> {
   const stamp = join(root, 'dist/built');
@@ -49,7 +49,7 @@ async function newestOf(names: readonly string[]): Promise<number> {
   return Math.max(...(await Promise.all(times)));
 }
 
-/** What a panel without a main process is answered; its questions are in `window.asked`. */
+/** The answers to a panel without a main process; its requests are in `window.asked`. */
 export type Answers = Partial<Record<CommandName, unknown>>;
 
 export interface PanelOptions {
@@ -155,12 +155,12 @@ function fakeBridge(answers: Record<string, unknown>): void {
   };
 }
 
-/** Tells the panel what main would. */
-export async function tell(page: Page, name: string, payload: unknown): Promise<void> {
+/** Sends the panel an event as main would. */
+export async function emit(page: Page, name: string, payload: unknown): Promise<void> {
   await page.evaluate(
-    ([event, told]) => {
+    ([event, payload]) => {
       const { listeners } = globalThis as unknown as FakeWindow;
-      for (const [each, listener] of listeners) if (each === event) listener(told);
+      for (const [each, listener] of listeners) if (each === event) listener(payload);
     },
     [name, payload] as const,
   );
@@ -175,7 +175,7 @@ const BY_ITSELF: ReadonlySet<string> = new Set([
   'unwatchLog',
 ]);
 
-/** What the panel has asked of main since it was opened, but for what it asks by itself. */
+/** The user's commands that the panel has sent to main since it was opened. */
 export async function asked(page: Page): Promise<[string, unknown][]> {
   const all = await page.evaluate(() => (globalThis as unknown as FakeWindow).asked);
   return all.filter(([name]) => !BY_ITSELF.has(name));

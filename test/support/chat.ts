@@ -3,7 +3,7 @@ import { createParser } from 'eventsource-parser';
 export interface Answer {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the server said
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads any JSON
   body: any;
 }
 
@@ -45,7 +45,7 @@ export function textOf({ body }: Answer): string {
   return body.choices?.[0]?.message?.content ?? JSON.stringify(body);
 }
 
-/** Posts a streaming chat completion; gives the data of its events as they come, `[DONE]` too. */
+/** Posts a streaming chat completion. Yields the data of its events, including `[DONE]`. */
 export async function* stream(
   url: string,
   body: object,

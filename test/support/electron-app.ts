@@ -76,7 +76,7 @@ export class ElectronApp implements ElectronActions {
     );
     const electron = await _electron.launch({
       executablePath: binary,
-      // A mock keychain: the real one would ask the person at the machine, and wait.
+      // A mock keychain: the real one would wait for the user's permission.
       args: ['-r', hook, root, `--user-data-dir=${userData}`, '--use-mock-keychain'],
       env: { ...Object.fromEntries(own), ...env },
       cwd: root,
@@ -109,7 +109,7 @@ export class ElectronApp implements ElectronActions {
     });
   }
 
-  /** Electron tells a test nothing by itself: it is asked. */
+  /** Electron sends a test no events, so that its state is polled. */
   async until(condition: (state: AppState) => boolean, timeoutMs = 60_000): Promise<AppState> {
     const end = performance.now() + timeoutMs;
     for (;;) {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 
 /**
- * A port of loopback that nobody listens on. Below those that the system gives to whoever asks for
- * any: one of them could be another's by the time it is used.
+ * A free loopback port. It is below the range that the system uses for port 0, so that no other
+ * process gets it before it is used.
  */
 export async function freePort(): Promise<number> {
   const port = 20_000 + randomInt(12_000);

@@ -147,7 +147,7 @@ export async function outcomeOf(url: string, sent: unknown): Promise<string> {
   return 'refused';
 }
 
-/** Sends this many generated bodies, 8 at a time: each is answered or refused, and the server goes on. */
+/** Sends this many generated bodies, 8 at a time. Asserts that each is answered or refused. */
 export async function fuzz(t: TestContext, url: string, count: number): Promise<void> {
   const seen = { answered: 0, refused: 0 };
   const wrong: string[] = [];

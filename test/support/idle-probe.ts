@@ -1,4 +1,4 @@
-// For `node --import`: counts the timers of the built app that fire, and tells them with the CPU time
+// For `node --import`: counts the timers of the built app that fire, and prints them with the CPU time
 // on stdout when it gets SIGUSR2.
 
 interface Probe {

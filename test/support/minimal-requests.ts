@@ -29,7 +29,7 @@ export async function startReady(t: TestContext, overrides: Partial<Settings> = 
   let seen = 0;
   return {
     ...running,
-    /** Posts the fields and answers; gives what the runtime was sent, unless it was refused. */
+    /** Posts the fields and answers. Returns what the runtime received, unless the request was refused. */
     async ask(api: Api, fields: object | string) {
       const { path, body } = apis[api];
       const text = typeof fields === 'string' ? fields : JSON.stringify({ ...body, ...fields });
@@ -45,7 +45,7 @@ export async function startReady(t: TestContext, overrides: Partial<Settings> = 
       return {
         status: response.status,
         ignored: response.headers.get('x-sightglass-ignored'),
-        // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the server said
+        // biome-ignore lint/suspicious/noExplicitAny: a test reads any JSON
         answer: JSON.parse(await response.text()) as any,
         runtime: first instanceof Response ? undefined : first.body,
       };

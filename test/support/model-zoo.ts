@@ -5,14 +5,14 @@ import { demoModel } from './service.ts';
 
 const LFS_POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3596416\n';
 
-/** A way in which a model's folder is broken, and what a person is told of it. */
+/** A way in which a model's folder is broken, and the reported problem. */
 interface Specimen {
   make: (folder: string) => Promise<unknown>;
   reason: string;
   words: RegExp;
 }
 
-/** What goes wrong with models in real life, one folder a failure. */
+/** Broken models as they occur in practice, by folder name. */
 export const SPECIMENS: Readonly<Record<string, Specimen>> = {
   'missing-shard': {
     make: async (folder) => {

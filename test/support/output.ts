@@ -1,7 +1,7 @@
 import { on } from 'node:events';
 import type { Readable } from 'node:stream';
 
-/** What a process has printed once `wanted` is in it. */
+/** Resolves with the output of a process once it matches `wanted`. */
 export async function readUntil(output: Readable, wanted: RegExp): Promise<string> {
   let text = '';
   for await (const [chunk] of on(output, 'data', { close: ['end'] })) {

@@ -40,7 +40,7 @@ const CORNERS = {
 } satisfies Record<Exclude<Shape, 'circle'>, () => Point[]>;
 
 /**
- * One large shape in the middle, as the demo model knows them (resources/models/demo's recipe:
+ * One large shape in the middle, as in the demo model's training data (resources/models/demo's recipe:
  * `outline` in data.py, `plain` in evaluate.py). It answers "A red circle on a white background."
  */
 export async function drawShape(drawing: Drawing): Promise<Buffer> {

@@ -28,15 +28,15 @@ export type ModelKind =
 
 export interface ScriptedService extends RunningService {
   /**
-   * Writes down what the model is to say, and returns the text that a prompt must contain for it.
+   * Stores an answer, and returns the text that makes the model give it when a prompt contains it.
    * `parser` is mlx_vlm's name of a tool format, for a model of the kind `any`.
    */
-  saying: (text: string, parser?: string) => Promise<string>;
+  script: (text: string, parser?: string) => Promise<string>;
 }
 
 /**
- * Starts the service with the real runtime and a model that has the special tokens and the template of
- * a family, and says what it is told to: see `test/runtime/scripted_launcher.py`.
+ * Starts the service with the real runtime and a model with the special tokens and the template of a
+ * family, whose answers are scripted: see `test/runtime/scripted_launcher.py`.
  */
 export async function startScriptedService(
   kind: ModelKind,
@@ -61,7 +61,7 @@ export async function startScriptedService(
         await running.stop();
         await remove();
       },
-      saying: async (text, parser) => {
+      script: async (text, parser) => {
         const name = written++;
         await writeFile(join(scripts, `${name}.json`), JSON.stringify({ text, parser }));
         return `[[script ${name}]]`;

@@ -16,7 +16,7 @@ export async function streamed(url: string, body: object = hello) {
 export const streamedText = (events: readonly { choices?: { delta: { content?: string } }[] }[]) =>
   events.map(({ choices }) => choices?.[0]?.delta.content ?? '').join('');
 
-/** Answers all that it is asked from now on. */
+/** Answers all requests from now on. */
 export async function answerAll(stub: StubProcess, text: string): Promise<void> {
   for (let index = stub.requests.all.length; ; index += 1) {
     stub.answer((await stub.requests.at(index)).id, text);

@@ -13,7 +13,7 @@ export type Command =
   | { do: 'exit'; code: number }
   | { do: 'ignore SIGTERM' }
   /** From now on, generation makes no steps. */
-  | { do: 'stand still' }
+  | { do: 'stall' }
   /** From now on, requests end only on the command `end`. */
   | { do: 'keep requests' }
   | { do: 'send'; id: string; data: object | string }
@@ -55,7 +55,7 @@ function obey(command: Command): void {
   if (command.do === 'log') process.stderr.write(`${command.line}\n`);
   if (command.do === 'exit') process.exit(command.code);
   if (command.do === 'ignore SIGTERM') ignoresTerm = true;
-  if (command.do === 'stand still') isStill = true;
+  if (command.do === 'stall') isStill = true;
   if (command.do === 'keep requests') keepsRequests = true;
   if (command.do === 'close') request?.response.destroy();
   if (command.do === 'end') {

@@ -80,17 +80,17 @@ export class StubProcess {
     if (report.type === 'probe') this.probes.push(true);
   }
 
-  tell(command: Command): void {
+  command(command: Command): void {
     if (this.#control.writable) this.#control.write(`${JSON.stringify(command)}\n`);
   }
 
   loading(): void {
-    this.tell({ do: 'say', line: { event: 'loading', model: this.model, pid: this.pid } });
+    this.command({ do: 'say', line: { event: 'loading', model: this.model, pid: this.pid } });
   }
 
   ready(more: Partial<ReadyLine> = {}): void {
     this.loading();
-    this.tell({ do: 'say', line: { ...readyLine, model: this.model, ...more } });
+    this.command({ do: 'say', line: { ...readyLine, model: this.model, ...more } });
   }
 
   fatal(reason = 'model_incomplete'): void {
@@ -101,8 +101,8 @@ export class StubProcess {
       message: `${this.model} is broken.`,
       remedy: 'Mend it.',
     };
-    this.tell({ do: 'say', line: line as never });
-    this.tell({ do: 'exit', code: 1 });
+    this.command({ do: 'say', line: line as never });
+    this.command({ do: 'exit', code: 1 });
   }
 
   /** Does nothing if it has already exited. */
@@ -115,18 +115,18 @@ export class StubProcess {
   }
 
   send(id: string, ...texts: string[]): void {
-    for (const text of texts) this.tell({ do: 'send', id, data: chunk(text) });
+    for (const text of texts) this.command({ do: 'send', id, data: chunk(text) });
   }
 
   /** Ends an answer as mlx_vlm does: the finish reason, the usage, and `[DONE]`. */
   finish(id: string, reason = 'stop'): void {
     for (const data of [chunk('', reason), { choices: [], usage }, '[DONE]']) {
-      this.tell({ do: 'send', id, data });
+      this.command({ do: 'send', id, data });
     }
   }
 
   fail(id: string, error: string): void {
-    this.tell({ do: 'send', id, data: { error } });
+    this.command({ do: 'send', id, data: { error } });
   }
 
   answer(id: string, text: string): void {

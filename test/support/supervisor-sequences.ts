@@ -342,8 +342,8 @@ class World {
 
 /**
  * Runs supervisors of in-memory processes through generated sequences of events. Checks that every
- * waiter is answered, no work is interrupted needlessly, there are never two runtimes and never none
- * for good, and every fallback is honoured. Returns the number of steps taken.
+ * waiter is answered, no work is interrupted needlessly, there are never two runtimes or permanently
+ * none, and every fallback is used. Returns the number of steps taken.
  * @throws with the shortest sequence that breaks a rule
  */
 export async function checkSupervisorSequences(options: {

@@ -16,11 +16,11 @@ const alternates = `{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ rais
 const fails = `{% if 'fail: undefined' in messages | string %}{{ messages[0].there.is.none }}{% elif 'fail: endless' in messages | string %}{% for i in range(99999) %}{% for j in range(99999) %}{% set x = 1 %}{% endfor %}{% endfor %}{% endif %}`;
 const eachTurn = `{% for m in messages %}${turn}{% endfor %}`;
 
-/** Templates with the manners of models that people use. */
+/** Templates that behave like those of popular models. */
 export const templates = {
   /** Gemma 2: no system, no tools, roles alternate. */
   strict: `${refusesSystem}{% for m in messages %}${alternates}${turn}{% endfor %}${begin}`,
-  /** SmolVLM2: shows every role, knows no tools. Fails if a message says how. */
+  /** SmolVLM2: shows every role, knows no tools. Fails if a message requests it. */
   plain: `${fails}${eachTurn}${begin}`,
   /** Mistral: tools of its own form, ids of nine characters. */
   mistral:
@@ -29,8 +29,8 @@ export const templates = {
     `{% elif m.tool_calls %}{% for call in m.tool_calls %}{% if call.id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}[TOOL_CALLS]{{ call.function | tojson }}{% endfor %}{% else %}${turn}{% endif %}{% endfor %}${begin}`,
   /** Qwen3-VL Thinking: every prompt ends in an open thought. */
   alwaysThinks: `${eachTurn}${begin}<think>\n`,
-  /** Qwen3.5: thinks unless it is told not to. */
+  /** Qwen3.5: thinks unless it is turned off. */
   mayThink: `${eachTurn}${begin}{% if enable_thinking %}<think>\n{% else %}<think>\n\n</think>\n\n{% endif %}`,
-  /** Shows only the question: a text after which nothing can go on. */
+  /** Shows only the question, so that no answer can be continued. */
   lastQuestion: `{{ (messages | selectattr('role', 'equalto', 'user') | list | last).content }}${begin}`,
 } as const;

@@ -5,7 +5,7 @@ import { resources } from './service.ts';
 const python = fileURLToPath(new URL('runtime/.venv/bin/python', resources));
 const SPAWN = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)';
 
-/** What a command writes when it is run on a terminal of 120 columns, stdout and stderr together. */
+/** The output of a command on a terminal of 120 columns, stdout and stderr combined. */
 export async function runOnTerminal(
   command: readonly string[],
   env: Readonly<Record<string, string>>,

@@ -5,8 +5,8 @@ export interface Call {
   arguments: string;
 }
 
-/** What any of the three APIs said, streamed or not, in one form. */
-export interface Told {
+/** The answer of any of the three APIs, streamed or not, in one form. */
+export interface Answer {
   content: string;
   reasoning: string;
   calls: Call[];
@@ -21,13 +21,13 @@ export interface Asking {
   schema?: object;
   /** The function that has to be called. */
   forced?: string;
-  /** Whether the model is asked to think; messages always ask for it, so that they show it. */
+  /** Whether the model should think; Messages always request it, so that they return it. */
   thinks?: boolean;
 }
 
 const named = (schema: object) => ({ name: 'answer', strict: true, schema });
 
-type Ask = (url: string, asking: Asking, streamed: boolean) => Promise<Told>;
+type Ask = (url: string, asking: Asking, streamed: boolean) => Promise<Answer>;
 type Json = NamedEvent['data'];
 
 const bodyOf = async (url: string, path: string, body: object): Promise<Json> => {
@@ -58,26 +58,26 @@ const chat: Ask = async (url, asking, streamed) => {
     ...(forced && { tool_choice: { type: 'function', function: { name: forced } } }),
     ...(thinks && { enable_thinking: true }),
   };
-  const told: Told = { content: '', reasoning: '', calls: [], finish: '' };
+  const answer: Answer = { content: '', reasoning: '', calls: [], finish: '' };
   const add = (message: Json) => {
-    told.content += message.content ?? '';
-    told.reasoning += message.reasoning_content ?? '';
+    answer.content += message.content ?? '';
+    answer.reasoning += message.reasoning_content ?? '';
     for (const [at, { index = at, function: called }] of (message.tool_calls ?? []).entries()) {
-      told.calls[index] ??= { name: '', arguments: '' };
-      told.calls[index].name += called.name ?? '';
-      told.calls[index].arguments += called.arguments ?? '';
+      answer.calls[index] ??= { name: '', arguments: '' };
+      answer.calls[index].name += called.name ?? '';
+      answer.calls[index].arguments += called.arguments ?? '';
     }
   };
   if (streamed) {
     for (const { choices } of await eventsOf(url, path, body)) {
       add(choices[0]?.delta ?? {});
-      told.finish = choices[0]?.finish_reason ?? told.finish;
+      answer.finish = choices[0]?.finish_reason ?? answer.finish;
     }
-    return told;
+    return answer;
   }
   const [choice] = (await bodyOf(url, path, body)).choices;
   add(choice.message);
-  return { ...told, finish: choice.finish_reason };
+  return { ...answer, finish: choice.finish_reason };
 };
 
 const responses: Ask = async (url, asking, streamed) => {
@@ -151,7 +151,7 @@ const messages: Ask = async (url, asking, streamed) => {
   };
 };
 
-/** Asks one question through any of the three APIs. Rejects for anything but a whole answer. */
+/** Asks one question through any of the three APIs. Rejects unless the answer is complete. */
 export const threeApis = { chat, responses, messages };
 
 /** Each API's word for why an answer ended, by the word of chat completions. */

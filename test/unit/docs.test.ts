@@ -63,7 +63,7 @@ test('the Pythons of setup are those of the runtime’s lock, and the pinned Nod
   );
 });
 
-test('setup needs no package’s install script: all that have one are of no use here', async () => {
+test('setup needs no install script of any package', async () => {
   const { packages } = JSON.parse(await read('package-lock.json'));
   const scripts = Object.entries<{ hasInstallScript?: boolean }>(packages).filter(
     ([, entry]) => entry.hasInstallScript === true,

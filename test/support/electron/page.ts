@@ -56,16 +56,16 @@ export class StandInPage {
       this.#isLoading = false;
       this.#loaded.resolve(page);
     },
-    deliver: (channel: string, args: unknown[]) => this.#tell('message', { channel, args }),
-    setPageVisible: (isVisible: boolean) => this.#tell('visibility', isVisible),
+    deliver: (channel: string, args: unknown[]) => this.#dispatch('message', { channel, args }),
+    setPageVisible: (isVisible: boolean) => this.#dispatch('visibility', isVisible),
     closePage: () => this.close(),
   };
 
   /** Dispatches an event to the page script. The page may be gone by then. */
-  #tell(name: string, detail: unknown): Promise<unknown> {
-    const dispatch = ([type, told]: [string, unknown]) =>
+  #dispatch(name: string, detail: unknown): Promise<unknown> {
+    const dispatch = ([type, detail]: [string, unknown]) =>
       (globalThis as unknown as EventTarget).dispatchEvent(
-        new CustomEvent(`stand-in ${type}`, { detail: told }),
+        new CustomEvent(`stand-in ${type}`, { detail }),
       );
     const task = this.#tasks
       .then(() => this.#page)

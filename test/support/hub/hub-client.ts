@@ -10,14 +10,14 @@ import { createModelsCommand } from '../../../server/runtime/process.ts';
 
 import { resources } from '../service.ts';
 
-/** Downloads from a stand-in for the Hub into a cache of its own. */
+/** Downloads from the local Hub into its own cache. */
 export class HubClient {
   readonly home: string;
   readonly env: Readonly<Record<string, string>>;
   readonly program: ModelsProgram;
   readonly downloads: Downloads;
-  /** All that was told of its download, in order. */
-  readonly told: Download[] = [];
+  /** All reported states of its downloads, in order. */
+  readonly reported: Download[] = [];
   token: string | undefined;
   readonly #waiting = new Set<() => void>();
 
@@ -34,7 +34,7 @@ export class HubClient {
       program: this.program,
       access: () => ({ token: this.token }),
       onChange: () => {
-        this.told.push(...this.downloads.list);
+        this.reported.push(...this.downloads.list);
         for (const check of this.#waiting) check();
       },
     });
@@ -50,7 +50,7 @@ export class HubClient {
     }: {
       home?: string;
       log?: Logger;
-      /** Where the runtime is. */
+      /** The folder of the runtime. */
       from?: URL;
       env?: Readonly<Record<string, string>>;
     } = {},
@@ -59,7 +59,7 @@ export class HubClient {
     return new HubClient(folder, hubUrl, { log, from, env });
   }
 
-  /** Resolves when what is told of the download is so. */
+  /** Resolves once a download meets the condition. */
   until(condition: (download: Download) => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const check = () => {
@@ -72,15 +72,15 @@ export class HubClient {
     return promise;
   }
 
-  /** The models in its cache that a person is offered. */
+  /** The models in its cache that are offered to the user. */
   async offered(): Promise<string[]> {
     const found = await listCandidates([], { HF_HOME: this.home }, this.home);
     return found.map(({ path }) => path);
   }
 
-  /** The phases it went through, each once in a row. */
+  /** The phases of the download, without consecutive duplicates. */
   get phases(): string[] {
-    const phases = this.told.map(({ phase }) => phase);
+    const phases = this.reported.map(({ phase }) => phase);
     return phases.filter((phase, index) => phase !== phases[index - 1]);
   }
 

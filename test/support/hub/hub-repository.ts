@@ -2,22 +2,22 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A file as the Hub has it. */
+/** A file on the Hub. */
 export interface HubFile {
   name: string;
   data: Buffer;
   /** Git's hash of it as a blob. */
   oid: string;
-  /** Of a large file, which lies elsewhere. */
+  /** Set for a large file, which is stored elsewhere. */
   sha256?: string;
 }
 
-/** A repository of the stand-in for the Hub: the files of a folder, at one revision. */
+/** A repository of the local Hub: the files of a folder at one revision. */
 export class HubRepository {
   readonly id: string;
   readonly isGated: boolean;
   readonly files: ReadonlyMap<string, HubFile>;
-  /** Of all it holds, as a commit is. */
+  /** A hash of all files, in place of a commit. */
   readonly sha: string;
 
   private constructor(id: string, isGated: boolean, files: readonly HubFile[]) {

@@ -22,20 +22,20 @@ const API = /^\/api\/models\/([^/]+\/[^/]+)(?:\/(tree|revision)\/([^/]+))?$/;
 const FILE = /^\/(?:(cdn)\/)?([^/]+\/[^/]+)\/resolve\/[^/]+\/(.+)$/;
 
 /**
- * A stand-in for the Hugging Face Hub, which cannot be reached here: speaks its protocol as far as
- * huggingface_hub downloads a model by it, large files by way of a redirect. Made to fail at will.
+ * A local Hugging Face Hub. It speaks the part of the protocol that huggingface_hub needs to
+ * download a model, redirects large files, and fails on command.
  */
 export class HubServer {
-  /** Of an account that may read what is gated. */
+  /** The token of an account with access to gated models. */
   readonly token = 'hf_thisTokenIsForTests';
   readonly pace = new Pace();
-  /** All that it was asked, in order. */
+  /** All requests, in order. */
   readonly requests: HubRequest[] = [];
-  /** Of an account that may not read what is gated. */
+  /** The token of an account without access to gated models. */
   readonly strangersToken = 'hf_ofSomebodyElse';
   readonly #tls: Tls | undefined;
   readonly #server: Server;
-  /** Where large files lie: another origin, which no token is for. */
+  /** Serves large files from another origin, which must not receive a token. */
   readonly #cdn: Server;
   readonly #sockets = new Set<Socket>();
   readonly #repositories = new Map<string, HubRepository>();
@@ -77,29 +77,29 @@ export class HubServer {
     return `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  /** Offers the files of a folder as a model. Again with the same id: as its newest revision. */
+  /** Adds the files of a folder as a model, or as a new revision of one with the same id. */
   async add(id: string, folder: string, { isGated = false } = {}): Promise<HubRepository> {
     const repository = await HubRepository.read(id, folder, isGated);
     this.#repositories.set(id, repository);
     return repository;
   }
 
-  /** Sends wrong bytes, as many as there should be, the next times this file is asked for. */
+  /** Sends wrong bytes of the right length for the next requests for this file. */
   corruptNext(name: string, times = 1): void {
     this.#corrupt.set(name, times);
   }
 
-  /** Cuts the next download of this file after so many bytes. */
+  /** Cuts the next download of this file after this many bytes. */
   breakNext(name: string, afterBytes: number): void {
     this.#break.set(name, afterBytes);
   }
 
-  /** Answers 429 when the rest of this file is next asked for, with this Retry-After. */
+  /** Answers the next request for the rest of this file with 429 and this Retry-After. */
   limitRest(name: string, retryAfter: string): void {
     this.#limit.set(name, retryAfter);
   }
 
-  /** As a network that is away: every connection ends, and new ones too. */
+  /** Simulates a lost network: closes all connections, and new ones too. */
   setDown(isDown: boolean): void {
     this.#isDown = isDown;
     if (isDown) for (const socket of this.#sockets) socket.destroy();
@@ -154,7 +154,7 @@ export class HubServer {
     }
   }
 
-  /** To where large files lie, with what is to be known of them. */
+  /** Redirects to the origin of large files, with their metadata. */
   #redirect(path: string, response: ServerResponse, file: HubFile, common: object): void {
     response
       .writeHead(302, {

@@ -7,10 +7,10 @@ import { HubServer } from './hub-server.ts';
 export const ID = 'owner/demo';
 export const WEIGHTS = 'model.safetensors';
 export const WEIGHTS_BYTES = 3596416;
-/** Slow enough that a rate is told; a test that comes in between holds the body at a byte. */
+/** Slow enough that a download reports a rate. */
 export const SLOW = 2_000_000;
 
-/** A test with a Hub that has the demo model, and a client of it. */
+/** A test with a local Hub that has the demo model, and a client. */
 export function hubTest(
   title: string,
   scenario: (both: { hub: HubServer; client: HubClient }) => Promise<void>,
@@ -24,7 +24,7 @@ export function hubTest(
   });
 }
 
-/** The reason of a failed download, for programs. */
+/** The machine-readable reason of a failed download. */
 export function reasonOf(error: unknown): string | undefined {
   return error instanceof ModelError ? error.problem.reason : undefined;
 }

@@ -4,21 +4,21 @@ import { setTimeout } from 'node:timers/promises';
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** What a person would do to a network: make it slow, hold it at a byte, or pull the plug there. */
+/** Slows down, holds or cuts the network at a given byte. */
 export class Pace {
-  /** Bytes a second of every body; no limit if undefined. */
+  /** Bytes per second of each body. Undefined for no limit. */
   bytesPerSecond: number | undefined;
   readonly #sent = new Map<string, number>();
   readonly #heldAt = new Map<string, number>();
   readonly #open = new Map<string, number>();
   readonly #events = new EventEmitter().setMaxListeners(0);
 
-  /** Resolves once so many bytes of a file have been sent, counted over all requests. */
+  /** Resolves once this many bytes of a file have been sent over all requests. */
   async sent(name: string, bytes: number): Promise<void> {
     while (this.total(name) < bytes) await once(this.#events, 'sent');
   }
 
-  /** Sends so many bytes of a file, counted over all requests, and no more until `release`. */
+  /** Sends only this many bytes of a file over all requests, until `release`. */
   hold(name: string, atBytes: number): void {
     this.#heldAt.set(name, atBytes);
   }
@@ -28,22 +28,22 @@ export class Pace {
     this.#events.emit('released');
   }
 
-  /** Resolves once nobody is being sent a file. */
+  /** Resolves once no request for a file is open. */
   async closed(name: string): Promise<void> {
     while ((this.#open.get(name) ?? 0) > 0) await once(this.#events, 'closed');
   }
 
-  /** How many bytes of a file have been sent, over all requests. */
+  /** Bytes of a file that have been sent over all requests. */
   total(name: string): number {
     return this.#sent.get(name) ?? 0;
   }
 
-  /** Writes a body; `breakAt` destroys the connection after so many bytes of it. */
+  /** Writes a body. `breakAt` destroys the connection after this many bytes. */
   async write(
     response: ServerResponse,
     { name, body, breakAt }: { name: string; body: Buffer; breakAt?: number | undefined },
   ): Promise<void> {
-    const closed = once(response, 'close').catch(() => {}); // cut off: nobody listens any more
+    const closed = once(response, 'close').catch(() => {}); // the connection was cut
     this.#open.set(name, (this.#open.get(name) ?? 0) + 1);
     void closed.then(() => {
       this.#open.set(name, (this.#open.get(name) ?? 0) - 1);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 
-/** The bodies that OpenAI's specification is asked about. */
+/** The bodies that are checked against OpenAI's specification. */
 export type SchemaName =
   | 'CreateChatCompletionRequest'
   | 'CreateChatCompletionResponse'
@@ -32,7 +32,7 @@ interface SchemaFile {
   $defs: Record<string, Schema>;
 }
 
-/** What the Open Responses specification is asked about. */
+/** The bodies that are checked against the Open Responses specification. */
 export type OpenResponsesName = 'Item' | 'Response' | 'StreamingEvent';
 
 const read = (path: string): SchemaFile =>
@@ -48,12 +48,12 @@ const ajv = new Ajv2020({
 formats.default(ajv);
 ajv.addSchema([file, openResponses]);
 
-/** What in this body breaks OpenAI's schema, a line for each; none when it fits. */
+/** The violations of OpenAI's schema in this body, one line each. */
 export function schemaErrors(name: SchemaName, body: unknown): string[] {
   return errorsOf(file, name, body, (error) => isNullHere(error, body));
 }
 
-/** What in this body breaks the Open Responses specification. */
+/** The violations of the Open Responses specification in this body. */
 export function openResponsesErrors(name: OpenResponsesName, body: unknown): string[] {
   return errorsOf(openResponses, name, body, () => false);
 }

@@ -23,7 +23,7 @@ test('the schemas have every parameter of the official clients', () => {
   assert.equal(isComplete, true);
 });
 
-test('docs/openai-compatibility.md says what the schemas say (npm run docs)', async () => {
+test('docs/openai-compatibility.md matches the schemas (npm run docs)', async () => {
   const page = await readFile(new URL('docs/openai-compatibility.md', root), 'utf8');
   assert.equal(page, compatibilityPage());
 });

@@ -32,7 +32,7 @@ test('every flag of the seed is taken', () => {
   );
 });
 
-test('the key can come from the environment, and a flag is stronger', () => {
+test('the key can be set by the environment, and a flag overrides it', () => {
   const env = { SIGHTGLASS_API_KEY: 'from-env' };
   assert.equal(parseFlags([], env, defaults).apiKey, 'from-env');
   assert.equal(parseFlags(['--api-key', 'flag'], env, defaults).apiKey, 'flag');

@@ -35,7 +35,7 @@ test('a crash before the clock was set back has been recovered from', async (t) 
   assert.deepEqual([check.status, /it has recovered since$/.test(check.found)], ['ok', true]);
 });
 
-test('log lines that are no log lines are passed over', async (t) => {
+test('lines that are not log lines are skipped', async (t) => {
   const machine = macWithLog(
     `\0\ufffd"msg":"runtime crashed"\n${logLines({ ...crashed, time: 1e300 }, { ...crashed, time: 'x' })}`,
   );
@@ -51,7 +51,7 @@ test('a finding is one line, and not a long one', async (t) => {
   assert.ok(check.found.length < 1100);
 });
 
-test('of a very long file the doctor reads the end, and of a pipe nothing', async (t) => {
+test('the doctor reads only the end of a very long file, and does not read a pipe', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'sightglass-doctor-'));
   t.after(() => rm(folder, { recursive: true }));
   const long = join(folder, 'sightglass.1.log');

@@ -89,7 +89,7 @@ test('a server that answers without end, or not in JSON, is not read to the end'
   assert.ok(process.memoryUsage().rss - before < 100e6, 'the endless answer was buffered');
 });
 
-test('a server of this machine is not looked for behind a proxy', async (t) => {
+test('a server on this machine is not contacted through a proxy', async (t) => {
   const server = createServer((_request, response) => response.end('{"a":1}'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

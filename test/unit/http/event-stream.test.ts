@@ -10,7 +10,7 @@ const STALLED_MS = 300_000;
 const KEEP_ALIVE = ': keep-alive\n\n';
 const never = new AbortController().signal;
 
-/** A response whose client reads when the test tells it to. */
+/** A response whose client reads on the test's command. */
 class SlowResponse extends EventEmitter {
   readonly written: string[] = [];
   headersSent = false;

@@ -42,7 +42,7 @@ for (const [ours, theirs] of [
 
 test('the suggested port is free on both loopback addresses', async (t) => {
   const port = await occupy(t, '127.0.0.1');
-  await occupy(t, '::1', port + 1).catch(() => {}); // taken by somebody else is as good
+  await occupy(t, '::1', port + 1).catch(() => {}); // in use by another process is just as good
   const error = await createHttpServer(t)
     .listen({ host: '127.0.0.1', port })
     .catch((reason: ListenError) => reason);

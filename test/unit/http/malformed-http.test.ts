@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { HttpServer } from '../../../server/http/server.ts';
 
-/** A server that responds when the body is complete, or when the test tells it to. */
+/** A server that responds when the body is complete, or on the test's command. */
 async function listen(t: TestContext, answer?: (response: ServerResponse) => void) {
   const server = new HttpServer((request, response) => {
     const finish = answer ?? (() => response.end('served'));

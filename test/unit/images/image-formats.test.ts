@@ -76,7 +76,7 @@ for (const orientation of [1, 2, 3, 4, 5, 6, 7, 8]) {
   });
 }
 
-test('transparent parts are shown on white, whatever color is stored there', async () => {
+test('transparent parts are shown on white, regardless of the stored color', async () => {
   const bytes = await sharp({
     create: { width: 8, height: 8, channels: 4, background: { r: 9, g: 9, b: 9, alpha: 0 } },
   })

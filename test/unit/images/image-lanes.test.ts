@@ -89,7 +89,7 @@ test('all requests share one limit on downloads', async (t) => {
   const { url } = await serve(t, async (_, response) => {
     open += 1;
     most = Math.max(most, open);
-    await setTimeout(100); // time for more to come than there should
+    await setTimeout(100); // enough time for too many to arrive
     response.end(png, () => {
       open -= 1;
     });

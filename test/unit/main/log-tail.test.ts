@@ -23,16 +23,16 @@ test('the last thousand lines are kept', () => {
 test('a watcher receives new lines in batches until it stops watching', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const tail = new LogTail();
-  const told: string[][] = [];
+  const batches: string[][] = [];
   tail.write(line({ msg: 'before' }));
-  tail.watch((lines: LogLine[]) => told.push(lines.map(({ text }) => text)));
+  tail.watch((lines: LogLine[]) => batches.push(lines.map(({ text }) => text)));
   tail.write(line({ msg: 'a' }));
   tail.write(line({ msg: 'b' }));
   t.mock.timers.tick(100);
   tail.write(line({ msg: 'c' }));
   tail.unwatch();
   t.mock.timers.tick(100);
-  assert.deepEqual(told, [['a', 'b']]);
+  assert.deepEqual(batches, [['a', 'b']]);
 });
 
 test('reopening the log shows no line twice', (t) => {

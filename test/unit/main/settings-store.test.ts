@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { type Cipher, SettingsStore } from '../../../main/settings-store.ts';
 import { AppSettings } from '../../../server/contract.ts';
 
-/** Turns a text round: enough to see that it does not lie there as it is. */
+/** Reverses a text, which shows whether it is stored encrypted. */
 const turned = (text: string) => [...text].reverse().join('');
 const cipher: Cipher = {
   encrypt: async (text) => turned(text),

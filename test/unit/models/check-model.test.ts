@@ -28,7 +28,7 @@ test('an answer that changes keeps the recommendation below, however fast it was
   assert.equal(recommended, 2);
 });
 
-test('a model whose answers change at once is to have one at a time', () => {
+test('one request at a time is recommended for a model whose answers change with concurrency', () => {
   const rounds = [round(1, 100, 'a'), round(2, 200, 'x'), round(4, 400, 'a')];
   assert.equal(compare(rounds).recommended, 1);
 });

@@ -11,7 +11,7 @@ before(async () => {
 });
 after(() => rm(home, { recursive: true }));
 
-/** Makes a file; gives the folder it is in. */
+/** Creates a file. Returns its folder. */
 async function make(path: string, text = ''): Promise<string> {
   const file = join(home, path);
   await mkdir(dirname(file), { recursive: true });
@@ -19,7 +19,7 @@ async function make(path: string, text = ''): Promise<string> {
   return dirname(file);
 }
 
-test('models are found where other apps keep them and where a person says, by name', async () => {
+test('models are found by name in the folders of other apps and of the user', async () => {
   const hub = '.cache/huggingface/hub';
   await make(`${hub}/models--owner--cached/refs/main`, 'abc');
   await make(`${hub}/models--owner--half/blobs/0`);
@@ -110,17 +110,17 @@ test('omlx’s models are where its settings or its environment say, and where i
   assert.deepEqual(await found({ OMLX_BASE_PATH: join(other, 'nowhere') }), []);
 });
 
-test('a folder that is given twice is listed once', async () => {
+test('a folder that is specified twice is listed once', async () => {
   const own = await make('twice/one/config.json');
   const place = { name: 'twice', folder: dirname(own) };
-  const found = await listCandidates([place, place], {}, join(home, 'nobody'));
+  const found = await listCandidates([place, place], {}, join(home, 'no-models'));
   assert.deepEqual(
     found.map(({ path }) => path),
     [own],
   );
 });
 
-test('HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME are where the person says the cache is', async () => {
+test('HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME set the cache folder', async () => {
   const elsewhere = join(home, 'elsewhere');
   await make('elsewhere/huggingface/hub/models--a--b/refs/main', '1');
   const hub = join(elsewhere, 'huggingface', 'hub');
@@ -131,7 +131,7 @@ test('HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME are where the person says the cac
     { HF_HOME: join(elsewhere, 'huggingface') },
     { HF_HUB_CACHE: hub },
   ]) {
-    const found = await listCandidates([], env, join(home, 'nobody'));
+    const found = await listCandidates([], env, join(home, 'no-models'));
     assert.deepEqual(
       found.map(({ name }) => name),
       ['a/b'],

@@ -12,7 +12,7 @@ function rateOf(samples: [atMs: number, bytes: number][]): number | undefined {
   return rate.bytesPerSecond;
 }
 
-test('one sample tells no speed', () => {
+test('one sample is not enough for a speed', () => {
   assert.equal(rateOf([[0, 500]]), undefined);
 });
 
@@ -39,7 +39,7 @@ test('only the last ten seconds count', () => {
   );
 });
 
-test('bytes that have to come again make no negative speed', () => {
+test('downloading bytes again does not make the speed negative', () => {
   assert.equal(
     rateOf([
       [0, 1000],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { QueueLimits } from '../../../server/queue/request-queue.ts';
 import { createQueue, turn } from './queue-fixture.ts';
 
-/** An event in the life of a queue. `pick` selects the job, modulo the number of candidates. */
+/** An event of a queue. `pick` selects the job, modulo the number of candidates. */
 export type Step =
   | { do: 'submit'; client: string; ready: 'now' | 'later' }
   | { do: 'finish' | 'fail' | 'load' | 'failToLoad' | 'abort'; pick: number }

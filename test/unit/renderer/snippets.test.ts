@@ -13,9 +13,9 @@ const snippet = (name: string) => {
 
 test('the curl snippet quotes any key and model for the shell', () => {
   const words = `${snippet('curl').replace(/^curl/, 'for word in')}; do printf '%s\\0' "$word"; done`;
-  const told = execFileSync('sh', ['-c', words], { encoding: 'utf8' }).split('\0');
-  assert.ok(told.includes(`Authorization: Bearer ${odd.apiKey}`));
-  const body = JSON.parse(told.find((word) => word.startsWith('{')) ?? '');
+  const args = execFileSync('sh', ['-c', words], { encoding: 'utf8' }).split('\0');
+  assert.ok(args.includes(`Authorization: Bearer ${odd.apiKey}`));
+  const body = JSON.parse(args.find((word) => word.startsWith('{')) ?? '');
   assert.deepEqual([body.model, body.messages[0].content.length], [odd.model, 2]);
 });
 

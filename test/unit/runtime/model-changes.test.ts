@@ -79,10 +79,10 @@ test('no work starts while the runtime drains', async (t) => {
 });
 
 test('a model that cannot be loaded is rolled back, and onRollback is called', async (t) => {
-  const told: unknown[] = [];
+  const rollbacks: unknown[] = [];
   const { runtime, stubs } = await setUp(
     t,
-    { onRollback: (model, { reason, message }) => told.push([model, reason, message]) },
+    { onRollback: (model, { reason, message }) => rollbacks.push([model, reason, message]) },
     broken('B'),
   );
   runtime.start();
@@ -90,7 +90,7 @@ test('a model that cannot be loaded is rolled back, and onRollback is called', a
   await runtime.load('B');
   const connection = await runtime.ensureReady(never);
   assert.equal(connection.model.model, 'A');
-  assert.deepEqual(told, [['A', 'model_incomplete', 'B is broken.']]);
+  assert.deepEqual(rollbacks, [['A', 'model_incomplete', 'B is broken.']]);
   assert.deepEqual(
     stubs.processes.all.map(({ model }) => model),
     ['A', 'B', 'A'],
@@ -184,7 +184,7 @@ test('memory in use is known while the runtime is ready or draining', async (t) 
   runtime.onChange(() => changes.dispatchEvent(new Event('change')));
   for (const bytes of [6, 7]) {
     const changed = once(changes, 'change');
-    stub.tell({ do: 'say', line: { event: 'memory', memory_bytes: bytes } });
+    stub.command({ do: 'say', line: { event: 'memory', memory_bytes: bytes } });
     await changed;
     const { state } = runtime;
     assert.equal('memoryBytes' in state && state.memoryBytes, bytes);

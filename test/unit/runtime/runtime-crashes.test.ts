@@ -7,7 +7,7 @@ import { ask, never, phase, setUp } from '../../support/stub-supervisor.ts';
 
 test('a stopping process that reports ready gets no work', async (t) => {
   const { runtime, stubs } = await setUp(t, {}, (stub, { count }) =>
-    count === 1 ? stub.tell({ do: 'ignore SIGTERM' }) : stub.ready(),
+    count === 1 ? stub.command({ do: 'ignore SIGTERM' }) : stub.ready(),
   );
   runtime.start();
   const first = await stubs.at(0);
@@ -17,7 +17,7 @@ test('a stopping process that reports ready gets no work', async (t) => {
   await first.terms.at(0);
   const connected = runtime.ensureReady(never);
   first.ready();
-  first.tell({ do: 'exit', code: 0 });
+  first.command({ do: 'exit', code: 0 });
   await loaded;
   assert.equal((await connected).model.model, 'B');
 });
@@ -27,7 +27,7 @@ test('a process that ignores SIGTERM is killed before the next one starts', asyn
   runtime.start();
   await runtime.ensureReady(never);
   const first = await stubs.at(0);
-  first.tell({ do: 'ignore SIGTERM' });
+  first.command({ do: 'ignore SIGTERM' });
   const startedAt = performance.now();
   await runtime.restart();
   assert.throws(() => process.kill(first.pid, 0), 'it is gone');
@@ -40,7 +40,7 @@ test('a runtime that hangs is killed, and its work is retried on the next one', 
   runtime.start();
   const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
   const first = await stubs.at(0);
-  first.tell({ do: 'stand still' });
+  first.command({ do: 'stall' });
   await first.requests.at(0);
   await phase(runtime, 'crashed');
   assert.deepEqual(
@@ -71,7 +71,7 @@ test('a runtime that hangs while loading is killed after a time that grows with 
   const failed = assert.rejects(runtime.ensureReady(never), RuntimeFailedError);
   const first = await stubs.at(0);
   await phase(runtime, 'loading');
-  first.tell({ do: 'say', line: { event: 'weights', weights_bytes: 12_500_000 } });
+  first.command({ do: 'say', line: { event: 'weights', weights_bytes: 12_500_000 } });
   await phase(runtime, 'crashed');
   assert.ok(performance.now() - startedAt > 1500, 'half a second more for 12.5 MB');
   assert.match(

@@ -7,9 +7,9 @@ test('unknown lines of the launcher are logged and ignored', async (t) => {
   const lines: { level: number; msg: string; line?: string }[] = [];
   const log = pino({ level: 'debug' }, { write: (text) => void lines.push(JSON.parse(text)) });
   const { runtime, stubs } = await setUp(t, { log }, (stub) => {
-    for (const line of ['no JSON', '{"event":"unknown"}']) stub.tell({ do: 'say', line });
+    for (const line of ['no JSON', '{"event":"unknown"}']) stub.command({ do: 'say', line });
     for (const level of ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL', 'what']) {
-      stub.tell({ do: 'log', line: `${level} stub says` });
+      stub.command({ do: 'log', line: `${level} stub says` });
     }
     stub.ready();
   });

@@ -141,7 +141,7 @@ test('a refused request is not retried, and its reason contains no payload', asy
   for (const [index, [reply, message]] of replies.entries()) {
     const answer = runtime.run(ask, { signal: never, mayRetry: () => true });
     const { id } = await stub.requests.at(index);
-    stub.tell({ do: 'refuse', id, status: 422, body: reply });
+    stub.command({ do: 'refuse', id, status: 422, body: reply });
     await assert.rejects(answer, (error) => {
       assert.ok(error instanceof RuntimeRefusedError);
       assert.deepEqual([error.status, error.message], [422, message]);
@@ -158,7 +158,7 @@ test('a stream that closes early counts as a lost runtime', async (t) => {
   const stub = await stubs.at(0);
   const { id } = await stub.requests.at(0);
   stub.send(id, 'half');
-  stub.tell({ do: 'close', id });
+  stub.command({ do: 'close', id });
   await stub.requests.at(1);
   stub.answer(id, 'whole');
   assert.equal(await answer, 'whole');
@@ -177,12 +177,12 @@ test('aborted work ends once the runtime has released it', async (t) => {
     });
   const refused = assert.rejects(answer, /the caller has gone/);
   const stub = await stubs.at(0);
-  stub.tell({ do: 'keep requests' });
+  stub.command({ do: 'keep requests' });
   const { id } = await stub.requests.at(0);
   controller.abort(new Error('the caller has gone'));
   await stub.closed.at(0);
   assert.equal(ended, false);
-  stub.tell({ do: 'end', id });
+  stub.command({ do: 'end', id });
   await refused;
 });
 
@@ -205,13 +205,13 @@ test('an answer ended by `isComplete` reports its usage once the runtime has rel
     { signal: never },
   );
   const stub = await stubs.at(0);
-  stub.tell({ do: 'keep requests' });
+  stub.command({ do: 'keep requests' });
   await stub.requests.at(0);
   stub.send('a/b', 'go ', 'stop');
   await stub.closed.at(0);
   assert.deepEqual(used, []);
   const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
-  stub.tell({ do: 'end', id: 'a/b', usage });
+  stub.command({ do: 'end', id: 'a/b', usage });
   assert.equal(await answer, 'go stop');
   assert.deepEqual(used, [usage]);
 });

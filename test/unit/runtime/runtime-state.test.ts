@@ -127,7 +127,7 @@ const drained = (phase: 'unloaded' | 'starting') => ({
   exit: phase === 'unloaded' ? phases.unloaded : starting,
 });
 
-/** The whole machine: in this phase, that event leads there. What is not listed changes nothing. */
+/** All transitions, by phase and event. Events that are not listed change nothing. */
 const table: Record<Name, Partial<Record<EventName, RuntimePhase>>> = {
   stopped: { start: starting },
   starting: { ...abandon, loading: { ...phases.loading, weightsBytes: 0 } },
@@ -175,7 +175,7 @@ const state = (phase: RuntimePhase, more: Partial<RuntimeContext> = {}): Runtime
   ...phase,
   context: { ...context, ...more },
 });
-/** What is left after some events, all at one time. */
+/** The state after these events, all at the same time. */
 const after = (first: RuntimeState, ...list: RuntimeEvent[]): RuntimeState =>
   list.reduce((before, event) => next(before, event, NOW), first);
 const loadB: RuntimeEvent = { type: 'load', model: 'B' };
@@ -255,7 +255,7 @@ test('B and then C, while A still runs, drains A once and starts C', () => {
   assert.deepEqual([gone.phase, gone.context.wanted], ['starting', 'C']);
 });
 
-test('what is known of a model outlives its process, and is forgotten with the model', () => {
+test('the description of a model survives its process, and is dropped with the model', () => {
   const known = (state: RuntimeState) => state.context.description;
   const fresh = state(phases.loading, { description: undefined });
   // The text of a chat template tells less than rendering it.
@@ -316,7 +316,7 @@ const exitAt = (before: RuntimeState, at: number) => next(before, events.exit, a
 const failureOf = (failed: RuntimeState) =>
   failed.phase === 'failed' ? failed.failure : { reason: failed.phase, message: '' };
 
-test('the first crash is followed by a restart at once, later ones by longer and longer waits', () => {
+test('the first crash is followed by an immediate restart, later ones by longer and longer delays', () => {
   const waits = [0, 1, 2, 3, 4].map((earlier) => {
     const crashes = Array.from({ length: earlier }, () => NOW);
     const result = next(state(phases.ready, { crashes }), events.exit, NOW);
@@ -325,7 +325,7 @@ test('the first crash is followed by a restart at once, later ones by longer and
   assert.deepEqual(waits, [0, 1000, 2000, 4000, 8000]);
 });
 
-test('the sixth crash within five minutes is a failure that says so', () => {
+test('the sixth crash within five minutes is reported as a failure', () => {
   const crashes = [1, 2, 3, 4, 5].map((minute) => minute * 1000);
   const failed = exitAt(state(phases.ready, { crashes }), FIVE_MINUTES);
   const { reason, message } = failureOf(failed);

@@ -20,7 +20,7 @@ test('the supervisor follows its rules for any sequence of events', async (t) =>
 
 const deed = fc.constantFrom(
   ...(['load A', 'load B', 'load broken', 'unload', 'restart'] as const),
-  ...(['kill', 'stand still', 'stop the process'] as const),
+  ...(['kill', 'stall', 'stop the process'] as const),
   ...(['work', 'work', 'work', 'work alone', 'wait'] as const),
 );
 
@@ -68,7 +68,7 @@ async function goThrough(
       if (verb === 'load') keep(runtime.load(model ?? ''));
       else if (each === 'unload' || each === 'restart') keep(runtime[each]());
       else if (each === 'kill') process?.kill();
-      else if (each === 'stand still') process?.tell({ do: 'stand still' });
+      else if (each === 'stall') process?.command({ do: 'stall' });
       else if (each === 'stop the process') process?.kill('SIGSTOP');
       else if (each === 'work') keep(runtime.run(work, { signal, mayRetry: () => true }));
       else if (each === 'work alone') keep(runtime.runAlone(work, { signal }));

@@ -33,7 +33,7 @@ async function startSetup(t: TestContext, root: string, trap = '') {
   return { child, step: Number(readFileSync(file, 'utf8').split('\n')[0]) };
 }
 
-/** Goes on reading afterwards, so that the child can go on writing. */
+/** Keeps reading afterwards, so that the child can keep writing. */
 function until(child: ChildProcess, pattern: RegExp): Promise<void> {
   let text = '';
   return new Promise((resolve) => {

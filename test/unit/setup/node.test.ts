@@ -189,14 +189,14 @@ test('a folder with a colon in its path is refused before anything is installed'
   });
 });
 
-test('a Node that prints a line of its own first is used all the same', async (t) => {
+test('a Node that first prints an extra line is used', async (t) => {
   const { root, link, machineNode } = createCheckout(t);
   const machine = machineNode(`echo 'Loading company settings'; exec ${process.execPath} "$@"`);
   await ensureNode(root, machine);
   assert.equal(readlinkSync(link), machine.execPath);
 });
 
-test('a Node in a folder of another user is one to replace, not a crash', (t) => {
+test('a Node in a folder of another user is replaced', (t) => {
   const { root, link } = createCheckout(t);
   symlinkSync('node', link); // a loop fails as a closed folder does, for root too
   assert.equal(hasNode(root), false);

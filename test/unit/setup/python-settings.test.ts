@@ -14,7 +14,7 @@ const python = fileURLToPath(
   new URL('../../../resources/runtime/.venv/bin/python', import.meta.url),
 );
 
-/** The variables that say anything to pip and uv, of an environment made from these. */
+/** The variables for pip and uv in an environment made from these. */
 function settingsOf(environment: Record<string, string | undefined>) {
   const names = /^(PIP|UV|SSL|ALL_PROXY|PYTHON|VIRTUAL|CONDA)/;
   const isPlain = (name: string) =>

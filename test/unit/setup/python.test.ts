@@ -142,7 +142,7 @@ test('a Python that is too new or too old is named together with the supported v
   );
 });
 
-test('without any Python the message says so', (t) => {
+test('without any Python, the error says so', (t) => {
   assert.match(createMachine(t).explain(), /needs Python 3\.11 to 3\.13, but found none\. Install/);
 });
 
@@ -213,21 +213,21 @@ test('a macOS that MLX has no wheels for is refused', () => {
   checkMacos({ platform: 'linux', release: '6.1.0' });
 });
 
-test('a Python that prints a line of its own first is used all the same', (t) => {
+test('a Python that first prints an extra line is used', (t) => {
   const machine = createMachine(t);
   machine.python('bin/real', 12);
   machine.install('bin/python3.12', `echo 'Welcome to the company'; exec ${machine.home}/bin/real`);
   assert.equal(machine.choose().path, 'bin/real');
 });
 
-test('a shim that prints other JSON is no Python', (t) => {
+test('a shim that prints other JSON is not used as a Python', (t) => {
   const machine = createMachine(t);
   machine.install('bin/python3.12', 'echo 3');
   machine.python('bin/python3.11', 11);
   assert.equal(machine.choose().path, 'bin/python3.11');
 });
 
-test('a version manager whose folder cannot be listed is passed over', (t) => {
+test('a version manager whose folder cannot be listed is skipped', (t) => {
   const machine = createMachine(t);
   machine.install('.pyenv/versions', ''); // a file, which fails as a folder of another user does
   machine.python('bin/python3.12', 12);

@@ -33,7 +33,8 @@ test('a checkout that cannot be written to is explained, without a stack trace (
     encoding: 'utf8',
     ...asNobody,
   });
-  if (error !== undefined) return t.skip(`nobody may run ${process.execPath}: ${error.message}`);
+  if (error !== undefined)
+    return t.skip(`another user cannot run ${process.execPath}: ${error.message}`);
   assert.deepEqual(
     [status, stderr.trim()],
     [
