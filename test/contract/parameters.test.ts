@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { compatibilityOf } from '../../scripts/compatibility-table.ts';
 import { ChatCompletionRequest } from '../../server/apis/chat/request.ts';
 import { MessagesRequest } from '../../server/apis/messages/request.ts';
 import { ResponsesRequest } from '../../server/apis/responses/request.ts';
 
-import { type ChangedModel, changeConfig, changedModel } from '../support/changed-model.ts';
 import {
   type Answer,
   endless,
@@ -15,47 +14,9 @@ import {
   textOf,
   userMessage,
 } from '../support/chat.ts';
-import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService } from '../support/service.ts';
+import { BABBLED, CONTEXT, image, useParameters, usual } from './parameter-requests.ts';
 
-/** Tokens of context: fewer than the demo model’s, so that a test can fill them. */
-const CONTEXT = 256;
-let model: ChangedModel;
-let running: RunningService;
-const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
-const usual = 'A red circle on a white background.';
-before(async () => {
-  model = await changedModel((folder) =>
-    changeConfig(folder, { max_position_embeddings: CONTEXT }),
-  );
-  running = await startService({ modelPath: model.folder });
-});
-after(async () => {
-  await running.stop();
-  await model[Symbol.asyncDispose]();
-});
-
-const ask = (extra: object) => post(running.url, question(image, extra));
-const BABBLED = 24;
-/** Asks a question that the model cannot answer: it babbles and repeats itself for this many tokens. */
-const babble = (extra: object) =>
-  post(running.url, {
-    ...endless(image),
-    messages: [userMessage('Count forever.', image)],
-    max_tokens: BABBLED,
-    ...extra,
-  });
-const count = (extra: object) =>
-  post(running.url, { messages: [userMessage('Count to one hundred.', image)], ...extra });
-
-async function textAt(extra: object): Promise<string> {
-  return textOf(await ask(extra));
-}
-
-async function tokensOf(extra: object): Promise<{ prompt: number; completion: number }> {
-  const { usage } = (await ask(extra)).body;
-  return { prompt: usage.prompt_tokens, completion: usage.completion_tokens };
-}
+const { ask, babble, count, textAt, tokensOf, url } = useParameters();
 
 /** The parts of an answer that are the same for every request. */
 function essence({ status, body }: Answer) {
@@ -75,7 +36,7 @@ test('a seed and its negative give different answers, and so do two large neighb
       '"SEED"',
       seed,
     );
-    return textOf(await post(running.url, body));
+    return textOf(await post(url(), body));
   };
   for (const [one, other] of [
     ['7', '-7'],
@@ -89,7 +50,7 @@ test('a seed and its negative give different answers, and so do two large neighb
 });
 
 test('an answer without a limit may use the rest of the context', async () => {
-  const { body } = await post(running.url, { ...endless(image), max_tokens: null });
+  const { body } = await post(url(), { ...endless(image), max_tokens: null });
   const { total_tokens } = body.usage;
   assert.deepEqual([body.choices[0].finish_reason, total_tokens], ['length', CONTEXT]);
 });
@@ -130,7 +91,7 @@ for (const [api, path, schema, body] of paths) {
   for (const [name, { effect, note, test: file }] of compatibilityOf(schema)) {
     if (effect !== 'refused' || file.includes('other-servers')) continue;
     test(`${name} is refused by name in ${api}, with the reason`, async () => {
-      const response = await fetch(`${running.url}/v1/${path}`, {
+      const response = await fetch(`${url()}/v1/${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ ...body, [name]: { some: 'value' } }),
@@ -155,7 +116,7 @@ test('parameters of Responses and Messages without effect are accepted', async (
     prompt_cache_retention: 'in_memory',
   };
   const post = (path: string, body: object) =>
-    fetch(`${running.url}/v1/${path}`, {
+    fetch(`${url()}/v1/${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -212,7 +173,7 @@ test('n returns that many answers, with their tokens added up and the prompt cou
 
 test('the n answers of a stream follow one another, each with its index and finish reason', async () => {
   const order: [number, string][] = [];
-  for await (const event of stream(running.url, question(image, { n: 2 }))) {
+  for await (const event of stream(url(), question(image, { n: 2 }))) {
     if (event === '[DONE]') break;
     const { index, finish_reason } = JSON.parse(event).choices[0];
     if (finish_reason !== null) order.push([index, finish_reason]);
@@ -312,7 +273,7 @@ test('top_logprobs without logprobs is refused', async () => {
 test('stream_options include_usage adds the usage', async () => {
   const usages = [];
   const asked = question(image, { stream_options: { include_usage: true } });
-  for await (const event of stream(running.url, asked)) {
+  for await (const event of stream(url(), asked)) {
     if (event !== '[DONE]') usages.push(JSON.parse(event).usage);
   }
   assert.equal(usages.filter((usage) => usage !== null).length, 1);

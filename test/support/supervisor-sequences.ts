@@ -13,58 +13,9 @@ import {
 import type { LaunchOptions, RuntimeProcess } from '../../server/runtime/process.ts';
 import { RuntimeSupervisor } from '../../server/runtime/supervisor.ts';
 
-import { FakeProcess, isBroken, MODELS } from './fake-process.ts';
+import { FakeProcess, isBroken } from './fake-process.ts';
 import { readyLine } from './stub-runtimes.ts';
-
-const DRAIN_MS = 20_000;
-const LOADING_MS = 30_000;
-
-/** One step of a sequence. `index` picks one of the pending jobs. */
-type Step =
-  | { do: 'start' | 'stop' | 'unload' | 'restart' | 'shutdown' }
-  | { do: 'load'; model: string }
-  | { do: 'ask' | 'work' | 'work alone' }
-  | { do: 'finish work' | 'abandon'; index: number }
-  /** What the process does: print its next line, report ready out of turn, die, or exit if asked to. */
-  | { do: 'go on' | 'say ready' | 'die' | 'obey' }
-  | { do: 'pass'; ms: number };
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 15, arbitrary: fc.constant<Step>({ do: 'start' }) },
-  {
-    weight: 5,
-    arbitrary: fc.constantFrom<Step>({ do: 'stop' }, { do: 'unload' }, { do: 'restart' }),
-  },
-  {
-    weight: 15,
-    arbitrary: fc.record({ do: fc.constant('load' as const), model: fc.constantFrom(...MODELS) }),
-  },
-  {
-    weight: 25,
-    arbitrary: fc.record({ do: fc.constantFrom('ask', 'work', 'work', 'work alone') }),
-  },
-  {
-    weight: 20,
-    arbitrary: fc.record({
-      do: fc.constantFrom('finish work', 'finish work', 'abandon'),
-      index: fc.nat({ max: 9 }),
-    }),
-  },
-  {
-    weight: 50,
-    arbitrary: fc.record({
-      do: fc.constantFrom('go on', 'go on', 'go on', 'obey', 'obey', 'die', 'say ready'),
-    }),
-  },
-  {
-    weight: 20,
-    arbitrary: fc.record({
-      do: fc.constant('pass' as const),
-      ms: fc.constantFrom(0, 1, 1000, 10_000, DRAIN_MS, LOADING_MS, 301_000),
-    }),
-  },
-  { weight: 1, arbitrary: fc.constant<Step>({ do: 'shutdown' }) },
-) as fc.Arbitrary<Step>;
+import { DRAIN_MS, LOADING_MS, type Step, step } from './supervisor-steps.ts';
 
 interface Job {
   readonly caller: AbortController;
