@@ -62,19 +62,6 @@ test('on a terminal, models list prints a table with headings', async () => {
   assert.equal(row.indexOf('qwen2_vl'), heading.indexOf('Architecture'));
 });
 
-test('models show reports why a model does not fit in memory', async () => {
-  const large = join(zoo, 'cut-short');
-  await truncate(join(large, 'model.safetensors'), totalmem() * 2); // sparse: takes no room
-  const { stdout } = await cli(['show', large]);
-  assert.match(stdout, /^Memory +does not fit: [\d.]+ GB of weights and .* for models$/m);
-});
-
-before(async () => {
-  zoo = await mkdtemp(join(tmpdir(), 'sightglass-zoo-'));
-  await makeZoo(zoo);
-});
-after(() => rm(zoo, { recursive: true }));
-
 test('the launcher refuses every broken model with the message of the list', async (t) => {
   const runtime = new RuntimeSupervisor({
     command: createRuntimeCommand(resources),
@@ -87,4 +74,11 @@ test('the launcher refuses every broken model with the message of the list', asy
     await runtime.load(join(zoo, name));
     await assert.rejects(runtime.ensureReady(t.signal), words);
   }
+});
+
+test('models show reports why a model does not fit in memory', async () => {
+  const large = join(zoo, 'cut-short');
+  await truncate(join(large, 'model.safetensors'), totalmem() * 2); // sparse: takes no room
+  const { stdout } = await cli(['show', large]);
+  assert.match(stdout, /^Memory +does not fit: [\d.]+ GB of weights and .* for models$/m);
 });
