@@ -1,16 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { type StubbedApp, startStubbed } from '../support/packaged-app.ts';
 
-/** As the stand-in's safeStorage encrypts it. */
+/** Encrypts like the stand-in's safeStorage. */
 const encrypt = (text: string) =>
   Buffer.concat([
     Buffer.from('stand-in:'),
     Buffer.from(Buffer.from(text).map((byte) => byte ^ 0xff)),
   ]).toString('base64');
+
+/** The API key in the keychain. */
 export const KEY = 'sk-of-the-keychain';
+/** What the settings file contains beside the settings. */
 export const stored = { apiKeySecret: encrypt(KEY), hubTokenSecret: encrypt('hf_token') };
 
-/** An app that is open to the network, its key in a keychain that is locked. */
+/** An app that allows access from the network, with its key in a locked keychain. */
 export const startLocked = () =>
   startStubbed(
     { host: '0.0.0.0' },
@@ -23,5 +26,7 @@ export const startLocked = () =>
       },
     },
   );
+
+/** The content of the settings file. */
 export const content = async ({ settingsFile }: StubbedApp) =>
   JSON.parse(await readFile(settingsFile, 'utf8'));

@@ -6,8 +6,11 @@ import { type StubbedApp, startStubbed } from '../support/packaged-app.ts';
 import { demoModel } from '../support/service.ts';
 import { showView } from '../support/sightglass-app.ts';
 
+/** A model on the local Hub. */
 export const ID = 'owner/demo';
+/** A gated model on the local Hub. */
 export const GATED = 'owner/gated';
+/** The file with their weights. */
 export const WEIGHTS = 'model.safetensors';
 
 /** An app at its models. The real programs judge and download them; a stub runtime serves them. */

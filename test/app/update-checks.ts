@@ -6,11 +6,13 @@ import { type PackagedOptions, packageApp } from '../support/packaged-app.ts';
 import { startSightglass } from '../support/sightglass-app.ts';
 import { UpdateFeed } from '../support/update-feed.ts';
 
+/** The `app-update.yml` for a feed on this machine. */
 export const genericFeed = ({ port }: UpdateFeed) => ({
   provider: 'generic',
   url: `http://127.0.0.1:${port}`,
 });
 
+/** Starts a packaged app with a feed that has an update. */
 export async function start(
   t: TestContext,
   toUpdate: (feed: UpdateFeed) => object = genericFeed,

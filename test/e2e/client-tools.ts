@@ -5,12 +5,13 @@ import { drawShape, toDataUrl } from '../support/pictures.ts';
 /** The image that the tests ask about. */
 export const image = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
 
-export const parameters = {
+const parameters = {
   type: 'object',
   properties: { which: { enum: ['left', 'right'] } },
   required: ['which'],
 };
-export const snap = { type: 'function', name: 'snap', parameters };
+/** Tools in the forms of Responses: a function, namespaces, custom tools and their grammars. */
+const snap = { type: 'function', name: 'snap', parameters };
 export const camera = {
   type: 'namespace',
   name: 'mcp__camera',
@@ -24,11 +25,12 @@ export const phone = {
   tools: [snap],
 };
 export const patch = { type: 'custom', name: 'apply_patch', description: 'Changes files.' };
-export const lines = 'start: "*** Begin" LINE+ "*** End"\nLINE: /[a-c]{1,3}\\n/';
+const lines = 'start: "*** Begin" LINE+ "*** End"\nLINE: /[a-c]{1,3}\\n/';
 export const lark = { type: 'grammar', syntax: 'lark', definition: lines };
 export const regex = { type: 'grammar', syntax: 'regex', definition: '[a-c]{2}/\\d' };
 export const own = { type: 'namespace', name: 'functions', tools: [{ ...patch, name: 'exec' }] };
 export const search = { type: 'web_search' };
+/** One of each, and a tool that runs elsewhere. */
 export const tools = [
   { type: 'function', name: 'run', parameters: {} },
   camera,
@@ -38,9 +40,12 @@ export const tools = [
   search,
 ];
 
+/** The input of a request about the image. */
 export const input = [
   { type: 'message', role: 'user', content: [{ type: 'input_image', image_url: image }] },
 ];
+
+/** An output item. */
 export interface Item {
   type: string;
   namespace?: string;
@@ -51,6 +56,7 @@ export interface Item {
 }
 
 export const status = 'completed';
+/** Calls of `snap` and `apply_patch`. */
 export const snapped = {
   type: 'function_call',
   status,
@@ -63,7 +69,8 @@ export const patched = {
   name: 'apply_patch',
   input: 'one, (two) ü 😀',
 };
-export const chatTools = [
+/** A chat completion with a function and a custom tool. */
+const chatTools = [
   { type: 'function' as const, function: { name: 'run', parameters } },
   {
     type: 'custom' as const,

@@ -9,14 +9,19 @@ import { drawShape, toDataUrl } from '../support/pictures.ts';
 
 const REQUESTS = 400;
 
+/** The image that the tests ask about. */
 export const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
+/** The model's description of it. */
 export const ANSWER = 'A red circle on a white background.';
+
+/** A folder that is removed after the test. */
 export function tempFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'sightglass-test-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
+/** Starts a command that is killed after the test, without reading its stderr. */
 export function start(
   t: TestContext,
   command: string,
@@ -28,9 +33,10 @@ export function start(
   return child;
 }
 
+/** The command line of the service, on a free port. */
 export const CLI = [process.execPath, 'server/cli.ts', '--port', '0', '--host', '127.0.0.1'];
 
-/** Requests that are refused, each with a line in the log. Returns the statuses that were seen. */
+/** Sends invalid requests, each of which is logged. Returns the different statuses. */
 export async function flood(url: string): Promise<number[]> {
   const statuses = new Set<number>();
   for (let sent = 0; sent < REQUESTS; sent += 20) {
@@ -40,6 +46,7 @@ export async function flood(url: string): Promise<number[]> {
   return [...statuses];
 }
 
+/** The service's address, once it is ready. */
 export async function urlOf(child: ReturnType<typeof start>): Promise<string> {
   const banner = await readUntil(child.stdout, /Logs: .*\n/);
   return /http:\/\/127\.0\.0\.1:\d+/.exec(banner)?.[0] ?? '';

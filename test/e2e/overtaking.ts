@@ -3,7 +3,9 @@ import { type RunningService, until } from '../support/service.ts';
 
 /** Without a picture, so that it is queued as soon as it is counted. */
 const greeting = { messages: [{ role: 'user', content: 'Ahoy' }], max_tokens: 2 };
+/** Waiting requests of the busy client. */
 export const BUSY_REQUESTS = 30;
+/** Requests of the other client. */
 export const PERSON_REQUESTS = 5;
 
 /**

@@ -34,6 +34,7 @@ export function useTemplates(): (name: Template) => Promise<RunningService> {
   };
 }
 
+/** The path of each API. */
 export const paths = {
   chat: '/v1/chat/completions',
   messages: '/v1/messages',
@@ -41,15 +42,19 @@ export const paths = {
 };
 export type Api = keyof typeof paths;
 export const apis = Object.keys(paths) as Api[];
+/** A message of the user. */
 export const user = (content: unknown) => ({ role: 'user', content });
+/** A message of the assistant. */
 export const assistant = (content: unknown, more: object = {}) => ({
   role: 'assistant',
   content,
   ...more,
 });
+/** Limits the tokens of an answer. */
 export const limited = (api: Api, max: number) =>
   api === 'responses' ? { max_output_tokens: max } : { max_tokens: max };
 
+/** A function tool in the form of an API. */
 export const tool = (api: Api) => {
   const [name, schema] = ['look', { type: 'object', properties: { at: { type: 'integer' } } }];
   if (api === 'chat') return { type: 'function', function: { name, parameters: schema } };
