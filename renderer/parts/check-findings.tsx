@@ -37,8 +37,8 @@ export function CheckFindings({
       </div>
       <InlineError text={problem} />
       <p class="help">
-        It is “Requests at once” in Settings{isSet ? '' : `, now ${maxConcurrency}`}. On Apple GPUs
-        concurrent generation has corrupted answers{' '}
+        This is “Requests at once” in Settings{isSet ? '' : `, now ${maxConcurrency}`}. On Apple
+        GPUs concurrent generation has corrupted answers{' '}
         <span class="whole">(Blaizzy/mlx-vlm#1668)</span>.
       </p>
     </div>
