@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { startService } from '../support/service.ts';
-import { answer, image, tooHot } from './picture.ts';
+import { answer, image, tooHot } from './fixture.ts';
 
 const cwd = fileURLToPath(new URL('java', import.meta.url));
 /** `java Ask.java` compiles the file itself, which takes a JDK; `var` and the like take version 11. */
