@@ -111,7 +111,7 @@ const cases: [string, unknown, { message: string; param: string | null }][] = [
     { messages, json_schema: nested(65) },
     {
       message:
-        '`json_schema` must be a schema of at most 20000 values and 64 levels (got 66 values and 65 levels).',
+        '`json_schema` must be a schema of at most 20000 values and 64 levels or a string (got 66 values and 65 levels).',
       param: 'json_schema',
     },
   ],

@@ -20,6 +20,7 @@ export const MODEL_LINES = [
   { event: 'machine', memory_bytes: 28.9e9, tokens_per_request: 8192 },
   {
     event: 'model',
+    note: null,
     model: demo,
     path: demo,
     bytes: 4e6,
