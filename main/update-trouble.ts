@@ -78,7 +78,7 @@ const KNOWN: readonly [pattern: RegExp, what: string | undefined, remedy: string
 ];
 
 /** A timeout that restarts with every sign of progress. */
-export interface ProgressTimeout {
+interface ProgressTimeout {
   /** Rejects with an error that has `code` once there has been no progress for `withinMs`. */
   expired: Promise<never>;
   /** Restarts the timeout, optionally with a different duration and code. */

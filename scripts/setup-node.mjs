@@ -89,7 +89,7 @@ export async function ensureNode(root, { execPath, env } = process) {
 }
 
 /** The oldest Node.js version that can run the service, from `engines` in package.json, like `22.19`. */
-export function oldestNode(root) {
+function oldestNode(root) {
   const { engines } = readJson(path.join(root, 'package.json'));
   return engines.node.replace('>=', '');
 }

@@ -33,7 +33,7 @@ export async function drawIcons(): Promise<Map<string, Buffer>> {
 }
 
 /** Draws the app icon: 1024 pixels, with the usual margin of macOS icons. */
-export function drawAppIcon(): Promise<Buffer> {
+function drawAppIcon(): Promise<Buffer> {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="1024" height="1024" viewBox="0 0 1024 1024">
     <defs>
       <linearGradient id="body" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="#f7f8fa"/><stop offset="1" stop-color="#c9ced6"/></linearGradient>

@@ -66,7 +66,7 @@ function Differing({ answers }: { answers: CheckResult['differing'] }) {
 }
 
 /** The total speed at each concurrency. */
-export function SpeedTable({ speeds }: Pick<CheckResult, 'speeds'>) {
+function SpeedTable({ speeds }: Pick<CheckResult, 'speeds'>) {
   if (speeds.length === 0) return null;
   const alone = speeds[0]?.tokensPerSecond ?? 0;
   const most = Math.max(...speeds.map(({ tokensPerSecond }) => tokensPerSecond));

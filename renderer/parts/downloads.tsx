@@ -29,7 +29,7 @@ const TOKEN_REASONS: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /** One download, with its progress, its error and its buttons. */
-export function DownloadRow({ download, use }: { download: Download; use: boolean }) {
+function DownloadRow({ download, use }: { download: Download; use: boolean }) {
   const { id, phase, doneBytes, totalBytes, problem: failure } = download;
   const [asks, setAsks] = useState(false);
   const button = useRef<HTMLButtonElement>(null);

@@ -52,7 +52,7 @@ export function FoundModels({
 }
 
 /** A usable model. Clicking it serves it, after a confirmation if it does not fit in memory. */
-export function FoundModelRow({
+function FoundModelRow({
   model,
   snapshot,
   onUse,
@@ -123,7 +123,7 @@ function ModelFacts({ model, state }: { model: FoundModel; state: string | undef
 }
 
 /** Models that cannot be used: why, and what to do about it. */
-export function UnusableModels({ models }: { models: readonly FoundModel[] }) {
+function UnusableModels({ models }: { models: readonly FoundModel[] }) {
   if (models.length === 0) return null;
   return (
     <details class="unusable">

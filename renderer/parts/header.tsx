@@ -63,7 +63,7 @@ export function Header({ snapshot }: { snapshot: Snapshot }) {
 }
 
 /** The state as a shape, so that it does not depend on color: a sight glass and its level. */
-export function StateMark({ tone }: { tone: Tone }) {
+function StateMark({ tone }: { tone: Tone }) {
   return (
     <svg class={`mark mark-${tone}`} viewBox="0 0 20 20" aria-hidden="true">
       <circle cx="10" cy="10" r="8" />
@@ -77,7 +77,7 @@ export function StateMark({ tone }: { tone: Tone }) {
 }
 
 /** Asks what to do with requests in flight before the server stops. */
-export function StopConfirmation({ inFlight, onDone }: { inFlight: number; onDone: () => void }) {
+function StopConfirmation({ inFlight, onDone }: { inFlight: number; onDone: () => void }) {
   const first = useRef<HTMLButtonElement>(null);
   useEffect(() => first.current?.focus(), []);
   const stop = (now: boolean) => {

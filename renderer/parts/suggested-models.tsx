@@ -47,7 +47,7 @@ export function SuggestedModels({
 }
 
 /** A suggested model, with a Download button unless it is already downloaded or downloading. */
-export function SuggestedModelRow({
+function SuggestedModelRow({
   model: { id, name, bytes, licence, note, fit },
   status,
   onDownload,

@@ -32,7 +32,7 @@ const RED_CIRCLE_PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAABlBMVEX/////AADrWueTAAAACXBIWXMAAAsTAAALEwEAmpwYAAAAZ0lEQVQoz2NgGCDA/wHKqP8HoRn//28AM9j//38AUfL/P0SR/P//P8AM+////0A0/f8P0fYfCFAYjCBGAzKDGcQ4gJXBDmI8oJyBxwpM92C6GeEduAfhXoYHAjxY4AEFDzpEYNIdAAB2mY7DK3+25wAAAABJRU5ErkJggg==';
 
 /** A curl command that can be pasted into a shell on this machine. */
-export function exampleRequest({ url, apiKey }: { url: string; apiKey?: string | undefined }) {
+function exampleRequest({ url, apiKey }: { url: string; apiKey?: string | undefined }) {
   const body = {
     messages: [
       {

@@ -64,7 +64,7 @@ const PHASES: Readonly<Record<Download['phase'], string>> = {
 export type Say = (line: string) => void;
 
 /** Shows a download's progress: a bar on a terminal, otherwise a line for every tenth. */
-export class DownloadProgress {
+class DownloadProgress {
   readonly #say: Say;
   readonly #bar: SingleBar | undefined;
   #lastPrinted = '';

@@ -8,7 +8,7 @@ const VERDICTS: Readonly<Record<Fit['verdict'], string>> = {
   too_large: 'does not fit',
 };
 
-export function toVerdict(fit: Fit | undefined): string {
+function toVerdict(fit: Fit | undefined): string {
   return fit === undefined ? '' : VERDICTS[fit.verdict];
 }
 

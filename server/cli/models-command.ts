@@ -208,11 +208,7 @@ const LINE_EVERY = 5;
  * Loads a model without serving it, checks it, and unloads it. Ctrl-C ends the check.
  * @throws RuntimeFailedError when it cannot be loaded, InterruptedError, and what `checkModel` throws
  */
-export async function checkAlone(
-  modelPath: string,
-  resources: URL,
-  log: Logger,
-): Promise<CheckResult> {
+async function checkAlone(modelPath: string, resources: URL, log: Logger): Promise<CheckResult> {
   const { hangTimeoutSeconds } = Settings.parse({ modelPath });
   const runtime = new RuntimeSupervisor({
     command: createRuntimeCommand(resources),

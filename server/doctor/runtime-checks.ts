@@ -12,7 +12,7 @@ import { type Finding, failed, ok, parseJson, skipped } from './check.ts';
 import type { Machine } from './machine.ts';
 
 /** Generous, because the first import of mlx_vlm compiles it. */
-export const PROBE_WITHIN_MS = 180_000;
+const PROBE_WITHIN_MS = 180_000;
 
 const PythonStep = z.object({
   event: z.literal('python'),

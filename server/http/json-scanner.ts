@@ -25,7 +25,7 @@ const IMAGE_FIELDS = new Set(['url', 'image_url', 'data']);
 const LONGEST_FIELD = Math.max(...[...IMAGE_FIELDS].map((name) => name.length));
 
 /** A long string that was taken out of the JSON: the bytes between its quotes. */
-export interface TakenString {
+interface TakenString {
   literal: Bytes;
   hasEscapes: boolean;
 }

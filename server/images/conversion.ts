@@ -200,7 +200,7 @@ function fitInto({ width, height }: ImageSize, maxPixels: number): ImageSize {
 }
 
 /** The color behind transparent parts. */
-export type Background = 'white' | 'black' | 'gray';
+type Background = 'white' | 'black' | 'gray';
 
 /** Backgrounds in order of preference, with their brightness. White is first, as in browsers. */
 const BACKGROUNDS: readonly (readonly [Background, number])[] = [
@@ -220,7 +220,7 @@ const MAX_PIXELS = 1_000_000;
 const PIXELS_PER_TURN = 100_000;
 
 /** Whether all RGBA pixels are opaque. */
-export async function isOpaque(pixels: Buffer): Promise<boolean> {
+async function isOpaque(pixels: Buffer): Promise<boolean> {
   for (let from = 0; from < pixels.length; from += PIXELS_PER_TURN * 16) {
     const end = Math.min(pixels.length, from + PIXELS_PER_TURN * 16);
     for (let at = from + 3; at < end; at += 4) if (pixels[at] !== 255) return false;
@@ -233,7 +233,7 @@ export async function isOpaque(pixels: Buffer): Promise<boolean> {
  * Chooses the background on which a transparent RGBA image is recognizable: white letters would
  * disappear on white. Compares how clear the edges are on each, by the squares of their contrast.
  */
-export async function chooseBackground(pixels: Buffer, width: number): Promise<Background> {
+async function chooseBackground(pixels: Buffer, width: number): Promise<Background> {
   const rows = pixels.length / 4 / width;
   const step = Math.max(1, Math.ceil((rows * width) / MAX_PIXELS));
   const edges = BACKGROUNDS.map(() => 0);

@@ -26,7 +26,7 @@ const STRUCTURE_READERS: Partial<Record<ImageFormat, (bytes: Buffer) => ImageStr
 };
 
 /** How far to turn an image clockwise, and whether to mirror it left to right afterwards. */
-export interface Turn {
+interface Turn {
   angle: 0 | 90 | 180 | 270;
   isMirrored: boolean;
 }

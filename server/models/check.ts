@@ -131,7 +131,7 @@ const SHAPES: readonly string[] = [
 ];
 
 /** Eight simple, distinct images as data URLs. */
-export function drawPictures(): Promise<string[]> {
+function drawPictures(): Promise<string[]> {
   return Promise.all(
     SHAPES.map(async (shape) => {
       const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${SIZE}" height="${SIZE}"><rect width="100%" height="100%" fill="white"/>${shape}</svg>`;

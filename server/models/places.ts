@@ -162,7 +162,7 @@ const OmlxSettings = z.object({
  * LM Studio's folder of models, from its settings or by default. `~/.lmstudio-home-pointer` contains the
  * path of its home folder if that was moved.
  */
-export async function lmStudioFolders(home: string): Promise<string[]> {
+async function lmStudioFolders(home: string): Promise<string[]> {
   const own = (await readLine(join(home, '.lmstudio-home-pointer'))) ?? join(home, '.lmstudio');
   const settings = await Promise.all(
     [own, join(home, 'Library', 'Application Support', 'LM Studio')].map((folder) =>
@@ -177,7 +177,7 @@ export async function lmStudioFolders(home: string): Promise<string[]> {
  * omlx's folders of models, from the environment, its settings or by default. Source: omlx/settings.py
  * (`resolve_default_base_path`, `get_model_dirs`).
  */
-export async function omlxFolders(env: NodeJS.ProcessEnv, home: string): Promise<string[]> {
+async function omlxFolders(env: NodeJS.ProcessEnv, home: string): Promise<string[]> {
   const inHome = (path: string) => expandPath(path, env, home);
   const moved = join(home, 'Library', 'Application Support', 'oMLX', 'base-path');
   const base = inHome(env['OMLX_BASE_PATH'] || (await readLine(moved)) || '~/.omlx');
@@ -207,11 +207,7 @@ async function readLine(file: string): Promise<string | undefined> {
 }
 
 /** Expands `~` and `$NAME` in a path, like a shell and huggingface_hub. */
-export function expandPath(
-  path: string,
-  env: NodeJS.ProcessEnv = process.env,
-  home = homedir(),
-): string {
+function expandPath(path: string, env: NodeJS.ProcessEnv = process.env, home = homedir()): string {
   return path
     .trim()
     .replace(/^~(?=\/|$)/, () => home)

@@ -182,7 +182,7 @@ export const downloads = {
 } as const satisfies Record<string, Download>;
 
 /** What a check found; all answers agreed. */
-export const checkResult: CheckResult = {
+const checkResult: CheckResult = {
   model: 'Qwen3-VL-8B-Instruct-4bit',
   questions: 6,
   differing: [],

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 
 export type Shape = 'circle' | 'square' | 'triangle' | 'star' | 'cross' | 'heart';
 
-export interface Drawing {
+interface Drawing {
   shape: Shape;
   /** CSS colors. */
   color: string;

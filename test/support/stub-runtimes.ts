@@ -11,7 +11,7 @@ import type { ReadyLine } from '../../server/runtime/protocol.ts';
 import type { Command, Report } from './stub-runtime.ts';
 
 /** A list of items that arrive over time; each can be awaited before it arrives. */
-export class Arrivals<T> {
+class Arrivals<T> {
   readonly all: T[] = [];
   readonly #wanted: { index: number; resolve: (item: T) => void }[] = [];
 

@@ -33,7 +33,7 @@ interface SchemaFile {
 }
 
 /** The bodies that are checked against the Open Responses specification. */
-export type OpenResponsesName = 'Item' | 'Response' | 'StreamingEvent';
+type OpenResponsesName = 'Item' | 'Response' | 'StreamingEvent';
 
 const read = (path: string): SchemaFile =>
   JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
