@@ -5,27 +5,17 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { buildApp } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { startStubbed } from '../support/packaged-app.ts';
 import { demoModel } from '../support/service.ts';
 import { hasIcon, onStandIn, showState, showView } from '../support/sightglass-app.ts';
-import type { StubProcess } from '../support/stub-runtimes.ts';
+import { makeEmptyFolder, onStart } from './empty-folder.ts';
 
 // Stub runtimes, which fail on command. `e2e` tests the same failures with the real runtime.
 
 const skip = noChromium;
-
-const isEmpty = (model: string) => model.includes('sightglass-empty-');
-/** Loads any model but one in an empty folder, as the real launcher does. */
-const onStart = (stub: StubProcess) => (isEmpty(stub.model) ? stub.fatal() : stub.ready());
-
-async function makeEmptyFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'sightglass-empty-'));
-  t.after(() => rm(folder, { recursive: true }));
-  return folder;
-}
 
 test('if its port is taken, the app offers the next free one', { skip }, async () => {
   const other = createServer().listen(0, '127.0.0.1');

@@ -1,47 +1,27 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { execa } from 'execa';
 import { eventsOf, type NamedEvent } from '../support/api.ts';
 import { endless, post, question, textOf } from '../support/chat.ts';
 import { readUntil } from '../support/output.ts';
-import { drawShape, toDataUrl } from '../support/pictures.ts';
-import { type RunningService, startService, until } from '../support/service.ts';
+import { until } from '../support/service.ts';
+import { answer, redCircle, useRecoveringService } from './crash-fixture.ts';
 
-const redCircle = toDataUrl(await drawShape({ shape: 'circle', color: 'red' }), 'image/png');
-const answer = 'A red circle on a white background.';
+const recovering = useRecoveringService();
 const forever = endless(redCircle);
 
-let running: RunningService;
-before(async () => {
-  running = await startService();
-});
-beforeEach(async () => {
-  const { runtime } = running.service;
-  // A start after a stop forgets earlier crashes, of which too many would fail the runtime.
-  if (runtime.state.context.crashes.length > 1) await runtime.stop();
-  runtime.start();
-  await running.runtime();
-});
-after(() => running.stop());
-
-function pid(): number {
-  const { state } = running.service.runtime;
-  if (state.phase !== 'ready') throw new Error(`The runtime is ${state.phase}.`);
-  return state.pid;
-}
-
 test('after kill -9 of the runtime, the next one answers the waiting and the running request', async () => {
-  const first = post(running.url, { ...forever, max_tokens: 400 });
-  await until(running, () => running.service.queue.stats.runningCount === 1);
-  const waiting = [1, 2, 3].map(() => post(running.url, question(redCircle)));
-  await until(running, () => running.service.queue.stats.queueSize === 3);
-  const killed = pid();
+  const first = post(recovering.running.url, { ...forever, max_tokens: 400 });
+  await until(recovering.running, () => recovering.running.service.queue.stats.runningCount === 1);
+  const waiting = [1, 2, 3].map(() => post(recovering.running.url, question(redCircle)));
+  await until(recovering.running, () => recovering.running.service.queue.stats.queueSize === 3);
+  const killed = recovering.pid();
   process.kill(killed, 'SIGKILL');
   assert.equal((await first).status, 200);
   assert.deepEqual((await Promise.all(waiting)).map(textOf), [answer, answer, answer]);
-  assert.notEqual(pid(), killed);
+  assert.notEqual(recovering.pid(), killed);
 });
 
 const text = 'Count to one hundred.';
@@ -74,12 +54,12 @@ const streams: [path: string, body: object, isFailure: (last: NamedEvent) => boo
 ];
 
 test('streams that have started when the runtime is killed end with the error event of their API', async () => {
-  const killed = pid();
+  const killed = recovering.pid();
   let started = 0;
   const ended = await Promise.all(
     streams.map(async ([path, body]) => {
       let events = 0;
-      return eventsOf(running.url, path, body, () => {
+      return eventsOf(recovering.running.url, path, body, () => {
         events += 1;
         if (events === 8) started += 1;
         if (events === 8 && started === streams.length) process.kill(killed, 'SIGKILL');
@@ -90,8 +70,8 @@ test('streams that have started when the runtime is killed end with the error ev
     const last = ended[index]?.slice(-2) ?? [];
     assert.ok(last.some(isFailure), `${path}: ${JSON.stringify(last)}`);
   }
-  await running.runtime();
-  assert.equal(textOf(await post(running.url, question(redCircle))), answer);
+  await recovering.running.runtime();
+  assert.equal(textOf(await post(recovering.running.url, question(redCircle))), answer);
 });
 
 test('kill -9 of the service ends the runtime', {

@@ -1,7 +1,8 @@
-import type { Page } from 'playwright-core';
+import assert from 'node:assert/strict';
+import type { Locator, Page } from 'playwright-core';
 import type { Snapshot } from '../../server/contract.ts';
-import { go, type PanelFixture, usePanel } from '../renderer/panel-fixture.ts';
-import type { Answers } from '../support/built-panel.ts';
+import { go, type PanelFixture, show, usePanel } from '../renderer/panel-fixture.ts';
+import { type Answers, asked } from '../support/built-panel.ts';
 import { snapshot } from '../support/snapshots.ts';
 
 /** A panel for each test, opened at its models. */
@@ -29,4 +30,18 @@ export async function hasAsked(page: Page, command: string, count = 1): Promise<
     },
     [command, count] as const,
   );
+}
+
+/** The answer to a change of the model. */
+export const applied = { changeSettings: { applied: 'model_reloading' } };
+
+/** The button of a model in the list. */
+export function model(page: Page, name: string): Locator {
+  return page.locator('.model-row').filter({ hasText: name }).locator('.model-button');
+}
+
+/** Asserts that the panel sends nothing, after enough time to do so. */
+export async function asksNothing(page: Page): Promise<void> {
+  await show(page, snapshot());
+  assert.deepEqual(await asked(page), []);
 }

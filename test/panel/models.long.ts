@@ -7,23 +7,15 @@ import { asked } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { checks, downloads } from '../support/models.ts';
 import { STATES, snapshot } from '../support/snapshots.ts';
-import { hasAsked, useModels } from './models-fixture.ts';
+import { applied, asksNothing, hasAsked, model, useModels } from './models-fixture.ts';
 
 const skip = noChromium;
 const { open } = useModels();
-const applied = { changeSettings: { applied: 'model_reloading' } };
 const refused = (message: string) => ({
   changeSettings: { applied: 'no', problems: [{ setting: 'modelPath', message }] },
 });
 const withDownload = (download: Download) => snapshot({ downloads: [download] });
-const model = (page: Page, name: string) =>
-  page.locator('.model-row').filter({ hasText: name }).locator('.model-button');
 const searches = (page: Page, count: number) => hasAsked(page, 'findModels', count);
-/** Asserts that the panel sends nothing, after enough time to do so. */
-const asksNothing = async (page: Page) => {
-  await show(page, snapshot());
-  assert.deepEqual(await asked(page), []);
-};
 
 test('the served model is marked, and clicking it does nothing', { skip }, async () => {
   const page = await open(snapshot(), applied);

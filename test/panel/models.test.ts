@@ -6,21 +6,13 @@ import { asked } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { checks, found, suggested } from '../support/models.ts';
 import { snapshot } from '../support/snapshots.ts';
-import { hasAsked, useModels } from './models-fixture.ts';
+import { applied, asksNothing, hasAsked, model, useModels } from './models-fixture.ts';
 
 const skip = noChromium;
 const { open } = useModels();
-const applied = { changeSettings: { applied: 'model_reloading' } };
 const settings = snapshot().settings;
 
-const model = (page: Page, name: string) =>
-  page.locator('.model-row').filter({ hasText: name }).locator('.model-button');
 const searches = (page: Page, count: number) => hasAsked(page, 'findModels', count);
-/** Asserts that the panel sends nothing, after enough time to do so. */
-const asksNothing = async (page: Page) => {
-  await show(page, snapshot());
-  assert.deepEqual(await asked(page), []);
-};
 
 test('clicking a model serves it', { skip }, async () => {
   const page = await open(snapshot(), applied);

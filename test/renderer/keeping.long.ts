@@ -3,17 +3,10 @@ import { test } from 'node:test';
 import { asked } from '../support/built-panel.ts';
 import { noChromium } from '../support/chromium.ts';
 import { STATES } from '../support/snapshots.ts';
-import { focused, go, press, usePanel } from './panel-fixture.ts';
+import { applied, focused, go, press, refused, usePanel } from './panel-fixture.ts';
 
 const skip = noChromium;
 const panel = usePanel();
-const applied = (how: string) => ({ changeSettings: { applied: how } });
-const refused = (...problems: [setting: string, message: string][]) => ({
-  changeSettings: {
-    applied: 'no',
-    problems: problems.map(([setting, message]) => ({ setting, message })),
-  },
-});
 
 test('choosing a model keeps the other unsaved settings', { skip }, async () => {
   const page = await panel.open(STATES['ready'], {

@@ -57,3 +57,14 @@ export function focused(page: Page): Promise<string> {
     'document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent.slice(0, 40)',
   );
 }
+
+/** The answer to changed settings that took effect this way. */
+export function applied(how: string) {
+  return { changeSettings: { applied: how } };
+}
+
+/** The answer to changed settings that were refused. */
+export function refused(...problems: [setting: string, message: string][]) {
+  const found = problems.map(([setting, message]) => ({ setting, message }));
+  return { changeSettings: { applied: 'no', problems: found } };
+}

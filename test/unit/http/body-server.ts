@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import type { TestContext } from 'node:test';
 import Koa from 'koa';
 import { ByteBudget } from '../../../server/byte-budget.ts';
@@ -8,6 +6,7 @@ import { ApiError } from '../../../server/errors.ts';
 import type { State } from '../../../server/http/deps.ts';
 import { parseJsonBody } from '../../../server/http/json-body.ts';
 import { toJsonBody } from '../../../server/long-text.ts';
+import { serve } from '../../support/local-server.ts';
 
 interface BodyServerOptions {
   maxMegabytes?: number;
@@ -40,15 +39,8 @@ export async function serveBodies(t: TestContext, options: BodyServerOptions = {
     ctx.body = body.stream();
     ctx.length = body.bytes;
   });
-  const server = createServer(app.callback());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, port, budget };
+  const { url, port } = await serve(t, app.callback());
+  return { url, port, budget };
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
