@@ -56,7 +56,7 @@ class TemplateFacts:
     """What the template calls `enable_thinking`, if it has another name for it."""
 
     def to_line(self) -> dict[str, object]:
-        """As the supervisor gets them (`launcher-line.ts`)."""
+        """As the supervisor receives them (`server/runtime/protocol.ts`)."""
         return {
             "tools": self.tools,
             "thinking": self.thinking,
